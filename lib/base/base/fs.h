@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Files: read whole, written so that a crash at any instant leaves the old
+ * content or the new, never a part. */
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/macros.h"
+
+/* Reads a regular file of at most max bytes. *ret is NUL-terminated and owned by the caller.
+ * -EFBIG when larger, -EISDIR, -EINVAL for what is no regular file, errno of open otherwise. */
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* Writes path's new content beside it, with fsync, then renames, then syncs the folder.
+ * mode is exact (no umask). */
+#define FILE_WRITE_NOSYNC 1U /* for /run, which no crash of the machine survives anyway */
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags);
+
+/* Syncs the folder that holds path: after a rename or an unlink that must last. */
+int fsync_parent(const char *path);
+
+/* mkdir -p: creates path and its parents with mode; existing ones stay as they are. */
+int mkdir_p(const char *path, mode_t mode);
+
+/* The folder that a program keeps its files in, which tests move elsewhere:
+ *   path_etc()  UNITVIRT_ETC or /etc/libvirt
+ *   path_run()  UNITVIRT_RUN or /run/libvirt
+ *   path_lib()  UNITVIRT_LIB or /var/lib/libvirt */
+const char *path_etc(void);
+const char *path_run(void);
+const char *path_lib(void);

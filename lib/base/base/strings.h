@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The few string helpers that libc does not give. */
+
+#include <stdarg.h>
+
+#include "base/macros.h"
+
+static inline bool streq(const char *a, const char *b) {
+        return strcmp(a, b) == 0;
+}
+
+/* Like streq(), and two NULLs are equal. */
+static inline bool streq_ptr(const char *a, const char *b) {
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What follows prefix in s, or NULL where s does not begin with it. */
+static inline const char *startswith(const char *s, const char *prefix) {
+        size_t n = strlen(prefix);
+
+        return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+/* The place of suffix at the end of s, or NULL. */
+const char *endswith(const char *s, const char *suffix);
+
+/* A growing text. Errors stick: append as you like, ask once with strbuf_take(). */
+typedef struct StrBuf {
+        char *data;   /* NUL-terminated once something was added */
+        size_t len;
+        size_t size;
+        bool failed;
+} StrBuf;
+
+void strbuf_add(StrBuf *b, const char *s);
+void strbuf_addn(StrBuf *b, const char *s, size_t n);
+void strbuf_addc(StrBuf *b, char c);
+void strbuf_addf(StrBuf *b, const char *format, ...) _printf_(2, 3);
+/* Gives the text away (never NULL unless memory ran out) and empties the buffer. */
+char *strbuf_take(StrBuf *b);
+void strbuf_done(StrBuf *b);
+#define _cleanup_strbuf_ _cleanup_(strbuf_done)
+
+/* A NULL-terminated list of owned strings. */
+void strv_free(char **l);
+DEFINE_CLEANUP(char **, strv_free);
+#define _cleanup_strv_ _cleanup_(strv_freep)
+size_t strv_length(char *const *l);
+bool strv_contains(char *const *l, const char *s);
+/* Appends; strv_add() copies s, strv_consume() takes it (and frees it on failure). -ENOMEM or 0. */
+int strv_add(char ***l, const char *s);
+int strv_consume(char ***l, char *s);
+int strv_addf(char ***l, const char *format, ...) _printf_(2, 3);
+
+/* Whole-string numbers; -EINVAL for anything else, -ERANGE when too large. */
+int parse_u64(const char *s, int base, uint64_t *ret);
+int parse_uint(const char *s, unsigned *ret);
+int parse_int(const char *s, int *ret);
+
+/* 32 hex digits with or without hyphens (and surrounding spaces) to 16 bytes; -EINVAL otherwise. */
+int uuid_parse(const char *s, uint8_t ret[16]);
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", 36 characters and a NUL. */
+void uuid_format(const uint8_t uuid[16], char ret[37]);
+/* A random (version 4) UUID. */
+int uuid_generate(uint8_t ret[16]);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+
+#include "base/error.h"
+
+/* The words libvirt's clients are used to, and match on, for each code. */
+static const struct {
+        ErrorCode code;
+        const char *prefix;
+} code_prefixes[] = {
+        { ERROR_INTERNAL, "internal error" },
+        { ERROR_NO_MEMORY, "out of memory" },
+        { ERROR_NO_SUPPORT, "this function is not supported by the connection driver" },
+        { ERROR_NO_CONNECT, "no connection driver available for" },
+        { ERROR_INVALID_CONN, "invalid connection pointer in" },
+        { ERROR_INVALID_ARG, "invalid argument" },
+        { ERROR_OPERATION_FAILED, "operation failed" },
+        { ERROR_OS_TYPE, "unknown OS type" },
+        { ERROR_XML_ERROR, "XML error" },
+        { ERROR_DOM_EXIST, "domain is already active as" },
+        { ERROR_OPERATION_DENIED, "operation forbidden" },
+        { ERROR_NO_DOMAIN, "Domain not found" },
+        { ERROR_NO_NETWORK, "Network not found" },
+        { ERROR_AUTH_FAILED, "authentication failed" },
+        { ERROR_OPERATION_INVALID, "Requested operation is not valid" },
+        { ERROR_CONFIG_UNSUPPORTED, "unsupported configuration" },
+        { ERROR_OPERATION_TIMEOUT, "Timed out during operation" },
+        { ERROR_ARGUMENT_UNSUPPORTED, "argument unsupported" },
+        { ERROR_AUTH_CANCELLED, "authentication cancelled" },
+        { ERROR_NO_DOMAIN_METADATA, "metadata not found" },
+        { ERROR_OPERATION_UNSUPPORTED, "Operation not supported" },
+        { ERROR_AGENT_UNRESPONSIVE, "Guest agent is not responding" },
+        { ERROR_ACCESS_DENIED, "access denied" },
+        { ERROR_XML_INVALID_SCHEMA, "XML document failed to validate against schema" },
+        { ERROR_AUTH_UNAVAILABLE, "authentication unavailable" },
+        { ERROR_NO_CLIENT, "Client not found" },
+        { ERROR_AGENT_COMMAND_FAILED, "guest agent command failed" },
+};
+
+const char *error_code_prefix(ErrorCode code) {
+        for (size_t i = 0; i < ELEMENTSOF(code_prefixes); i++)
+                if (code_prefixes[i].code == code)
+                        return code_prefixes[i].prefix;
+        return NULL;
+}
+
+void error_done(Error *e) {
+        free(e->message);
+        free(e->detail);
+        *e = ERROR_INIT;
+}
+
+/* The message is made from the detail each time that changes. Without memory the
+ * code alone has to do: error_text() copes. */
+static void error_compose(Error *e) {
+        const char *prefix = error_code_prefix(e->code);
+
+        free(e->message);
+        if (!prefix)
+                e->message = e->detail ? strdup(e->detail) : NULL;
+        else if (asprintf(&e->message, "%s: %s", prefix, e->detail ?: "") < 0)
+                e->message = NULL;
+}
+
+int error_set(Error *e, int r, ErrorCode code, ErrorOrigin origin, const char *format, ...) {
+        va_list ap;
+
+        if (!e || e->code != 0)
+                return r;
+
+        e->code = code;
+        e->origin = origin;
+        va_start(ap, format);
+        if (vasprintf(&e->detail, format, ap) < 0)
+                e->detail = NULL;
+        va_end(ap);
+        error_compose(e);
+        return r;
+}
+
+int error_set_errno(Error *e, int r, ErrorOrigin origin, const char *format, ...) {
+        _cleanup_free_ char *words = NULL;
+        va_list ap;
+
+        if (!e || e->code != 0)
+                return r;
+
+        va_start(ap, format);
+        if (vasprintf(&words, format, ap) < 0)
+                words = NULL;
+        va_end(ap);
+
+        e->code = ERROR_SYSTEM_ERROR;
+        e->origin = origin;
+        e->system = -r;
+        if (asprintf(&e->detail, "%s: %s", words ?: "", strerror(-r)) < 0)
+                e->detail = NULL;
+        error_compose(e);
+        return r;
+}
+
+void error_prefix(Error *e, const char *format, ...) {
+        _cleanup_free_ char *words = NULL;
+        char *detail;
+        va_list ap;
+
+        if (!error_is_set(e))
+                return;
+
+        va_start(ap, format);
+        if (vasprintf(&words, format, ap) < 0)
+                words = NULL;
+        va_end(ap);
+        if (!words || asprintf(&detail, "%s: %s", words, e->detail ?: "") < 0)
+                return;
+        free(e->detail);
+        e->detail = detail;
+        error_compose(e);
+}
+
+const char *error_text(const Error *e, int r) {
+        if (e && e->message)
+                return e->message;
+        return r < 0 ? strerror(-r) : "unknown error";
+}
+
+void error_move(Error *to, Error *from) {
+        error_done(to);
+        *to = *from;
+        *from = ERROR_INIT;
+}

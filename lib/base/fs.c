@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <libgen.h>
+
+#include "base/fs.h"
+
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *data = NULL;
+        size_t len = 0, size;
+        struct stat st;
+
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if ((uint64_t) st.st_size > max)
+                return -EFBIG;
+
+        size = (size_t) st.st_size + 1;
+        data = malloc(size);
+        if (!data)
+                return -ENOMEM;
+        while (len < size - 1) {
+                ssize_t n = read(fd, data + len, size - 1 - len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t) n;
+        }
+        data[len] = 0;
+        *ret = TAKE_PTR(data);
+        if (ret_len)
+                *ret_len = len;
+        return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len) {
+        while (len > 0) {
+                ssize_t n = write(fd, data, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                len -= (size_t) n;
+        }
+        return 0;
+}
+
+int fsync_parent(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!copy)
+                return -ENOMEM;
+        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        /* Hidden and with a suffix that no reader of definitions looks at. */
+        if (asprintf(&temporary, "%s.XXXXXX.new", path) < 0)
+                return -ENOMEM;
+        fd = mkostemps(temporary, 4, O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        r = write_all(fd, data, len);
+        if (r >= 0 && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r >= 0 && !(flags & FILE_WRITE_NOSYNC) && fsync(fd) < 0)
+                r = -errno;
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlink(temporary);
+                return r;
+        }
+        return flags & FILE_WRITE_NOSYNC ? 0 : fsync_parent(path);
+}
+
+int mkdir_p(const char *path, mode_t mode) {
+        _cleanup_free_ char *p = strdup(path);
+
+        if (!p)
+                return -ENOMEM;
+        for (char *s = p + 1;; s++) {
+                char c = *s;
+
+                if (c != '/' && c != 0)
+                        continue;
+                *s = 0;
+                if (mkdir(p, mode) < 0 && errno != EEXIST)
+                        return -errno;
+                if (c == 0)
+                        return 0;
+                *s = c;
+        }
+}
+
+static const char *path_of(const char *variable, const char *fallback) {
+        const char *e = secure_getenv(variable);
+
+        return e && *e ? e : fallback;
+}
+
+const char *path_etc(void) {
+        return path_of("UNITVIRT_ETC", "/etc/libvirt");
+}
+
+const char *path_run(void) {
+        return path_of("UNITVIRT_RUN", "/run/libvirt");
+}
+
+const char *path_lib(void) {
+        return path_of("UNITVIRT_LIB", "/var/lib/libvirt");
+}
