@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* From a definition to the arguments of QEMU: pure, table-driven, the same
+ * for the same input on every machine. */
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "qemu/caps.h"
+
+typedef struct Definition Definition; /* model/definition.h */
+
+/* One of the QMP monitors. Either fd or path is set. */
+typedef struct QemuMonitor {
+        const char *name;    /* id of the monitor; the chardev is "char" and name */
+        int fd;              /* inherited descriptor; -EBADF where path is used */
+        bool listening;      /* fd listens (server=on,wait=off); otherwise it is connected, one end of a socket pair */
+        const char *path;    /* QEMU creates and listens on this socket */
+} QemuMonitor;
+
+/* Descriptors of one network interface, by the interface's alias ("net0"). */
+typedef struct QemuNet {
+        const char *alias;
+        const int *tap_fds;    /* one a queue */
+        size_t n_tap_fds;
+        const int *vhost_fds;  /* as many as tap_fds, or none: no vhost */
+        size_t n_vhost_fds;
+} QemuNet;
+
+/* What is particular about one character device, by the device's alias
+ * ("serial0", "channel0"). Members that are NULL or -EBADF change nothing. */
+typedef struct QemuChardev {
+        const char *alias;
+        const char *path;     /* socket that QEMU listens on or connects to, in place of the definition's */
+        int fd;               /* listening socket that QEMU inherits, in place of a path */
+        const char *log_path; /* what the guest writes is copied here as well (chardev logfile=, appended);
+                               * /dev/fdset/N and /proc/self/fd/N are fine */
+} QemuChardev;
+
+/* What was chosen for one graphics element, by its position among <graphics>. */
+typedef struct QemuGraphics {
+        int port;             /* -1: as in the definition, or the first of the family (5900) */
+        int tls_port;
+        int websocket;
+        const char *socket;   /* UNIX socket, in place of an address */
+} QemuGraphics;
+
+/* What the host side prepared for this start. Everything that is zero or NULL
+ * has a default: qemu_host_resources_init() sets those that zero does not mean. */
+typedef struct QemuHostResources {
+        const char *accel;        /* "kvm" or "tcg"; NULL: as domain@type says (kvm: kvm, qemu: tcg) */
+        const char *run_dir;      /* for sockets that the definition names no path for; NULL: path_run()/qemu/NAME */
+        const QemuMonitor *monitors;
+        size_t n_monitors;        /* 0: one, "monitor", listening on run_dir/qmp.sock */
+        const QemuNet *nets;
+        size_t n_nets;
+        const QemuChardev *chardevs;
+        size_t n_chardevs;
+        const QemuGraphics *graphics;
+        size_t n_graphics;
+        const char *nvram;        /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
+        bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
+        bool recorded;            /* stand-ins for descriptors that nobody opened (taps, listening sockets), so that the
+                                   * shape of the arguments can be compared with recordings: never executed */
+} QemuHostResources;
+
+void qemu_host_resources_init(QemuHostResources *res);
+
+/* Builds argv[0] (the emulator) and all arguments of QEMU for a definition
+ * that was normalised and has aliases. *ret is a strv of the caller's (strv_free).
+ *
+ * QEMU is started with -S and -no-shutdown: whoever starts it applies what has
+ * no argument (balloon, link state, passwords), then sends "cont".
+ *
+ * Errors: -EOPNOTSUPP with code 67 for what Unitvirt or this QEMU cannot do,
+ * naming file, line, element or attribute; -EINVAL with code 27 for values that do
+ * not belong together; -ENOMEM. */
+int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHostResources *res, char ***ret_argv,
+                    Error *e);
+
+/* Quotes one value for a QEMU option list ("a,b" -> "a,,b"). NULL when memory ran out. */
+char *qemu_option_escape(const char *value);
