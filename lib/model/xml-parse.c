@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Outside text to a tree.
+ *
+ * libxml2 does the parsing; the handlers in front of its tree builder count and refuse. A DTD is refused
+ * before anything in it is read, so there are no entities to expand and nothing to fetch. */
+
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+#include <libxml/parserInternals.h>
+
+#include "model/xml.h"
+
+typedef struct Parse {
+        const char *refused;   /* our own reason to stop */
+        unsigned depth;
+        unsigned nodes;
+        unsigned opaque;       /* depth at which an opaque subtree (metadata) began, 0 outside */
+} Parse;
+
+static void parse_refuse(xmlParserCtxtPtr c, const char *why) {
+        Parse *p = c->_private;
+
+        if (!p->refused)
+                p->refused = why;
+        xmlStopParser(c);
+}
+
+static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
+                     const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes) {
+        xmlParserCtxtPtr c = ctx;
+        Parse *p = c->_private;
+
+        p->depth++;
+        p->nodes += 1 + (unsigned) n_attributes + (unsigned) n_namespaces;
+        if (p->depth > XML_MAX_DEPTH)
+                return parse_refuse(c, "elements are nested too deeply");
+        if (p->nodes > XML_MAX_NODES)
+                return parse_refuse(c, "the document has too many elements");
+        if (!p->opaque && p->depth == 2 && !prefix && xmlStrEqual(name, BAD_CAST "metadata"))
+                p->opaque = p->depth;
+
+        xmlSAX2StartElementNs(ctx, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
+}
+
+static void on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
+        xmlParserCtxtPtr c = ctx;
+        Parse *p = c->_private;
+
+        if (p->opaque == p->depth)
+                p->opaque = 0;
+        p->depth--;
+        xmlSAX2EndElementNs(ctx, name, prefix, uri);
+}
+
+static void on_comment(void *ctx, const xmlChar *text) {
+        xmlParserCtxtPtr c = ctx;
+        Parse *p = c->_private;
+
+        if (++p->nodes > XML_MAX_NODES)
+                return parse_refuse(c, "the document has too many elements");
+        if (p->opaque)
+                xmlSAX2Comment(ctx, text);
+}
+
+static void on_instruction(void *ctx, const xmlChar *target, const xmlChar *data) {
+        xmlParserCtxtPtr c = ctx;
+        Parse *p = c->_private;
+
+        if (++p->nodes > XML_MAX_NODES)
+                return parse_refuse(c, "the document has too many elements");
+        if (p->opaque)
+                xmlSAX2ProcessingInstruction(ctx, target, data);
+}
+
+/* Outside opaque parts CDATA is a way to write text and nothing else. */
+static void on_cdata(void *ctx, const xmlChar *text, int len) {
+        xmlParserCtxtPtr c = ctx;
+        Parse *p = c->_private;
+
+        if (++p->nodes > XML_MAX_NODES)
+                return parse_refuse(c, "the document has too many elements");
+        if (p->opaque)
+                xmlSAX2CDataBlock(ctx, text, len);
+        else
+                xmlSAX2Characters(ctx, text, len);
+}
+
+static void on_dtd(void *ctx, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
+        parse_refuse(ctx, "a document type (DTD) is not allowed");
+}
+
+static void chomp(char *s) {
+        for (size_t n = strlen(s); n > 0 && (s[n - 1] == '\n' || s[n - 1] == ' '); n--)
+                s[n - 1] = 0;
+}
+
+static int parse_error(xmlParserCtxtPtr c, const char *origin, Error *e) {
+        Parse *p = c->_private;
+        xmlErrorPtr last = xmlCtxtGetLastError(c);
+        _cleanup_free_ char *what = NULL;
+        int line = c->input ? c->input->line : 0;
+
+        if (p->refused)
+                what = strdup(p->refused);
+        else if (last && last->message) {
+                what = strdup(last->message);
+                line = last->line;
+        } else
+                what = strdup("not an XML document");
+        if (!what || (!p->refused && last && last->code == XML_ERR_NO_MEMORY))
+                return -ENOMEM;
+
+        chomp(what);
+        return error_set(e, -EBADMSG, ERROR_XML_DETAIL, ORIGIN_XML, "%s%s%d: %s", origin ?: "line ",
+                         origin ? ":" : "", line, what);
+}
+
+static inline void parser_freep(xmlParserCtxtPtr *c) {
+        if (*c) {
+                if ((*c)->myDoc)
+                        xmlFreeDoc((*c)->myDoc);
+                xmlFreeParserCtxt(*c);
+        }
+}
+
+int xml_parse(const char *text, size_t len, const char *origin, const char *root, xmlDocPtr *ret, Error *e) {
+        _cleanup_(parser_freep) xmlParserCtxtPtr c = NULL;
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        Parse p = {};
+
+        if (len > XML_MAX_BYTES)
+                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%sthe document is larger than %u bytes",
+                                 origin ?: "", origin ? ": " : "", XML_MAX_BYTES);
+
+        c = xmlNewParserCtxt();
+        if (!c)
+                return -ENOMEM;
+
+        c->_private = &p;
+        c->sax->startElementNs = on_start;
+        c->sax->endElementNs = on_end;
+        c->sax->comment = on_comment;
+        c->sax->processingInstruction = on_instruction;
+        c->sax->cdataBlock = on_cdata;
+        c->sax->internalSubset = on_dtd;
+
+        doc = xmlCtxtReadMemory(c, text, (int) len, origin, NULL,
+                                XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES |
+                                        XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+        if (!doc || p.refused || !c->wellFormed)
+                return parse_error(c, origin, e);
+
+        if (root && !xml_is(xmlDocGetRootElement(doc), root))
+                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%sunexpected root element <%s>, expecting <%s>",
+                                 origin ?: "", origin ? ": " : "", xml_name(xmlDocGetRootElement(doc)), root);
+
+        *ret = TAKE_PTR(doc);
+        return 0;
+}

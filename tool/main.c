@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* unitvirt: looks at definitions and units without a daemon. A table of subcommands. */
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "tool.h"
+
+static const Command commands[] = {
+        { "canonical", "[--qemu-version V] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
+        { "verify", "[--strict] FILE...", "say what is wrong with definitions, file:line:element: message", verb_verify },
+};
+
+static const Command *find_command(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                if (streq(commands[i].name, name))
+                        return &commands[i];
+
+        return NULL;
+}
+
+int tool_usage(const char *name) {
+        const Command *c = find_command(name);
+
+        fprintf(stderr, "Usage: unitvirt %s %s\n", name, c ? c->arguments : "");
+        return TOOL_USAGE;
+}
+
+static void help(FILE *f) {
+        fputs("Usage: unitvirt COMMAND ...\n\nCommands:\n", f);
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                fprintf(f, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+}
+
+int main(int argc, char **argv) {
+        const Command *c;
+
+        log_open("unitvirt", LOG_TARGET_AUTO);
+
+        if (argc < 2) {
+                help(stderr);
+                return TOOL_USAGE;
+        }
+        if (streq(argv[1], "--help") || streq(argv[1], "-h") || streq(argv[1], "help")) {
+                help(stdout);
+                return TOOL_OK;
+        }
+        if (streq(argv[1], "--version")) {
+                puts("unitvirt " UNITVIRT_VERSION);
+                return TOOL_OK;
+        }
+
+        c = find_command(argv[1]);
+        if (!c) {
+                fprintf(stderr, "unitvirt: there is no command '%s'; see unitvirt --help\n", argv[1]);
+                return TOOL_USAGE;
+        }
+
+        return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* unitvirt verify: what is wrong with definitions. Errors and warnings go to stdout, one a line, since they
+ * are what was asked for; nothing is printed for a good file. */
+
+#include <getopt.h>
+
+#include "base/strings.h"
+#include "model/definition.h"
+#include "tool.h"
+
+/* "FILE:LINE: PATH: text", or the file in front where the error has no place in it. */
+static void print_problem(const char *path, const char *kind, const char *text) {
+        if (startswith(text, path))
+                printf("%s%s\n", text, kind);
+        else
+                printf("%s: %s%s\n", path, text, kind);
+}
+
+static int verify_file(const char *path, unsigned flags) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        HostFacts facts;
+        int r;
+
+        r = host_facts_for_qemu(NULL, &facts);
+        if (r >= 0)
+                r = definition_load(path, flags, &d, &e);
+        if (r >= 0)
+                for (char *const *w = definition_warnings(d); w && *w; w++)
+                        print_problem(path, " (ignored)", *w);
+        if (r >= 0)
+                r = definition_normalise(d, &facts, &e);
+        if (r < 0)
+                print_problem(path, "", e.detail ?: error_text(&e, r));
+
+        return r;
+}
+
+int verb_verify(int argc, char **argv) {
+        static const struct option options[] = {
+                { "strict", no_argument, NULL, 's' },
+                {},
+        };
+        int c, status = TOOL_OK;
+        unsigned flags = 0;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (c) {
+                case 's':
+                        flags |= DEFINITION_VALIDATE;
+                        break;
+                default:
+                        return tool_usage(argv[0]);
+                }
+        if (optind >= argc)
+                return tool_usage(argv[0]);
+
+        for (; optind < argc; optind++)
+                if (verify_file(argv[optind], flags) < 0)
+                        status = TOOL_FAILED;
+
+        return status;
+}
