@@ -60,11 +60,13 @@ typedef enum ErrorOrigin {
         ORIGIN_INTERFACE = 26,
         ORIGIN_SECRET = 30,
         ORIGIN_NWFILTER = 33,
+        ORIGIN_DOMAIN_SNAPSHOT = 35,
         ORIGIN_STREAMS = 38,
         ORIGIN_AUTH = 46,
         ORIGIN_SYSTEMD = 56,
         ORIGIN_POLKIT = 60,
         ORIGIN_ADMIN = 62,
+        ORIGIN_DOMAIN_CHECKPOINT = 69,
 } ErrorOrigin;
 
 typedef struct Error {

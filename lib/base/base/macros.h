@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
@@ -57,6 +58,9 @@ static inline void fclosep(FILE **f) {
 #define TAKE_FD(fd) TAKE_GENERIC(fd, -EBADF)
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
+/* <sys/param.h> has its own, which evaluate twice, and other headers bring it along. */
+#undef MIN
+#undef MAX
 #define MIN(a, b) ({ typeof(a) _a = (a); typeof(b) _b = (b); _a < _b ? _a : _b; })
 #define MAX(a, b) ({ typeof(a) _a = (a); typeof(b) _b = (b); _a > _b ? _a : _b; })
 #define container_of(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
