@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "definition-private.h"
+#include "schema.h"
 
 Definition *definition_free(Definition *d) {
         if (!d)
@@ -79,6 +80,23 @@ static int check_uuid(const Definition *d, Error *e) {
         return 0;
 }
 
+/* Namespaces that <domain> declares are printed where they are used: with the metadata. */
+static int metadata_keep_namespaces(Definition *d) {
+        xmlNode *root = definition_root(d), *metadata = xml_child(root, "metadata");
+        xmlNode *copy = NULL;
+
+        if (!root->nsDef || !metadata)
+                return 0;
+
+        /* A copy without a parent brings the declarations that it needs along. */
+        copy = xmlDocCopyNode(metadata, d->doc, 1);
+        if (!copy)
+                return -ENOMEM;
+        xmlReplaceNode(metadata, copy);
+        xmlFreeNode(metadata);
+        return 0;
+}
+
 int definition_parse(const char *text, size_t len, const char *origin, unsigned flags, Definition **ret, Error *e) {
         _cleanup_definition_ Definition *d = calloc(1, sizeof(*d));
         int r;
@@ -100,6 +118,16 @@ int definition_parse(const char *text, size_t len, const char *origin, unsigned 
         r = check_uuid(d, e);
         if (r < 0)
                 return r;
+        r = metadata_keep_namespaces(d);
+        if (r < 0)
+                return r;
+        if (!(flags & DEFINITION_UNCHECKED)) {
+                r = schema_check(d, definition_root(d), &schema_domain, flags, e);
+                if (r < 0)
+                        return r;
+                /* Every element that used one of these is gone now. */
+                xmlFreeNsList(TAKE_PTR(definition_root(d)->nsDef));
+        }
 
         *ret = TAKE_PTR(d);
         return 0;
@@ -172,4 +200,31 @@ char *const *definition_warnings(const Definition *d) {
 
 const char *device_alias(const xmlNode *device) {
         return xml_attr(xml_child(device, "alias"), "name");
+}
+
+int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, Error *e) {
+        _cleanup_definition_ Definition *d = calloc(1, sizeof(*d));
+        const SchemaElement *row;
+        xmlNode *root;
+        int r;
+
+        if (!d)
+                return -ENOMEM;
+        r = xml_parse(text, len, NULL, NULL, &d->doc, e);
+        if (r < 0)
+                return r;
+
+        root = definition_root(d);
+        row = root->ns ? NULL : schema_device(xml_name(root));
+        if (!row)
+                return definition_error(d, root, -EBADMSG, ERROR_XML_ERROR, e, "'%s' is not a device", xml_name(root));
+        if (row->refused)
+                return definition_error(d, root, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, e,
+                                        "element '%s' is not supported", row->name);
+        r = schema_check(d, root, row, flags, e);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(d->doc);
+        return 0;
 }

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Checks trees against the schema tables.
+ *
+ * Three outcomes for what a document says: it is in a row and good; it is known and refused by name, since a
+ * guest that silently lacks what its owner asked for is worse than none; or nobody knows it, then it is dropped
+ * as libvirt drops it, with a warning, or refused when the client asked for validation. */
+
+#include "schema.h"
+
+#define MAX_WARNINGS 100U
+
+typedef struct Check {
+        Definition *d;
+        unsigned flags;
+        Error *error;
+} Check;
+
+static const SchemaElement *find_element(const SchemaElement *rows, const xmlNode *n) {
+        const char *name = xml_name(n);
+
+        if (!rows)
+                return NULL;
+
+        for (; rows->name; rows++) {
+                const char *row = rows->name;
+
+                /* Extensions of QEMU are rows with the usual prefix; in a document the namespace decides. */
+                if (n->ns) {
+                        row = startswith(row, "qemu:");
+                        if (!row || !streq((const char *) n->ns->href, "http://libvirt.org/schemas/domain/qemu/1.0"))
+                                continue;
+                }
+                if (streq(row, name))
+                        return rows;
+        }
+
+        return NULL;
+}
+
+static const SchemaAttribute *find_attribute(const SchemaAttribute *rows, const char *name) {
+        if (rows)
+                for (; rows->name; rows++)
+                        if (streq(rows->name, name))
+                                return rows;
+
+        return NULL;
+}
+
+/* Notes something that is dropped; an error where the client wants strictness. */
+static int ignore(Check *c, const xmlNode *at, const char *what, const char *name) {
+        _cleanup_free_ char *path = NULL;
+
+        if (c->flags & DEFINITION_VALIDATE)
+                return definition_error(c->d, at, -EBADMSG, ERROR_XML_INVALID_SCHEMA, c->error, "%s '%s' is not known",
+                                        what, name);
+        if (strv_length(c->d->warnings) >= MAX_WARNINGS)
+                return 0;
+
+        path = xml_path_of(at);
+        if (!path)
+                return -ENOMEM;
+
+        return strv_addf(&c->d->warnings, "%s%s%u: %s: %s '%s' is not known", c->d->origin ?: "line ",
+                         c->d->origin ? ":" : "", xml_line(at), path, what, name);
+}
+
+static int check_enum(Check *c, const xmlNode *at, const char *label, const char *name, const SchemaValue *values,
+                      const char *value) {
+        for (; values->text; values++) {
+                if (!streq(values->text, value))
+                        continue;
+                if (values->refused)
+                        return definition_error(c->d, at, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
+                                                "%s '%s' with value '%s' is not supported", label, name, value);
+                return 0;
+        }
+
+        return definition_error(c->d, at, -EBADMSG, ERROR_XML_ERROR, c->error, "invalid value '%s' for %s '%s'", value,
+                                label, name);
+}
+
+static const char *value_problem(SchemaType type, const char *value) {
+        bool hex = startswith(value, "0x") || startswith(value, "0X");
+        uint8_t bytes[16];
+        uint64_t u;
+        int i;
+
+        switch (type) {
+        case SCHEMA_YESNO:
+                return streq(value, "yes") || streq(value, "no") ? NULL : "expected yes or no";
+        case SCHEMA_ONOFF:
+                return streq(value, "on") || streq(value, "off") ? NULL : "expected on or off";
+        case SCHEMA_UINT:
+                return parse_u64(value, 10, &u) >= 0 && u <= UINT32_MAX ? NULL : "expected a number that is not negative";
+        case SCHEMA_HEX:
+                return parse_u64(value, hex ? 16 : 10, &u) >= 0 && u <= UINT32_MAX ? NULL : "expected a number";
+        case SCHEMA_U64:
+                return parse_u64(value, 10, &u) >= 0 ? NULL : "expected a number that is not negative";
+        case SCHEMA_INT:
+                return parse_int(value, &i) >= 0 ? NULL : "expected a number";
+        case SCHEMA_UUID:
+                return uuid_parse(value, bytes) >= 0 ? NULL : "malformed uuid";
+        case SCHEMA_MAC:
+                return mac_parse(value, bytes) >= 0 ? NULL : "malformed MAC address";
+        case SCHEMA_PATH:
+                return *value == '/' || !*value ? NULL : "expected an absolute path";
+        default:
+                return NULL;
+        }
+}
+
+static int check_value(Check *c, const xmlNode *at, const char *label, const char *name, SchemaType type,
+                       const SchemaValue *values, const char *value) {
+        const char *problem;
+
+        if (type == SCHEMA_ENUM)
+                return check_enum(c, at, label, name, values, value);
+
+        problem = value_problem(type, value);
+        if (problem)
+                return definition_error(c->d, at, -EBADMSG, ERROR_XML_ERROR, c->error, "invalid value '%s' for %s '%s': %s",
+                                        value, label, name, problem);
+
+        return 0;
+}
+
+static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
+        xmlAttr *next;
+        int r;
+
+        for (xmlAttr *a = n->properties; a; a = next) {
+                const char *name = (const char *) a->name;
+                const SchemaAttribute *known = a->ns ? NULL : find_attribute(row->attributes, name);
+
+                next = a->next;
+                if (!known) {
+                        r = ignore(c, n, "attribute", name);
+                        if (r < 0)
+                                return r;
+                        xmlRemoveProp(a);
+                        continue;
+                }
+                if (known->refused)
+                        return definition_error(c->d, n, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
+                                                "attribute '%s' is not supported", name);
+
+                r = check_value(c, n, "attribute", name, known->type, known->values, xml_attr(n, name));
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* Blanks around a number or a keyword mean nothing. */
+static int trim_text(xmlNode *n) {
+        const char *s = xml_text(n), *begin = s + strspn(s, " \t\n\r");
+        size_t len = strlen(begin);
+        _cleanup_free_ char *trimmed = NULL;
+
+        while (len > 0 && strchr(" \t\n\r", begin[len - 1]))
+                len--;
+        if (begin == s && !begin[len])
+                return 0;
+
+        trimmed = strndup(begin, len);
+        if (!trimmed)
+                return -ENOMEM;
+
+        return xml_set_text(n, trimmed);
+}
+
+static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
+        int r;
+
+        if (row->type == SCHEMA_NONE) {
+                xmlNode *next;
+
+                for (xmlNode *t = n->children; t; t = next) {
+                        next = t->next;
+                        if (t->type == XML_ELEMENT_NODE)
+                                continue;
+                        r = xmlIsBlankNode(t) ? 0 : ignore(c, n, "text in", row->name);
+                        if (r < 0)
+                                return r;
+                        xml_remove(t);
+                }
+                return 0;
+        }
+
+        if (row->type == SCHEMA_TEXT || row->type == SCHEMA_PATH)
+                return row->type == SCHEMA_PATH ? check_value(c, n, "element", row->name, row->type, NULL, xml_text(n)) : 0;
+
+        r = trim_text(n);
+        if (r < 0)
+                return r;
+
+        return check_value(c, n, "element", row->name, row->type, row->values, xml_text(n));
+}
+
+static int check_node(Check *c, xmlNode *n, const SchemaElement *row);
+
+static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
+        xmlNode *next;
+        int r;
+
+        for (xmlNode *child = xml_child(n, NULL); child; child = next) {
+                const SchemaElement *known = find_element(row->children, child);
+
+                next = xml_next(child, NULL);
+                if (!known || (!known->many && xml_child(n, known->name) != child && !child->ns)) {
+                        r = ignore(c, child, known ? "second element" : "element", xml_name(child));
+                        if (r < 0)
+                                return r;
+                        xml_remove(child);
+                        continue;
+                }
+                if (known->refused)
+                        return definition_error(c->d, child, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
+                                                "element '%s' is not supported", known->name);
+
+                r = check_node(c, child, known);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static int check_node(Check *c, xmlNode *n, const SchemaElement *row) {
+        int r;
+
+        if (row->type == SCHEMA_OPAQUE)
+                return 0;
+
+        r = check_attributes(c, n, row);
+        if (r < 0)
+                return r;
+        r = check_children(c, n, row);
+        if (r < 0)
+                return r;
+
+        return check_text(c, n, row);
+}
+
+/* Position of the rows; what has none goes last. */
+static size_t element_rank(const SchemaElement *row, const xmlNode *n) {
+        const SchemaElement *e = find_element(row->children, n);
+
+        return e ? (size_t) (e - row->children) : SIZE_MAX;
+}
+
+static size_t attribute_rank(const SchemaElement *row, const xmlAttr *a) {
+        const SchemaAttribute *e = find_attribute(row->attributes, (const char *) a->name);
+
+        return e ? (size_t) (e - row->attributes) : SIZE_MAX;
+}
+
+static void sort_children(xmlNode *n, const SchemaElement *row) {
+        xmlNode *next;
+
+        /* Insertion from the front: documents come nearly sorted, so the inner loop hardly runs. */
+        for (xmlNode *c = n->children ? n->children->next : NULL; c; c = next) {
+                size_t rank = element_rank(row, c);
+                xmlNode *before = c->prev;
+
+                next = c->next;
+                while (before && element_rank(row, before) > rank)
+                        before = before->prev;
+                if (before == c->prev)
+                        continue;
+
+                xmlUnlinkNode(c);
+                if (before)
+                        xmlAddNextSibling(before, c);
+                else
+                        xmlAddPrevSibling(n->children, c);
+        }
+}
+
+static void sort_attributes(xmlNode *n, const SchemaElement *row) {
+        xmlAttr *next;
+
+        for (xmlAttr *a = n->properties ? n->properties->next : NULL; a; a = next) {
+                size_t rank = attribute_rank(row, a);
+                xmlAttr *before = a->prev;
+
+                next = a->next;
+                while (before && attribute_rank(row, before) > rank)
+                        before = before->prev;
+                if (before == a->prev)
+                        continue;
+
+                a->prev->next = a->next;
+                if (a->next)
+                        a->next->prev = a->prev;
+                a->prev = before;
+                a->next = before ? before->next : n->properties;
+                a->next->prev = a;
+                if (before)
+                        before->next = a;
+                else
+                        n->properties = a;
+        }
+}
+
+void schema_sort(xmlNode *node, const SchemaElement *row) {
+        if (row->type == SCHEMA_OPAQUE)
+                return;
+
+        sort_attributes(node, row);
+        if (!row->children)
+                return;
+        sort_children(node, row);
+
+        XML_FOREACH(c, node, NULL) {
+                const SchemaElement *e = find_element(row->children, c);
+
+                if (e)
+                        schema_sort(c, e);
+        }
+}
+
+const SchemaElement *schema_device(const char *name) {
+        for (const SchemaElement *e = schema_domain.children; e->name; e++)
+                if (streq(e->name, "devices"))
+                        for (e = e->children; e->name; e++)
+                                if (streq(e->name, name))
+                                        return e;
+
+        return NULL;
+}
+
+int schema_check(Definition *d, xmlNode *node, const SchemaElement *row, unsigned flags, Error *e) {
+        Check c = { .d = d, .flags = flags, .error = e };
+        int r;
+
+        r = check_node(&c, node, row);
+        if (r < 0)
+                return r;
+
+        schema_sort(node, row);
+        return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Values of the schema's types to numbers. */
+
+#include <ctype.h>
+#include <inttypes.h>
+
+#include "base/strings.h"
+#include "model/definition.h"
+
+/* Units as libvirt's documents spell them; a letter alone and "iB" are powers of 1024, "B" of 1000. */
+static int unit_scale(const char *unit, uint64_t *ret) {
+        static const char letters[] = "kmgtpe";
+        const char *p;
+        uint64_t base, scale = 1;
+
+        if (strcasecmp(unit, "b") == 0 || strcasecmp(unit, "byte") == 0 || strcasecmp(unit, "bytes") == 0) {
+                *ret = 1;
+                return 0;
+        }
+
+        p = strchr(letters, tolower((unsigned char) unit[0]));
+        if (!*unit || !p)
+                return -EINVAL;
+        if (!unit[1] || strcasecmp(unit + 1, "iB") == 0)
+                base = 1024;
+        else if (strcasecmp(unit + 1, "B") == 0)
+                base = 1000;
+        else
+                return -EINVAL;
+
+        for (ptrdiff_t i = p - letters; i >= 0; i--)
+                scale *= base;
+        *ret = scale;
+        return 0;
+}
+
+int size_parse(const char *number, const char *unit, uint64_t default_scale, uint64_t *ret_bytes) {
+        uint64_t n, scale = default_scale;
+        int r;
+
+        r = parse_u64(number, 10, &n);
+        if (r < 0)
+                return r;
+        if (unit) {
+                r = unit_scale(unit, &scale);
+                if (r < 0)
+                        return r;
+        }
+        if (__builtin_mul_overflow(n, scale, ret_bytes))
+                return -ERANGE;
+
+        return 0;
+}
+
+static int hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+
+        return -1;
+}
+
+int mac_parse(const char *s, uint8_t ret[6]) {
+        for (unsigned i = 0; i < 6; i++) {
+                int value = hex_digit(*s);
+
+                if (value < 0)
+                        return -EINVAL;
+                s++;
+                if (hex_digit(*s) >= 0)
+                        value = value * 16 + hex_digit(*s++);
+                ret[i] = (uint8_t) value;
+                if (*s++ != (i < 5 ? ':' : '\0'))
+                        return -EINVAL;
+        }
+
+        return 0;
+}
+
+int pci_address_parse(const xmlNode *n, PciAddress *ret) {
+        PciAddress a = {};
+        struct {
+                const char *name;
+                unsigned *field, max;
+        } fields[] = {
+                { "domain", &a.domain, 0xffff },
+                { "bus", &a.bus, 0xff },
+                { "slot", &a.slot, 0x1f },
+                { "function", &a.function, 7 },
+        };
+        int r;
+
+        if (!xml_attr_is(n, "type", "pci"))
+                return -ENOENT;
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                r = xml_attr_uint(n, fields[i].name, fields[i].field);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                if (*fields[i].field > fields[i].max)
+                        return -ERANGE;
+        }
+
+        *ret = a;
+        return 0;
+}
+
+static int cpu_number(const char **s, unsigned max, unsigned *ret) {
+        unsigned n = 0;
+
+        if (!isdigit((unsigned char) **s))
+                return -EINVAL;
+        for (; isdigit((unsigned char) **s); (*s)++) {
+                n = n * 10 + (unsigned) (**s - '0');
+                if (n >= max)
+                        return -ERANGE;
+        }
+
+        *ret = n;
+        return 0;
+}
+
+int cpuset_parse(const char *s, uint64_t *ret, unsigned max) {
+        int r;
+
+        memset(ret, 0, (max + 63) / 64 * sizeof(*ret));
+
+        for (;;) {
+                unsigned first, last;
+                bool negate;
+
+                s += strspn(s, " ");
+                negate = *s == '^';
+                s += negate;
+                r = cpu_number(&s, max, &first);
+                if (r < 0)
+                        return r;
+                last = first;
+                if (*s == '-' && !negate) {
+                        s++;
+                        r = cpu_number(&s, max, &last);
+                        if (r < 0)
+                                return r;
+                }
+                if (last < first)
+                        return -EINVAL;
+
+                for (unsigned i = first; i <= last; i++)
+                        if (negate)
+                                ret[i / 64] &= ~(UINT64_C(1) << i % 64);
+                        else
+                                ret[i / 64] |= UINT64_C(1) << i % 64;
+
+                s += strspn(s, " ");
+                if (!*s)
+                        return 0;
+                if (*s++ != ',')
+                        return -EINVAL;
+        }
+}

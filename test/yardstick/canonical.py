@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How often "unitvirt canonical" gives what libvirt gives.
+
+libvirt publishes pairs of documents with its sources: NAME.xml and what "virsh dumpxml --inactive" makes of it,
+NAME.x86_64-latest.xml, or the error, NAME.x86_64-latest.err (tests/qemuxmlconfdata). They are not part of
+Unitvirt. Give the folder that holds them, or --fetch to take them from the distribution's source package
+(needs a deb-src line in the sources of apt).
+
+Exit status 0 when every document that both sides accept comes out the same."""
+
+import argparse
+import collections
+import difflib
+import glob
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+MACHINES = {"pc": "pc-i440fx-", "q35": "pc-q35-"}
+
+
+def fetch(folder):
+    """tests/qemuxmlconfdata of the distribution's libvirt source package."""
+    subprocess.run(["apt-get", "source", "--download-only", "libvirt"], cwd=folder, check=True)
+    archive = glob.glob(os.path.join(folder, "libvirt_*.orig.tar.*"))[0]
+    with tarfile.open(archive) as tar:
+        members = [m for m in tar if "/tests/qemuxmlconfdata/" in m.name]
+        tar.extractall(folder, members)
+    return glob.glob(os.path.join(folder, "*", "tests", "qemuxmlconfdata"))[0]
+
+
+def same_machine(ours, expected, version):
+    """libvirt's tests run without machine aliases: pc stays pc there."""
+    for alias, family in MACHINES.items():
+        if f"machine='{alias}'" in expected:
+            return ours.replace(f"machine='{family}{version}'", f"machine='{alias}'")
+    return ours
+
+
+class Yardstick:
+    def __init__(self, options):
+        self.options = options
+        self.outcome = collections.defaultdict(list)
+
+    def run(self, path):
+        command = [self.options.unitvirt, "canonical", "--qemu-version", self.options.qemu_version, path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode not in (0, 1):
+            sys.exit(f"{path}: exit status {done.returncode}: {done.stderr}")
+        return done
+
+    def accepted(self, name, path, expected):
+        done = self.run(path)
+        if done.returncode:
+            kind = "refused by name" if "is not supported" in done.stderr else "refused otherwise"
+            self.outcome[kind].append(name)
+            if kind == "refused otherwise" or self.options.verbose > 1:
+                print(f"{name}: {kind}: {done.stderr.strip().splitlines()[-1]}")
+            return
+        ours = same_machine(done.stdout, expected, self.options.qemu_version)
+        if ours == expected:
+            self.outcome["identical"].append(name)
+            return
+        self.outcome["different"].append(name)
+        print(f"{name}: different")
+        if self.options.verbose:
+            lines = difflib.unified_diff(expected.splitlines(), ours.splitlines(), "libvirt", "unitvirt", "", "", 1)
+            print("\n".join("    " + line for line in list(lines)[2:]))
+
+    def refused(self, name, path):
+        done = self.run(path)
+        if done.returncode:
+            self.outcome["refused by both"].append(name)
+            return
+        self.outcome["refused by libvirt only"].append(name)
+        if self.options.verbose > 1:
+            print(f"{name}: refused by libvirt only")
+
+    def all(self, folder):
+        suffix = ".x86_64-latest"
+        names = sorted({os.path.basename(p)[:-4] for p in glob.glob(f"{folder}/*{suffix}.xml")} |
+                       {os.path.basename(p)[:-4] for p in glob.glob(f"{folder}/*{suffix}.err")})
+        for full in names:
+            name = full[: -len(suffix)]
+            source = f"{folder}/{name}.xml"
+            if self.options.only and name not in self.options.only or not os.path.exists(source):
+                continue
+            if os.path.exists(f"{folder}/{full}.xml"):
+                with open(f"{folder}/{full}.xml", encoding="utf-8") as f:
+                    self.accepted(name, source, f.read())
+            else:
+                self.refused(name, source)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", help="folder of the pairs")
+    parser.add_argument("--fetch", action="store_true", help="take the pairs from the libvirt source package")
+    parser.add_argument("--unitvirt", default="unitvirt", help="the program")
+    parser.add_argument("--qemu-version", default="10.0")
+    parser.add_argument("--only", nargs="*", help="names of documents")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="show differences; twice: every name")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = fetch(scratch) if options.fetch else options.folder
+        if not folder or not os.path.isdir(folder):
+            parser.error("a folder of pairs is needed, or --fetch")
+        yardstick = Yardstick(options)
+        yardstick.all(folder)
+
+    print()
+    for kind in ("identical", "different", "refused by name", "refused otherwise", "refused by both",
+                 "refused by libvirt only"):
+        print(f"{len(yardstick.outcome[kind]):5} {kind}")
+    return 1 if yardstick.outcome["different"] or yardstick.outcome["refused otherwise"] else 0
+
+
+sys.exit(main())
