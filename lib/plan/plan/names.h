@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The names that one guest has in systemd, in the user database and in machined.
+ * All are functions of the guest's name alone; docs/architecture.md lists the rules. */
+
+#include "base/macros.h"
+
+/* NAME as part of a unit name, as systemd-escape(1) does it. *ret is the caller's. -ENOMEM. */
+int unit_name_escape(const char *name, char **ret);
+
+/* The way back. -EINVAL for what no escaping gives. */
+int unit_name_unescape(const char *escaped, char **ret);
+
+/* "vm@ESC.service". -ENAMETOOLONG where systemd would refuse the length, -EINVAL for an empty name. */
+int unit_name_for_guest(const char *name, char **ret);
+
+/* The guest behind "vm@ESC.service". -EINVAL for any other unit. */
+int guest_name_from_unit(const char *unit, char **ret);
+
+/* The user (and group) that the guest's QEMU runs as: "vm-NAME", or "vm-" and 16 hex
+ * digits of a hash where that would be no user name or could be taken for such a hash. */
+int user_name_for_guest(const char *name, char **ret);
+
+/* The name under which machined lists the guest: NAME where machined takes it, else NAME
+ * with "-" for each other character, shortened, and "-" with 8 hex digits of the hash. */
+int machine_name_for_guest(const char *name, char **ret);
+
+/* The unit of a slice: "/machine" is "machine.slice", "/a/b" is "a-b.slice", "/machine.slice" is itself.
+ * -EINVAL for what is no absolute path of names. Source: <resource><partition>, systemd.slice(5). */
+int slice_name_for_partition(const char *partition, char **ret);
