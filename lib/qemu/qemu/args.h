@@ -58,6 +58,7 @@ typedef struct QemuHostResources {
         size_t n_chardevs;
         const QemuGraphics *graphics;
         size_t n_graphics;
+        long long now;            /* the time, for clocks at an offset from it; 0: the host asks its clock */
         const char *nvram;        /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
         bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
         bool recorded;            /* stand-ins for descriptors that nobody opened (taps, listening sockets), so that the

@@ -15,6 +15,7 @@ typedef enum QemuPartKind {
         QEMU_PART_CHARDEV,    /* -chardev; the text of the option in "option" */
         QEMU_PART_BLOCKDEV,   /* -blockdev, blockdev-add */
         QEMU_PART_NETDEV,     /* -netdev, netdev_add */
+        QEMU_PART_AUDIODEV,   /* -audiodev; no hotplug form */
         QEMU_PART_DEVICE,     /* -device, device_add */
         QEMU_PART_OPTION,     /* no hotplug form: "name" is the option, "option" its value or NULL */
         _QEMU_PART_KIND_MAX,

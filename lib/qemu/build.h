@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the builders of lib/qemu share: the state of one translation, words to
+ * compose properties, and one line for each device class.
+ *
+ * Errors stick: the first failure is kept in Build.r and makes every later
+ * addition a no-op, so that a builder reads as the list of what it sets. */
+
+#include "base/strings.h"
+#include "model/definition.h"
+#include "qemu/device.h"
+
+typedef struct Build {
+        const Definition *d;
+        const xmlNode *root, *devices;
+        const QemuCaps *caps;
+        const QemuHostResources *res;
+        const char *run_dir;
+        const char *machine;         /* as the definition names it */
+        bool q35, kvm;
+        QemuParts *parts;
+        unsigned images;             /* images of all disks, where the definition does not number them */
+        int r;                       /* 0 or the first error */
+        Error *e;
+} Build;
+
+/* --- errors --- */
+
+/* Refuses what node says: "FILE:LINE: PATH: " and the words; code 67, -EOPNOTSUPP. */
+int refuse(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
+/* The same for values that contradict each other; code 27, -EINVAL. */
+int invalid(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
+int build_fail(Build *b, int r);
+
+/* --- additions --- */
+
+/* Take props (or free it after an error). */
+void add_props(Build *b, QemuPartKind kind, json_t *props);
+/* An option without hotplug form; format NULL: the option stands alone. */
+void add_option(Build *b, const char *name, const char *format, ...) _printf_(3, 4);
+/* Take what the buffer holds. */
+void add_option_buf(Build *b, const char *name, StrBuf *value);
+void add_chardev_buf(Build *b, StrBuf *value);
+
+/* --- properties --- */
+
+/* {"driver": driver}, {"qom-type": type, "id": id}; never NULL while b->r is 0. */
+json_t *device_new(Build *b, const char *driver);
+json_t *object_new(Build *b, const char *type, const char *id);
+json_t *props_new(Build *b);
+
+void put(Build *b, json_t *o, const char *key, json_t *value);     /* takes value */
+void put_str(Build *b, json_t *o, const char *key, const char *value);   /* NULL: nothing */
+void put_strf(Build *b, json_t *o, const char *key, const char *format, ...) _printf_(4, 5);
+void put_int(Build *b, json_t *o, const char *key, long long value);
+void put_bool(Build *b, json_t *o, const char *key, bool value);
+
+/* From an attribute of node (which may be NULL); absent: nothing. */
+void put_attr(Build *b, json_t *o, const char *key, const xmlNode *node, const char *attr);       /* text */
+void put_attr_uint(Build *b, json_t *o, const char *key, const xmlNode *node, const char *attr);  /* whole number */
+void put_attr_bool(Build *b, json_t *o, const char *key, const xmlNode *node, const char *attr);  /* on, yes: true */
+void put_attr_onoff(Build *b, json_t *o, const char *key, const xmlNode *node, const char *attr); /* "on", "off" */
+
+/* Whole number of an attribute or text; sticks an error for anything else; otherwise when absent. */
+uint64_t attr_u64(Build *b, const xmlNode *node, const char *attr, uint64_t otherwise);
+/* A size with the unit in the attribute @unit (NULL: default_scale), in bytes. */
+uint64_t element_size(Build *b, const xmlNode *node, uint64_t default_scale);
+
+/* Adds ",key=value" with commas in value doubled; NULL value: nothing. */
+void opt(StrBuf *o, const char *key, const char *value);
+void opt_onoff(StrBuf *o, const char *key, bool value);
+
+/* --- common parts of devices (common.c) --- */
+
+/* "id" from <alias>; sticks an error when the element has none. */
+const char *need_alias(Build *b, const xmlNode *device);
+void put_alias(Build *b, json_t *o, const xmlNode *device);
+/* bus, addr, port, unit, ... from <address>; acpi-index from <acpi>. */
+void put_address(Build *b, json_t *o, const xmlNode *device);
+/* bootindex from <boot order>, loadparm. */
+void put_boot(Build *b, json_t *o, const xmlNode *device);
+/* iommu_platform, ats, packed, page-per-vq from <driver>. */
+void put_virtio(Build *b, json_t *o, const xmlNode *device);
+/* romfile, rombar from <rom>. */
+void put_rom(Build *b, json_t *o, const xmlNode *device);
+/* iothread or iothread-vq-mapping from <driver>; cap: what the mapping needs (disk.c). */
+void put_iothreads(Build *b, json_t *o, const xmlNode *driver, QemuCap cap);
+/* "virtio-net" -> "virtio-net-pci", "-transitional" where model says so; *buf is static in size. */
+typedef struct DriverName {
+        char s[64];
+} DriverName;
+const char *virtio_driver(Build *b, const xmlNode *device, const char *base, const char *model, DriverName *buf);
+/* Alias of the controller type/index: the name of its bus. Falls back to the alias rules. */
+const char *controller_name(Build *b, const char *type, const char *index, DriverName *buf);
+const xmlNode *controller_find(const Build *b, const char *type, const char *index);
+/* Position of node among its namesakes, from 0. */
+unsigned sibling_index(const xmlNode *node);
+
+/* --- the machine: each adds the options of its part of the definition --- */
+
+void build_machine(Build *b);      /* machine.c */
+void build_cpu(Build *b);          /* cpu.c */
+void build_memory(Build *b);       /* memory.c */
+void build_smp(Build *b);          /* cpu.c */
+void build_iothreads(Build *b);    /* memory.c */
+void build_sysinfo(Build *b);      /* sysinfo.c */
+void build_clock(Build *b);        /* clock.c */
+void build_pm(Build *b);           /* clock.c */
+void build_boot(Build *b);         /* os.c */
+void build_firmware(Build *b);     /* os.c */
+void build_kernel(Build *b);       /* os.c */
+void build_features(Build *b);     /* features.c: globals and devices */
+/* Memory is given to NUMA cells rather than to the machine (memory.c). */
+bool memory_is_split(const Build *b);
+void machine_firmware(Build *b, StrBuf *machine); /* os.c: pflash0=, pflash1= */
+void cpu_features(Build *b, StrBuf *cpu);         /* features.c: hyperv, kvm, apic */
+void cpu_timers(Build *b, StrBuf *cpu);           /* clock.c */
+
+/* Boot index of a device by <os><boot dev>: 0 for none. kind is "hd", "cdrom", "network", "fd". */
+unsigned boot_index(const Build *b, const xmlNode *device, const char *kind);
+
+/* --- devices: each adds the parts of one element --- */
+
+void build_disk(Build *b, const xmlNode *n);
+void build_controller(Build *b, const xmlNode *n);
+void build_interface(Build *b, const xmlNode *n);
+void build_serial(Build *b, const xmlNode *n);
+void build_parallel(Build *b, const xmlNode *n);
+void build_console(Build *b, const xmlNode *n);
+void build_channel(Build *b, const xmlNode *n);
+void build_input(Build *b, const xmlNode *n);
+void build_hub(Build *b, const xmlNode *n);
+void build_graphics(Build *b, const xmlNode *n);
+void build_video(Build *b, const xmlNode *n);
+void build_sound(Build *b, const xmlNode *n);
+void build_audio(Build *b, const xmlNode *n);
+void build_memballoon(Build *b, const xmlNode *n);
+void build_rng(Build *b, const xmlNode *n);
+void build_watchdog(Build *b, const xmlNode *n);
+void build_redirdev(Build *b, const xmlNode *n);
+void build_panic(Build *b, const xmlNode *n);
+
+/* The chardev "char" + alias of a serial, channel, ... element (chardev.c). */
+void build_chardev(Build *b, const xmlNode *device, const char *id);
+/* -display none where nothing shows the guest's screen (graphics.c). */
+void build_display_none(Build *b);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Character devices: the host's end of <serial>, <parallel>, <console>,
+ * <channel>, ... One row a type. */
+
+#include "build.h"
+
+static const QemuChardev *find_chardev(const Build *b, const char *alias) {
+        for (size_t i = 0; alias && i < b->res->n_chardevs; i++)
+                if (streq(b->res->chardevs[i].alias, alias))
+                        return &b->res->chardevs[i];
+        return NULL;
+}
+
+static const xmlNode *source_of(const xmlNode *device, const char *mode) {
+        XML_FOREACH(s, device, "source")
+                if (!mode || streq(xml_attr(s, "mode") ?: "connect", mode))
+                        return s;
+        return NULL;
+}
+
+static void reconnect(Build *b, StrBuf *o, const xmlNode *source) {
+        const xmlNode *r = xml_child(source, "reconnect");
+        uint64_t seconds;
+
+        if (!r)
+                return;
+        seconds = xml_attr_bool(r, "enabled", false) ? attr_u64(b, r, "timeout", 0) : 0;
+        if (qemu_caps_has(b->caps, QEMU_CAP_RECONNECT_MS))
+                strbuf_addf(o, ",reconnect-ms=%llu", (unsigned long long) seconds * 1000);
+        else
+                strbuf_addf(o, ",reconnect=%llu", (unsigned long long) seconds);
+}
+
+static void need_path(Build *b, const xmlNode *device, const char *path) {
+        if (!path || !*path)
+                invalid(b, device, "the source names no path");
+}
+
+static void chardev_path(Build *b, StrBuf *o, const xmlNode *device) {
+        const char *path = xml_attr(source_of(device, NULL), "path");
+
+        need_path(b, device, path);
+        opt(o, "path", path);
+}
+
+static void chardev_file(Build *b, StrBuf *o, const xmlNode *device) {
+        const char *append = xml_attr(source_of(device, NULL), "append");
+
+        chardev_path(b, o, device);
+        opt(o, "append", append ?: "on");
+}
+
+/* Where the definition leaves the path of a socket to us (guest agent). */
+static void generated_path(Build *b, StrBuf *o, const xmlNode *device) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/%s.sock", b->run_dir, need_alias(b, device)) < 0) {
+                path = NULL;
+                build_fail(b, -ENOMEM);
+                return;
+        }
+        opt(o, "path", path);
+}
+
+static void chardev_unix(Build *b, StrBuf *o, const xmlNode *device) {
+        const xmlNode *source = xml_child(device, "source");
+        bool server = streq(xml_attr(source, "mode") ?: "bind", "bind");
+        const QemuChardev *res = find_chardev(b, device_alias(device));
+        const char *path = res && res->path ? res->path : xml_attr(source, "path");
+
+        if (server && b->res->recorded)
+                strbuf_add(o, ",fd=1729");
+        else if (server && res && res->fd > 0)
+                strbuf_addf(o, ",fd=%d", res->fd);
+        else if (path && *path)
+                opt(o, "path", path);
+        else if (server)
+                generated_path(b, o, device);
+        else
+                need_path(b, device, path);
+        if (server)
+                strbuf_add(o, ",server=on,wait=off");
+        else
+                reconnect(b, o, source);
+}
+
+static void chardev_tcp(Build *b, StrBuf *o, const xmlNode *device) {
+        const xmlNode *source = xml_child(device, "source");
+        bool server = xml_attr_is(source, "mode", "bind");
+        const char *protocol = xml_get(device, "protocol/@type");
+
+        if (xml_attr_is(source, "tls", "yes"))
+                refuse(b, source, "attribute tls of a character device is not supported");
+        opt(o, "host", xml_attr(source, "host") ?: "");
+        opt(o, "port", xml_attr(source, "service") ?: "");
+        if (protocol && streq(protocol, "telnet"))
+                opt(o, "telnet", "on");
+        else if (protocol && !streq(protocol, "raw"))
+                refuse(b, xml_child(device, "protocol"), "protocol '%s' is not supported", protocol);
+        if (server)
+                strbuf_add(o, ",server=on,wait=off");
+        else
+                reconnect(b, o, source);
+}
+
+static void chardev_udp(Build *b, StrBuf *o, const xmlNode *device) {
+        const xmlNode *to = source_of(device, "connect"), *from = source_of(device, "bind");
+
+        opt(o, "host", xml_attr(to, "host") ?: "");
+        opt(o, "port", xml_attr(to, "service") ?: "");
+        if (from) {
+                opt(o, "localaddr", xml_attr(from, "host") ?: "");
+                opt(o, "localport", xml_attr(from, "service") ?: "0");
+        }
+}
+
+static void chardev_spicevmc(Build *b, StrBuf *o, const xmlNode *device) {
+        opt(o, "name", xml_is(device, "redirdev")    ? "usbredir"
+                       : xml_is(device, "smartcard") ? "smartcard"
+                                                     : "vdagent");
+}
+
+static void chardev_spiceport(Build *b, StrBuf *o, const xmlNode *device) {
+        opt(o, "name", xml_attr(source_of(device, NULL), "channel"));
+}
+
+static void chardev_vdagent(Build *b, StrBuf *o, const xmlNode *device) {
+        const xmlNode *source = xml_child(device, "source");
+
+        opt(o, "name", "vdagent");
+        if (xml_get(source, "clipboard/@copypaste"))
+                opt_onoff(o, "clipboard", streq(xml_get(source, "clipboard/@copypaste"), "yes"));
+        if (xml_get(source, "mouse/@mode"))
+                opt_onoff(o, "mouse", streq(xml_get(source, "mouse/@mode"), "client"));
+}
+
+static const struct {
+        const char *type, *backend;
+        void (*add)(Build *b, StrBuf *o, const xmlNode *device);
+} types[] = {
+        { "pty", "pty", NULL },
+        { "null", "null", NULL },
+        { "vc", "vc", NULL },
+        { "stdio", "stdio", NULL },
+        { "file", "file", chardev_file },
+        { "pipe", "pipe", chardev_path },
+        { "dev", "serial", chardev_path },
+        { "unix", "socket", chardev_unix },
+        { "tcp", "socket", chardev_tcp },
+        { "udp", "udp", chardev_udp },
+        { "spicevmc", "spicevmc", chardev_spicevmc },
+        { "spiceport", "spiceport", chardev_spiceport },
+        { "qemu-vdagent", "qemu-vdagent", chardev_vdagent },
+        { "dbus", "dbus", chardev_spiceport },
+};
+
+/* Copies of what the guest writes: to the host side's log, or to the file of <log>. */
+static void chardev_log(Build *b, StrBuf *o, const xmlNode *device) {
+        const QemuChardev *res = find_chardev(b, device_alias(device));
+        const xmlNode *log = xml_child(device, "log");
+
+        if (res && res->log_path) {
+                opt(o, "logfile", res->log_path);
+                opt(o, "logappend", "on");
+        } else if (log) {
+                opt(o, "logfile", xml_attr(log, "file"));
+                if (xml_attr(log, "append"))
+                        opt_onoff(o, "logappend", xml_attr_bool(log, "append", false));
+        }
+}
+
+void build_chardev(Build *b, const xmlNode *device, const char *id) {
+        const char *type = xml_attr(device, "type") ?: "";
+        _cleanup_strbuf_ StrBuf o = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                const char *backend = types[i].backend;
+
+                if (!streq(types[i].type, type))
+                        continue;
+                if (streq(type, "dev") && xml_is(device, "parallel"))
+                        backend = "parallel";
+                strbuf_add(&o, backend);
+                opt(&o, "id", id);
+                if (types[i].add)
+                        types[i].add(b, &o, device);
+                chardev_log(b, &o, device);
+                add_chardev_buf(b, &o);
+                return;
+        }
+        refuse(b, device, "character device type '%s' is not supported", type);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <controller>: buses. One row of the table for each type and model. */
+
+#include "build.h"
+
+typedef struct ControllerRow ControllerRow;
+struct ControllerRow {
+        const char *type, *model;  /* model NULL: where the definition has none */
+        const char *driver;        /* NULL: the machine has it built in */
+        void (*put)(Build *b, json_t *o, const xmlNode *controller);
+};
+
+static uint64_t controller_index(Build *b, const xmlNode *c) {
+        return attr_u64(b, c, "index", 0);
+}
+
+/* chassis and port tell the slots of ports apart; the definition names them, or they follow from the place. */
+static void put_port(Build *b, json_t *o, const xmlNode *c) {
+        const xmlNode *target = xml_child(c, "target"), *address = xml_child(c, "address");
+        uint64_t port = attr_u64(b, address, "slot", 0) * 8 + attr_u64(b, address, "function", 0);
+
+        put_int(b, o, "port", (long long) attr_u64(b, target, "port", port));
+        put_int(b, o, "chassis", (long long) attr_u64(b, target, "chassis", controller_index(b, c)));
+        if (xml_attr(target, "hotplug"))
+                put_bool(b, o, "hotplug", xml_attr_bool(target, "hotplug", true));
+        if (xml_attr(target, "memReserve"))
+                put_int(b, o, "mem-reserve", (long long) attr_u64(b, target, "memReserve", 0) * 1024);
+}
+
+static void put_downstream(Build *b, json_t *o, const xmlNode *c) {
+        const xmlNode *target = xml_child(c, "target");
+
+        put_int(b, o, "port", (long long) attr_u64(b, target, "port", attr_u64(b, xml_child(c, "address"), "slot", 0)));
+        put_int(b, o, "chassis", (long long) attr_u64(b, target, "chassis", controller_index(b, c)));
+        if (xml_attr(target, "hotplug"))
+                put_bool(b, o, "hotplug", xml_attr_bool(target, "hotplug", true));
+}
+
+static void put_pci_bridge(Build *b, json_t *o, const xmlNode *c) {
+        const xmlNode *target = xml_child(c, "target");
+
+        put_int(b, o, "chassis_nr", (long long) attr_u64(b, target, "chassisNr", controller_index(b, c)));
+        if (xml_attr(target, "memReserve"))
+                put_int(b, o, "mem-reserve", (long long) attr_u64(b, target, "memReserve", 0) * 1024);
+}
+
+static void put_expander(Build *b, json_t *o, const xmlNode *c) {
+        const xmlNode *target = xml_child(c, "target");
+        const char *node = xml_text(xml_child(target, "node"));
+
+        put_attr_uint(b, o, "bus_nr", target, "busNr");
+        if (node)
+                put_int(b, o, "numa_node", strtol(node, NULL, 10));
+}
+
+static void put_xhci(Build *b, json_t *o, const xmlNode *c) {
+        uint64_t ports = attr_u64(b, c, "ports", 0);
+
+        if (ports > 15)
+                refuse(b, c, "an xhci controller has at most 15 ports");
+        if (ports > 0) {
+                put_int(b, o, "p2", (long long) ports);
+                put_int(b, o, "p3", (long long) ports);
+        }
+}
+
+/* A companion of the EHCI controller with the same index. */
+static void put_companion(Build *b, json_t *o, const xmlNode *c) {
+        DriverName buf;
+        const xmlNode *master = xml_child(c, "master");
+
+        put_strf(b, o, "masterbus", "%s.0", controller_name(b, "usb", xml_attr(c, "index") ?: "0", &buf));
+        put_attr_uint(b, o, "firstport", master, "startport");
+}
+
+static void put_virtio_scsi(Build *b, json_t *o, const xmlNode *c) {
+        const xmlNode *driver = xml_child(c, "driver");
+
+        put_attr_uint(b, o, "num_queues", driver, "queues");
+        put_attr_uint(b, o, "cmd_per_lun", driver, "cmd_per_lun");
+        put_attr_uint(b, o, "max_sectors", driver, "max_sectors");
+        put_attr_bool(b, o, "ioeventfd", driver, "ioeventfd");
+        put_attr_bool(b, o, "event_idx", driver, "event_idx");
+        put_iothreads(b, o, driver, QEMU_CAP_SCSI_IOTHREAD_VQ_MAPPING);
+        put_virtio(b, o, c);
+}
+
+static void put_virtio_serial(Build *b, json_t *o, const xmlNode *c) {
+        put_attr_uint(b, o, "max_ports", c, "ports");
+        put_attr_uint(b, o, "vectors", c, "vectors");
+        put_virtio(b, o, c);
+}
+
+/* Floppy drives A and B that are to be booted from. */
+static void put_fdc(Build *b, json_t *o, const xmlNode *c) {
+        XML_FOREACH(disk, b->devices, "disk") {
+                const xmlNode *address = xml_child(disk, "address");
+                uint64_t boot;
+
+                if (!xml_attr_is(disk, "device", "floppy") ||
+                    attr_u64(b, address, "controller", 0) != controller_index(b, c))
+                        continue;
+                boot = attr_u64(b, xml_child(disk, "boot"), "order", boot_index(b, disk, "fd"));
+                if (boot > 0)
+                        put_int(b, o, attr_u64(b, address, "unit", 0) == 0 ? "bootindexA" : "bootindexB",
+                                (long long) boot);
+        }
+}
+
+static const ControllerRow rows[] = {
+        { "pci", "pci-root", NULL, NULL },
+        { "pci", "pcie-root", NULL, NULL },
+        { "pci", "pci-bridge", "pci-bridge", put_pci_bridge },
+        { "pci", "pcie-root-port", "pcie-root-port", put_port },
+        { "pci", "dmi-to-pci-bridge", "i82801b11-bridge", NULL },
+        { "pci", "pcie-to-pci-bridge", "pcie-pci-bridge", NULL },
+        { "pci", "pcie-switch-upstream-port", "x3130-upstream", NULL },
+        { "pci", "pcie-switch-downstream-port", "xio3130-downstream", put_downstream },
+        { "pci", "pci-expander-bus", "pxb", put_expander },
+        { "pci", "pcie-expander-bus", "pxb-pcie", put_expander },
+        { "usb", NULL, "piix3-usb-uhci", NULL },
+        { "usb", "piix3-uhci", "piix3-usb-uhci", NULL },
+        { "usb", "piix4-uhci", "piix4-usb-uhci", NULL },
+        { "usb", "ehci", "usb-ehci", NULL },
+        { "usb", "ich9-ehci1", "ich9-usb-ehci1", NULL },
+        { "usb", "ich9-uhci1", "ich9-usb-uhci1", put_companion },
+        { "usb", "ich9-uhci2", "ich9-usb-uhci2", put_companion },
+        { "usb", "ich9-uhci3", "ich9-usb-uhci3", put_companion },
+        { "usb", "vt82c686b-uhci", "vt82c686b-usb-uhci", NULL },
+        { "usb", "pci-ohci", "pci-ohci", NULL },
+        { "usb", "nec-xhci", "nec-usb-xhci", put_xhci },
+        { "usb", "qemu-xhci", "qemu-xhci", put_xhci },
+        { "usb", "none", NULL, NULL },
+        { "ide", NULL, NULL, NULL },
+        { "ide", "piix3", NULL, NULL },
+        { "sata", NULL, "ahci", NULL },
+        { "scsi", NULL, "lsi", NULL },
+        { "scsi", "lsilogic", "lsi", NULL },
+        { "scsi", "lsisas1068", "mptsas1068", NULL },
+        { "scsi", "lsisas1078", "megasas", NULL },
+        { "scsi", "vmpvscsi", "pvscsi", NULL },
+        { "scsi", "am53c974", "am53c974", NULL },
+        { "scsi", "dc390", "dc-390", NULL },
+        { "scsi", "virtio-scsi", "virtio-scsi", put_virtio_scsi },
+        { "scsi", "virtio-transitional", "virtio-scsi", put_virtio_scsi },
+        { "scsi", "virtio-non-transitional", "virtio-scsi", put_virtio_scsi },
+        { "virtio-serial", NULL, "virtio-serial", put_virtio_serial },
+        { "virtio-serial", "virtio", "virtio-serial", put_virtio_serial },
+        { "virtio-serial", "virtio-transitional", "virtio-serial", put_virtio_serial },
+        { "virtio-serial", "virtio-non-transitional", "virtio-serial", put_virtio_serial },
+        { "fdc", NULL, "isa-fdc", put_fdc },
+        { "ccid", NULL, "usb-ccid", NULL },
+        { "isa", NULL, NULL, NULL },
+};
+
+/* Buses that the machine brings: IDE on pc, the first SATA of q35, the floppy controller of pc. */
+static bool is_builtin(const Build *b, const xmlNode *c) {
+        const char *type = xml_attr(c, "type") ?: "";
+        bool first = streq(xml_attr(c, "index") ?: "0", "0");
+
+        return (streq(type, "sata") && b->q35 && first) || (streq(type, "fdc") && !b->q35 && first);
+}
+
+static void check_builtin(Build *b, const xmlNode *c) {
+        if (xml_attr_is(c, "type", "ide") && (b->q35 || !streq(xml_attr(c, "index") ?: "0", "0")))
+                refuse(b, c, "this machine has no such IDE controller");
+}
+
+void build_controller(Build *b, const xmlNode *c) {
+        const char *type = xml_attr(c, "type") ?: "", *model = xml_attr(c, "model");
+        const ControllerRow *row = NULL;
+        DriverName name;
+        const char *driver;
+        json_t *o;
+
+        for (size_t i = 0; i < ELEMENTSOF(rows) && !row; i++)
+                if (streq(rows[i].type, type) && streq_ptr(rows[i].model, model))
+                        row = &rows[i];
+        if (!row) {
+                refuse(b, c, "controller type '%s' model '%s' is not supported", type, model ?: "");
+                return;
+        }
+        check_builtin(b, c);
+        if (!row->driver || is_builtin(b, c))
+                return;
+        driver = row->driver;
+        if (streq(type, "pci") && xml_get(c, "model/@name"))
+                driver = xml_get(c, "model/@name"); /* ioh3420, pcie-root-port, ...: which one of the kind */
+        else if (startswith(driver, "virtio-"))
+                driver = virtio_driver(b, c, driver, model, &name);
+
+        o = device_new(b, driver);
+        if (row->put)
+                row->put(b, o, c);
+        if (!streq(type, "fdc"))
+                put_alias(b, o, c);
+        put_address(b, o, c);
+        add_props(b, QEMU_PART_DEVICE, o);
+}

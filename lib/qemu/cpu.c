@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <cpu> and <vcpu>: -cpu and -smp. */
+
+#include "build.h"
+
+/* Features whose name in libvirt is not QEMU's with "_" for "-". */
+static const struct {
+        const char *name, *qemu;
+} feature_names[] = {
+        { "pclmuldq", "pclmulqdq" },
+};
+
+/* Features that come and go with the operating system or belong to the host's
+ * resource control: part of what hosts report, nothing that can be asked for. */
+static const char *const feature_ignored[] = { "osxsave", "ospke", "cmt", "mbm_total", "mbm_local" };
+
+static void cpu_feature(Build *b, StrBuf *o, const xmlNode *feature) {
+        const char *name = xml_attr(feature, "name"), *policy = xml_attr(feature, "policy") ?: "require";
+        char qemu[64];
+
+        if (!name || !*name || strlen(name) >= sizeof(qemu)) {
+                invalid(b, feature, "a CPU feature needs a name");
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(feature_ignored); i++)
+                if (streq(name, feature_ignored[i]))
+                        return;
+        strcpy(qemu, name);
+        for (size_t i = 0; i < ELEMENTSOF(feature_names); i++)
+                if (streq(name, feature_names[i].name))
+                        strcpy(qemu, feature_names[i].qemu);
+        for (char *c = qemu; *c; c++) {
+                if (*c == '_')
+                        *c = '-';
+                if (*c == ',' || *c == '=') {
+                        invalid(b, feature, "not the name of a CPU feature: '%s'", name);
+                        return;
+                }
+        }
+        opt_onoff(o, qemu, !streq(policy, "disable") && !streq(policy, "forbid"));
+}
+
+static void cpu_cache(Build *b, StrBuf *o, const xmlNode *cache) {
+        const char *mode = xml_attr(cache, "mode");
+
+        if (!mode)
+                return;
+        if (streq(mode, "emulate")) {
+                opt(o, "l3-cache", "on");
+                if (!xml_attr_is(xml_child(b->root, "cpu"), "mode", "custom"))
+                        opt(o, "host-cache-info", "off");
+        } else if (streq(mode, "passthrough")) {
+                opt(o, "host-cache-info", "on");
+                opt(o, "l3-cache", "off");
+        } else {
+                if (!xml_attr_is(xml_child(b->root, "cpu"), "mode", "custom"))
+                        opt(o, "host-cache-info", "off");
+                opt(o, "l3-cache", "off");
+        }
+}
+
+static void cpu_address_width(StrBuf *o, const xmlNode *width) {
+        const char *mode = xml_attr(width, "mode");
+
+        if (!mode)
+                return;
+        if (streq(mode, "passthrough")) {
+                opt(o, "host-phys-bits", "on");
+                opt(o, "host-phys-bits-limit", xml_attr(width, "limit"));
+        } else if (xml_attr(width, "bits")) {
+                opt(o, "phys-bits", xml_attr(width, "bits"));
+        } else {
+                opt(o, "host-phys-bits", "off");
+        }
+}
+
+/* Only KVM has the host's own CPU; without it the nearest is all that TCG can do. Which features a host model has
+ * is not asked of the host beforehand, as libvirt does: QEMU knows them when it starts. */
+static void cpu_model(Build *b, StrBuf *o, const xmlNode *cpu) {
+        const char *mode = xml_attr(cpu, "mode") ?: "custom", *model = xml_get(cpu, "model");
+
+        if (streq(mode, "custom")) {
+                if (!model || !*model) {
+                        invalid(b, cpu, "a custom CPU needs a model");
+                        return;
+                }
+                for (const char *c = model; *c; c++) {
+                        if (*c == ',')
+                                strbuf_addc(o, ',');
+                        strbuf_addc(o, *c);
+                }
+                return;
+        }
+        if (streq(mode, "maximum") || !b->kvm)
+                strbuf_add(o, "max");
+        else
+                strbuf_add(o, "host");
+        if (xml_attr(cpu, "migratable"))
+                opt_onoff(o, "migratable", xml_attr_bool(cpu, "migratable", true));
+        else if (streq(mode, "host-model"))
+                opt(o, "migratable", "on");
+}
+
+static void cpu_panic(const Build *b, StrBuf *o) {
+        XML_FOREACH(p, b->devices, "panic")
+                if (xml_attr_is(p, "model", "hyperv"))
+                        strbuf_add(o, ",hv-crash");
+}
+
+void build_cpu(Build *b) {
+        const xmlNode *cpu = xml_child(b->root, "cpu");
+        _cleanup_strbuf_ StrBuf o = {};
+
+        if (cpu && (xml_attr(cpu, "mode") || xml_child(cpu, "model")))
+                cpu_model(b, &o, cpu);
+        else
+                strbuf_add(&o, streq(qemu_caps_arch(b->caps), "i686") ? "qemu32" : "qemu64");
+        opt(&o, "vendor", xml_get(cpu, "model/@vendor_id"));
+        XML_FOREACH(f, cpu, "feature")
+                cpu_feature(b, &o, f);
+        cpu_timers(b, &o);
+        cpu_features(b, &o);
+        cpu_panic(b, &o);
+        cpu_cache(b, &o, xml_child(cpu, "cache"));
+        cpu_address_width(&o, xml_child(cpu, "maxphysaddr"));
+        add_option_buf(b, "-cpu", &o);
+}
+
+static uint64_t vcpus_maximum(Build *b) {
+        const xmlNode *vcpu = xml_child(b->root, "vcpu");
+        uint64_t n = 1;
+
+        if (vcpu && (xml_get_u64(b->root, "vcpu", &n) < 0 || n == 0 || n > 65535))
+                invalid(b, vcpu, "not a number of CPUs: '%s'", xml_text(vcpu));
+        return n;
+}
+
+void build_smp(Build *b) {
+        const xmlNode *vcpu = xml_child(b->root, "vcpu"), *t = xml_find(b->root, "cpu/topology");
+        uint64_t maximum = vcpus_maximum(b), current = attr_u64(b, vcpu, "current", maximum);
+        uint64_t sockets = maximum, dies = 1, clusters = 1, cores = 1, threads = 1;
+        _cleanup_strbuf_ StrBuf o = {};
+
+        if (t) {
+                sockets = attr_u64(b, t, "sockets", 1);
+                dies = attr_u64(b, t, "dies", 1);
+                clusters = attr_u64(b, t, "clusters", 1);
+                cores = attr_u64(b, t, "cores", 1);
+                threads = attr_u64(b, t, "threads", 1);
+                if (sockets * dies * clusters * cores * threads != maximum)
+                        invalid(b, t, "the topology is not that of %llu CPUs", (unsigned long long) maximum);
+                if (clusters > 1)
+                        refuse(b, t, "attribute clusters above 1 is not supported by this machine");
+        }
+        if (current == 0 || current > maximum)
+                invalid(b, vcpu, "current is not between 1 and the number of CPUs");
+        strbuf_addf(&o, "%llu", (unsigned long long) current);
+        if (current != maximum)
+                strbuf_addf(&o, ",maxcpus=%llu", (unsigned long long) maximum);
+        strbuf_addf(&o, ",sockets=%llu", (unsigned long long) sockets);
+        if (t)
+                strbuf_addf(&o, ",dies=%llu,clusters=%llu", (unsigned long long) dies, (unsigned long long) clusters);
+        strbuf_addf(&o, ",cores=%llu,threads=%llu", (unsigned long long) cores, (unsigned long long) threads);
+        add_option_buf(b, "-smp", &o);
+}

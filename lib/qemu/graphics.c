@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <graphics>: how people see the guest's screen. Passwords are set by QMP and
+ * are never in the arguments. */
+
+#include "build.h"
+
+#define FIRST_PORT 5900
+
+static const QemuGraphics *chosen(const Build *b, const xmlNode *n) {
+        unsigned i = sibling_index(n);
+
+        return i < b->res->n_graphics ? &b->res->graphics[i] : NULL;
+}
+
+/* A port of the definition, of the host side, or the first of the family. -1: none asked for. */
+static long long port_of(Build *b, const xmlNode *n, const char *attr, int from_host, long long otherwise) {
+        const char *s = xml_attr(n, attr);
+        long long port;
+        char *end;
+
+        if (from_host > 0)
+                return from_host;
+        if (!s)
+                return otherwise;
+        errno = 0;
+        port = strtoll(s, &end, 10);
+        if (errno != 0 || *s == 0 || *end || port < -1 || port > 65535) {
+                invalid(b, n, "attribute %s is no port: '%s'", attr, s);
+                return otherwise;
+        }
+        return port == -1 ? otherwise : port;
+}
+
+static const xmlNode *listen_of(const xmlNode *n) {
+        return xml_child(n, "listen");
+}
+
+/* Address that a definition asks to listen on. NULL: none named. */
+static const char *listen_address(const xmlNode *n) {
+        return xml_attr(listen_of(n), "address") ?: xml_attr(n, "listen");
+}
+
+static bool listens_on_socket(const xmlNode *n, const QemuGraphics *c) {
+        return (c && c->socket) || xml_attr_is(listen_of(n), "type", "socket") || xml_attr(n, "socket");
+}
+
+/* Path of the socket; generated below the run directory where the definition has none. */
+static char *socket_path(Build *b, const xmlNode *n, const QemuGraphics *c, const char *name) {
+        const char *path = c && c->socket ? c->socket : xml_attr(listen_of(n), "socket") ?: xml_attr(n, "socket");
+        char *s = NULL;
+
+        if ((path ? asprintf(&s, "%s", path) : asprintf(&s, "%s/%s.sock", b->run_dir, name)) < 0) {
+                build_fail(b, -ENOMEM);
+                return NULL;
+        }
+        return s;
+}
+
+static void add_escaped_text(StrBuf *o, const char *prefix, const char *text) {
+        _cleanup_free_ char *escaped = text ? qemu_option_escape(text) : NULL;
+
+        if (escaped)
+                strbuf_addf(o, "%s%s", prefix, escaped);
+        else if (text)
+                o->failed = true;
+}
+
+/* Addresses with a colon need brackets before ":PORT". */
+static void add_host(StrBuf *o, const char *address) {
+        bool ipv6 = address && strchr(address, ':');
+
+        strbuf_add(o, ipv6 ? "[" : "");
+        add_escaped_text(o, "", address ?: "127.0.0.1");
+        strbuf_add(o, ipv6 ? "]" : "");
+}
+
+/* The audio element that the display plays: its own, or the only one. */
+static void display_audio(const Build *b, StrBuf *o, const xmlNode *n) {
+        const char *id = xml_get(n, "audio/@id") ?: xml_get(b->devices, "audio/@id");
+
+        if (id)
+                strbuf_addf(o, ",audiodev=audio%.16s", id);
+}
+
+static void build_vnc(Build *b, const xmlNode *n) {
+        const QemuGraphics *c = chosen(b, n);
+        _cleanup_strbuf_ StrBuf o = {};
+        long long port, websocket;
+
+        port = port_of(b, n, "port", c ? c->port : -1, FIRST_PORT);
+        websocket = port_of(b, n, "websocket", c ? c->websocket : -1,
+                            xml_attr_is(n, "websocket", "-1") ? 5700 : -1);
+        if (listens_on_socket(n, c)) {
+                _cleanup_free_ char *path = socket_path(b, n, c, "vnc");
+
+                add_escaped_text(&o, "vnc=unix:", path);
+        } else if (xml_attr_is(listen_of(n), "type", "none")) {
+                strbuf_add(&o, "none");
+        } else if (port < FIRST_PORT) {
+                refuse(b, n, "VNC ports begin at %d", FIRST_PORT);
+        } else {
+                add_host(&o, listen_address(n));
+                strbuf_addf(&o, ":%lld", port - FIRST_PORT);
+        }
+        if (websocket > 0)
+                strbuf_addf(&o, ",websocket=%lld", websocket);
+        opt(&o, "share", xml_attr(n, "sharePolicy"));
+        if (xml_attr(n, "passwd"))
+                opt(&o, "password", "on");
+        if (xml_attr(n, "powerControl"))
+                opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
+        display_audio(b, &o, n);
+        add_option_buf(b, "-vnc", &o);
+        if (xml_attr(n, "keymap"))
+                add_option(b, "-k", "%s", xml_attr(n, "keymap"));
+}
+
+/* Attributes of small elements that are options under another name. */
+static const struct {
+        const char *path, *option;
+} spice_texts[] = {
+        { "image/@compression", "image-compression" },
+        { "jpeg/@compression", "jpeg-wan-compression" },
+        { "zlib/@compression", "zlib-glz-wan-compression" },
+        { "playback/@compression", "playback-compression" },
+        { "streaming/@mode", "streaming-video" },
+};
+
+static void spice_channels(Build *b, StrBuf *o, const xmlNode *n, bool tls) {
+        const char *mode = xml_attr(n, "defaultMode");
+
+        if (mode && streq(mode, "secure"))
+                opt(o, "tls-channel", "default");
+        else if (mode && streq(mode, "insecure"))
+                opt(o, "plaintext-channel", "default");
+        XML_FOREACH(channel, n, "channel") {
+                const char *name = xml_attr(channel, "name") ?: "", *wanted = xml_attr(channel, "mode") ?: "any";
+
+                if (streq(wanted, "secure") && !tls)
+                        refuse(b, channel, "a secure channel needs a tlsPort");
+                if (streq(wanted, "secure"))
+                        opt(o, "tls-channel", name);
+                else if (streq(wanted, "insecure"))
+                        opt(o, "plaintext-channel", name);
+        }
+}
+
+static void spice_options(Build *b, StrBuf *o, const xmlNode *n) {
+        const char *clipboard = xml_get(n, "clipboard/@copypaste"), *files = xml_get(n, "filetransfer/@enable");
+
+        for (size_t i = 0; i < ELEMENTSOF(spice_texts); i++)
+                opt(o, spice_texts[i].option, xml_get(n, spice_texts[i].path));
+        if (clipboard && streq(clipboard, "no"))
+                opt(o, "disable-copy-paste", "on");
+        if (files && streq(files, "no"))
+                opt(o, "disable-agent-file-xfer", "on");
+        if (xml_attr_is(xml_child(n, "gl"), "enable", "yes")) {
+                opt(o, "gl", "on");
+                opt(o, "rendernode", xml_get(n, "gl/@rendernode"));
+        }
+        opt(o, "seamless-migration", "on");
+}
+
+static void build_spice(Build *b, const xmlNode *n) {
+        const QemuGraphics *c = chosen(b, n);
+        const char *mouse = xml_get(n, "mouse/@mode"), *address = listen_address(n);
+        _cleanup_strbuf_ StrBuf o = {};
+        long long port, tls_port;
+
+        port = port_of(b, n, "port", c ? c->port : -1,
+                       xml_attr_is(n, "autoport", "yes") || !xml_attr(n, "tlsPort") ? FIRST_PORT : -1);
+        tls_port = port_of(b, n, "tlsPort", c ? c->tls_port : -1, -1);
+        if (listens_on_socket(n, c)) {
+                _cleanup_free_ char *path = socket_path(b, n, c, "spice");
+
+                strbuf_add(&o, "unix=on");
+                opt(&o, "addr", path);
+        } else if (xml_attr_is(listen_of(n), "type", "none")) {
+                strbuf_add(&o, "port=0");
+        } else {
+                strbuf_addf(&o, "port=%lld", port > 0 ? port : 0);
+                if (tls_port > 0)
+                        strbuf_addf(&o, ",tls-port=%lld", tls_port);
+                opt(&o, "addr", address ?: "127.0.0.1");
+        }
+        if (mouse)
+                opt_onoff(&o, "agent-mouse", streq(mouse, "client"));
+        if (tls_port > 0)
+                opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
+        spice_channels(b, &o, n, tls_port > 0);
+        if (!xml_attr(n, "passwd") && !b->res->recorded)
+                opt(&o, "disable-ticketing", "on");
+        spice_options(b, &o, n);
+        add_option_buf(b, "-spice", &o);
+        if (xml_attr(n, "keymap"))
+                add_option(b, "-k", "%s", xml_attr(n, "keymap"));
+}
+
+static void build_egl(Build *b, const xmlNode *n) {
+        _cleanup_strbuf_ StrBuf o = {};
+
+        strbuf_add(&o, "egl-headless");
+        opt(&o, "rendernode", xml_get(n, "gl/@rendernode"));
+        add_option_buf(b, "-display", &o);
+}
+
+static const struct {
+        const char *type;
+        void (*build)(Build *b, const xmlNode *n);
+} types[] = {
+        { "vnc", build_vnc },
+        { "spice", build_spice },
+        { "egl-headless", build_egl },
+};
+
+void build_graphics(Build *b, const xmlNode *n) {
+        const char *type = xml_attr(n, "type") ?: "";
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(types[i].type, type)) {
+                        types[i].build(b, n);
+                        return;
+                }
+        refuse(b, n, "graphics of type '%s' are not supported", type);
+}
+
+void build_display_none(Build *b) {
+        if (!xml_child(b->devices, "graphics"))
+                add_option(b, "-display", "none");
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <input> and <hub>. */
+
+#include "build.h"
+
+static const struct {
+        const char *bus, *type, *driver;   /* driver NULL: part of the machine */
+} inputs[] = {
+        { "ps2", "mouse", NULL },
+        { "ps2", "keyboard", NULL },
+        { "usb", "mouse", "usb-mouse" },
+        { "usb", "tablet", "usb-tablet" },
+        { "usb", "keyboard", "usb-kbd" },
+        { "virtio", "mouse", "virtio-mouse" },
+        { "virtio", "tablet", "virtio-tablet" },
+        { "virtio", "keyboard", "virtio-keyboard" },
+        { "virtio", "passthrough", "virtio-input-host" },
+};
+
+static void build_evdev(Build *b, const xmlNode *n) {
+        const xmlNode *source = xml_child(n, "source");
+        const char *grab = xml_attr(source, "grab");
+        json_t *o = object_new(b, "input-linux", need_alias(b, n));
+
+        put_attr(b, o, "evdev", source, "dev");
+        put_attr_bool(b, o, "repeat", source, "repeat");
+        if (grab && streq(grab, "all"))
+                put_bool(b, o, "grab_all", true);
+        put_attr(b, o, "grab-toggle", source, "grabToggle");
+        add_props(b, QEMU_PART_OBJECT, o);
+}
+
+void build_input(Build *b, const xmlNode *n) {
+        const char *type = xml_attr(n, "type") ?: "", *bus = xml_attr(n, "bus") ?: "ps2";
+        DriverName name;
+
+        if (streq(type, "evdev")) {
+                build_evdev(b, n);
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(inputs); i++) {
+                const char *driver = inputs[i].driver;
+                json_t *o;
+
+                if (!streq(inputs[i].bus, bus) || !streq(inputs[i].type, type))
+                        continue;
+                if (!driver)
+                        return;
+                if (streq(bus, "virtio"))
+                        driver = virtio_driver(b, n, driver, xml_attr(n, "model"), &name);
+                o = device_new(b, driver);
+                put_virtio(b, o, n);
+                put_alias(b, o, n);
+                put_attr(b, o, "evdev", xml_child(n, "source"), "evdev");
+                put_address(b, o, n);
+                add_props(b, QEMU_PART_DEVICE, o);
+                return;
+        }
+        refuse(b, n, "input '%s' is not supported on bus '%s'", type, bus);
+}
+
+void build_hub(Build *b, const xmlNode *n) {
+        json_t *o;
+
+        if (!xml_attr_is(n, "type", "usb")) {
+                refuse(b, n, "hub of type '%s' is not supported", xml_attr(n, "type") ?: "");
+                return;
+        }
+        o = device_new(b, "usb-hub");
+        put_alias(b, o, n);
+        put_address(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}

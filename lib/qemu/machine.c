@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* -machine and -accel: what is built into the board, and what runs the guest's code. */
+
+#include "build.h"
+
+/* A feature that is a switch of the machine: absent says nothing. */
+static void machine_switch(const Build *b, StrBuf *o, const char *key, const char *path) {
+        const char *state = xml_get(b->root, path);
+
+        if (state)
+                opt_onoff(o, key, streq(state, "on"));
+}
+
+static void machine_irqchip(const Build *b, StrBuf *o) {
+        const char *driver = xml_get(b->root, "features/ioapic/@driver");
+
+        if (driver)
+                opt(o, "kernel_irqchip", streq(driver, "qemu") ? "split" : "on");
+}
+
+static void machine_hpet(const Build *b, StrBuf *o) {
+        XML_FOREACH(t, xml_child(b->root, "clock"), "timer")
+                if (xml_attr_is(t, "name", "hpet") && xml_attr(t, "present"))
+                        opt_onoff(o, "hpet", xml_attr_bool(t, "present", true));
+}
+
+/* The PC speaker is part of the board and only needs to know where to play. */
+static void machine_speaker(Build *b, StrBuf *o) {
+        XML_FOREACH(s, b->devices, "sound")
+                if (xml_attr_is(s, "model", "pcspk")) {
+                        const char *id = xml_get(s, "audio/@id");
+                        char name[32];
+
+                        snprintf(name, sizeof(name), "audio%.16s", id ?: "1");
+                        opt(o, "pcspk-audiodev", name);
+                }
+}
+
+static void check_machine(Build *b) {
+        if (!qemu_caps_machine(b->caps, b->machine)) {
+                const xmlNode *type = xml_find(b->root, "os/type");
+
+                refuse(b, type, "machine '%s' is not known to QEMU %u.%u", b->machine,
+                       qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
+        }
+}
+
+static void build_accel(Build *b) {
+        const xmlNode *ring = xml_find(b->root, "features/kvm/dirty-ring");
+        const xmlNode *cache = xml_find(b->root, "features/tcg/tb-cache");
+        _cleanup_strbuf_ StrBuf o = {};
+
+        strbuf_add(&o, b->kvm ? "kvm" : "tcg");
+        if (b->kvm && ring && xml_attr_is(ring, "state", "on"))
+                strbuf_addf(&o, ",dirty-ring-size=%llu", (unsigned long long) attr_u64(b, ring, "size", 0));
+        if (!b->kvm && cache)
+                strbuf_addf(&o, ",tb-size=%llu", (unsigned long long) (element_size(b, cache, 1024) >> 20));
+        add_option_buf(b, "-accel", &o);
+}
+
+void build_machine(Build *b) {
+        _cleanup_strbuf_ StrBuf o = {};
+
+        check_machine(b);
+        strbuf_add(&o, b->machine);
+        opt(&o, "usb", "off");
+        machine_switch(b, &o, "vmport", "features/vmport/@state");
+        machine_switch(b, &o, "smm", "features/smm/@state");
+        machine_irqchip(b, &o);
+        opt_onoff(&o, "dump-guest-core", xml_attr_is(xml_child(b->root, "memory"), "dumpCore", "on"));
+        if (xml_find(b->root, "memoryBacking/nosharepages"))
+                opt(&o, "mem-merge", "off");
+        if (!memory_is_split(b))
+                opt(&o, "memory-backend", "pc.ram");
+        machine_firmware(b, &o);
+        machine_hpet(b, &o);
+        opt_onoff(&o, "acpi", xml_find(b->root, "features/acpi"));
+        machine_switch(b, &o, "i8042", "features/ps2/@state");
+        machine_speaker(b, &o);
+        add_option_buf(b, "-machine", &o);
+        build_accel(b);
+}

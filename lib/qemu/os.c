@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <os>: firmware, order of boot devices, direct kernel boot. */
+
+#include "build.h"
+
+/* Devices of a kind that <boot dev> names: the first one of the document is meant. */
+static bool device_has_kind(const xmlNode *device, const char *kind) {
+        const char *is = xml_attr(device, "device") ?: "disk";
+
+        if (streq(kind, "network"))
+                return xml_is(device, "interface");
+        if (!xml_is(device, "disk"))
+                return false;
+        if (streq(kind, "hd"))
+                return streq(is, "disk") || streq(is, "lun");
+        if (streq(kind, "fd"))
+                return streq(is, "floppy");
+        return streq(is, kind);
+}
+
+unsigned boot_index(const Build *b, const xmlNode *device, const char *kind) {
+        unsigned position = 0;
+
+        XML_FOREACH(boot, xml_child(b->root, "os"), "boot") {
+                position++;
+                if (!xml_attr_is(boot, "dev", kind))
+                        continue;
+                XML_FOREACH(d, b->devices, NULL)
+                        if (device_has_kind(d, kind))
+                                return d == device ? position : 0;
+        }
+        return 0;
+}
+
+static bool loader_is_flash(const xmlNode *loader) {
+        return xml_attr_is(loader, "type", "pflash");
+}
+
+/* One flash chip: its file, and for 7.2 to 8.2 and every format but raw the format on top. */
+static void add_flash(Build *b, unsigned n, const char *path, const char *format, bool readonly) {
+        bool raw = !format || streq(format, "raw"), top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
+        json_t *o = props_new(b);
+
+        put_str(b, o, "driver", "file");
+        put_str(b, o, "filename", path);
+        put_strf(b, o, "node-name", "libvirt-pflash%u-storage", n);
+        if (top) {
+                put_bool(b, o, "auto-read-only", true);
+                put_str(b, o, "discard", "unmap");
+        } else {
+                put_bool(b, o, "read-only", readonly);
+        }
+        add_props(b, QEMU_PART_BLOCKDEV, o);
+        if (!top)
+                return;
+        o = props_new(b);
+        put_strf(b, o, "node-name", "libvirt-pflash%u-format", n);
+        put_bool(b, o, "read-only", readonly);
+        put_str(b, o, "driver", raw ? "raw" : format);
+        put_strf(b, o, "file", "libvirt-pflash%u-storage", n);
+        add_props(b, QEMU_PART_BLOCKDEV, o);
+}
+
+static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *path, const char *format, bool readonly) {
+        bool raw = !format || streq(format, "raw"), top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
+
+        if (!raw && !streq(format, "qcow2")) {
+                refuse(b, xml_child(b->root, "os"), "firmware in format '%s' is not supported", format);
+                return;
+        }
+        add_flash(b, n, path, format, readonly);
+        strbuf_addf(machine, ",pflash%u=libvirt-pflash%u-%s", n, n, top ? "format" : "storage");
+}
+
+void machine_firmware(Build *b, StrBuf *machine) {
+        const xmlNode *loader = xml_find(b->root, "os/loader"), *nvram = xml_find(b->root, "os/nvram");
+        const char *vars = b->res->nvram ?: xml_get(nvram, "source/@file") ?: nvram ? xml_text(nvram) : NULL;
+
+        if (xml_get(b->root, "os/@firmware") && !loader) {
+                refuse(b, xml_child(b->root, "os"), "firmware that is left to be chosen is not supported; name a loader");
+                return;
+        }
+        if (!loader_is_flash(loader))
+                return;
+        if (!*xml_text(loader))
+                invalid(b, loader, "the loader names no file");
+        machine_flash(b, machine, 0, xml_text(loader), xml_attr(loader, "format"),
+                      xml_attr_bool(loader, "readonly", true));
+        if (vars && *vars)
+                machine_flash(b, machine, 1, vars, xml_attr(nvram, "format"), false);
+}
+
+void build_firmware(Build *b) {
+        const xmlNode *loader = xml_find(b->root, "os/loader");
+
+        if (!loader)
+                return;
+        if (loader_is_flash(loader)) {
+                if (xml_attr_bool(loader, "secure", false))
+                        add_option(b, "-global", "driver=cfi.pflash01,property=secure,value=on");
+        } else if (*xml_text(loader)) {
+                add_option(b, "-bios", "%s", xml_text(loader));
+        }
+}
+
+void build_boot(Build *b) {
+        const xmlNode *menu = xml_find(b->root, "os/bootmenu"), *bios = xml_find(b->root, "os/bios");
+        _cleanup_strbuf_ StrBuf o = {};
+
+        opt(&o, "reboot-timeout", xml_attr(bios, "rebootTimeout"));
+        if (xml_attr(menu, "enable")) {
+                opt_onoff(&o, "menu", xml_attr_bool(menu, "enable", false));
+                opt(&o, "splash-time", xml_attr(menu, "timeout"));
+        }
+        opt(&o, "strict", "on");
+        add_option_buf(b, "-boot", &o);
+        if (xml_attr_bool(bios, "useserial", false)) {
+                if (!qemu_caps_has(b->caps, QEMU_CAP_SGA))
+                        refuse(b, bios, "attribute useserial is not supported by this QEMU");
+                add_props(b, QEMU_PART_DEVICE, device_new(b, "sga"));
+        }
+}
+
+void build_kernel(Build *b) {
+        static const struct {
+                const char *path, *option;
+        } parts[] = {
+                { "os/kernel", "-kernel" },
+                { "os/initrd", "-initrd" },
+                { "os/cmdline", "-append" },
+                { "os/dtb", "-dtb" },
+                { "os/shim", "-shim" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                const char *text = xml_get(b->root, parts[i].path);
+
+                if (!text || !*text)
+                        continue;
+                if (streq(parts[i].option, "-shim") && !qemu_caps_has(b->caps, QEMU_CAP_SHIM))
+                        refuse(b, xml_find(b->root, "os/shim"), "element <shim> is not supported by this QEMU");
+                add_option(b, parts[i].option, "%s", text);
+        }
+}
