@@ -7,6 +7,8 @@
 #include "tool.h"
 
 static const Command commands[] = {
+        { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE", "the arguments of QEMU, one a line",
+          verb_args },
         { "canonical", "[--qemu-version V] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
         { "verify", "[--strict] FILE...", "say what is wrong with definitions, file:line:element: message", verb_verify },
 };

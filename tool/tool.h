@@ -18,5 +18,6 @@ typedef struct Command {
 /* Prints "Usage: unitvirt NAME ARGUMENTS" to stderr, for a wrong call. Returns TOOL_USAGE. */
 int tool_usage(const char *name);
 
+int verb_args(int argc, char **argv);
 int verb_canonical(int argc, char **argv);
 int verb_verify(int argc, char **argv);

@@ -193,7 +193,7 @@ void build_controller(Build *b, const xmlNode *c) {
         o = device_new(b, driver);
         if (row->put)
                 row->put(b, o, c);
-        if (!streq(type, "fdc"))
+        if (!streq(type, "fdc") && row->put != put_companion)
                 put_alias(b, o, c);
         put_address(b, o, c);
         add_props(b, QEMU_PART_DEVICE, o);

@@ -38,8 +38,8 @@ static void put_fds(Build *b, json_t *o, const char *one, const char *many, cons
         put_str(b, o, n == 1 ? one : many, text);
 }
 
-/* Stand-ins for a comparison with recordings: as many descriptors as there are queues. */
-static void put_recorded_tap(Build *b, json_t *o, const xmlNode *n, const char *model) {
+/* Stand-ins, to show or compare arguments: as many descriptors as there are queues. */
+static void put_stand_in_tap(Build *b, json_t *o, const xmlNode *n, const char *model) {
         const xmlNode *driver = xml_child(n, "driver");
         const char *name = xml_attr(driver, "name");
         size_t queues = (size_t) attr_u64(b, driver, "queues", 1);
@@ -62,8 +62,8 @@ static void put_tap(Build *b, json_t *o, const xmlNode *n, const char *model) {
         const QemuNet *net = find_net(b, need_alias(b, n));
 
         put_str(b, o, "type", "tap");
-        if (b->res->recorded) {
-                put_recorded_tap(b, o, n, model);
+        if (b->res->recorded || b->res->stand_ins) {
+                put_stand_in_tap(b, o, n, model);
         } else if (net && net->n_tap_fds > 0) {
                 put_fds(b, o, "fd", "fds", net->tap_fds, net->n_tap_fds);
                 if (net->n_vhost_fds > 0)

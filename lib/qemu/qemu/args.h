@@ -61,8 +61,8 @@ typedef struct QemuHostResources {
         long long now;            /* the time, for clocks at an offset from it; 0: the host asks its clock */
         const char *nvram;        /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
         bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
-        bool recorded;            /* stand-ins for descriptors that nobody opened (taps, listening sockets), so that the
-                                   * shape of the arguments can be compared with recordings: never executed */
+        bool stand_ins;           /* made-up numbers for taps that nobody opened: to show the arguments, not to run them */
+        bool recorded;            /* stand_ins and listening sockets as libvirt's recordings have them, to compare with those */
 } QemuHostResources;
 
 void qemu_host_resources_init(QemuHostResources *res);

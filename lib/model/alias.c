@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Aliases: the names that devices of a running guest have, as ids in QEMU, in
+ * events and in calls that name a device. */
+
+#include "base/strings.h"
+#include "model/definition.h"
+
+/* What distinguishes devices of one kind, numbered in the order of the document. */
+static const struct {
+        const char *element, *prefix;
+} numbered[] = {
+        { "interface", "net" },      { "serial", "serial" },     { "parallel", "parallel" }, { "channel", "channel" },
+        { "console", "console" },    { "input", "input" },       { "hub", "hub" },           { "video", "video" },
+        { "sound", "sound" },        { "redirdev", "redir" },    { "rng", "rng" },           { "memballoon", "balloon" },
+        { "watchdog", "watchdog" },  { "smartcard", "smartcard" }, { "filesystem", "fs" },   { "tpm", "tpm" },
+        { "hostdev", "hostdev" },    { "shmem", "shmem" },       { "panic", "panic" },       { "vsock", "vsock" },
+        { "iommu", "iommu" },        { "crypto", "crypto" },     { "pstore", "pstore" },     { "nvram", "nvram" },
+};
+
+/* "vda" -> 0, "sdaa" -> 26: the letters after the prefix, as a number. -EINVAL when there are none. */
+static int target_index(const char *dev) {
+        static const char *const prefixes[] = { "xvd", "ubd", "fd", "hd", "sd", "vd" };
+        unsigned n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
+                const char *s = startswith(dev, prefixes[i]);
+
+                if (!s || *s < 'a' || *s > 'z')
+                        continue;
+                for (; *s >= 'a' && *s <= 'z' && n < 1000000; s++)
+                        n = n * 26 + (unsigned) (*s - 'a' + 1);
+                return (int) n - 1;
+        }
+        return -EINVAL;
+}
+
+static int set_alias(xmlNode *device, const char *name) {
+        xmlNode *alias = xml_ensure(device, "alias");
+
+        return alias ? xml_set_attr(alias, "name", name) : -ENOMEM;
+}
+
+/* Adapters that know targets only: their disks have three numbers, not four. */
+static bool on_narrow_scsi(const xmlNode *disk, const xmlNode *address) {
+        XML_FOREACH(c, disk->parent, "controller")
+                if (xml_attr_is(c, "type", "scsi") &&
+                    streq(xml_attr(c, "index") ?: "0", xml_attr(address, "controller") ?: "0"))
+                        return streq(xml_attr(c, "model") ?: "lsilogic", "lsilogic");
+        return true;
+}
+
+static int alias_disk(xmlNode *disk) {
+        const xmlNode *address = xml_child(disk, "address"), *target = xml_child(disk, "target");
+        const char *bus = xml_attr(target, "bus") ?: "", *dev = xml_attr(target, "dev") ?: "";
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (xml_attr_is(address, "type", "drive") && streq(bus, "scsi") && !on_narrow_scsi(disk, address))
+                r = asprintf(&name, "scsi%s-%s-%s-%s", xml_attr(address, "controller") ?: "0",
+                             xml_attr(address, "bus") ?: "0", xml_attr(address, "target") ?: "0",
+                             xml_attr(address, "unit") ?: "0");
+        else if (xml_attr_is(address, "type", "drive"))
+                r = asprintf(&name, "%s%s-%s-%s", bus, xml_attr(address, "controller") ?: "0",
+                             xml_attr(address, "bus") ?: "0", xml_attr(address, "unit") ?: "0");
+        else
+                r = asprintf(&name, "%s-disk%d", bus, MAX(target_index(dev), 0));
+        return r < 0 ? -ENOMEM : set_alias(disk, name);
+}
+
+static int alias_controller(xmlNode *controller, bool q35) {
+        const char *type = xml_attr(controller, "type") ?: "", *model = xml_attr(controller, "model");
+        const char *index = xml_attr(controller, "index") ?: "0";
+        bool first = streq(index, "0");
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (streq(type, "pci"))
+                r = asprintf(&name, "%s.%s", streq_ptr(model, "pcie-root") ? "pcie" : "pci", index);
+        else if (first && (streq(type, "usb") || (streq(type, "ide") && !q35)))
+                r = asprintf(&name, "%s", type);
+        else if (first && streq(type, "sata") && q35)
+                r = asprintf(&name, "ide"); /* QEMU's name of the buses of the chipset's own controller */
+        else
+                r = asprintf(&name, "%s%s", type, index);
+        return r < 0 ? -ENOMEM : set_alias(controller, name);
+}
+
+/* dimm0, nvdimm0, virtiomem0, ...: one count for each model. */
+static int alias_memory(xmlNode *memory, unsigned counts[5]) {
+        const char *model = xml_attr(memory, "model") ?: "dimm";
+        static const char *const names[][2] = {
+                { "dimm", "dimm" }, { "nvdimm", "nvdimm" }, { "virtio-mem", "virtiomem" }, { "virtio-pmem", "virtiopmem" },
+                { "sgx-epc", "epc" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(names[i][0], model)) {
+                        _cleanup_free_ char *name = NULL;
+
+                        if (asprintf(&name, "%s%u", names[i][1], counts[i]++) < 0)
+                                return -ENOMEM;
+                        return set_alias(memory, name);
+                }
+        return 0;
+}
+
+/* The first console of a serial type is the first serial device once more. */
+static const char *mirrored_serial(xmlNode *device, unsigned n) {
+        const char *type = xml_get(device, "target/@type");
+        const xmlNode *serial = xml_child(device->parent, "serial");
+
+        return n == 0 && xml_is(device, "console") && (!type || streq(type, "serial")) && serial ? device_alias(serial)
+                                                                                                    : NULL;
+}
+
+static int alias_numbered(xmlNode *device, unsigned counts[ELEMENTSOF(numbered)]) {
+        for (size_t i = 0; i < ELEMENTSOF(numbered); i++) {
+                _cleanup_free_ char *name = NULL;
+                const char *serial;
+                unsigned n;
+
+                if (!xml_is(device, numbered[i].element))
+                        continue;
+                n = counts[i]++;
+                if (device_alias(device))
+                        return 0;
+                serial = mirrored_serial(device, n);
+                if (serial)
+                        return set_alias(device, serial);
+                if (asprintf(&name, "%s%u", numbered[i].prefix, n) < 0)
+                        return -ENOMEM;
+                return set_alias(device, name);
+        }
+        return 0;
+}
+
+/* Numbers of the images: "libvirt-N-storage" counts down over all disks, each
+ * disk's image before those that back it. */
+static int number_images(xmlNode *disk, unsigned *next) {
+        for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
+                xmlNode *source = xml_child(layer, "source");
+                int r;
+
+                if (layer != disk && !xml_attr(layer, "type"))
+                        return 0; /* <backingStore/>: nothing below */
+                if (source && !xml_attr(source, "index")) {
+                        r = xml_set_attrf(source, "index", "%u", *next);
+                        if (r < 0)
+                                return r;
+                }
+                (*next)++;
+        }
+        return 0;
+}
+
+int definition_assign_aliases(Definition *d, Error *e) {
+        xmlNode *devices = definition_devices(d), *disk = NULL;
+        unsigned counts[ELEMENTSOF(numbered)] = {}, memory[5] = {}, image = 1;
+        const char *machine = xml_get(definition_root(d), "os/type/@machine") ?: "";
+        bool q35 = streq(machine, "q35") || startswith(machine, "pc-q35");
+        int r = 0;
+
+        XML_FOREACH(device, devices, NULL) {
+                if (xml_is(device, "disk"))
+                        disk = device;
+                if (xml_is(device, "disk") && !device_alias(device))
+                        r = alias_disk(device);
+                else if (xml_is(device, "controller") && !device_alias(device))
+                        r = alias_controller(device, q35);
+                else if (xml_is(device, "memory") && !device_alias(device))
+                        r = alias_memory(device, memory);
+                else
+                        r = alias_numbered(device, counts);
+                if (r < 0)
+                        return error_set_errno(e, r, ORIGIN_DOMAIN, "cannot name a device");
+        }
+        for (; disk; disk = disk->prev)
+                if (xml_is(disk, "disk")) {
+                        r = number_images(disk, &image);
+                        if (r < 0)
+                                return error_set_errno(e, r, ORIGIN_DOMAIN, "cannot number an image");
+                }
+        return 0;
+}
