@@ -36,8 +36,8 @@ Loop *fiber_loop(const Fiber *f);
  * so that no late resume meets the next wait. */
 int fiber_suspend(uint64_t timeout);
 /* Makes a waiting fiber ready, from a callback or another fiber; it runs after the current event. Of two
- * resumes the first one counts. */
-void fiber_resume(Fiber *f, int value);
+ * resumes the first one counts; true for that. */
+bool fiber_resume(Fiber *f, int value);
 /* The current wait and all further ones of the fiber return -ECANCELED. */
 void fiber_cancel(Fiber *f);
 bool fiber_is_cancelled(const Fiber *f);

@@ -50,4 +50,4 @@ struct Deferred {
 /* Queued once however often it is asked for. */
 void loop_defer(Loop *l, Deferred *d);
 /* Takes it out again, if it is queued; to be called before its object is freed. */
-void deferred_cancel(Deferred *d);
+void loop_undefer(Loop *l, Deferred *d);

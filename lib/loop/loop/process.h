@@ -16,8 +16,6 @@ typedef struct ProcessSpec {
         size_t input_len;
         size_t output_max;      /* most bytes kept of stdout and of stderr each; 0: 1 MiB. More ends the process */
         uint64_t timeout;       /* microseconds, then SIGKILL; 0: for ever */
-        int (*child_setup)(void *userdata); /* NULL, or run in the child before exec: async-signal-safe code only */
-        void *userdata;
 } ProcessSpec;
 
 typedef struct ProcessResult {

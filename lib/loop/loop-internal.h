@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What loop.c and fiber.c know of each other. */
+
+#include "loop/fiber.h"
+#include "loop/loop.h"
+
+typedef struct FiberList {
+        Fiber *first;
+        Fiber **last;
+} FiberList;
+
+struct Loop {
+        sd_event *event;
+        FiberList ready;        /* to run before the next event */
+        FiberList yielded;      /* to run after the next event, or at once where there is none */
+        Fiber *all;
+        size_t n_fibers;
+        Fiber *pool;            /* ended fibers with their stacks, for reuse */
+        size_t n_pool;
+        Deferred *deferred;
+        Deferred **deferred_last;
+        bool exiting;
+        int exit_code;
+};
+
+void fiber_list_init(FiberList *l);
+/* Runs all of the list, including what becomes ready meanwhile. */
+void fibers_run_ready(Loop *l);
+/* Moves the fibers that yielded to the ready ones. */
+void fibers_unyield(Loop *l);
+void fibers_cancel_all(Loop *l);
+void fiber_pool_free(Loop *l);

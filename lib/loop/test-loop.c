@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+
+#include "base/strings.h"
+#include "loop/fiber.h"
+#include "loop/process.h"
+
+/* A story is a text that fibers write to; each test tells what must come out. */
+typedef struct Story {
+        Loop *loop;
+        StrBuf text;
+        FiberQueue queue;
+        FiberLock lock;
+        Fiber *fiber;
+        Deferred deferred;
+        int pipe[2];
+} Story;
+
+static int story_begin(void **state) {
+        Story *s = calloc(1, sizeof(*s));
+
+        *state = s;
+        return loop_new(&s->loop);
+}
+
+static int story_end(void **state) {
+        Story *s = *state;
+
+        loop_free(s->loop);
+        strbuf_done(&s->text);
+        free(s);
+        return 0;
+}
+
+static void story_run(Story *s, const char *expected) {
+        while (loop_n_fibers(s->loop) > 0)
+                assert_int_equal(loop_run_once(s->loop, UINT64_MAX), 0);
+        assert_string_equal(s->text.data ?: "", expected);
+}
+
+static void tell(Story *s, const char *format, int value) {
+        char buf[64];
+
+        snprintf(buf, sizeof(buf), "%s%d ", format, value);
+        strbuf_add(&s->text, buf);
+}
+
+static void sleeper(void *userdata) {
+        tell(userdata, "before", 1);
+        tell(userdata, "slept", fiber_sleep(2000));
+}
+
+static void quick(void *userdata) {
+        tell(userdata, "quick", 1);
+}
+
+static void spawned_fibers_run_in_order(void **state) {
+        Story *s = *state;
+
+        assert_int_equal(fiber_spawn(s->loop, sleeper, s, NULL), 0);
+        assert_int_equal(fiber_spawn(s->loop, quick, s, NULL), 0);
+        story_run(s, "before1 quick1 slept0 ");
+}
+
+static void waiter(void *userdata) {
+        Story *s = userdata;
+
+        tell(s, "woken", fiber_queue_wait(&s->queue, FIBER_FOREVER));
+}
+
+static void impatient(void *userdata) {
+        Story *s = userdata;
+
+        tell(s, "late", fiber_queue_wait(&s->queue, 1000) == -ETIMEDOUT);
+        fiber_queue_wake_all(&s->queue, 7);
+}
+
+static void queues_wake_in_order_and_time_out(void **state) {
+        Story *s = *state;
+
+        fiber_spawn(s->loop, impatient, s, NULL);
+        fiber_spawn(s->loop, waiter, s, NULL);
+        fiber_spawn(s->loop, waiter, s, NULL);
+        story_run(s, "late1 woken7 woken7 ");
+}
+
+static void locker(void *userdata) {
+        Story *s = userdata;
+
+        tell(s, "lock", fiber_lock(&s->lock, FIBER_FOREVER));
+        fiber_sleep(500);
+        tell(s, "unlock", 0);
+        fiber_unlock(&s->lock);
+}
+
+static void locks_exclude(void **state) {
+        Story *s = *state;
+
+        fiber_spawn(s->loop, locker, s, NULL);
+        fiber_spawn(s->loop, locker, s, NULL);
+        story_run(s, "lock0 unlock0 lock0 unlock0 ");
+        assert_false(fiber_lock_is_held(&s->lock));
+}
+
+static void cancelled(void *userdata) {
+        Story *s = userdata;
+
+        tell(s, "c", fiber_queue_wait(&s->queue, FIBER_FOREVER) == -ECANCELED);
+        tell(s, "c", fiber_sleep(1) == -ECANCELED);
+}
+
+static void cancelling_ends_all_waits(void **state) {
+        Story *s = *state;
+
+        fiber_spawn(s->loop, cancelled, s, NULL);
+        assert_int_equal(loop_stop_fibers(s->loop, 1000000), 0);
+        fiber_spawn(s->loop, waiter, s, NULL);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(loop_stop_fibers(s->loop, 1000000), 0);
+        assert_true(fiber_queue_is_empty(&s->queue));
+        assert_int_equal(loop_n_fibers(s->loop), 0);
+}
+
+static void yielder(void *userdata) {
+        for (int i = 0; i < 2; i++) {
+                tell(userdata, "y", i);
+                fiber_yield();
+        }
+}
+
+static void yielding_takes_turns(void **state) {
+        Story *s = *state;
+
+        fiber_spawn(s->loop, yielder, s, NULL);
+        fiber_spawn(s->loop, yielder, s, NULL);
+        story_run(s, "y0 y0 y1 y1 ");
+}
+
+static void reader(void *userdata) {
+        Story *s = userdata;
+        char buf[8];
+
+        tell(s, "read", (int) fiber_read(s->pipe[0], buf, sizeof(buf), FIBER_FOREVER));
+        tell(s, "end", (int) fiber_read(s->pipe[0], buf, sizeof(buf), FIBER_FOREVER));
+}
+
+static void writer(void *userdata) {
+        Story *s = userdata;
+
+        tell(s, "write", fiber_write_all(s->pipe[1], "hello", 5, FIBER_FOREVER));
+        fiber_sleep(1000);
+        close(s->pipe[1]);
+}
+
+static void descriptors_are_waited_for(void **state) {
+        Story *s = *state;
+
+        assert_int_equal(pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+        fiber_spawn(s->loop, reader, s, NULL);
+        fiber_spawn(s->loop, writer, s, NULL);
+        story_run(s, "write0 read5 end0 ");
+        close(s->pipe[0]);
+}
+
+static void on_deferred(Deferred *d) {
+        tell(container_of(d, Story, deferred), "deferred", 1);
+}
+
+static void deferring(void *userdata) {
+        Story *s = userdata;
+
+        loop_defer(s->loop, &s->deferred);
+        tell(s, "fiber", 1);
+}
+
+static void deferred_functions_run_once_after_the_fibers(void **state) {
+        Story *s = *state;
+
+        s->deferred = DEFERRED_INIT(on_deferred);
+        fiber_spawn(s->loop, deferring, s, NULL);
+        fiber_spawn(s->loop, deferring, s, NULL);
+        story_run(s, "fiber1 fiber1 deferred1 ");
+        loop_defer(s->loop, &s->deferred);
+        loop_undefer(s->loop, &s->deferred);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "fiber1 fiber1 deferred1 ");
+}
+
+static void child(void *userdata) {
+        char *const argv[] = { (char *) "sh", (char *) "-c", (char *) "cat; echo oops >&2; exit 3", NULL };
+        ProcessSpec spec = { .argv = argv, .input = "input", .input_len = 5 };
+        _cleanup_process_result_ ProcessResult result = {};
+        _cleanup_error_ Error e = ERROR_INIT;
+        Story *s = userdata;
+
+        assert_int_equal(process_run(&spec, &result, &e), 0);
+        assert_string_equal(result.output, "input");
+        assert_string_equal(result.error, "oops\n");
+        tell(s, "status", result.status);
+        process_result_done(&result);
+
+        assert_int_equal(process_check(&spec, &result, &e), -EPROTO);
+        assert_string_equal(e.detail, "sh: oops");
+}
+
+static void slow_child(void *userdata) {
+        char *const argv[] = { (char *) "sleep", (char *) "100", NULL };
+        char *const loud[] = { (char *) "yes", NULL };
+        char *const missing[] = { (char *) "/nonexistent", NULL };
+        _cleanup_process_result_ ProcessResult result = {};
+
+        tell(userdata, "slow", process_run(&(ProcessSpec) { .argv = argv, .timeout = 1000 }, &result, NULL) == -ETIMEDOUT);
+        tell(userdata, "loud", process_run(&(ProcessSpec) { .argv = loud, .output_max = 65536 }, &result, NULL) == -EFBIG);
+        tell(userdata, "missing", process_run(&(ProcessSpec) { .argv = missing }, &result, NULL) == -ENOENT);
+}
+
+static void children_are_run_to_their_end(void **state) {
+        Story *s = *state;
+
+        fiber_spawn(s->loop, child, s, NULL);
+        story_run(s, "status3 ");
+        fiber_spawn(s->loop, slow_child, s, NULL);
+        story_run(s, "status3 slow1 loud1 missing1 ");
+}
+
+static void many_fibers_wait_at_once(void **state) {
+        Story *s = *state;
+
+        for (int i = 0; i < 500; i++)
+                assert_int_equal(fiber_spawn(s->loop, waiter, s, NULL), 0);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(loop_n_fibers(s->loop), 500);
+        fiber_queue_wake_all(&s->queue, 0);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(loop_n_fibers(s->loop), 0);
+}
+
+static void waiting_needs_a_fiber(void **state) {
+        assert_int_equal(fiber_sleep(1), -EDEADLK);
+        assert_int_equal(fiber_yield(), -EDEADLK);
+        assert_null(fiber_self());
+}
+
+#define story(f) cmocka_unit_test_setup_teardown(f, story_begin, story_end)
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                story(spawned_fibers_run_in_order),
+                story(queues_wake_in_order_and_time_out),
+                story(locks_exclude),
+                story(cancelling_ends_all_waits),
+                story(yielding_takes_turns),
+                story(descriptors_are_waited_for),
+                story(deferred_functions_run_once_after_the_fibers),
+                story(children_are_run_to_their_end),
+                story(many_fibers_wait_at_once),
+                story(waiting_needs_a_fiber),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
