@@ -62,6 +62,7 @@ static bool parse_options(int argc, char **argv, ArgsOptions *o) {
                         break;
                 case 'r':
                         o->res.recorded = true;
+                        o->res.now = 1234567890; /* when the recordings were made, by their clock */
                         break;
                 default:
                         return false;

@@ -143,6 +143,23 @@ static void build_identity(Build *b) {
         add_option(b, "-S", NULL);
 }
 
+/* Tells the guest that it was cloned or went back in time. */
+static void build_genid(Build *b) {
+        const xmlNode *genid = xml_child(b->root, "genid");
+        json_t *o;
+
+        if (!genid)
+                return;
+        if (!*xml_text(genid)) {
+                invalid(b, genid, "the generation id is missing");
+                return;
+        }
+        o = device_new(b, "vmgenid");
+        put_str(b, o, "guid", xml_text(genid));
+        put_str(b, o, "id", "vmgenid0");
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
 static void build_lifecycle(Build *b) {
         const char *reboot = xml_get(b->root, "on_reboot");
 
@@ -179,6 +196,7 @@ static void build_all(Build *b) {
         build_boot(b);
         build_kernel(b);
         build_features(b);
+        build_genid(b);
         build_devices(b);
         build_sandbox(b);
 }

@@ -63,7 +63,7 @@ static void put_source(Build *b, json_t *o, const Image *image) {
 static void put_cache(Build *b, json_t *o, const char *mode) {
         bool direct, no_flush;
 
-        if (!mode || streq(mode, "default"))
+        if (!mode)
                 return;
         direct = streq(mode, "none") || streq(mode, "directsync");
         no_flush = streq(mode, "unsafe");

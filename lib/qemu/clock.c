@@ -11,6 +11,7 @@ static void rtc_base(Build *b, StrBuf *o, const xmlNode *clock) {
         char text[64];
         struct tm tm;
         time_t when;
+        bool local;
 
         if (streq(offset, "utc") || streq(offset, "localtime")) {
                 opt(o, "base", offset);
@@ -25,7 +26,8 @@ static void rtc_base(Build *b, StrBuf *o, const xmlNode *clock) {
         } else if (streq(offset, "variable")) {
                 when = b->res->now > 0 ? b->res->now : time(NULL);
                 when += (time_t) strtoll(xml_attr(clock, "adjustment") ?: "0", NULL, 10);
-                if (!gmtime_r(&when, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                local = xml_attr_is(clock, "basis", "localtime");
+                if (!(local ? localtime_r(&when, &tm) : gmtime_r(&when, &tm)) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
                         invalid(b, clock, "not an adjustment: '%s'", xml_attr(clock, "adjustment"));
                 else
                         opt(o, "base", text);
@@ -49,6 +51,7 @@ static void rtc_timer(Build *b, StrBuf *o, const xmlNode *timer) {
                 refuse(b, timer, "tickpolicy '%s' is not supported for the rtc timer", policy);
 }
 
+/* Ticks that the guest missed while it did not run: only KVM's PIT has a choice, TCG's ignores it with a warning. */
 static void pit_timer(Build *b, const xmlNode *timer) {
         const char *policy = xml_attr(timer, "tickpolicy");
 
@@ -59,8 +62,7 @@ static void pit_timer(Build *b, const xmlNode *timer) {
                         refuse(b, timer, "tickpolicy '%s' is not supported for the pit timer", policy);
                 return;
         }
-        if (b->kvm)
-                add_option(b, "-global", "kvm-pit.lost_tick_policy=%s", policy);
+        add_option(b, "-global", "kvm-pit.lost_tick_policy=%s", policy);
 }
 
 void build_clock(Build *b) {
@@ -75,6 +77,9 @@ void build_clock(Build *b) {
         XML_FOREACH(t, clock, "timer")
                 if (xml_attr_is(t, "name", "pit"))
                         pit_timer(b, t);
+                else if (xml_attr_is(t, "name", "hpet") && xml_attr(t, "tickpolicy") &&
+                         !xml_attr_is(t, "tickpolicy", "delay"))
+                        refuse(b, t, "tickpolicy '%s' is not supported for the hpet timer", xml_attr(t, "tickpolicy"));
                 else if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
                         refuse(b, t, "timer '%s' is not there on this machine", xml_attr(t, "name"));
 }

@@ -26,8 +26,13 @@ const xmlNode *controller_find(const Build *b, const char *type, const char *ind
 const char *controller_name(Build *b, const char *type, const char *index, DriverName *buf) {
         const xmlNode *c = controller_find(b, type, index);
         const char *alias = c ? device_alias(c) : NULL;
+        bool builtin = streq(index, "0") &&
+                       (streq(type, "pci") || (b->q35 ? streq(type, "sata") : streq(type, "ide")));
 
-        if (alias)
+        /* What the machine brings has the machine's names, whatever the definition calls it. */
+        if (builtin && b->q35 && streq(type, "sata"))
+                return "ide";
+        if (alias && !builtin)
                 return alias;
         if (streq(type, "pci"))
                 snprintf(buf->s, sizeof(buf->s), "%s.%s", b->q35 && streq(index, "0") ? "pcie" : "pci", index);

@@ -108,6 +108,21 @@ static void put_fdc(Build *b, json_t *o, const xmlNode *c) {
         }
 }
 
+/* What there is to set of the root bus. */
+static void build_root(Build *b, const xmlNode *c) {
+        const xmlNode *hole = xml_child(c, "pcihole64"), *target = xml_child(c, "target");
+
+        if (hole)
+                add_option(b, "-global", "%s.pci-hole64-size=%lluK", b->q35 ? "q35-pcihost" : "i440FX-pcihost",
+                           (unsigned long long) element_size(b, hole, 1024) / 1024);
+        if (!xml_attr(target, "hotplug"))
+                return;
+        if (b->q35)
+                refuse(b, target, "attribute hotplug of the root bus is not supported by this machine");
+        add_option(b, "-global", "PIIX4_PM.acpi-root-pci-hotplug=%s",
+                   xml_attr_bool(target, "hotplug", true) ? "on" : "off");
+}
+
 static const ControllerRow rows[] = {
         { "pci", "pci-root", NULL, NULL },
         { "pci", "pcie-root", NULL, NULL },
@@ -182,6 +197,8 @@ void build_controller(Build *b, const xmlNode *c) {
                 return;
         }
         check_builtin(b, c);
+        if (streq(type, "pci") && !row->driver)
+                build_root(b, c);
         if (!row->driver || is_builtin(b, c))
                 return;
         driver = row->driver;

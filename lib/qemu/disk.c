@@ -10,6 +10,15 @@ static bool disk_is(const xmlNode *disk, const char *device) {
         return streq(xml_attr(disk, "device") ?: "disk", device);
 }
 
+/* A disk that several guests write to must not be cached by any of their hosts. */
+static const char *disk_cache(const xmlNode *disk) {
+        const char *mode = xml_get(disk, "driver/@cache");
+
+        if (!mode && xml_child(disk, "shareable") && !xml_child(disk, "readonly"))
+                return "none";
+        return mode && streq(mode, "default") ? NULL : mode;
+}
+
 static bool disk_has_source(const xmlNode *disk) {
         const xmlNode *source = xml_child(disk, "source");
 
@@ -103,7 +112,7 @@ static void build_images(Build *b, const xmlNode *disk, DriverName *node) {
                 .driver = driver,
                 .type = xml_attr(disk, "type") ?: "file",
                 .format = xml_attr(driver, "type"),
-                .cache = xml_attr(driver, "cache"),
+                .cache = disk_cache(disk),
                 .io = xml_attr(driver, "io"),
                 .readonly = xml_child(disk, "readonly") || disk_is(disk, "cdrom"),
                 .cdrom = disk_is(disk, "cdrom"),
@@ -294,7 +303,7 @@ static unsigned disk_boot_index(Build *b, const xmlNode *disk) {
 }
 
 static void add_disk_device(Build *b, const xmlNode *disk, size_t row, const char *driver_name, const char *node) {
-        const char *bus = buses[row].bus, *cache = xml_get(disk, "driver/@cache");
+        const char *bus = buses[row].bus, *cache = disk_cache(disk);
         json_t *o = device_new(b, driver_name);
         unsigned boot;
 
@@ -310,6 +319,8 @@ static void add_disk_device(Build *b, const xmlNode *disk, size_t row, const cha
                 put_int(b, o, "bootindex", boot);
         if (streq(bus, "usb"))
                 put_bool(b, o, "removable", xml_attr_bool(xml_child(disk, "target"), "removable", false));
+        else if (streq(bus, "scsi"))
+                put_attr_bool(b, o, "removable", xml_child(disk, "target"), "removable");
         if (cache && !disk_is(disk, "lun"))
                 put_str(b, o, "write-cache",
                         streq(cache, "writethrough") || streq(cache, "directsync") ? "off" : "on");

@@ -91,6 +91,7 @@ void cpu_features(Build *b, StrBuf *cpu) {
 }
 
 void build_features(Build *b) {
+        const xmlNode *teardown = xml_find(b->root, "features/async-teardown");
         const xmlNode *tseg = xml_find(b->root, "features/smm/tseg");
 
         if (tseg) {
@@ -98,6 +99,12 @@ void build_features(Build *b) {
                         refuse(b, tseg, "element <tseg> needs a q35 machine");
                 add_option(b, "-global", "mch.extended-tseg-mbytes=%llu",
                            (unsigned long long) (element_size(b, tseg, 1U << 20) >> 20));
+        }
+        if (teardown) {
+                if (!qemu_caps_has(b->caps, QEMU_CAP_ASYNC_TEARDOWN))
+                        refuse(b, teardown, "element <async-teardown> is not supported by this QEMU");
+                add_option(b, "-run-with", "async-teardown=%s",
+                           xml_attr_bool(teardown, "enabled", true) ? "on" : "off");
         }
         if (xml_attr_is(xml_find(b->root, "features/vmcoreinfo"), "state", "on") ||
             (xml_find(b->root, "features/vmcoreinfo") && !xml_get(b->root, "features/vmcoreinfo/@state")))

@@ -41,6 +41,14 @@ static const char *listen_address(const xmlNode *n) {
         return xml_attr(listen_of(n), "address") ?: xml_attr(n, "listen");
 }
 
+/* Addresses of networks are the host side's to look up. */
+static void check_listen(Build *b, const xmlNode *n) {
+        if (xml_attr_is(listen_of(n), "type", "network") && !xml_attr(listen_of(n), "address"))
+                refuse(b, listen_of(n), "listen type 'network' is not supported");
+        if (listen_of(n) && xml_next(listen_of(n), "listen"))
+                refuse(b, xml_next(listen_of(n), "listen"), "more than one <listen> is not supported");
+}
+
 static bool listens_on_socket(const xmlNode *n, const QemuGraphics *c) {
         return (c && c->socket) || xml_attr_is(listen_of(n), "type", "socket") || xml_attr(n, "socket");
 }
@@ -219,6 +227,7 @@ void build_graphics(Build *b, const xmlNode *n) {
 
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 if (streq(types[i].type, type)) {
+                        check_listen(b, n);
                         types[i].build(b, n);
                         return;
                 }

@@ -52,7 +52,7 @@ static void put_stand_in_tap(Build *b, json_t *o, const xmlNode *n, const char *
         for (size_t i = 0; i < queues; i++)
                 fds[i] = (int) i + 3;
         put_fds(b, o, "fd", "fds", fds, queues);
-        if (model_is_virtio(model) && (name ? streq(name, "vhost") : b->kvm)) {
+        if (model_is_virtio(model) && !streq_ptr(name, "qemu")) {
                 put_bool(b, o, "vhost", true);
                 put_fds(b, o, "vhostfd", "vhostfds", fds, queues);
         }

@@ -8,9 +8,18 @@ bool memory_is_split(const Build *b) {
         return xml_find(b->root, "cpu/numa");
 }
 
+/* Graphics adapters with blob resources hand pages of the guest's memory to the display by descriptor. */
+static bool needs_memfd(const Build *b) {
+        XML_FOREACH(v, b->devices, "video")
+                if (xml_attr_is(xml_child(v, "model"), "blob", "on"))
+                        return true;
+        return false;
+}
+
 void build_memory(Build *b) {
         const xmlNode *memory = xml_child(b->root, "memory");
         uint64_t bytes = element_size(b, memory, 1024);
+        bool shared = needs_memfd(b);
         json_t *o;
 
         if (bytes == 0)
@@ -18,8 +27,10 @@ void build_memory(Build *b) {
         /* QEMU aligns to its page size; whole MiB are what machine types expect. */
         bytes = (bytes + (1U << 20) - 1) & ~(uint64_t) ((1U << 20) - 1);
         add_option(b, "-m", "size=%lluk", (unsigned long long) bytes / 1024);
-        o = object_new(b, "memory-backend-ram", "pc.ram");
+        o = object_new(b, shared ? "memory-backend-memfd" : "memory-backend-ram", "pc.ram");
         put_int(b, o, "size", (long long) bytes);
+        if (shared)
+                put_bool(b, o, "x-use-canonical-path-for-ramblock-id", false);
         add_props(b, QEMU_PART_OBJECT, o);
         add_option(b, "-overcommit", "mem-lock=%s", xml_find(b->root, "memoryBacking/locked") ? "on" : "off");
 }
@@ -39,6 +50,19 @@ static void add_iothread(Build *b, uint64_t id, const xmlNode *node) {
         add_props(b, QEMU_PART_OBJECT, o);
 }
 
+/* Limits of the pool of the main loop's thread. */
+static void build_default_iothread(Build *b) {
+        const xmlNode *node = xml_child(b->root, "defaultiothread");
+        json_t *o;
+
+        if (!node)
+                return;
+        o = object_new(b, "main-loop", "main-loop");
+        put_attr_uint(b, o, "thread-pool-min", node, "thread_pool_min");
+        put_attr_uint(b, o, "thread-pool-max", node, "thread_pool_max");
+        add_props(b, QEMU_PART_OBJECT, o);
+}
+
 static bool iothread_is_listed(const xmlNode *ids, uint64_t id) {
         XML_FOREACH(n, ids, "iothread") {
                 uint64_t v;
@@ -54,6 +78,7 @@ void build_iothreads(Build *b) {
         const xmlNode *ids = xml_child(b->root, "iothreadids"), *count = xml_child(b->root, "iothreads");
         uint64_t wanted = 0, have = 0;
 
+        build_default_iothread(b);
         XML_FOREACH(n, ids, "iothread") {
                 add_iothread(b, attr_u64(b, n, "id", 0), n);
                 have++;

@@ -59,6 +59,8 @@ static void add_flash(Build *b, unsigned n, const char *path, const char *format
         put_bool(b, o, "read-only", readonly);
         put_str(b, o, "driver", raw ? "raw" : format);
         put_strf(b, o, "file", "libvirt-pflash%u-storage", n);
+        if (!raw)
+                put(b, o, "backing", json_null());
         add_props(b, QEMU_PART_BLOCKDEV, o);
 }
 
@@ -86,7 +88,7 @@ void machine_firmware(Build *b, StrBuf *machine) {
         if (!*xml_text(loader))
                 invalid(b, loader, "the loader names no file");
         machine_flash(b, machine, 0, xml_text(loader), xml_attr(loader, "format"),
-                      xml_attr_bool(loader, "readonly", true));
+                      xml_attr_bool(loader, "readonly", false));
         if (vars && *vars)
                 machine_flash(b, machine, 1, vars, xml_attr(nvram, "format"), false);
 }
@@ -122,6 +124,29 @@ void build_boot(Build *b) {
         }
 }
 
+/* Tables that firmware hands on: a header and a body from a file, or raw. */
+static void build_acpi_tables(Build *b) {
+        static const char *const kinds[][2] = {
+                { "slic", "SLIC" }, { "msdm", "MSDM" }, { "raw", NULL }, { "rawset", NULL },
+        };
+
+        XML_FOREACH(table, xml_find(b->root, "os/acpi"), "table") {
+                const char *type = xml_attr(table, "type") ?: "";
+                _cleanup_strbuf_ StrBuf o = {};
+                bool known = false;
+
+                for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                        if (streq(kinds[i][0], type)) {
+                                known = true;
+                                opt(&o, "sig", kinds[i][1]);
+                        }
+                if (!known)
+                        refuse(b, table, "ACPI table of type '%s' is not supported", type);
+                opt(&o, "file", xml_text(table));
+                add_option_buf(b, "-acpitable", &o);
+        }
+}
+
 void build_kernel(Build *b) {
         static const struct {
                 const char *path, *option;
@@ -142,4 +167,5 @@ void build_kernel(Build *b) {
                         refuse(b, xml_find(b->root, "os/shim"), "element <shim> is not supported by this QEMU");
                 add_option(b, parts[i].option, "%s", text);
         }
+        build_acpi_tables(b);
 }
