@@ -109,11 +109,9 @@ static void chardev_udp(Build *b, StrBuf *o, const xmlNode *device) {
 
         opt(o, "host", xml_attr(to, "host") ?: "");
         opt(o, "port", xml_attr(to, "service") ?: "");
-        if (from) {
-                /* The empty address is any; port 0 is chosen by the kernel. */
-                opt(o, "localaddr", xml_attr(from, "host") ?: "");
-                opt(o, "localport", xml_attr(from, "service") ?: "0");
-        }
+        /* The empty address is any; port 0 is chosen by the kernel. */
+        opt(o, "localaddr", xml_attr(from, "host") ?: "");
+        opt(o, "localport", xml_attr(from, "service") ?: "0");
 }
 
 static void chardev_spicevmc(Build *b, StrBuf *o, const xmlNode *device) {
