@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* channel: ports of virtio-serial, and their addresses. */
+
+#include "base/strings.h"
+#include "chardev.h"
+
+/* Sockets below these folders were named by the host, so a definition does not keep them. */
+static bool is_generated_path(const char *path) {
+        return startswith(path, "/var/lib/libvirt/qemu/channel/target/") ||
+               startswith(path, "/var/run/libvirt/qemu/channel/") || startswith(path, "/run/libvirt/qemu/channel/");
+}
+
+int normalise_channels(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(channel, n->devices, "channel") {
+                xmlNode *target = xml_child(channel, "target"), *source = xml_child(channel, "source");
+                bool unix_socket = xml_attr_is(channel, "type", "unix");
+
+                if (!xml_attr(target, "type"))
+                        return fail_xml(n, target ?: channel, "target type must be specified for channel device");
+                if (unix_socket && source && (!*attr_or(source, "path", "") || is_generated_path(xml_attr(source, "path")))) {
+                        xml_remove_children(channel, "source");
+                        source = NULL;
+                }
+
+                r = normalise_chardev(n, channel, true);
+                if (r < 0)
+                        return r;
+                xml_unset_attr(target, "state");
+                xml_unset_attr(target, "port");
+                if (xml_attr_is(channel, "type", "spicevmc"))
+                        set_default(n, target, "name", "com.redhat.spice.0");
+        }
+
+        return 0;
+}
+
+static bool port_is_taken(const Normaliser *n, unsigned controller, unsigned port) {
+        XML_FOREACH(device, n->devices, NULL) {
+                xmlNode *a = device_address(device);
+
+                if (xml_attr_is(a, "type", "virtio-serial") && number_or(a, "controller", 0) == controller &&
+                    number_or(a, "port", 0) == port)
+                        return true;
+        }
+
+        return false;
+}
+
+/* Port 0 is left to a console. */
+#define FIRST_PORT 1U
+#define PORTS_OF_CONTROLLER 31U
+
+static void choose_port(Normaliser *n, xmlNode *device) {
+        unsigned controller = 0, port = FIRST_PORT;
+        xmlNode *a;
+
+        while (port_is_taken(n, controller, port))
+                if (++port >= number_or(find_controller(n, "virtio-serial", controller), "ports", PORTS_OF_CONTROLLER)) {
+                        controller++;
+                        port = FIRST_PORT;
+                }
+
+        need_controllers(n, "virtio-serial", controller, NULL);
+        a = new_address(n, device, "virtio-serial");
+        setf(n, a, "controller", "%u", controller);
+        set(n, a, "bus", "0");
+        setf(n, a, "port", "%u", port);
+}
+
+int assign_virtio_serial_addresses(Normaliser *n) {
+        XML_FOREACH(device, n->devices, NULL) {
+                xmlNode *a = xml_child(device, "address");
+
+                if (!xml_attr_is(a, "type", "virtio-serial"))
+                        continue;
+                setf(n, a, "controller", "%u", number_or(a, "controller", 0));
+                setf(n, a, "bus", "%u", number_or(a, "bus", 0));
+                if (number_or(a, "port", 0) > 0)
+                        XML_FOREACH(other, n->devices, NULL) {
+                                xmlNode *b = xml_child(other, "address");
+
+                                if (other != device && xml_attr_is(b, "type", "virtio-serial") &&
+                                    number_or(b, "controller", 0) == number_or(a, "controller", 0) &&
+                                    number_or(b, "port", 0) == number_or(a, "port", 0))
+                                        return fail_xml(n, b, "virtio serial port %u on controller %u is already occupied",
+                                                        number_or(b, "port", 0), number_or(b, "controller", 0));
+                        }
+        }
+
+        XML_FOREACH(device, n->devices, "channel")
+                if (xml_attr_is(xml_child(device, "target"), "type", "virtio") &&
+                    (!device_address(device) || number_or(device_address(device), "port", 0) == 0))
+                        choose_port(n, device);
+
+        return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The backend that serial, console, channel and redirdev have in common: what a type needs from its source. */
+
+#include "base/strings.h"
+#include "chardev.h"
+
+static const struct {
+        const char *type;
+        bool path, host, service;   /* required */
+        const char *keep[5];        /* attributes of the source that mean something */
+        bool protocol;
+} types[] = {
+        { "null", .keep = {} },
+        { "vc", .keep = {} },
+        { "stdio", .keep = {} },
+        { "spicevmc", .keep = {} },
+        { "pty", .keep = {} },
+        { "file", .path = true, .keep = { "path", "append" } },
+        { "dev", .path = true, .keep = { "path" } },
+        { "pipe", .path = true, .keep = { "path" } },
+        { "unix", .path = true, .keep = { "mode", "path" } },
+        { "tcp", .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
+        { "udp", .service = true, .keep = { "mode", "host", "service" } },
+        { "spiceport", .keep = { "channel" } },
+};
+
+static void keep_attributes(xmlNode *source, const char *const keep[5]) {
+        xmlAttr *next;
+
+        for (xmlAttr *a = source->properties; a; a = next) {
+                bool kept = false;
+
+                next = a->next;
+                for (unsigned i = 0; i < 5 && keep[i]; i++)
+                        kept |= streq((const char *) a->name, keep[i]);
+                if (!kept)
+                        xmlRemoveProp(a);
+        }
+}
+
+int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
+        const char *type = xml_attr(device, "type");
+        xmlNode *source, *next;
+        size_t i;
+
+        if (!type)
+                set(n, device, "type", type = "pty");
+        for (i = 0; i < ELEMENTSOF(types) && !streq(types[i].type, type); i++)
+                ;
+        if (i == ELEMENTSOF(types))
+                return fail_unsupported(n, device, "character device type '%s' is not supported", type);
+
+        if (!types[i].protocol)
+                xml_remove_children(device, "protocol");
+        for (source = xml_child(device, "source"); source; source = next) {
+                next = xml_next(source, "source");
+                keep_attributes(source, types[i].keep);
+                if (!source->properties)
+                        xml_remove(source);
+        }
+
+        source = xml_child(device, "source");
+        if (types[i].path && !path_optional && !*attr_or(source, "path", ""))
+                return error_set(n->error, -EBADMSG, ERROR_INTERNAL, ORIGIN_DOMAIN,
+                                 "Missing source path attribute for char device (line %u)", xml_line(device));
+        if (types[i].service && !*attr_or(source, "service", ""))
+                return error_set(n->error, -EBADMSG, ERROR_INTERNAL, ORIGIN_DOMAIN,
+                                 "Missing source service attribute for char device (line %u)", xml_line(device));
+
+        if (streq(type, "tcp")) {
+                set_default(n, source, "mode", "connect");
+                set_default(n, ensure(n, device, "protocol"), "type", "raw");
+        }
+        if (streq(type, "unix"))
+                set_default(n, source, "mode", "connect");
+
+        return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* clock and its timers. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+/* Which attributes belong to an offset. */
+static const struct {
+        const char *offset, *keep[3];
+} offsets[] = {
+        { "utc", { "adjustment" } },
+        { "localtime", { "adjustment" } },
+        { "variable", { "adjustment", "basis" } },
+        { "timezone", { "timezone" } },
+        { "absolute", { "start" } },
+};
+
+static void keep_attributes(xmlNode *clock, const char *const *keep) {
+        static const char *const all[] = { "adjustment", "basis", "timezone", "start" };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++)
+                if (!(keep[0] && streq(keep[0], all[i])) && !(keep[1] && streq(keep[1], all[i])))
+                        xml_unset_attr(clock, all[i]);
+}
+
+static int check_timers(Normaliser *n, xmlNode *clock) {
+        XML_FOREACH(t, clock, "timer") {
+                if (!xml_attr(t, "name"))
+                        return fail_xml(n, t, "missing timer name");
+                for (xmlNode *other = xml_next(t, "timer"); other; other = xml_next(other, "timer"))
+                        if (streq_ptr(xml_attr(other, "name"), xml_attr(t, "name")))
+                                return fail_xml(n, other, "timer '%s' stands twice", xml_attr(t, "name"));
+                if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
+                        return fail_unsupported(n, t, "timer type '%s' is not supported", xml_attr(t, "name"));
+        }
+
+        return 0;
+}
+
+int normalise_clock(Normaliser *n) {
+        xmlNode *clock = ensure(n, n->root, "clock");
+        const char *offset;
+
+        set_default(n, clock, "offset", "utc");
+        offset = attr_or(clock, "offset", "utc");
+
+        for (size_t i = 0; i < ELEMENTSOF(offsets); i++)
+                if (streq(offsets[i].offset, offset))
+                        keep_attributes(clock, offsets[i].keep);
+
+        if (streq(offset, "variable")) {
+                set_default(n, clock, "adjustment", "0");
+                set_default(n, clock, "basis", "utc");
+        }
+        if (streq(offset, "timezone") && !xml_attr(clock, "timezone"))
+                return fail_xml(n, clock, "missing 'timezone' attribute for clock with offset='timezone'");
+
+        return check_timers(n, clock);
+}

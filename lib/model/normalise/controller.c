@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* controller: indexes, models, those that the machine brings along and those that something refers to. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+#define MAX_CONTROLLERS 256U
+
+xmlNode *find_controller(const Normaliser *n, const char *type, unsigned index) {
+        XML_FOREACH(c, n->devices, "controller")
+                if (xml_attr_is(c, "type", type) && number_or(c, "index", UINT32_MAX) == index)
+                        return c;
+
+        return NULL;
+}
+
+xmlNode *add_controller(Normaliser *n, const char *type, unsigned index, const char *model) {
+        xmlNode *c = add(n, n->devices, "controller"), *behind = NULL;
+
+        if (!c)
+                return NULL;
+
+        XML_FOREACH(other, n->devices, "controller")
+                if (other != c && xml_attr_is(other, "type", type) && number_or(other, "index", 0) < index)
+                        behind = other;
+        if (!behind)
+                XML_FOREACH(other, n->devices, "controller")
+                        if (other != c)
+                                behind = other;
+        if (behind)
+                xmlAddNextSibling(behind, c);
+
+        set(n, c, "type", type);
+        setf(n, c, "index", "%u", index);
+        if (model)
+                set(n, c, "model", model);
+        return c;
+}
+
+void need_controllers(Normaliser *n, const char *type, unsigned index, const char *model) {
+        for (unsigned i = 0; i <= index && i < MAX_CONTROLLERS; i++)
+                if (!find_controller(n, type, i))
+                        (void) add_controller(n, type, i, model);
+}
+
+/* What a type is, and what its models may be; NULL ends the list, an empty list means that it has none. */
+static const struct {
+        const char *type;
+        const char *models[16];
+} known_models[] = {
+        { "ide", { "piix3", "piix4", "ich6" } },
+        { "scsi", { "auto", "buslogic", "lsilogic", "lsisas1068", "vmpvscsi", "virtio-scsi", "lsisas1078", "ncr53c90", "dc390",
+                    "am53c974", "virtio-transitional", "virtio-non-transitional" } },
+        { "virtio-serial", { "virtio", "virtio-transitional", "virtio-non-transitional" } },
+        { "usb", { "piix3-uhci", "piix4-uhci", "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci",
+                   "pci-ohci", "nec-xhci", "qemu-xhci", "none" } },
+        { "pci", { "pci-root", "pcie-root", "pci-bridge", "dmi-to-pci-bridge", "pcie-to-pci-bridge", "pcie-root-port",
+                   "pcie-switch-upstream-port", "pcie-switch-downstream-port", "pci-expander-bus", "pcie-expander-bus" } },
+};
+
+static int check_model(Normaliser *n, xmlNode *c) {
+        const char *model = xml_attr(c, "model"), *type = attr_or(c, "type", "");
+
+        if (!model)
+                return 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(known_models); i++) {
+                if (!streq(known_models[i].type, type))
+                        continue;
+                for (size_t j = 0; j < ELEMENTSOF(known_models[i].models) && known_models[i].models[j]; j++)
+                        if (streq(known_models[i].models[j], model))
+                                return 0;
+        }
+
+        return fail_xml(n, c, "unknown model '%s' of a controller of type %s", model, type);
+}
+
+/* The index of the next free of a type; companions of an USB 2 controller share one. */
+static unsigned free_index(const Normaliser *n, const char *type) {
+        unsigned i = 0;
+
+        while (find_controller(n, type, i))
+                i++;
+        return i;
+}
+
+static bool is_companion(const xmlNode *c) {
+        return startswith(attr_or(c, "model", ""), "ich9-") != NULL;
+}
+
+static int check_index(Normaliser *n, xmlNode *c) {
+        const char *type = xml_attr(c, "type");
+        unsigned index;
+
+        if (!xml_attr(c, "index")) {
+                setf(n, c, "index", "%u", free_index(n, type));
+                return 0;
+        }
+
+        index = number_or(c, "index", 0);
+        if (index >= MAX_CONTROLLERS)
+                return fail_xml(n, c, "controller index %u is too high, the maximum is %u", index, MAX_CONTROLLERS - 1);
+
+        for (xmlNode *other = xml_next(c, "controller"); other; other = xml_next(other, "controller")) {
+                if (!xml_attr_is(other, "type", type) || number_or(other, "index", UINT32_MAX) != index)
+                        continue;
+                if (streq(type, "usb") && is_companion(c) && is_companion(other) &&
+                    !streq_ptr(xml_attr(c, "model"), xml_attr(other, "model")))
+                        continue;
+                return fail_xml(n, other, "multiple '%s' controllers with index '%u'", type, index);
+        }
+
+        return 0;
+}
+
+/* Attributes that other types of controller have, not this one. */
+static void drop_foreign(xmlNode *c, const char *type) {
+        if (!streq(type, "virtio-serial"))
+                xml_unset_attr(c, "vectors");
+        if (!streq(type, "virtio-serial") && !streq(type, "usb"))
+                xml_unset_attr(c, "ports");
+        if (!streq(type, "pci")) {
+                xml_remove_children(c, "target");
+                xml_remove_children(c, "pcihole64");
+                xml_remove_children(c, "model");
+        }
+        drop_empty(c, "driver");
+}
+
+static int check_usb(Normaliser *n, xmlNode *c) {
+        static const struct {
+                const char *model, *startport;
+        } companions[] = { { "ich9-uhci1", "0" }, { "ich9-uhci2", "2" }, { "ich9-uhci3", "4" } };
+        const char *model;
+
+        set_default(n, c, "model", "piix3-uhci");
+        model = attr_or(c, "model", "");
+
+        for (size_t i = 0; i < ELEMENTSOF(companions); i++)
+                if (streq(companions[i].model, model))
+                        set_default(n, ensure(n, c, "master"), "startport", companions[i].startport);
+
+        if (streq(model, "none")) {
+                xml_remove_children(c, "address");
+                XML_FOREACH(other, n->devices, "controller")
+                        if (other != c && xml_attr_is(other, "type", "usb"))
+                                return fail_xml(n, other, "Can't add another USB controller: USB is disabled for this domain");
+        }
+
+        return 0;
+}
+
+static int check_scsi(Normaliser *n, xmlNode *c) {
+        const char *model = xml_attr(c, "model");
+
+        if (!model || streq(model, "auto"))
+                set(n, c, "model", "lsilogic");
+        if (xml_attr_is(c, "model", "buslogic") || xml_attr_is(c, "model", "ncr53c90"))
+                return fail_unsupported(n, c, "controller model '%s' is not supported", xml_attr(c, "model"));
+        return 0;
+}
+
+static int check_ide(Normaliser *n, xmlNode *c) {
+        if (n->q35)
+                return fail_unsupported(n, c, "IDE controllers are unsupported for this QEMU binary or machine type");
+        if (number_or(c, "index", 0) > 0)
+                return fail_unsupported(n, c, "Only a single IDE controller is supported for this machine type");
+        return 0;
+}
+
+static int check_pci(Normaliser *n, xmlNode *c) {
+        const char *root = n->q35 ? "pcie-root" : "pci-root";
+        unsigned index = number_or(c, "index", 0);
+
+        if (index == 0)
+                set_default(n, c, "model", root);
+        else
+                n->user_pci = true;
+
+        if (index == 0 && !xml_attr_is(c, "model", root))
+                return fail_xml(n, c,
+                                "The PCI controller with index='0' must be model='%s' for this machine type, but "
+                                "model='%s' was found instead", root, xml_attr(c, "model"));
+        if (index > 0 && (xml_attr_is(c, "model", "pci-root") || xml_attr_is(c, "model", "pcie-root")))
+                return fail_xml(n, c, "pci-root and pcie-root controllers should have index 0");
+        if (index == 0 && xml_child(c, "address"))
+                return fail_unsupported(n, c, "pci-root and pcie-root controllers should not have an address");
+        if (index > 0 && !xml_attr(c, "model"))
+                set(n, c, "model", n->q35 ? "pcie-root-port" : "pci-bridge");
+
+        return 0;
+}
+
+static int check_type(Normaliser *n, xmlNode *c, const char *type) {
+        static const struct {
+                const char *type;
+                int (*check)(Normaliser *n, xmlNode *c);
+        } checks[] = { { "usb", check_usb }, { "scsi", check_scsi }, { "ide", check_ide }, { "pci", check_pci } };
+
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++)
+                if (streq(checks[i].type, type))
+                        return checks[i].check(n, c);
+
+        return 0;
+}
+
+/* USB, PCI root and the SATA controller that is part of the chipset. */
+static void add_builtin(Normaliser *n) {
+        bool usb = false;
+
+        XML_FOREACH(c, n->devices, "controller")
+                usb |= xml_attr_is(c, "type", "usb");
+
+        if (!usb)
+                (void) add_controller(n, "usb", 0, n->q35 ? "qemu-xhci" : "piix3-uhci");
+        if (n->q35)
+                need_controllers(n, "sata", 0, NULL);
+        need_controllers(n, "pci", 0, n->q35 ? "pcie-root" : "pci-root");
+}
+
+int normalise_controllers(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(c, n->devices, "controller") {
+                const char *type = xml_attr(c, "type");
+
+                if (!type)
+                        return fail_xml(n, c, "missing controller type");
+                r = check_model(n, c);
+                if (r >= 0)
+                        r = check_index(n, c);
+                if (r >= 0)
+                        r = check_type(n, c, type);
+                if (r < 0)
+                        return r;
+                drop_foreign(c, type);
+        }
+
+        add_builtin(n);
+        return 0;
+}
+
+/* An USB 2 set works as one: the full speed companions of a master that stands alone are added. */
+static bool is_usb_device(const xmlNode *d) {
+        return xml_attr_is(xml_child(d, "address"), "type", "usb");
+}
+
+int normalise_implied_controllers(Normaliser *n) {
+        XML_FOREACH(d, n->devices, NULL) {
+                xmlNode *a = xml_child(d, "address");
+                unsigned index = number_or(a, "controller", 0);
+
+                if (xml_is(d, "disk") && xml_attr_is(a, "type", "drive")) {
+                        const char *bus = attr_or(xml_child(d, "target"), "bus", "");
+
+                        if (index >= MAX_CONTROLLERS)
+                                return fail_xml(n, a, "controller index %u is too high", index);
+                        need_controllers(n, bus, index, streq(bus, "scsi") ? "lsilogic" : NULL);
+                } else if (xml_attr_is(a, "type", "virtio-serial") ||
+                           (xml_attr_is(xml_child(d, "target"), "type", "virtio") && !xml_is(d, "disk"))) {
+                        if (index >= MAX_CONTROLLERS)
+                                return fail_xml(n, a, "controller index %u is too high", index);
+                        need_controllers(n, "virtio-serial", index, NULL);
+                } else if (is_usb_device(d) && number_or(a, "bus", 0) < MAX_CONTROLLERS)
+                        need_controllers(n, "usb", number_or(a, "bus", 0), "piix3-uhci");
+        }
+
+        return 0;
+}

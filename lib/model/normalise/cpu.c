@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* cpu: a document without one gets the machine's own model, so that a newer QEMU gives the guest the same CPU. */
+
+#include <inttypes.h>
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static void default_cpu(Normaliser *n, xmlNode *cpu) {
+        xmlNode *model = ensure(n, cpu, "model");
+
+        set(n, cpu, "mode", "custom");
+        set_default(n, cpu, "match", "exact");
+        set_default(n, cpu, "check", "none");
+        set(n, model, "fallback", "forbid");
+        set_text(n, model, "qemu64");
+}
+
+static int check_features(Normaliser *n, xmlNode *cpu) {
+        XML_FOREACH(f, cpu, "feature") {
+                const char *name = xml_attr(f, "name");
+
+                if (!name || !*name)
+                        return fail_xml(n, f, "invalid CPU feature name");
+                for (xmlNode *other = xml_next(f, "feature"); other; other = xml_next(other, "feature"))
+                        if (streq_ptr(xml_attr(other, "name"), name))
+                                return fail_xml(n, other, "CPU feature '%s' specified more than once", name);
+                set_default(n, f, "policy", "require");
+        }
+
+        return 0;
+}
+
+static int check_topology(Normaliser *n, xmlNode *cpu) {
+        static const char *const names[] = { "sockets", "dies", "clusters", "cores", "threads" };
+        xmlNode *topology = xml_child(cpu, "topology");
+        uint64_t product = 1;
+        unsigned vcpus;
+
+        if (!topology)
+                return 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                unsigned v = number_or(topology, names[i], streq(names[i], "dies") || streq(names[i], "clusters"));
+
+                if (v == 0)
+                        return fail_xml(n, topology, "invalid or missing attribute '%s' in CPU topology", names[i]);
+                if (__builtin_mul_overflow(product, v, &product))
+                        product = UINT64_MAX;
+                setf(n, topology, names[i], "%u", v);
+        }
+
+        if (parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus) < 0 || product != vcpus)
+                return fail_unsupported(n, topology, "CPU topology doesn't match maximum vcpu count");
+
+        return 0;
+}
+
+static int check_custom(Normaliser *n, xmlNode *cpu) {
+        xmlNode *model = xml_child(cpu, "model");
+
+        set_default(n, cpu, "match", "exact");
+        if (!model || !*xml_text(model)) {
+                if (xml_child(cpu, "feature"))
+                        return fail_xml(n, cpu, "non-empty feature list specified without CPU model");
+                default_cpu(n, cpu);
+                return 0;
+        }
+
+        set_default(n, cpu, "check", "partial");
+        set_default(n, model, "fallback", "allow");
+        return 0;
+}
+
+int normalise_cpu(Normaliser *n) {
+        xmlNode *cpu = xml_child(n->root, "cpu");
+        const char *mode;
+        int r;
+
+        if (!cpu) {
+                default_cpu(n, add(n, n->root, "cpu"));
+                return 0;
+        }
+
+        mode = xml_attr(cpu, "mode");
+        if (!mode)
+                set(n, cpu, "mode", "custom");
+        if (!mode || streq(mode, "custom")) {
+                r = check_custom(n, cpu);
+                if (r < 0)
+                        return r;
+        } else {
+                xml_unset_attr(cpu, "match");
+                set_default(n, cpu, "check", streq(mode, "host-model") ? "partial" : "none");
+                if (!streq(mode, "host-model"))
+                        set_default(n, cpu, "migratable", "on");
+                xml_remove_children(cpu, "model");
+        }
+
+        r = check_features(n, cpu);
+        if (r < 0)
+                return r;
+
+        return check_topology(n, cpu);
+}

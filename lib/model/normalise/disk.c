@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* disk: bus from the name of the target, driver, source by type. */
+
+#include <inttypes.h>
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static const struct {
+        const char *prefix, *bus;
+} bus_of_prefix[] = {
+        { "hd", "ide" }, { "sd", "scsi" }, { "vd", "virtio" }, { "xvd", "xen" }, { "fd", "fdc" }, { "ubd", "uml" },
+};
+
+/* The letters after the prefix count in base 26, from a = 0: z is 25, aa is 26. Digits (a partition) end the name. */
+static int letters_to_index(const char *s) {
+        int index = 0;
+
+        if (!*s)
+                return -EINVAL;
+        for (; *s >= 'a' && *s <= 'z'; s++) {
+                if (index > 1000000)
+                        return -EINVAL;
+                index = index * 26 + (*s - 'a') + 1;
+        }
+
+        return *s || index == 0 ? -EINVAL : index - 1;
+}
+
+int disk_index(const char *target) {
+        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++) {
+                const char *rest = startswith(target, bus_of_prefix[i].prefix);
+
+                if (rest)
+                        return letters_to_index(rest);
+        }
+
+        return -EINVAL;
+}
+
+static int check_target(Normaliser *n, xmlNode *disk) {
+        xmlNode *target = xml_child(disk, "target");
+        const char *dev = xml_attr(target, "dev");
+
+        if (!dev || !*dev)
+                return fail_xml(n, target ?: disk, "no target device is given");
+        if (disk_index(dev) < 0) {
+                bool partition = strpbrk(dev, "0123456789") != NULL;
+
+                return fail_unsupported(n, target, partition ?
+                                        "invalid disk target '%s', partitions can't appear in disk targets" :
+                                        "unknown disk name '%s'", dev);
+        }
+
+        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix) && !xml_attr(target, "bus"); i++)
+                if (startswith(dev, bus_of_prefix[i].prefix))
+                        set(n, target, "bus", bus_of_prefix[i].bus);
+
+        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++)
+                if (xml_attr_is(target, "bus", bus_of_prefix[i].bus) &&
+                    (streq(bus_of_prefix[i].bus, "xen") || streq(bus_of_prefix[i].bus, "fdc") ||
+                     streq(bus_of_prefix[i].bus, "uml")))
+                        return fail_unsupported(n, target, "disk bus '%s' is not supported", bus_of_prefix[i].bus);
+        if (n->q35 && xml_attr_is(target, "bus", "ide"))
+                return fail_unsupported(n, target, "IDE controllers are unsupported for this QEMU binary or machine type");
+
+        for (xmlNode *other = xml_next(disk, "disk"); other; other = xml_next(other, "disk"))
+                if (streq_ptr(xml_get(other, "target/@dev"), dev))
+                        return fail_xml(n, other, "target '%s' duplicated for disk sources", dev);
+
+        return 0;
+}
+
+static int check_source(Normaliser *n, xmlNode *disk) {
+        bool block = xml_attr_is(disk, "type", "block"), removable = xml_attr_is(disk, "device", "cdrom");
+        const char *wanted = block ? "dev" : "file";
+        xmlNode *source = xml_child(disk, "source");
+        const char *value = xml_attr(source, wanted);
+
+        xml_unset_attr(source, "index");
+        xml_unset_attr(source, block ? "file" : "dev");
+        if (source && value && !*value)
+                xml_unset_attr(source, wanted);
+
+        if (source && xml_attr(source, wanted))
+                return 0;
+        if (!removable)
+                return fail_xml(n, source ?: disk, "no source %s is given for disk '%s'", wanted,
+                                attr_or(xml_child(disk, "target"), "dev", ""));
+        if (source && !xml_attr(source, "startupPolicy"))
+                xml_remove(source);
+        return 0;
+}
+
+static int check_driver(Normaliser *n, xmlNode *disk) {
+        xmlNode *driver = ensure(n, disk, "driver");
+        const char *cache = attr_or(driver, "cache", "");
+        const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
+
+        set_default(n, driver, "name", "qemu");
+        set_default(n, driver, "type", "raw");
+        if (!xml_attr_is(driver, "name", "qemu"))
+                return fail_unsupported(n, driver, "unsupported driver name '%s' for disk", attr_or(driver, "name", ""));
+
+        if (xml_attr_is(driver, "io", "native") && !streq(cache, "none") && !streq(cache, "directsync"))
+                return fail_unsupported(n, driver,
+                                        "native I/O needs either no disk cache or directsync cache mode, QEMU will fallback to "
+                                        "aio=threads");
+        if (xml_attr(driver, "iothread") && !streq(bus, "virtio"))
+                return fail_unsupported(n, driver, "IOThreads not available for bus %s", bus);
+        if (xml_attr_is(driver, "copy_on_read", "on") && (xml_child(disk, "readonly") || xml_child(disk, "shareable")))
+                return fail_unsupported(n, driver, "copy_on_read is not compatible with read-only disk '%s'",
+                                        attr_or(xml_child(disk, "target"), "dev", ""));
+        if (!streq(bus, "virtio") && (xml_attr(driver, "ioeventfd") || xml_attr(driver, "event_idx") ||
+                                      xml_attr(driver, "queues") || xml_attr(driver, "queue_size")))
+                return fail_unsupported(n, driver, "%s is only supported for virtio bus",
+                                        xml_attr(driver, "ioeventfd") ? "ioeventfd" :
+                                        xml_attr(driver, "event_idx") ? "event_idx" :
+                                        xml_attr(driver, "queues") ? "queues attribute in disk driver" : "queue_size");
+
+        return 0;
+}
+
+/* Strings that SCSI carries have room for so much. */
+static int check_identification(Normaliser *n, xmlNode *disk) {
+        static const struct {
+                const char *name;
+                size_t max;
+        } limits[] = { { "vendor", 8 }, { "product", 16 } };
+        xmlNode *wwn = xml_child(disk, "wwn");
+
+        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
+                xmlNode *e = xml_child(disk, limits[i].name);
+
+                if (e && strlen(xml_text(e)) > limits[i].max)
+                        return fail_unsupported(n, e, "disk %s is more than %zu characters", limits[i].name, limits[i].max);
+                for (const char *s = xml_text(e); s && *s; s++)
+                        if (*s < ' ' || *s > '~')
+                                return fail_xml(n, e, "disk %s is not printable string", limits[i].name);
+        }
+        if (wwn && (strspn(xml_text(wwn), "0123456789abcdefABCDEF") != 16 || xml_text(wwn)[16]))
+                return fail_xml(n, wwn, "malformed wwn: %s", xml_text(wwn));
+
+        drop_empty(disk, "serial");
+        return 0;
+}
+
+static void write_target(Normaliser *n, xmlNode *disk) {
+        xmlNode *target = xml_child(disk, "target");
+        bool cdrom = xml_attr_is(disk, "device", "cdrom");
+
+        if (!cdrom || !xml_attr_is(target, "tray", "open"))
+                xml_unset_attr(target, "tray");
+        if (cdrom)
+                (void) ensure(n, disk, "readonly");
+        if (xml_attr_is(disk, "device", "disk") && !xml_attr_is(target, "bus", "virtio"))
+                return;
+        if (xml_attr_is(disk, "snapshot", "default"))
+                xml_unset_attr(disk, "snapshot");
+}
+
+int normalise_disks(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(disk, n->devices, "disk") {
+                set_default(n, disk, "type", "file");
+                set_default(n, disk, "device", "disk");
+                r = check_target(n, disk);
+                if (r >= 0)
+                        r = check_source(n, disk);
+                if (r >= 0)
+                        r = check_driver(n, disk);
+                if (r >= 0)
+                        r = check_identification(n, disk);
+                if (r < 0)
+                        return r;
+                write_target(n, disk);
+        }
+
+        return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* graphics: where VNC and SPICE listen. The attribute listen and the first listen element say the same thing. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static int check_listens(Normaliser *n, xmlNode *g) {
+        xmlNode *first = xml_child(g, "listen");
+        const char *attribute = xml_attr(g, "listen"), *socket = xml_attr(g, "socket");
+
+        if (!first) {
+                first = add(n, g, "listen");
+                if (socket) {
+                        set(n, first, "type", "socket");
+                        set(n, first, "socket", socket);
+                } else {
+                        set(n, first, "type", "address");
+                        if (attribute && *attribute)
+                                set(n, first, "address", attribute);
+                }
+        }
+
+        XML_FOREACH(l, g, "listen") {
+                if (!xml_attr(l, "type"))
+                        return fail_xml(n, l, "unknown graphics listen type");
+                if (xml_attr_is(l, "type", "network"))
+                        return fail_unsupported(n, l, "graphics listen type 'network' is not supported");
+                if (xml_attr_is(l, "type", "address") && xml_attr(l, "address") && !*xml_attr(l, "address"))
+                        xml_unset_attr(l, "address");
+                if (!xml_attr_is(l, "type", "socket"))
+                        xml_unset_attr(l, "socket");
+                if (!xml_attr_is(l, "type", "address"))
+                        xml_unset_attr(l, "address");
+                if (l != first)
+                        return fail_unsupported(n, l, "only one listen element is supported");
+        }
+
+        if (attribute && xml_attr_is(first, "type", "address") && xml_attr(first, "address") &&
+            !streq(attribute, xml_attr(first, "address")))
+                return fail_xml(n, g, "graphics 'listen' attribute '%s' must match 'address' attribute of first listen "
+                                      "element (found '%s')", attribute, xml_attr(first, "address"));
+
+        if (xml_attr_is(first, "type", "address") && xml_attr(first, "address"))
+                set(n, g, "listen", xml_attr(first, "address"));
+        else
+                xml_unset_attr(g, "listen");
+        if (xml_attr_is(first, "type", "socket") && xml_attr(first, "socket") && xml_attr_is(g, "type", "vnc"))
+                set(n, g, "socket", xml_attr(first, "socket"));
+        return 0;
+}
+
+/* An unset port means that one is chosen at start; then the number of the last start is not kept. */
+static void write_ports(Normaliser *n, xmlNode *g) {
+        bool spice = xml_attr_is(g, "type", "spice"), on_network;
+        int port = 0, tls = 0;
+
+        on_network = xml_attr_is(xml_child(g, "listen"), "type", "address");
+        (void) parse_int(attr_or(g, "port", "0"), &port);
+        (void) parse_int(attr_or(g, "tlsPort", "0"), &tls);
+
+        if (!on_network) {
+                xml_unset_attr(g, "port");
+                xml_unset_attr(g, "tlsPort");
+                xml_unset_attr(g, "autoport");
+                return;
+        }
+
+        if (spice) {
+                bool automatic = xml_attr_bool(g, "autoport", false) || (port == -1 && tls == -1);
+
+                if (automatic || port <= 0)
+                        xml_unset_attr(g, "port");
+                if (automatic || tls <= 0)
+                        xml_unset_attr(g, "tlsPort");
+                set(n, g, "autoport", automatic || (port == 0 && tls == 0) ? "yes" : "no");
+        } else {
+                bool automatic = xml_attr_bool(g, "autoport", false) || port <= 0;
+
+                if (automatic)
+                        set(n, g, "port", "-1");
+                set(n, g, "autoport", automatic ? "yes" : "no");
+                xml_unset_attr(g, "tlsPort");
+        }
+}
+
+int normalise_graphics(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(g, n->devices, "graphics") {
+                if (!xml_attr(g, "type"))
+                        return fail_xml(n, g, "missing graphics device type");
+                if (xml_attr_is(g, "type", "spice") && !n->facts->spice)
+                        return fail_unsupported(n, g, "SPICE graphics are not supported with this QEMU");
+                r = check_listens(n, g);
+                if (r < 0)
+                        return r;
+                write_ports(n, g);
+                XML_FOREACH(c, g, "channel")
+                        if (!xml_attr(c, "name") || !xml_attr(c, "mode"))
+                                return fail_xml(n, c, "spice channel missing name/mode");
+        }
+
+        return 0;
+}

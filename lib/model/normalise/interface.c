@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* interface: a MAC that is the guest's own for good, a model, a source by type. */
+
+#include <sys/random.h>
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static const char *const models[] = {
+        "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3", "ne2k_pci",
+        "pcnet", "usb-net", "e1000-82544gc", "e1000-82545em", "i82550", "i82551", "i82557b", "i82559er", "tulip",
+};
+
+/* Names that the host makes up for taps; one of these in a document is a leftover of a running guest. */
+static bool is_generated_name(const char *dev) {
+        static const char *const prefixes[] = { "vnet", "vif", "macvtap", "macvlan" };
+
+        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
+                const char *rest = startswith(dev, prefixes[i]);
+
+                if (rest && *rest && !rest[strspn(rest, "0123456789")])
+                        return true;
+        }
+
+        return false;
+}
+
+static int write_mac(Normaliser *n, xmlNode *interface) {
+        xmlNode *mac = ensure(n, interface, "mac");
+        uint8_t m[6] = { 0x52, 0x54, 0x00 };
+
+        if (!mac)
+                return -ENOMEM;
+        if (!xml_attr(mac, "address")) {
+                if (getrandom(m + 3, 3, 0) != 3)
+                        return -EIO;
+        } else if (mac_parse(xml_attr(mac, "address"), m) < 0)
+                return fail_xml(n, mac, "malformed MAC address");
+        if (m[0] & 1)
+                return fail_xml(n, mac, "expected unicast mac address, found multicast '%s'", xml_attr(mac, "address"));
+
+        setf(n, mac, "address", "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        return 0;
+}
+
+static int write_model(Normaliser *n, xmlNode *interface) {
+        xmlNode *model = ensure(n, interface, "model");
+        const char *type;
+
+        set_default(n, model, "type", "rtl8139");
+        type = attr_or(model, "type", "");
+        for (size_t i = 0; i < ELEMENTSOF(models); i++)
+                if (strcasecmp(type, models[i]) == 0) {
+                        set(n, model, "type", models[i]);
+                        return 0;
+                }
+
+        return fail_unsupported(n, model, "network card model '%s' is not supported", type);
+}
+
+static int check_source(Normaliser *n, xmlNode *interface) {
+        xmlNode *source = xml_child(interface, "source");
+        const char *bridge = xml_attr(source, "bridge");
+
+        if (xml_attr_is(interface, "type", "user")) {
+                xml_remove(source);
+                return 0;
+        }
+        if (!bridge || !*bridge)
+                return fail_xml(n, source ?: interface, "no <source> 'bridge' attribute specified with <interface type='bridge'/>");
+        if (strlen(bridge) > 15 || strpbrk(bridge, "/ \t\n"))
+                return fail_xml(n, source, "'%s' is no name of a bridge", bridge);
+        if (xml_child(interface, "ip"))
+                return fail_unsupported(n, interface, "Invalid attempt to set network interface guest-side IP route, not supported "
+                                                      "by interface type 'bridge'");
+
+        return 0;
+}
+
+static int check_driver(Normaliser *n, xmlNode *interface) {
+        xmlNode *driver = xml_child(interface, "driver");
+        bool is_virtio = startswith(xml_get(interface, "model/@type") ?: "", "virtio") != NULL;
+
+        if (!driver)
+                return 0;
+        for (size_t i = 0; i < 2; i++) {
+                const char *name = i ? "tx_queue_size" : "rx_queue_size";
+                unsigned size = number_or(driver, name, 0);
+
+                if (size & (size - 1))
+                        return fail_unsupported(n, driver, "%s has to be a power of two", name);
+                if (size > 0 && !is_virtio)
+                        return fail_unsupported(n, driver, "%s is only supported for virtio", name);
+        }
+        /* What only virtio has means nothing to other models. */
+        if (!is_virtio)
+                xml_remove(driver);
+        else {
+                drop_empty(interface, "driver");
+        }
+
+        return 0;
+}
+
+static int check_ip(Normaliser *n, xmlNode *interface) {
+        XML_FOREACH(ip, interface, "ip") {
+                if (!xml_attr(ip, "address"))
+                        return fail_xml(n, ip, "missing network address");
+                set_default(n, ip, "family", strchr(xml_attr(ip, "address"), ':') ? "ipv6" : "ipv4");
+        }
+
+        return 0;
+}
+
+static void drop_leftovers(xmlNode *interface) {
+        xmlNode *target = xml_child(interface, "target");
+
+        if (target && is_generated_name(attr_or(target, "dev", "")))
+                xml_remove(target);
+        drop_empty(interface, "target");
+        drop_empty(interface, "link");
+        if (xml_attr_is(xml_child(interface, "mac"), "type", "generated"))
+                xml_unset_attr(xml_child(interface, "mac"), "type");
+}
+
+int normalise_interfaces(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(interface, n->devices, "interface") {
+                if (!xml_attr(interface, "type"))
+                        return fail_xml(n, interface, "missing interface type");
+                r = write_mac(n, interface);
+                if (r >= 0)
+                        r = write_model(n, interface);
+                if (r >= 0)
+                        r = check_source(n, interface);
+                if (r >= 0)
+                        r = check_driver(n, interface);
+                if (r >= 0)
+                        r = check_ip(n, interface);
+                if (r < 0)
+                        return r;
+                drop_leftovers(interface);
+        }
+
+        return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* os: the machine by its versioned name, firmware, and what is booted. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+/* pc and q35 follow the host's QEMU; a definition keeps the machine it was made with. */
+static int write_machine(Normaliser *n, xmlNode *type) {
+        const char *machine = attr_or(type, "machine", "pc");
+        char versioned[32];
+
+        if (host_facts_machine(n->facts, machine, versioned) >= 0)
+                set(n, type, "machine", versioned);
+        else if (!startswith(machine, "pc-"))
+                return fail_unsupported(n, type, "machine type '%s' is not supported, only pc and q35", machine);
+
+        machine = xml_attr(type, "machine");
+        n->q35 = machine && startswith(machine, "pc-q35-");
+        return 0;
+}
+
+static int check_loader(Normaliser *n, xmlNode *os) {
+        xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
+        bool pflash = xml_attr_is(loader, "type", "pflash");
+
+        if (loader && !*xml_text(loader)) {
+                xml_remove(loader);
+                loader = NULL;
+        }
+        if (loader && pflash && !xml_child(xml_child(n->root, "features"), "acpi"))
+                return fail_unsupported(n, loader, "UEFI requires ACPI on this architecture");
+        if (xml_attr_bool(loader, "secure", false) && !n->q35)
+                return fail_unsupported(n, loader, "Secure boot is supported with q35 machine types only");
+        if (nvram && !pflash)
+                return fail_unsupported(n, nvram, "a variable store needs a loader of type pflash");
+        if (nvram && xml_attr_bool(loader, "stateless", false))
+                return fail_unsupported(n, nvram, "a stateless loader has no variable store");
+
+        if (pflash)
+                set_default(n, loader, "format", "raw");
+        if (nvram) {
+                set_default(n, nvram, "format", "raw");
+                if (xml_attr(nvram, "template"))
+                        set_default(n, nvram, "templateFormat", "raw");
+        }
+
+        return 0;
+}
+
+static int check_menu(Normaliser *n, xmlNode *os) {
+        xmlNode *menu = xml_child(os, "bootmenu"), *bios = xml_child(os, "bios");
+        int timeout;
+
+        if (number_or(menu, "timeout", 0) > 65535)
+                return fail_unsupported(n, menu, "invalid value for boot menu timeout, must be in range [0,65535]");
+        if (menu && !xml_attr_bool(menu, "enable", false))
+                xml_unset_attr(menu, "timeout");
+        if (bios && xml_attr(bios, "rebootTimeout") &&
+            (parse_int(xml_attr(bios, "rebootTimeout"), &timeout) < 0 || timeout < -1 || timeout > 65535))
+                return fail_unsupported(n, bios, "invalid value for rebootTimeout, must be in range [-1,65535]");
+
+        drop_empty(os, "bootmenu");
+        drop_empty(os, "bios");
+        return 0;
+}
+
+static int check_sysinfo(Normaliser *n, xmlNode *os) {
+        xmlNode *info = xml_child(n->root, "sysinfo");
+        uint8_t ours[16], theirs[16];
+
+        if (xml_attr_is(xml_child(os, "smbios"), "mode", "sysinfo") && !info)
+                return fail_xml(n, xml_child(os, "smbios"), "smbios mode 'sysinfo' needs a <sysinfo> element");
+
+        XML_FOREACH(entry, xml_child(info, "system"), "entry") {
+                if (!xml_attr_is(entry, "name", "uuid"))
+                        continue;
+                if (uuid_parse(xml_text(entry), theirs) < 0)
+                        return fail_xml(n, entry, "malformed <sysinfo> uuid element");
+                if (definition_uuid(n->d, ours) && memcmp(ours, theirs, sizeof(ours)) != 0)
+                        return fail_xml(n, entry, "UUID mismatch between <uuid> and <sysinfo>");
+        }
+
+        return 0;
+}
+
+int normalise_os(Normaliser *n) {
+        xmlNode *os = ensure(n, n->root, "os"), *type = ensure(n, os, "type");
+        int r;
+
+        if (!type)
+                return -ENOMEM;
+        if (!*xml_text(type))
+                set_text(n, type, "hvm");
+        set_default(n, type, "arch", "x86_64");
+
+        r = write_machine(n, type);
+        if (r < 0)
+                return r;
+        r = check_loader(n, os);
+        if (r < 0)
+                return r;
+        r = check_menu(n, os);
+        if (r < 0)
+                return r;
+
+        drop_empty(os, "kernel");
+        drop_empty(os, "initrd");
+        drop_empty(os, "cmdline");
+        return check_sysinfo(n, os);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/strings.h"
+#include "pci-devices.h"
+
+/* 0: not on PCI. */
+typedef unsigned (*KindOf)(const Normaliser *n, const xmlNode *device);
+
+static bool is_any(const char *s, const char *const *list) {
+        for (; *list; list++)
+                if (streq(*list, s))
+                        return true;
+
+        return false;
+}
+
+#define IS_ANY(s, ...) is_any((s), (const char *const[]) { __VA_ARGS__, NULL })
+
+static unsigned virtio_kind(const xmlNode *device) {
+        return is_transitional(device) ? PCI_CONVENTIONAL : PCI_EXPRESS;
+}
+
+static unsigned kind_of_bridge(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "type", "pci") ? pci_controller_kind(attr_or(device, "model", "")) : 0;
+}
+
+static unsigned kind_of_interface(const Normaliser *n, const xmlNode *device) {
+        const char *model = xml_get(device, "model/@type") ?: "";
+
+        if (streq(model, "usb-net"))
+                return 0;
+
+        return IS_ANY(model, "virtio", "virtio-non-transitional", "e1000e", "igb", "vmxnet3") ? PCI_EXPRESS :
+                                                                                            PCI_CONVENTIONAL;
+}
+
+static unsigned kind_of_sound(const Normaliser *n, const xmlNode *device) {
+        const char *model = attr_or(device, "model", "");
+
+        if (streq(model, "virtio"))
+                return PCI_EXPRESS;
+
+        return IS_ANY(model, "ich6", "ich9", "ac97", "es1370") ? PCI_CONVENTIONAL : 0;
+}
+
+static unsigned kind_of_controller(const Normaliser *n, const xmlNode *device) {
+        const char *type = attr_or(device, "type", ""), *model = attr_or(device, "model", "");
+
+        if (streq(type, "scsi"))
+                return IS_ANY(model, "virtio-scsi", "virtio-non-transitional", "vmpvscsi") ? PCI_EXPRESS : PCI_CONVENTIONAL;
+        if (streq(type, "virtio-serial"))
+                return virtio_kind(device);
+        if (streq(type, "usb"))
+                return streq(model, "none") ? 0 : IS_ANY(model, "nec-xhci", "qemu-xhci") ? PCI_EXPRESS : PCI_CONVENTIONAL;
+
+        return streq(type, "sata") || streq(type, "ide") ? PCI_CONVENTIONAL : 0;
+}
+
+static unsigned kind_of_disk(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(xml_child(device, "target"), "bus", "virtio") ? virtio_kind(device) : 0;
+}
+
+static unsigned kind_of_virtio(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "model", "none") ? 0 : virtio_kind(device);
+}
+
+static unsigned kind_of_watchdog(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "model", "i6300esb") ? PCI_CONVENTIONAL : 0;
+}
+
+static unsigned kind_of_video(const Normaliser *n, const xmlNode *device) {
+        const char *type = xml_get(device, "model/@type") ?: "";
+
+        if (streq(type, "none") || streq(type, "ramfb"))
+                return 0;
+
+        return streq(type, "virtio") || streq(type, "bochs") ? PCI_EXPRESS : PCI_CONVENTIONAL;
+}
+
+static unsigned kind_of_input(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "bus", "virtio") ? virtio_kind(device) : 0;
+}
+
+static unsigned kind_of_serial(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(xml_child(device, "target"), "type", "pci-serial") ? PCI_CONVENTIONAL : 0;
+}
+
+/* The order decides who sits where, so it is part of what clients see: see the facts in docs. */
+static const struct {
+        const char *element;
+        KindOf kind;
+} order[] = {
+        { "controller", kind_of_bridge },
+        { "interface", kind_of_interface },
+        { "sound", kind_of_sound },
+        { "controller", kind_of_controller },
+        { "disk", kind_of_disk },
+        { "memballoon", kind_of_virtio },
+        { "rng", kind_of_virtio },
+        { "watchdog", kind_of_watchdog },
+        { "video", kind_of_video },
+        { "input", kind_of_input },
+        { "serial", kind_of_serial },
+};
+
+void pci_devices_done(PciDevices *d) {
+        free(d->list);
+        *d = (PciDevices) {};
+}
+
+int pci_devices_collect(const Normaliser *n, PciDevices *ret) {
+        PciDevices d = {};
+        size_t max = 0;
+
+        XML_FOREACH(device, n->devices, NULL)
+                max++;
+        d.list = calloc(max + 1, sizeof(*d.list));
+        if (!d.list)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                XML_FOREACH(device, n->devices, order[i].element) {
+                        unsigned kind = order[i].kind(n, device);
+
+                        if (kind == PCI_EXPRESS && !n->q35)
+                                kind = PCI_CONVENTIONAL;
+                        if (kind != 0 && d.n < max)
+                                d.list[d.n++] = (PciDevice) { .node = device, .kind = kind };
+                }
+
+        *ret = d;
+        return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The model name and target of PCI controllers: numbers that the guest sees and that must stay. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static const struct {
+        const char *model, *name;
+        bool chassis, port, chassis_nr;
+} targets[] = {
+        { "pci-bridge", "pci-bridge", .chassis_nr = true },
+        { "dmi-to-pci-bridge", "i82801b11-bridge" },
+        { "pcie-to-pci-bridge", "pcie-pci-bridge" },
+        { "pcie-root-port", "pcie-root-port", .chassis = true, .port = true },
+        { "pcie-switch-upstream-port", "x3130-upstream" },
+        { "pcie-switch-downstream-port", "xio3130-downstream", .chassis = true, .port = true },
+        { "pci-expander-bus", "pxb" },
+        { "pcie-expander-bus", "pxb-pcie" },
+};
+
+static void write_target(Normaliser *n, xmlNode *c, size_t row) {
+        unsigned index = number_or(c, "index", 0);
+        xmlNode *target = xml_child(c, "target");
+        PciAddress at = {};
+
+        set_default(n, ensure(n, c, "model"), "name", targets[row].name);
+        if (!target && (targets[row].chassis || targets[row].chassis_nr))
+                target = add(n, c, "target");
+
+        if (targets[row].chassis_nr && !xml_attr(target, "chassisNr"))
+                setf(n, target, "chassisNr", "%u", index);
+        if (targets[row].chassis && !xml_attr(target, "chassis"))
+                setf(n, target, "chassis", "%u", index);
+        if (targets[row].port) {
+                (void) pci_address_parse(xml_child(c, "address"), &at);
+                setf(n, target, "port", "0x%x", number_or(target, "port", at.slot << 3 | at.function));
+        }
+}
+
+int write_pci_targets(Normaliser *n) {
+        XML_FOREACH(c, n->devices, "controller") {
+                if (!xml_attr_is(c, "type", "pci"))
+                        continue;
+                drop_empty(c, "target");
+                for (size_t i = 0; i < ELEMENTSOF(targets); i++)
+                        if (xml_attr_is(c, "model", targets[i].model))
+                                write_target(n, c, i);
+        }
+
+        return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* serial and console. The first console of type serial is the first serial port, shown a second time because
+ * older documents knew consoles only. */
+
+#include "base/strings.h"
+#include "chardev.h"
+
+static const struct {
+        const char *type, *model;
+} serial_models[] = {
+        { "isa-serial", "isa-serial" },
+        { "usb-serial", "usb-serial" },
+        { "pci-serial", "pci-serial" },
+        { "isa-debug", "isa-debugcon" },
+};
+
+static int write_serial_target(Normaliser *n, xmlNode *serial, unsigned *next_port) {
+        xmlNode *target = ensure(n, serial, "target"), *model;
+        const char *type, *address = xml_get(serial, "address/@type");
+
+        if (xml_attr_is(target, "type", "serial"))
+                xml_unset_attr(target, "type");
+        if (!xml_attr(target, "type"))
+                set(n, target, "type", address && streq(address, "usb") ? "usb-serial" :
+                                       address && streq(address, "pci") ? "pci-serial" : "isa-serial");
+        type = attr_or(target, "type", "");
+
+        if (!xml_attr(target, "port"))
+                setf(n, target, "port", "%u", *next_port);
+        if (number_or(target, "port", 0) >= *next_port)
+                *next_port = number_or(target, "port", 0) + 1;
+
+        model = ensure(n, target, "model");
+        for (size_t i = 0; i < ELEMENTSOF(serial_models); i++) {
+                if (!streq(serial_models[i].type, type))
+                        continue;
+                set_default(n, model, "name", serial_models[i].model);
+                if (!xml_attr_is(model, "name", serial_models[i].model))
+                        return fail_unsupported(n, model, "target model '%s' does not fit target type '%s'",
+                                                attr_or(model, "name", ""), type);
+        }
+
+        return 0;
+}
+
+/* Backend parts that both faces of the first serial port show. */
+static void copy_backend(Normaliser *n, xmlNode *to, const xmlNode *from) {
+        static const char *const parts[] = { "source", "protocol", "log" };
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                xml_remove_children(to, parts[i]);
+        set(n, to, "type", attr_or(from, "type", "pty"));
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                XML_FOREACH(part, from, parts[i]) {
+                        xmlNode *copy = xmlDocCopyNode(part, to->doc, 1);
+
+                        if (!copy || !xmlAddChild(to, copy))
+                                n->out_of_memory = true;
+                }
+}
+
+static bool is_serial_console(const xmlNode *console) {
+        const char *type = xml_get(console, "target/@type");
+
+        return !type || streq(type, "serial");
+}
+
+/* A document that has only a console of type serial means a serial port. */
+static void serial_for_console(Normaliser *n, xmlNode *console) {
+        xmlNode *serial = add(n, n->devices, "serial");
+
+        if (serial)
+                copy_backend(n, serial, console);
+}
+
+static void console_for_serial(Normaliser *n, xmlNode *serial) {
+        xmlNode *first = xml_child(n->devices, "console"), *console = add(n, n->devices, "console");
+
+        if (!console)
+                return;
+        if (first)
+                xmlAddPrevSibling(first, console);
+        copy_backend(n, console, serial);
+        set(n, add(n, console, "target"), "type", "serial");
+}
+
+static int normalise_consoles(Normaliser *n) {
+        xmlNode *serial = xml_child(n->devices, "serial"), *first = xml_child(n->devices, "console");
+        unsigned port = 0;
+        int r;
+
+        /* Any console with target serial behind the first has no device that it could be. */
+        if (first && is_serial_console(first)) {
+                if (!serial) {
+                        serial_for_console(n, first);
+                        serial = xml_child(n->devices, "serial");
+                } else
+                        copy_backend(n, first, serial);
+        } else if (serial && xml_attr_is(xml_child(serial, "target"), "type", "isa-serial"))
+                console_for_serial(n, serial);
+
+        XML_FOREACH(console, n->devices, "console") {
+                xmlNode *target = ensure(n, console, "target");
+
+                r = normalise_chardev(n, console, false);
+                if (r < 0)
+                        return r;
+                set_default(n, target, "type", "serial");
+                xml_remove_children(target, "model");
+                if (console != xml_child(n->devices, "console") && is_serial_console(console))
+                        return fail_unsupported(n, console, "Only the first console can be a serial port");
+                setf(n, target, "port", "%u", port++);
+                xml_unset_attr(console, "tty");
+                if (is_serial_console(console))
+                        xml_remove_children(console, "address");
+        }
+
+        return 0;
+}
+
+int normalise_serials(Normaliser *n) {
+        unsigned next_port = 0;
+        int r;
+
+        XML_FOREACH(serial, n->devices, "serial") {
+                r = normalise_chardev(n, serial, false);
+                if (r >= 0)
+                        r = write_serial_target(n, serial, &next_port);
+                if (r < 0)
+                        return r;
+        }
+        r = normalise_consoles(n);
+        if (r < 0)
+                return r;
+
+        /* One that was made for a console has no target yet. */
+        next_port = 0;
+        XML_FOREACH(serial, n->devices, "serial") {
+                r = write_serial_target(n, serial, &next_port);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Devices with little to fill in: memballoon, watchdog, rng, hub, redirdev. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static void normalise_memballoon(Normaliser *n) {
+        xmlNode *balloon = ensure(n, n->devices, "memballoon");
+
+        set_default(n, balloon, "model", "virtio");
+        if (xml_attr_is(balloon, "model", "none")) {
+                xml_remove_children(balloon, "stats");
+                xml_remove_children(balloon, "address");
+                return;
+        }
+        if (number_or(xml_child(balloon, "stats"), "period", 0) == 0)
+                xml_remove_children(balloon, "stats");
+        drop_empty(balloon, "driver");
+}
+
+static int normalise_watchdogs(Normaliser *n) {
+        const char *action = NULL;
+        bool itco = false;
+
+        XML_FOREACH(w, n->devices, "watchdog") {
+                if (!xml_attr(w, "model"))
+                        return fail_xml(n, w, "missing watchdog model");
+                set_default(n, w, "action", "reset");
+                if (action && !xml_attr_is(w, "action", action))
+                        return fail_xml(n, w, "watchdogs with different actions are not supported with this QEMU binary");
+                action = xml_attr(w, "action");
+                if (xml_attr_is(w, "model", "itco")) {
+                        if (!n->q35)
+                                return fail_unsupported(n, w, "iTCO is only supported with q35 machine types");
+                        itco = true;
+                }
+                if (!xml_attr_is(w, "model", "i6300esb"))
+                        xml_remove_children(w, "address");
+        }
+
+        if (n->q35 && !itco) {
+                xmlNode *w = add(n, n->devices, "watchdog");
+
+                set(n, w, "model", "itco");
+                set(n, w, "action", action ?: "reset");
+        }
+
+        return 0;
+}
+
+static int normalise_rngs(Normaliser *n) {
+        XML_FOREACH(rng, n->devices, "rng") {
+                xmlNode *backend = xml_child(rng, "backend"), *rate = xml_child(rng, "rate");
+
+                if (!xml_attr(rng, "model"))
+                        return fail_xml(n, rng, "missing RNG device model");
+                if (!xml_attr(backend, "model"))
+                        return fail_xml(n, rng, "missing RNG device backend model");
+                if (xml_attr_is(backend, "model", "random") && !*xml_text(backend))
+                        set_text(n, backend, "/dev/urandom");
+                if (rate && !xml_attr(rate, "bytes"))
+                        return fail_xml(n, rate, "invalid RNG rate bytes value");
+                if (number_or(rate, "period", 1) == 0)
+                        xml_unset_attr(rate, "period");
+                drop_empty(rng, "driver");
+        }
+
+        return 0;
+}
+
+static int normalise_usb_only(Normaliser *n) {
+        XML_FOREACH(hub, n->devices, "hub")
+                if (!xml_attr(hub, "type"))
+                        return fail_xml(n, hub, "missing hub device type");
+        XML_FOREACH(dev, n->devices, "redirdev") {
+                if (!xml_attr(dev, "type"))
+                        return fail_xml(n, dev, "redirdev needs a type");
+                set_default(n, dev, "bus", "usb");
+        }
+
+        return 0;
+}
+
+int normalise_small_devices(Normaliser *n) {
+        int r;
+
+        normalise_memballoon(n);
+        r = normalise_watchdogs(n);
+        if (r < 0)
+                return r;
+        r = normalise_rngs(n);
+        if (r < 0)
+                return r;
+
+        return normalise_usb_only(n);
+}

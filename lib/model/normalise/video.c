@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* video: graphics need something to show; memory sizes in KiB. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+static const struct {
+        const char *type;
+        unsigned ram, vram, vgamem;
+        bool heads;
+} models[] = {
+        { "vga", 0, 16384, 0, true },
+        { "cirrus", 0, 16384, 0, true },
+        { "bochs", 0, 16384, 0, true },
+        { "qxl", 65536, 65536, 16384, true },
+        { "virtio", 0, 0, 0, true },
+        { "ramfb", 0, 0, 0, true },
+        { "none", 0, 0, 0, false },
+};
+
+static void write_size(Normaliser *n, xmlNode *model, const char *name, unsigned size) {
+        if (size > 0)
+                set_default(n, model, name, "");
+        if (size > 0 && !*attr_or(model, name, ""))
+                setf(n, model, name, "%u", size);
+}
+
+static int write_model(Normaliser *n, xmlNode *video, bool primary) {
+        xmlNode *model = ensure(n, video, "model");
+        const char *type;
+
+        set_default(n, model, "type", "cirrus");
+        type = attr_or(model, "type", "");
+
+        for (size_t i = 0; i < ELEMENTSOF(models); i++) {
+                if (!streq(models[i].type, type))
+                        continue;
+                write_size(n, model, "ram", models[i].ram);
+                write_size(n, model, "vram", models[i].vram);
+                write_size(n, model, "vgamem", models[i].vgamem);
+                if (models[i].heads)
+                        set_default(n, model, "heads", "1");
+                if (models[i].ram == 0) {
+                        xml_unset_attr(model, "ram");
+                        xml_unset_attr(model, "vram64");
+                }
+                if (models[i].vgamem == 0)
+                        xml_unset_attr(model, "vgamem");
+                if (models[i].vram == 0)
+                        xml_unset_attr(model, "vram");
+        }
+
+        if (primary)
+                set(n, model, "primary", "yes");
+        else
+                xml_unset_attr(model, "primary");
+
+        if (streq(type, "none") && (xml_next(video, "video") || !primary))
+                return fail_unsupported(n, video, "a 'none' video type must be the only video device defined for the domain");
+        if (streq(type, "ramfb") && xml_child(video, "address"))
+                return fail_unsupported(n, video, "address not supported for video type ramfb");
+
+        return 0;
+}
+
+int normalise_videos(Normaliser *n) {
+        xmlNode *primary = NULL;
+        int r;
+
+        XML_FOREACH(v, n->devices, "video")
+                if (xml_attr_is(xml_child(v, "model"), "primary", "yes")) {
+                        if (primary)
+                                return fail_unsupported(n, v, "only one primary video device is supported");
+                        primary = v;
+                }
+
+        if (!xml_child(n->devices, "video")) {
+                if (!xml_child(n->devices, "graphics"))
+                        return 0;
+                (void) add(n, n->devices, "video");
+        }
+        if (!primary)
+                primary = xml_child(n->devices, "video");
+        /* The primary one comes first. */
+        else if (primary != xml_child(n->devices, "video"))
+                xmlAddPrevSibling(xml_child(n->devices, "video"), primary);
+
+        XML_FOREACH(v, n->devices, "video") {
+                r = write_model(n, v, v == primary);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
