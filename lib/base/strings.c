@@ -221,3 +221,15 @@ int uuid_generate(uint8_t ret[16]) {
         ret[8] = (uint8_t) ((ret[8] & 0x3f) | 0x80);
         return 0;
 }
+
+void uuid_from_name(const char *name, uint8_t ret[16]) {
+        const unsigned __int128 prime = ((unsigned __int128) 1 << 88) + 0x13b;
+        unsigned __int128 h = ((unsigned __int128) 0x6c62272e07bb0142ULL << 64) + 0x62b821756295c58dULL;
+
+        for (const char *p = name; *p; p++)
+                h = (h ^ (uint8_t) *p) * prime;
+        for (unsigned i = 0; i < 16; i++)
+                ret[i] = (uint8_t) (h >> (8 * (15 - i)));
+        ret[6] = (uint8_t) ((ret[6] & 0x0f) | 0x80);
+        ret[8] = (uint8_t) ((ret[8] & 0x3f) | 0x80);
+}

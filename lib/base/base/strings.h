@@ -65,3 +65,6 @@ int uuid_parse(const char *s, uint8_t ret[16]);
 void uuid_format(const uint8_t uuid[16], char ret[37]);
 /* A random (version 4) UUID. */
 int uuid_generate(uint8_t ret[16]);
+/* The UUID of a guest whose definition, written by hand, has none: always the same for the same name (version 8, a
+ * 128-bit FNV-1a hash), so that every program and every restart agrees. */
+void uuid_from_name(const char *name, uint8_t ret[16]);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Calls to systemd's manager (org.freedesktop.systemd1) on the system bus.
+ *
+ * The connection is the program's: it is asked for at each use, so that it may come and go. Everything that says so waits,
+ * and is to be called within a fiber; errors are filled with origin systemd (56) and the manager's own text. */
+
+#include <systemd/sd-bus.h>
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "loop/loop.h"
+
+typedef struct Systemd Systemd;
+
+/* bus gives the connection, attached to the loop, and fills e where there is none. */
+int systemd_new(Loop *l, int (*bus)(void *userdata, sd_bus **ret, Error *e), void *userdata, Systemd **ret);
+/* Fibers that wait for a job must have ended. Takes NULL, returns NULL. */
+Systemd *systemd_free(Systemd *s);
+DEFINE_CLEANUP(Systemd *, systemd_free);
+
+/* How a job ended: systemd's words, see JobRemoved in org.freedesktop.systemd1(5). */
+typedef enum JobResult {
+        JOB_DONE,
+        JOB_CANCELED,
+        JOB_TIMEOUT,
+        JOB_FAILED,
+        JOB_DEPENDENCY,
+        JOB_SKIPPED,
+        JOB_OTHER,
+        _JOB_RESULT_MAX,
+        _JOB_RESULT_INVALID = -EINVAL,
+} JobResult;
+
+const char *job_result_to_string(JobResult r);
+JobResult job_result_from_string(const char *s);
+
+/* Queues a job ("StartUnit", "StopUnit", "RestartUnit" ...) with mode "replace" and waits for its end: 0, and how
+ * it went in *ret. Negative where there was no job, or it did not end within timeout microseconds. */
+int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret, Error *e);
+
+/* Sends a signal to the unit's main process. -ESRCH where the unit is not loaded or has none. Waits for the answer. */
+int systemd_kill_main(Systemd *s, const char *unit, int signo, Error *e);
+
+/* Forgets that the unit failed. No error where it is not loaded. Waits. */
+int systemd_reset_failed(Systemd *s, const char *unit, Error *e);
+
+/* 1 where systemd has the unit in memory, 0 where not. Waits. */
+int systemd_unit_is_loaded(Systemd *s, const char *unit, Error *e);
+
+/* A string or boolean property of a unit that is loaded; interface is Unit, Service ... without prefix.
+ * -ENOENT where the unit is not loaded. Waits. */
+int systemd_unit_string(Systemd *s, const char *unit, const char *interface, const char *property, char **ret, Error *e);
+int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const char *property, bool *ret, Error *e);
+
+/* Makes or removes the links of the [Install] section, persistently, then has systemd read them soon. Waits. */
+int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e);
+
+/* daemon-reload, and waits until it is done. */
+int systemd_reload(Systemd *s, Error *e);
+
+/* The files of the unit have changed: where systemd has it in memory, a daemon-reload follows within a second or
+ * so, one for all units named meanwhile. Does not wait and needs no fiber; what goes wrong is made good at the next
+ * start (systemd_unit_refresh()). */
+void systemd_unit_changed(Systemd *s, const char *unit);
+
+/* Reloads where systemd holds older files of the unit than there are; to be called before a start. Waits. */
+int systemd_unit_refresh(Systemd *s, const char *unit, Error *e);

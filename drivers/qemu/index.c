@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Three folders, each watched by inotify. Whatever happens to a file NAME.xml in one of them, the guest NAME is looked at
+ * as a whole: refresh() compares what is there with what the index says and does what the difference asks for. So the
+ * order of events does not matter, and one that was lost in an overflow is made good by looking at everything. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "driver.h"
+#include "events.h"
+#include "index.h"
+#include "monitor.h"
+#include "peek.h"
+
+#define DEFINITION_MAX (4U * 1024U * 1024U)
+#define HEAD_SIZE 4096U
+
+/* What the beginning of a definition file says. */
+typedef struct Head {
+        bool there;
+        FileStamp stamp;
+        uint8_t uuid[16];
+        int id;
+} Head;
+
+static void stamp_of(const struct stat *st, FileStamp *ret) {
+        ret->mtime_nsec = (uint64_t) st->st_mtim.tv_sec * 1000000000U + (uint64_t) st->st_mtim.tv_nsec;
+        ret->inode = st->st_ino;
+        ret->size = (uint64_t) st->st_size;
+}
+
+/* The unusual document: by the parser. */
+static int peek_whole(const char *path, char **ret_name, uint8_t ret_uuid[16], Error *e) {
+        _cleanup_free_ char *text = NULL;
+        bool has_uuid;
+        size_t len;
+        int r;
+
+        r = file_read(path, DEFINITION_MAX, &text, &len);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot read %s", path);
+        r = definition_peek(text, len, path, ret_name, ret_uuid, &has_uuid, e);
+        if (r < 0)
+                return r;
+        if (!has_uuid)
+                uuid_from_name(*ret_name, ret_uuid);
+        return 0;
+}
+
+/* Reads a head; known is what the index has, which is kept without reading where the stamp is the same. */
+static int head_read(char *path, const char *name, const FileStamp *known, const uint8_t *known_uuid, Head *ret) {
+        _cleanup_free_ char *owned = path, *found = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_error_ Error e = ERROR_INIT;
+        char buffer[HEAD_SIZE];
+        struct stat st;
+        ssize_t n;
+        int r;
+
+        *ret = (Head) { .id = -1 };
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return 0;
+        stamp_of(&st, &ret->stamp);
+        if (known && file_stamp_equal(known, &ret->stamp)) {
+                memcpy(ret->uuid, known_uuid, 16);
+                ret->there = true;
+                return 0;
+        }
+        n = read(fd, buffer, sizeof(buffer));
+        if (n < 0)
+                return -errno;
+        ret->id = peek_id(buffer, (size_t) n);
+        if (!peek_usual(buffer, (size_t) n, &found, ret->uuid)) {
+                r = peek_whole(path, &found, ret->uuid, &e);
+                if (r < 0) {
+                        log_warning("%s, ignoring this definition", error_text(&e, r));
+                        return r;
+                }
+        }
+        if (!streq(found, name)) {
+                log_warning("%s: the name is '%s', not that of the file, ignoring this definition", path, found);
+                return -EBADMSG;
+        }
+        ret->there = true;
+        return 0;
+}
+
+/* --- ends --- */
+
+static int end_reason_from(const char *text) {
+        static const struct {
+                const char *word;
+                int reason;
+        } words[] = {
+                { "shutdown", SHUTOFF_SHUTDOWN }, { "destroyed", SHUTOFF_DESTROYED }, { "crashed", SHUTOFF_CRASHED },
+                { "panicked", SHUTOFF_CRASHED },  { "failed", SHUTOFF_FAILED },       { "saved", SHUTOFF_SAVED },
+                { "migrated", SHUTOFF_MIGRATED },
+        };
+        const char *p = strstr(text, "reason=");
+
+        for (size_t i = 0; p && i < ELEMENTSOF(words); i++)
+                if (strncmp(p + 7, words[i].word, strlen(words[i].word)) == 0)
+                        return words[i].reason;
+        return SHUTOFF_UNKNOWN;
+}
+
+/* How the guest ended last, as vm-cleanup left it; otherwise where it said nothing. */
+static int last_reason(const char *name, int otherwise) {
+        _cleanup_free_ char *path = guest_path_run(name, "last"), *text = NULL;
+        int reason;
+
+        if (!path || file_read(path, HEAD_SIZE, &text, NULL) < 0)
+                return otherwise;
+        reason = end_reason_from(text);
+        return reason == SHUTOFF_UNKNOWN ? otherwise : reason;
+}
+
+static void finish_run(Guest *g) {
+        int reason = last_reason(g->name, g->state == GUEST_ENDING ? g->reason : SHUTOFF_UNKNOWN);
+
+        guest_enter(g, GUEST_OFF, reason);
+        monitor_end_run(g);
+        g->updated = false;
+        g->autodestroy = 0;
+}
+
+/* --- one guest --- */
+
+static int add_guest(QemuDriver *d, const char *name, const uint8_t uuid[16], Guest **ret) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = guest_new(d, name, uuid, &g);
+        if (r < 0)
+                return r;
+        r = guests_add(g);
+        if (r == -EEXIST)
+                log_warning("domain '%s' has the uuid of another one, ignoring it", name);
+        if (r < 0)
+                return r;
+        g->state = GUEST_OFF;
+        g->reason = last_reason(name, SHUTOFF_UNKNOWN);
+        *ret = g;
+        return 0;
+}
+
+static void take_persistent(Guest *g, const Head *h, bool tell) {
+        bool was = g->persistent;
+
+        if (was && h->there && file_stamp_equal(&g->stamp, &h->stamp))
+                return;
+        g->persistent = h->there;
+        g->stamp = h->stamp;
+        g->facts.valid = false;
+        g->updated = h->there && guest_is_active(g) && was;
+        if (!tell || (!was && !h->there))
+                return;
+        if (h->there)
+                emit_lifecycle(g, LIFECYCLE_DEFINED, was ? DEFINED_UPDATED : DEFINED_ADDED);
+        else
+                emit_lifecycle(g, LIFECYCLE_UNDEFINED, UNDEFINED_REMOVED);
+}
+
+static void take_live(Guest *g, const Head *h, bool at_start) {
+        if (g->run && (!h->there || (h->id >= 0 && h->id != g->run->id)))
+                finish_run(g);
+        if (!h->there)
+                return;
+        if (!g->run)
+                (void) monitor_begin_run(g, h->id, &h->stamp, at_start);
+        else if (!file_stamp_equal(&g->run->live, &h->stamp)) {
+                g->run->live = h->stamp;
+                g->run->facts.valid = false;
+        }
+}
+
+static bool uuid_agrees(const Head *h, const uint8_t uuid[16]) {
+        return !h->there || memcmp(h->uuid, uuid, 16) == 0;
+}
+
+static Guest *refresh(QemuDriver *d, const char *name, bool tell, bool at_start) {
+        Guest *g = guests_by_name(d, name);
+        Head persistent, transient, live;
+        const Head *any;
+
+        /* A definition that is unreadable now keeps what was known of it. */
+        if (head_read(guest_path_persistent(name), name, g && g->persistent ? &g->stamp : NULL, g ? g->uuid : NULL,
+                      &persistent) < 0 && g && g->persistent)
+                persistent = (Head) { .there = true, .stamp = persistent.stamp, .id = -1 },
+                memcpy(persistent.uuid, g->uuid, 16);
+        if (head_read(guest_path_transient(name), name, NULL, NULL, &transient) < 0)
+                transient.there = false;
+        if (head_read(guest_path_live(name), name, g && g->run ? &g->run->live : NULL, g ? g->uuid : NULL, &live) < 0)
+                live.there = false;
+
+        any = live.there ? &live : persistent.there ? &persistent : transient.there ? &transient : NULL;
+        if (g && any && memcmp(any->uuid, g->uuid, 16) != 0) {
+                /* Another guest under the same name. */
+                if (g->run)
+                        finish_run(g);
+                guests_remove(g);
+                g = NULL;
+        }
+        if (!g) {
+                if (!any || add_guest(d, name, any->uuid, &g) < 0)
+                        return NULL;
+        }
+        take_live(g, &live, at_start);
+        take_persistent(g, persistent.there && uuid_agrees(&persistent, g->uuid) ? &persistent : &(Head) {}, tell);
+        g->transient = transient.there && uuid_agrees(&transient, g->uuid);
+        if (!g->persistent && !g->transient && !g->run) {
+                guests_remove(g);
+                return NULL;
+        }
+        return g;
+}
+
+Guest *index_refresh(QemuDriver *d, const char *name) {
+        return refresh(d, name, true, false);
+}
+
+Guest *index_refresh_quietly(QemuDriver *d, const char *name) {
+        return refresh(d, name, false, false);
+}
+
+/* --- all guests --- */
+
+/* NAME of NAME.xml; NULL for other files. */
+static char *name_of_file(const char *file) {
+        const char *suffix = endswith(file, ".xml");
+
+        return file[0] != '.' && suffix && suffix > file ? strndup(file, (size_t) (suffix - file)) : NULL;
+}
+
+static char *watched_folder(unsigned i) {
+        char *p = NULL;
+        int r = -1;
+
+        switch (i) {
+        case 0:
+                r = asprintf(&p, "%s/qemu", path_etc());
+                break;
+        case 1:
+                r = asprintf(&p, "%s/qemu", path_run());
+                break;
+        case 2:
+                r = asprintf(&p, "%s/qemu/transient", path_run());
+                break;
+        }
+        return r < 0 ? NULL : p;
+}
+
+static int scan_folder(QemuDriver *d, const char *path, bool at_start) {
+        struct dirent *entry;
+        DIR *dir;
+
+        dir = opendir(path);
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *name = name_of_file(entry->d_name);
+
+                if (name && !(at_start && guests_by_name(d, name)))
+                        (void) refresh(d, name, false, at_start);
+        }
+        closedir(dir);
+        return 0;
+}
+
+static void rescan(QemuDriver *d, bool at_start) {
+        Guest **list;
+        size_t n;
+
+        for (unsigned i = 0; i < ELEMENTSOF(d->watches); i++) {
+                _cleanup_free_ char *path = watched_folder(i);
+
+                if (path)
+                        (void) scan_folder(d, path, at_start);
+        }
+        if (at_start || guests_snapshot(d, &list, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                (void) refresh(d, list[i]->name, true, false);
+        guests_release(list, n);
+}
+
+static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata) {
+        QemuDriver *d = userdata;
+        _cleanup_free_ char *name = NULL;
+
+        if (event->mask & IN_Q_OVERFLOW) {
+                rescan(d, false);
+                return 0;
+        }
+        name = event->len > 0 ? name_of_file(event->name) : NULL;
+        if (name)
+                (void) refresh(d, name, true, false);
+        return 0;
+}
+
+int index_start(QemuDriver *d, Error *e) {
+        sd_event *event = loop_event(d->host->loop);
+        int r;
+
+        for (unsigned i = 0; i < ELEMENTSOF(d->watches); i++) {
+                _cleanup_free_ char *path = watched_folder(i);
+
+                if (!path)
+                        return -ENOMEM;
+                r = mkdir_p(path, i == 2 ? 0700 : 0755);
+                if (r < 0)
+                        return error_set_errno(e, r, ORIGIN_QEMU, "cannot make %s", path);
+                r = sd_event_add_inotify(event, &d->watches[i], path,
+                                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR,
+                                         on_inotify, d);
+                if (r < 0)
+                        return error_set_errno(e, r, ORIGIN_QEMU, "cannot watch %s", path);
+        }
+        /* Watched first, read then: nothing falls between. */
+        rescan(d, true);
+        return 0;
+}
+
+void index_stop(QemuDriver *d) {
+        Guest **list;
+        size_t n;
+
+        for (unsigned i = 0; i < ELEMENTSOF(d->watches); i++)
+                d->watches[i] = sd_event_source_disable_unref(d->watches[i]);
+        if (guests_snapshot(d, &list, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                guests_remove(list[i]);
+        guests_release(list, n);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The connection to a running QEMU.
+ *
+ * vm-prepare makes the live definition, systemd the unit's folder, QEMU its socket, and vm-run the file "run" when QEMU answers:
+ * only then is connecting worth a try. From then on QEMU tells all; the end of the connection is the end of the guest
+ * as far as clients care, milliseconds before systemd has cleaned up behind it. */
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "driver.h"
+#include "events.h"
+#include "index.h"
+#include "monitor.h"
+#include "plan/names.h"
+
+#define RETRY_USEC (50U * 1000U)
+#define RETRIES 100U /* five seconds */
+
+static void try_connect(Guest *g);
+
+/* --- state by query-status --- */
+
+static const struct {
+        const char *status;
+        GuestState state;
+        int reason;
+} statuses[] = {
+        { "running", GUEST_RUNNING, RUNNING_BOOTED },
+        { "paused", GUEST_PAUSED, PAUSED_USER },
+        { "debug", GUEST_PAUSED, PAUSED_UNKNOWN },
+        { "io-error", GUEST_PAUSED, PAUSED_IOERROR },
+        { "watchdog", GUEST_PAUSED, PAUSED_WATCHDOG },
+        { "internal-error", GUEST_PAUSED, PAUSED_UNKNOWN },
+        { "save-vm", GUEST_PAUSED, PAUSED_SAVE },
+        { "restore-vm", GUEST_PAUSED, PAUSED_SNAPSHOT },
+        { "finish-migrate", GUEST_PAUSED, PAUSED_MIGRATION },
+        { "postmigrate", GUEST_PAUSED, PAUSED_MIGRATION },
+        { "inmigrate", GUEST_PAUSED, PAUSED_MIGRATION },
+        { "suspended", GUEST_SUSPENDED, 0 },
+        { "shutdown", GUEST_SHUTDOWN, SHUTDOWN_USER },
+        { "guest-panicked", GUEST_PANICKED, CRASHED_PANICKED },
+        /* "prelaunch": vm-run has not continued it yet, or a client wanted it paused */
+};
+
+/* What query-status says, unless the events have told it already with a better reason. */
+static void enter_status(Guest *g, const char *status) {
+        for (size_t i = 0; i < ELEMENTSOF(statuses); i++)
+                if (streq(status, statuses[i].status) && g->state != statuses[i].state)
+                        guest_enter(g, statuses[i].state, statuses[i].reason);
+        if (streq(status, "prelaunch") && g->run->quiet)
+                guest_enter(g, GUEST_PAUSED, PAUSED_USER);
+}
+
+static void on_status(QmpClient *c, const QmpResult *result, void *userdata) {
+        Guest *g = userdata;
+        const char *status = result->r >= 0 ? json_string_value(json_object_get(result->ret, "status")) : NULL;
+
+        if (!status)
+                return;
+        g->id = g->run->id; /* where the connection was lost and found again */
+        enter_status(g, status);
+        guest_settle(g);
+}
+
+static void on_ready(QmpClient *c, void *userdata) {
+        Guest *g = userdata;
+
+        g->run->n_retries = 0;
+        (void) qmp_execute(c, "query-status", NULL, NULL, 0, on_status, g, NULL);
+}
+
+static void on_event(QmpClient *c, const char *name, json_t *data, uint64_t usec, void *userdata) {
+        guest_on_qmp_event(userdata, name, data, usec);
+}
+
+/* --- connecting --- */
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
+        Guest *g = userdata;
+
+        g->run->retry = sd_event_source_disable_unref(g->run->retry);
+        try_connect(g);
+        return 0;
+}
+
+static void retry_later(Guest *g, uint64_t usec) {
+        sd_event *event = loop_event(g->driver->host->loop);
+
+        if (g->run->retry || g->run->n_retries++ >= RETRIES)
+                return;
+        (void) sd_event_add_time_relative(event, &g->run->retry, CLOCK_MONOTONIC, usec, 0, on_retry, g);
+}
+
+static int reason_of_end(const Guest *g) {
+        if (g->run->destroy)
+                return SHUTOFF_DESTROYED;
+        if (g->run->end_reason != SHUTOFF_UNKNOWN)
+                return g->run->end_reason;
+        return g->state == GUEST_STARTING ? SHUTOFF_FAILED : SHUTOFF_CRASHED;
+}
+
+static void on_closed(QmpClient *c, int r, void *userdata) {
+        Guest *g = userdata;
+
+        g->run->qmp = qmp_client_free(g->run->qmp);
+        if (r >= 0)
+                guest_enter(g, GUEST_ENDING, reason_of_end(g));
+        guest_settle(g);
+        /* Where the unit goes on living, so does QEMU, and only the connection was lost. */
+        g->run->n_retries = 0;
+        retry_later(g, 20 * RETRY_USEC);
+}
+
+static const QmpHandler qmp_handler = { on_ready, on_event, on_closed };
+
+static int on_folder(sd_event_source *s, const struct inotify_event *event, void *userdata) {
+        Guest *g = userdata;
+
+        if (event->mask & IN_IGNORED || (event->len > 0 && streq(event->name, "run")))
+                try_connect(g);
+        return 0;
+}
+
+/* The folder is there once systemd runs the unit's first command, which may be later than our coming. */
+static int open_folder(Guest *g) {
+        _cleanup_free_ char *escaped = NULL, *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (g->run->dir_fd >= 0)
+                return 0;
+        r = unit_name_escape(g->name, &escaped);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s/qemu/%s", path_run(), escaped) < 0)
+                return -ENOMEM;
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        g->run->uid = st.st_uid;
+        g->run->dir_fd = TAKE_FD(fd);
+        return sd_event_add_inotify(loop_event(g->driver->host->loop), &g->run->dir_watch, path,
+                                    IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR, on_folder, g);
+}
+
+static int connect_monitor(Guest *g) {
+        int fd, r;
+
+        r = open_folder(g);
+        if (r < 0)
+                return r;
+        if (faccessat(g->run->dir_fd, "run", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        r = qmp_connect(g->run->dir_fd, "qmp.sock", g->run->uid, &fd, &g->run->pid);
+        if (r < 0)
+                return r;
+        return qmp_client_new(loop_event(g->driver->host->loop), fd, &qmp_handler, g, &g->run->qmp);
+}
+
+static void try_connect(Guest *g) {
+        int r;
+
+        if (g->run->qmp)
+                return;
+        r = connect_monitor(g);
+        if (r >= 0)
+                return;
+        /* Nothing to ask: it has not come up yet, or it has gone already. */
+        if (r == -ECONNREFUSED && g->run->quiet && !g->run->settled)
+                guest_enter(g, GUEST_ENDING, SHUTOFF_UNKNOWN);
+        guest_settle(g);
+        retry_later(g, RETRY_USEC);
+}
+
+int monitor_begin_run(Guest *g, int id, const FileStamp *live, bool found_running) {
+        GuestRun *run;
+
+        run = calloc(1, sizeof(*run));
+        if (!run)
+                return -ENOMEM;
+        run->id = id;
+        run->live = *live;
+        run->dir_fd = -EBADF;
+        run->quiet = found_running;
+        g->run = run;
+        g->id = id;
+        guest_enter(g, GUEST_STARTING, 0);
+        try_connect(g);
+        return 0;
+}
+
+void monitor_end_run(Guest *g) {
+        GuestRun *run = TAKE_PTR(g->run);
+
+        if (!run)
+                return;
+        qmp_client_free(run->qmp);
+        sd_event_source_disable_unref(run->dir_watch);
+        sd_event_source_disable_unref(run->retry);
+        if (run->dir_fd >= 0)
+                close(run->dir_fd);
+        free(run);
+}
+
+/* --- commands --- */
+
+QmpClient *guest_qmp(Guest *g, Error *e) {
+        if (!guest_is_active(g)) {
+                error_set(e, -ENOTCONN, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is not running");
+                return NULL;
+        }
+        if (!g->run->qmp) {
+                error_set(e, -ENOTCONN, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                          "there is no connection to the monitor of domain '%s'", g->name);
+                return NULL;
+        }
+        return g->run->qmp;
+}
+
+typedef struct Wait {
+        Fiber *fiber;       /* NULL once answered */
+        int r;
+        bool raw;
+        json_t *ret;
+        char *class, *desc;
+} Wait;
+
+static void on_answer(QmpClient *c, const QmpResult *result, void *userdata) {
+        Wait *w = userdata;
+
+        w->r = result->r;
+        if (result->ret)
+                w->ret = json_incref(result->ret);
+        if (result->r == -EREMOTEIO) {
+                w->class = strdup(result->class);
+                w->desc = strdup(result->desc);
+        }
+        fiber_resume(TAKE_PTR(w->fiber), 0);
+}
+
+static int answer(Guest *g, const char *command, Wait *w, json_t **ret, Error *e) {
+        _cleanup_free_ char *class = w->class, *desc = w->desc;
+        _cleanup_(json_decrefp) json_t *value = w->ret;
+
+        if (w->r == -EREMOTEIO && w->raw) {
+                *ret = json_pack("{s:{s:s*,s:s*}}", "error", "class", class, "desc", desc);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (w->r == -EREMOTEIO)
+                return error_set(e, w->r, ERROR_INTERNAL, ORIGIN_QEMU, "unable to execute QEMU command '%s': %s",
+                                 command, desc ? desc : "unknown");
+        if (w->r < 0)
+                return error_set(e, w->r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "QEMU of domain '%s' ended before it answered '%s'", g->name, command);
+        if (w->raw)
+                value = json_pack("{s:o}", "return", TAKE_PTR(value));
+        if (ret)
+                *ret = TAKE_PTR(value);
+        return 0;
+}
+
+int guest_command_fds(Guest *g, json_t *request, const int *fds, size_t n_fds, json_t **ret, bool raw, Error *e) {
+        _cleanup_free_ char *command = NULL;
+        QmpClient *c = guest_qmp(g, e);
+        Wait w = { .fiber = fiber_self(), .raw = raw };
+        uint64_t id;
+        int r;
+
+        if (!c) {
+                json_decref(request);
+                return -ENOTCONN;
+        }
+        command = strdup(json_string_value(json_object_get(request, "execute")) ?: "?");
+        r = qmp_execute_object(c, request, fds, n_fds, on_answer, &w, &id);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot send '%s' to QEMU", command ? command : "?");
+        r = fiber_suspend(MONITOR_TIMEOUT);
+        if (w.fiber) { /* not answered: we gave up waiting */
+                if (g->run && g->run->qmp)
+                        qmp_cancel(g->run->qmp, id);
+                return error_set(e, r < 0 ? r : -ECANCELED, ERROR_OPERATION_TIMEOUT, ORIGIN_QEMU,
+                                 "QEMU of domain '%s' does not answer '%s'", g->name, command ? command : "?");
+        }
+        return answer(g, command ? command : "?", &w, ret, e);
+}
+
+int guest_command(Guest *g, const char *command, json_t *arguments, json_t **ret, Error *e) {
+        json_t *request = arguments ? json_pack("{s:s,s:o}", "execute", command, "arguments", arguments)
+                                    : json_pack("{s:s}", "execute", command);
+
+        if (!request)
+                return -ENOMEM;
+        return guest_command_fds(g, request, NULL, 0, ret, false, e);
+}
+
+int guest_cgroup(Guest *g, char **ret) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_fclose_ FILE *f = NULL;
+        char *line = NULL;
+        size_t size = 0;
+        ssize_t n;
+        int r = -ESRCH;
+
+        if (!g->run || g->run->pid <= 0)
+                return -ESRCH;
+        if (asprintf(&path, "/proc/%i/cgroup", g->run->pid) < 0)
+                return -ENOMEM;
+        f = fopen(path, "re");
+        if (!f)
+                return -errno;
+        while ((n = getline(&line, &size, f)) > 0) {
+                const char *p;
+
+                line[n - 1] = line[n - 1] == '\n' ? 0 : line[n - 1];
+                p = startswith(line, "0::/");
+                if (!p)
+                        continue;
+                *ret = strdup(p);
+                r = *ret ? 0 : -ENOMEM;
+                break;
+        }
+        free(line);
+        return r;
+}

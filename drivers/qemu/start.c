@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* "virsh start" is StartUnit: systemd prepares, sandboxes and runs QEMU; we wait for its job and then for QEMU's word. */
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "handlers.h"
+#include "index.h"
+#include "monitor.h"
+#include "plan/names.h"
+#include "plan/plan.h"
+#include "start.h"
+
+#define START_TIMEOUT FIBER_FOREVER     /* the unit has its own limit */
+#define SETTLE_TIMEOUT (5U * 1000000U)
+#define LOCK_TIMEOUT (30U * 1000000U)
+#define ERROR_FILE_MAX (64U * 1024U)
+
+int guest_lock(Guest *g, Error *e) {
+        int r;
+
+        r = fiber_lock(&g->lock, LOCK_TIMEOUT);
+        if (r == -ETIMEDOUT)
+                return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_QEMU,
+                                 "cannot acquire state change lock of domain '%s'", g->name);
+        return r;
+}
+
+/* --- the unit's drop-in --- */
+
+static const char *dropin_folder(bool transient) {
+        const char *p = getenv(transient ? "UNITVIRT_TRANSIENT_UNITS" : "UNITVIRT_GENERATED_UNITS");
+
+        return p ? p : transient ? "/run/systemd/system" : "/run/systemd/generator";
+}
+
+int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) {
+        _cleanup_plan_ Plan *plan = NULL;
+        int r;
+
+        r = plan_build(d, &plan, e);
+        if (r < 0)
+                return r;
+        r = mkdir_p(dropin_folder(transient), 0755);
+        if (r >= 0)
+                r = plan_write_dropin(plan, dropin_folder(transient));
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot write the unit settings of domain '%s'", g->name);
+        if (r > 0)
+                systemd_unit_changed(g->driver->systemd, plan_unit(plan));
+        return 0;
+}
+
+void guest_remove_dropin(QemuDriver *d, const char *name, bool transient) {
+        _cleanup_free_ char *unit = NULL;
+
+        (void) plan_remove_dropin(name, dropin_folder(transient));
+        if (unit_name_for_guest(name, &unit) >= 0)
+                systemd_unit_changed(d->systemd, unit);
+}
+
+/* --- starting --- */
+
+/* What vm-prepare should do otherwise than the definition says, this once. */
+static int write_request(Guest *g, uint32_t flags, Error *e) {
+        _cleanup_free_ char *path = guest_path_run(g->name, "request");
+        _cleanup_strbuf_ StrBuf text = {};
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        if (!(flags & (CREATE_PAUSED | CREATE_RESET_NVRAM))) {
+                (void) unlink(path);
+                return 0;
+        }
+        if (flags & CREATE_PAUSED)
+                strbuf_add(&text, "paused=yes\n");
+        if (flags & CREATE_RESET_NVRAM)
+                strbuf_add(&text, "reset-nvram=yes\n");
+        if (text.failed)
+                return -ENOMEM;
+        r = file_write_atomic(path, text.data, text.len, 0600, FILE_WRITE_NOSYNC);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot write %s", path) : 0;
+}
+
+static void trim(char *s) {
+        size_t n = strlen(s);
+
+        while (n > 0 && (unsigned char) s[n - 1] <= ' ')
+                s[--n] = 0;
+        for (char *p = s; *p; p++)
+                if ((unsigned char) *p < ' ' && *p != '\n')
+                        *p = '?';
+}
+
+/* Why the unit did not come up: what vm-prepare or vm-run left, else what systemd knows. */
+static int start_failed(Guest *g, const char *unit, JobResult result, Error *e) {
+        _cleanup_free_ char *path = guest_path_run(g->name, "error"), *text = NULL, *status = NULL, *why = NULL;
+        int r = -EIO;
+
+        if (result == JOB_TIMEOUT)
+                r = -ETIMEDOUT;
+        if (path && file_read(path, ERROR_FILE_MAX, &text, NULL) >= 0) {
+                trim(text);
+                if (text[0])
+                        return error_set(e, r, ERROR_INTERNAL, ORIGIN_QEMU, "%s", text);
+        }
+        if (result == JOB_DEPENDENCY)
+                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "a unit that %s needs did not start; see 'systemctl list-dependencies %s'", unit, unit);
+        if (systemd_unit_string(g->driver->systemd, unit, "Service", "StatusText", &status, NULL) >= 0 && status[0])
+                return error_set(e, r, ERROR_INTERNAL, ORIGIN_QEMU, "%s", status);
+        (void) systemd_unit_string(g->driver->systemd, unit, "Service", "Result", &why, NULL);
+        return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                         "%s did not start (job: %s, result: %s); see 'journalctl -u %s'", unit,
+                         job_result_to_string(result), why ? why : "unknown", unit);
+}
+
+/* The unit says it is up: follow what it has written, and have QEMU's own word. */
+static void wait_for_qemu(Guest *g, uint32_t flags) {
+        (void) index_refresh(g->driver, g->name);
+        while (!g->gone && g->run && g->state == GUEST_STARTING && !(flags & CREATE_PAUSED && qmp_client_is_ready(g->run->qmp)))
+                if (fiber_queue_wait(&g->waiters, SETTLE_TIMEOUT) < 0)
+                        break;
+        if (flags & CREATE_PAUSED && g->run && g->state == GUEST_STARTING)
+                guest_enter(g, GUEST_PAUSED, PAUSED_USER);
+}
+
+int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_free_ char *unit = NULL, *error_path = guest_path_run(g->name, "error");
+        Systemd *systemd = g->driver->systemd;
+        JobResult result;
+        int r;
+
+        if (guest_is_active(g))
+                return error_set(e, -EALREADY, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is already running");
+        r = unit_name_for_guest(g->name, &unit);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "no unit can have the name '%s'", g->name);
+        r = guest_load_next(g, &d, e);
+        if (r < 0)
+                return r;
+        r = guest_write_dropin(g, d, g->transient, e);
+        if (r >= 0)
+                r = write_request(g, flags, e);
+        if (r >= 0)
+                r = systemd_unit_refresh(systemd, unit, e);
+        if (r < 0)
+                return r;
+        if (error_path)
+                (void) unlink(error_path);
+        g->autodestroy = mark;
+        r = systemd_run_job(systemd, "StartUnit", unit, START_TIMEOUT, &result, e);
+        if (r < 0)
+                return r;
+        if (result != JOB_DONE)
+                return start_failed(g, unit, result, e);
+        wait_for_qemu(g, flags);
+        return 0;
+}
+
+#define CREATE_SUPPORTED (CREATE_PAUSED | CREATE_AUTODESTROY | CREATE_BYPASS_CACHE | CREATE_FORCE_BOOT | CREATE_RESET_NVRAM)
+
+static uint64_t mark_for(Call *c, uint32_t flags) {
+        return flags & CREATE_AUTODESTROY ? connection_id(call_connection(c)) + 1 : 0;
+}
+
+int domain_create_with_flags(Call *c, const remote_domain_create_with_flags_args *args,
+                             remote_domain_create_with_flags_ret *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = call_check_flags(c, args->flags, CREATE_SUPPORTED, e);
+        if (r >= 0)
+                r = domain_get(c, &args->dom, args->flags, &g, e);
+        if (r >= 0)
+                r = guest_lock(g, e);
+        if (r < 0)
+                return r;
+        r = g->gone ? error_no_domain_uuid(e, g->uuid, g->name) : guest_start(g, args->flags, mark_for(c, args->flags), e);
+        fiber_unlock(&g->lock);
+        return r < 0 ? r : guest_to_wire(g, &ret->dom);
+}
+
+int domain_create(Call *c, const remote_domain_create_args *args, rpc_void *ret, Error *e) {
+        const remote_domain_create_with_flags_args with_flags = { .dom = args->dom };
+        remote_domain_create_with_flags_ret ignored = {};
+        int r;
+
+        r = domain_create_with_flags(c, &with_flags, &ignored, e);
+        free(ignored.dom.name);
+        return r;
+}
+
+/* --- transient guests --- */
+
+static int write_transient(Guest *g, const Definition *d, Error *e) {
+        _cleanup_free_ char *path = guest_path_transient(g->name), *text = NULL;
+        int r;
+
+        r = definition_format(d, DEFINITION_FORMAT_SECURE | DEFINITION_FORMAT_INACTIVE, &text);
+        if (r < 0 || !path)
+                return -ENOMEM;
+        r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot write %s", path);
+        return 0;
+}
+
+static void forget_transient(QemuDriver *d, const char *name) {
+        _cleanup_free_ char *path = guest_path_transient(name);
+
+        if (path)
+                (void) unlink(path);
+        guest_remove_dropin(d, name, true);
+        (void) index_refresh(d, name);
+}
+
+static int start_transient(Call *c, Guest *g, const Definition *d, uint32_t flags, Error *e) {
+        int r;
+
+        r = guest_lock(g, e);
+        if (r < 0)
+                return r;
+        if (guest_is_active(g))
+                r = error_set(e, -EALREADY, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is already active as '%s'", g->name);
+        else {
+                r = write_transient(g, d, e);
+                if (r >= 0) {
+                        (void) index_refresh_quietly(g->driver, g->name);
+                        r = guest_start(g, flags, mark_for(c, flags), e);
+                        if (r < 0)
+                                forget_transient(g->driver, g->name);
+                }
+        }
+        fiber_unlock(&g->lock);
+        return r;
+}
+
+int domain_create_xml(Call *c, const remote_domain_create_xml_args *args, remote_domain_create_xml_ret *ret, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_guest_ Guest *g = NULL;
+        QemuDriver *driver = driver_of(c);
+        uint8_t uuid[16] = {};
+        Guest *known;
+        int r;
+
+        r = call_check_flags(c, args->flags, CREATE_SUPPORTED | CREATE_VALIDATE, e);
+        if (r >= 0)
+                r = client_definition(driver, args->xml_desc, args->flags & CREATE_VALIDATE, &d, e);
+        if (r >= 0)
+                r = check_identity(driver, d, &known, e);
+        if (r < 0)
+                return r;
+        (void) definition_uuid(d, uuid);
+        if (known)
+                g = guest_ref(known);
+        else {
+                r = guest_new(driver, definition_name(d), uuid, &g);
+                if (r >= 0)
+                        r = guests_add(g);
+                if (r < 0)
+                        return r;
+                g->transient = true;
+        }
+        r = domain_check_access(c, g, args->flags, e);
+        if (r >= 0)
+                r = start_transient(c, g, d, args->flags, e);
+        if (r < 0) {
+                (void) index_refresh(driver, g->name);
+                return r;
+        }
+        return guest_to_wire(g, &ret->dom);
+}

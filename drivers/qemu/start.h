@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Starting and ending guests, for the handlers that do. All wait. */
+
+#include "guest.h"
+#include "rpc/call.h"
+
+/* Starts an inactive guest through its unit; the lock is held. mark: GuestRun's autodestroy, 0 for none.
+ * Success means that QEMU runs (or is paused, with CREATE_PAUSED). */
+int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e);
+
+/* Writes the drop-in of the guest's unit where it differs, and tells systemd. */
+int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e);
+void guest_remove_dropin(QemuDriver *d, const char *name, bool transient);
+
+/* Takes the lock, with libvirt's error where it does not come free. */
+int guest_lock(Guest *g, Error *e);
+
+/* Destroys the guests that the connection with this mark started with autodestroy, in a fiber of its own. */
+void guests_autodestroy(QemuDriver *d, uint64_t mark);
+
+/* What normalising must know about this host. May run QEMU once for its version; then from a cache. */
+int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e);
+
+/* Parses and normalises what a client sends, giving it a uuid where it has none. */
+int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e);
+
+/* May the definition be taken in? Code 9 where its name or uuid belongs to another guest. *ret (borrowed) is the
+ * guest that it replaces, or NULL. */
+int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e);

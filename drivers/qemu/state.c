@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The states of a guest, and what clients are told when it goes from one to another. */
+
+#include "events.h"
+#include "guest.h"
+
+static const struct {
+        const char *name;
+        DomainState public;
+} states[_GUEST_STATE_MAX] = {
+        [GUEST_OFF] = { "off", DOMAIN_SHUTOFF },
+        [GUEST_STARTING] = { "starting", DOMAIN_PAUSED },
+        [GUEST_RUNNING] = { "running", DOMAIN_RUNNING },
+        [GUEST_PAUSED] = { "paused", DOMAIN_PAUSED },
+        [GUEST_SHUTDOWN] = { "shutdown", DOMAIN_SHUTDOWN },
+        [GUEST_PANICKED] = { "panicked", DOMAIN_CRASHED },
+        [GUEST_SUSPENDED] = { "suspended", DOMAIN_PMSUSPENDED },
+        [GUEST_ENDING] = { "ending", DOMAIN_SHUTOFF },
+};
+
+const char *guest_state_to_string(GuestState s) {
+        return s >= 0 && s < _GUEST_STATE_MAX ? states[s].name : NULL;
+}
+
+DomainState guest_public_state(const Guest *g, int *ret_reason) {
+        if (ret_reason)
+                *ret_reason = g->state == GUEST_STARTING ? PAUSED_STARTING_UP : g->reason;
+        return states[g->state].public;
+}
+
+/* SHUTOFF_x to the detail of the STOPPED event. */
+static int stopped_detail(int reason) {
+        static const int details[] = {
+                [SHUTOFF_UNKNOWN] = STOPPED_FAILED,
+                [SHUTOFF_SHUTDOWN] = STOPPED_SHUTDOWN,
+                [SHUTOFF_DESTROYED] = STOPPED_DESTROYED,
+                [SHUTOFF_CRASHED] = STOPPED_FAILED, /* QEMU's death; a guest's panic comes as SHUTOFF_CRASHED too, see below */
+                [SHUTOFF_MIGRATED] = STOPPED_MIGRATED,
+                [SHUTOFF_SAVED] = STOPPED_SAVED,
+                [SHUTOFF_FAILED] = STOPPED_FAILED,
+        };
+
+        return reason >= 0 && (size_t) reason < ELEMENTSOF(details) ? details[reason] : STOPPED_FAILED;
+}
+
+static int suspended_detail(int reason) {
+        return reason == PAUSED_IOERROR    ? SUSPENDED_IOERROR
+               : reason == PAUSED_WATCHDOG ? SUSPENDED_WATCHDOG
+                                           : SUSPENDED_PAUSED;
+}
+
+/* The first state after the start of QEMU. */
+static void tell_started(Guest *g) {
+        g->run->started = true;
+        if (g->run->quiet)
+                return;
+        if (g->state == GUEST_RUNNING)
+                emit_lifecycle(g, LIFECYCLE_RESUMED, RESUMED_UNPAUSED);
+        emit_lifecycle(g, LIFECYCLE_STARTED, STARTED_BOOTED);
+        if (g->state == GUEST_PAUSED)
+                emit_lifecycle(g, LIFECYCLE_SUSPENDED, suspended_detail(g->reason));
+}
+
+static void tell_running(Guest *g, GuestState from) {
+        if (from == GUEST_SUSPENDED) {
+                emit_lifecycle(g, LIFECYCLE_STARTED, STARTED_WAKEUP);
+                emit_pmwakeup(g);
+        } else
+                emit_lifecycle(g, LIFECYCLE_RESUMED, RESUMED_UNPAUSED);
+}
+
+static void tell_stopped(Guest *g, GuestState from) {
+        int detail = from == GUEST_PANICKED ? STOPPED_CRASHED : stopped_detail(g->reason);
+
+        emit_lifecycle(g, LIFECYCLE_STOPPED, detail);
+}
+
+static void tell(Guest *g, GuestState from) {
+        bool up = g->state == GUEST_RUNNING || g->state == GUEST_PAUSED;
+
+        if (g->run && !g->run->started) {
+                if (up)
+                        tell_started(g);
+                return;
+        }
+        switch (g->state) {
+        case GUEST_RUNNING:
+                tell_running(g, from);
+                break;
+        case GUEST_PAUSED:
+                emit_lifecycle(g, LIFECYCLE_SUSPENDED, suspended_detail(g->reason));
+                break;
+        case GUEST_SHUTDOWN:
+                emit_lifecycle(g, LIFECYCLE_SHUTDOWN,
+                               g->reason == SHUTDOWN_USER ? SHUTDOWN_GUEST : SHUTDOWN_FINISHED);
+                break;
+        case GUEST_PANICKED:
+                emit_lifecycle(g, LIFECYCLE_CRASHED, 0);
+                break;
+        case GUEST_SUSPENDED:
+                emit_lifecycle(g, LIFECYCLE_PMSUSPENDED, 0);
+                emit_pmsuspend(g);
+                break;
+        case GUEST_ENDING:
+                tell_stopped(g, from);
+                break;
+        case GUEST_OFF:
+                if (from != GUEST_ENDING)
+                        tell_stopped(g, from);
+                break;
+        case GUEST_STARTING:
+        case _GUEST_STATE_MAX:
+        case _GUEST_STATE_INVALID:
+                break;
+        }
+}
+
+void guest_enter(Guest *g, GuestState state, int reason) {
+        GuestState from = g->state;
+
+        g->state = state;
+        g->reason = reason;
+        if (from == state)
+                return;
+        tell(g, from);
+        if (state == GUEST_OFF || state == GUEST_ENDING)
+                g->id = -1;
+        fiber_queue_wake_all(&g->waiters, 0);
+}
+
+void guest_settle(Guest *g) {
+        if (!g->run || g->run->settled)
+                return;
+        g->run->settled = true;
+        fiber_queue_wake_all(&g->waiters, 0);
+}
+
+void guest_wait_settled(Guest *g) {
+        for (unsigned i = 0; i < 20 && !g->gone && g->run && !g->run->settled; i++)
+                if (fiber_queue_wait(&g->waiters, 100U * 1000U) == -ECANCELED)
+                        return;
+}
