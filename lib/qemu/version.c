@@ -9,8 +9,6 @@
 #include "base/strings.h"
 #include "qemu/version.h"
 
-extern char **environ;
-
 /* /usr/bin/qemu-system-x86_64 is remembered in emulator-usr-bin-qemu-system-x86_64. */
 static char *cache_path(const char *emulator) {
         char *p;
