@@ -4,6 +4,8 @@
  * /etc/libvirt/qemu/autostart counts as well (the generator reads it), and goes when autostart is switched off.
  * "Once" is a link of the same folder named NAME.xml.once, which is used up by the next boot. */
 
+#include <fcntl.h>
+
 #include "autostart.h"
 #include "base/fs.h"
 #include "base/strings.h"

@@ -85,7 +85,7 @@ static void add_machine(xmlNode *guest_arch, const char *name, const char *canon
 
 static void add_machines(xmlNode *guest_arch, const QemuCaps *caps) {
         static const char *const families[] = { "pc", "q35" };
-        static const char *const patterns[] = { "pc-i440fx-%u.%u", "pc-q35-%u.%u" };
+        static const char *const prefixes[] = { "pc-i440fx", "pc-q35" };
 
         for (size_t f = 0; f < ELEMENTSOF(families); f++) {
                 const char *canonical = qemu_caps_machine(caps, families[f]);
@@ -97,7 +97,7 @@ static void add_machines(xmlNode *guest_arch, const QemuCaps *caps) {
                         for (int minor = 12; minor >= 0; minor--) {
                                 char name[64];
 
-                                snprintf(name, sizeof(name), patterns[f], major, (unsigned) minor);
+                                snprintf(name, sizeof(name), "%s-%u.%i", prefixes[f], major, minor);
                                 if (qemu_caps_machine(caps, name))
                                         add_machine(guest_arch, name, NULL);
                         }

@@ -7,6 +7,7 @@
 #include "handlers.h"
 #include "monitor.h"
 #include "plan/names.h"
+#include "start.h"
 
 #define DESTROY_TIMEOUT (30U * 1000000U)
 

@@ -129,7 +129,7 @@ int node_get_info(Call *c, const rpc_void *args, remote_node_get_info_ret *ret, 
         if (uname(&name) < 0 || sysinfo(&info) < 0)
                 return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot get facts about the host");
         host_cpu_read(&cpu);
-        snprintf(ret->model, sizeof(ret->model), "%s", name.machine);
+        snprintf(ret->model, sizeof(ret->model), "%.31s", name.machine);
         ret->memory = (uint64_t) info.totalram * info.mem_unit / 1024U;
         ret->cpus = cpu.online;
         ret->mhz = cpu.mhz;

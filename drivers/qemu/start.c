@@ -9,6 +9,7 @@
 #include "monitor.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "savefile.h"
 #include "start.h"
 
 #define START_TIMEOUT FIBER_FOREVER     /* the unit has its own limit */
@@ -135,9 +136,16 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
 
         if (guest_is_active(g))
                 return error_set(e, -EALREADY, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is already running");
+        if (has_managed_save(g) && !(flags & CREATE_FORCE_BOOT))
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "domain '%s' has a managed save image, and restoring one is not supported: start it with "
+                                 "--force-boot, which discards the image", g->name);
         r = unit_name_for_guest(g->name, &unit);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_QEMU, "no unit can have the name '%s'", g->name);
+        r = flags & CREATE_FORCE_BOOT ? remove_managed_save(g, e) : 0;
+        if (r < 0)
+                return r;
         r = guest_load_next(g, &d, e);
         if (r < 0)
                 return r;
