@@ -211,7 +211,7 @@ void fibers_cancel_all(Loop *l) {
 }
 
 int fiber_spawn(Loop *l, FiberFunc func, void *userdata, Fiber **ret) {
-        Fiber *f;
+        Fiber *f = NULL;
         int r;
 
         if (l->n_fibers >= FIBERS_MAX)
