@@ -297,6 +297,20 @@ static void rescan(QemuDriver *d, bool at_start) {
         guests_release(list, n);
 }
 
+void index_refresh_end(Guest *g) {
+        if (g->state == GUEST_OFF)
+                guest_enter(g, GUEST_OFF, last_reason(g->name, g->reason));
+}
+
+/* How a guest ended that was never seen running: its unit failed before. */
+static void on_last(QemuDriver *d, const char *file, const char *suffix) {
+        _cleanup_free_ char *name = strndup(file, (size_t) (suffix - file));
+        Guest *g = name ? guests_by_name(d, name) : NULL;
+
+        if (g)
+                index_refresh_end(g);
+}
+
 static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata) {
         QemuDriver *d = userdata;
         _cleanup_free_ char *name = NULL;
@@ -305,6 +319,8 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
                 rescan(d, false);
                 return 0;
         }
+        if (event->len > 0 && event->mask & IN_MOVED_TO && endswith(event->name, ".last"))
+                on_last(d, event->name, endswith(event->name, ".last"));
         name = event->len > 0 ? name_of_file(event->name) : NULL;
         if (name)
                 (void) refresh(d, name, true, false);

@@ -15,3 +15,6 @@ void index_stop(QemuDriver *d);
 Guest *index_refresh(QemuDriver *d, const char *name);
 /* The same with news suppressed that the caller tells itself (DEFINED, UNDEFINED). */
 Guest *index_refresh_quietly(QemuDriver *d, const char *name);
+
+/* Reads again how the guest, which is off, ended last. */
+void index_refresh_end(Guest *g);

@@ -162,8 +162,11 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         r = systemd_run_job(systemd, "StartUnit", unit, START_TIMEOUT, &result, e);
         if (r < 0)
                 return r;
-        if (result != JOB_DONE)
+        if (result != JOB_DONE) {
+                (void) index_refresh(g->driver, g->name);
+                index_refresh_end(g);
                 return start_failed(g, unit, result, e);
+        }
         wait_for_qemu(g, flags);
         return 0;
 }
