@@ -67,6 +67,7 @@ static int build_begin(Build *b, const Definition *d, const QemuCaps *caps, cons
                 b->machine = qemu_caps_default_machine(caps);
         b->q35 = streq(b->machine, "q35") || startswith(b->machine, "pc-q35-");
         b->kvm = streq(res->accel ?: type, "kvm");
+        b->emulated = !b->kvm && streq(type, "kvm");
         b->run_dir = res->run_dir;
         if (!streq(type, "kvm") && !streq(type, "qemu"))
                 return refuse(b, b->root, "domain type '%s' is not supported", type);

@@ -19,6 +19,7 @@ typedef struct Build {
         const char *run_dir;
         const char *machine;         /* as the definition names it */
         bool q35, kvm;
+        bool emulated;               /* the definition says kvm, the host side had to choose tcg */
         QemuParts *parts;
         unsigned images;             /* images of all disks, where the definition does not number them */
         int r;                       /* 0 or the first error */
@@ -114,6 +115,8 @@ void build_features(Build *b);     /* features.c: globals and devices */
 /* Memory is given to NUMA cells rather than to the machine (memory.c). */
 bool memory_is_split(const Build *b);
 void machine_firmware(Build *b, StrBuf *machine); /* os.c: pflash0=, pflash1= */
+/* Adds ",key=value" to -cpu, whose values cannot hold a comma: such a value is refused, naming node (cpu.c). */
+void cpu_opt(Build *b, StrBuf *cpu, const xmlNode *node, const char *key, const char *value);
 void cpu_features(Build *b, StrBuf *cpu);         /* features.c: hyperv, kvm, apic */
 void cpu_timers(Build *b, StrBuf *cpu);           /* clock.c */
 

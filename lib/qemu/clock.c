@@ -90,6 +90,8 @@ void cpu_timers(Build *b, StrBuf *cpu) {
                 const char *name = xml_attr(t, "name") ?: "";
                 bool present = xml_attr_bool(t, "present", true);
 
+                if (b->emulated && !streq(name, "tsc"))
+                        continue;
                 if (streq(name, "kvmclock") && xml_attr(t, "present") && !present)
                         opt(cpu, "kvmclock", "off");
                 else if (streq(name, "hypervclock") && xml_attr(t, "present") && present)

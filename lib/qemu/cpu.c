@@ -15,6 +15,15 @@ static const struct {
  * resource control: part of what hosts report, nothing that can be asked for. */
 static const char *const feature_ignored[] = { "osxsave", "ospke", "cmt", "mbm_total", "mbm_local" };
 
+void cpu_opt(Build *b, StrBuf *cpu, const xmlNode *node, const char *key, const char *value) {
+        if (!value)
+                return;
+        if (strchr(value, ','))
+                invalid(b, node, "a comma cannot be part of this value: '%s'", value);
+        else
+                opt(cpu, key, value);
+}
+
 static void cpu_feature(Build *b, StrBuf *o, const xmlNode *feature) {
         const char *name = xml_attr(feature, "name"), *policy = xml_attr(feature, "policy") ?: "require";
         char qemu[64];
@@ -60,16 +69,16 @@ static void cpu_cache(Build *b, StrBuf *o, const xmlNode *cache) {
         }
 }
 
-static void cpu_address_width(StrBuf *o, const xmlNode *width) {
+static void cpu_address_width(Build *b, StrBuf *o, const xmlNode *width) {
         const char *mode = xml_attr(width, "mode");
 
         if (!mode)
                 return;
         if (streq(mode, "passthrough")) {
                 opt(o, "host-phys-bits", "on");
-                opt(o, "host-phys-bits-limit", xml_attr(width, "limit"));
+                cpu_opt(b, o, width, "host-phys-bits-limit", xml_attr(width, "limit"));
         } else if (xml_attr(width, "bits")) {
-                opt(o, "phys-bits", xml_attr(width, "bits"));
+                cpu_opt(b, o, width, "phys-bits", xml_attr(width, "bits"));
         } else {
                 opt(o, "host-phys-bits", "off");
         }
@@ -81,15 +90,10 @@ static void cpu_model(Build *b, StrBuf *o, const xmlNode *cpu) {
         const char *mode = xml_attr(cpu, "mode") ?: "custom", *model = xml_get(cpu, "model");
 
         if (streq(mode, "custom")) {
-                if (!model || !*model) {
+                if (!model || !*model || strchr(model, ','))
                         invalid(b, cpu, "a custom CPU needs a model");
-                        return;
-                }
-                for (const char *c = model; *c; c++) {
-                        if (*c == ',')
-                                strbuf_addc(o, ',');
-                        strbuf_addc(o, *c);
-                }
+                else
+                        strbuf_add(o, model);
                 return;
         }
         if (streq(mode, "maximum") || !b->kvm)
@@ -116,14 +120,14 @@ void build_cpu(Build *b) {
                 cpu_model(b, &o, cpu);
         else
                 strbuf_add(&o, streq(qemu_caps_arch(b->caps), "i686") ? "qemu32" : "qemu64");
-        opt(&o, "vendor", xml_get(cpu, "model/@vendor_id"));
+        cpu_opt(b, &o, cpu, "vendor", xml_get(cpu, "model/@vendor_id"));
         XML_FOREACH(f, cpu, "feature")
                 cpu_feature(b, &o, f);
         cpu_timers(b, &o);
         cpu_features(b, &o);
         cpu_panic(b, &o);
         cpu_cache(b, &o, xml_child(cpu, "cache"));
-        cpu_address_width(&o, xml_child(cpu, "maxphysaddr"));
+        cpu_address_width(b, &o, xml_child(cpu, "maxphysaddr"));
         add_option_buf(b, "-cpu", &o);
 }
 

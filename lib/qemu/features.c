@@ -72,7 +72,7 @@ static void hyperv_features(Build *b, StrBuf *cpu) {
         if (spinlocks && xml_attr_bool(spinlocks, "state", false))
                 strbuf_addf(cpu, ",hv-spinlocks=0x%llx", (unsigned long long) attr_u64(b, spinlocks, "retries", 0));
         if (vendor && xml_attr_bool(vendor, "state", false))
-                opt(cpu, "hv-vendor-id", xml_attr(vendor, "value") ?: "");
+                cpu_opt(b, cpu, vendor, "hv-vendor-id", xml_attr(vendor, "value") ?: "");
         hyperv_sub(cpu, hyperv, "stimer/direct", "hv-stimer-direct=on");
         hyperv_sub(cpu, hyperv, "tlbflush/direct", "hv-tlbflush-direct=on");
         hyperv_sub(cpu, hyperv, "tlbflush/extended", "hv-tlbflush-ext=on");
@@ -83,11 +83,15 @@ void cpu_features(Build *b, StrBuf *cpu) {
         const char *pmu = xml_get(features, "pmu/@state"), *eoi = xml_get(features, "apic/@eoi");
         const char *unhalt = xml_get(features, "pvspinlock/@state");
 
-        opt(cpu, "kvm-pv-eoi", eoi);
-        opt(cpu, "kvm-pv-unhalt", unhalt);
+        if (b->emulated) {
+                opt(cpu, "pmu", pmu);
+                return;
+        }
+        cpu_opt(b, cpu, features, "kvm-pv-eoi", eoi);
+        cpu_opt(b, cpu, features, "kvm-pv-unhalt", unhalt);
         hyperv_features(b, cpu);
         add_rows(cpu, xml_child(features, "kvm"), kvm_rows, ELEMENTSOF(kvm_rows));
-        opt(cpu, "pmu", pmu);
+        cpu_opt(b, cpu, features, "pmu", pmu);
 }
 
 void build_features(Build *b) {

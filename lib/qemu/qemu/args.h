@@ -48,7 +48,8 @@ typedef struct QemuGraphics {
 /* What the host side prepared for this start. Everything that is zero or NULL
  * has a default: qemu_host_resources_init() sets those that zero does not mean. */
 typedef struct QemuHostResources {
-        const char *accel;        /* "kvm" or "tcg"; NULL: as domain@type says (kvm: kvm, qemu: tcg) */
+        const char *accel;        /* "kvm" or "tcg"; NULL: as domain@type says (kvm: kvm, qemu: tcg). "tcg" for a guest
+                                   * of type kvm leaves out the enlightenments that only KVM can give */
         const char *run_dir;      /* for sockets that the definition names no path for; NULL: path_run()/qemu/NAME */
         const QemuMonitor *monitors;
         size_t n_monitors;        /* 0: one, "monitor", listening on run_dir/qmp.sock */
