@@ -24,7 +24,7 @@ int build_fail(Build *b, int r) {
         return b->r;
 }
 
-static int complain(Build *b, int r, ErrorCode code, const xmlNode *node, const char *format, va_list ap) {
+_printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNode *node, const char *format, va_list ap) {
         _cleanup_free_ char *words = NULL, *path = NULL;
         const char *origin = definition_origin(b->d);
 
