@@ -30,8 +30,10 @@ int normalise_identity(Normaliser *n) {
         char text[37];
         int r;
 
-        if (!definition_uuid(n->d, uuid)) {
-                r = n->d->from_file ? uuid_from_name(definition_name(n->d), uuid) : uuid_generate(uuid);
+        if (!definition_uuid(n->d, uuid) && n->d->from_file)
+                uuid_from_name(definition_name(n->d), uuid);
+        else if (!definition_uuid(n->d, uuid)) {
+                r = uuid_generate(uuid);
                 if (r < 0)
                         return error_set_errno(n->error, r, ORIGIN_DOMAIN, "cannot make up a uuid");
         }
