@@ -63,6 +63,7 @@ typedef enum ErrorOrigin {
         ORIGIN_DOMAIN_SNAPSHOT = 35,
         ORIGIN_STREAMS = 38,
         ORIGIN_AUTH = 46,
+        ORIGIN_ACCESS = 55,
         ORIGIN_SYSTEMD = 56,
         ORIGIN_POLKIT = 60,
         ORIGIN_ADMIN = 62,

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A driver in this process: its state, and a fast way from a number to its handler. */
+
+#include "rpc/server.h"
+
+int driver_instance_new(const Driver *d, DriverHost *host, DriverInstance **ret) {
+        _cleanup_(driver_instance_freep) DriverInstance *i = calloc(1, sizeof(*i));
+        size_t n;
+
+        if (!i)
+                return -ENOMEM;
+        i->driver = d;
+        i->host = host;
+        rpc_procedures(REMOTE_PROGRAM, &n);
+        i->remote = calloc(n + 1, sizeof(*i->remote));
+        if (!i->remote)
+                return -ENOMEM;
+        for (size_t k = 0; k < d->n_handlers; k++)
+                if (d->handlers[k].program == REMOTE_PROGRAM)
+                        i->remote[d->handlers[k].number] = (uint16_t) (k + 1);
+        *ret = TAKE_PTR(i);
+        return 0;
+}
+
+DriverInstance *driver_instance_free(DriverInstance *i) {
+        if (!i)
+                return NULL;
+        if (i->started && i->driver->stop)
+                i->driver->stop(i->state);
+        free(i->remote);
+        free(i);
+        return NULL;
+}
+
+int driver_instance_start(DriverInstance *i, Error *e) {
+        int r;
+
+        if (i->started)
+                return 0;
+        r = fiber_lock(&i->lock, FIBER_FOREVER);
+        if (r < 0)
+                return r;
+        if (!i->started) {
+                r = i->driver->start ? i->driver->start(i->host, &i->state, e) : 0;
+                i->started = r >= 0;
+        }
+        fiber_unlock(&i->lock);
+        return r;
+}
+
+int driver_instance_reload(DriverInstance *i, Error *e) {
+        int r;
+
+        if (!i->started || !i->driver->reload)
+                return 0;
+        r = fiber_lock(&i->lock, FIBER_FOREVER);
+        if (r < 0)
+                return r;
+        r = i->driver->reload(i->state, e);
+        fiber_unlock(&i->lock);
+        return r;
+}
+
+const RpcHandler *driver_instance_handler(const DriverInstance *i, uint32_t program, int32_t number) {
+        const Driver *d = i->driver;
+
+        if (program == REMOTE_PROGRAM) {
+                if (!rpc_procedure(program, number) || i->remote[number] == 0)
+                        return NULL;
+                return &d->handlers[i->remote[number] - 1];
+        }
+        for (size_t k = 0; k < d->n_handlers; k++)
+                if (d->handlers[k].program == program && d->handlers[k].number == number)
+                        return &d->handlers[k];
+        return NULL;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Bytes to packets and packets to bytes.
+ *
+ * What is read lands on the stack; packets are handed on where they lie, and only a part of one
+ * is kept, so that an idle connection holds no buffers. All later work (offering a refused packet again,
+ * writing, changing what is polled for) is one deferred function, after the fibers of this turn have run: calls
+ * that came together are answered together. */
+
+#include "rpc/link.h"
+
+#include <sys/epoll.h>
+
+#define READ_SIZE (64U * 1024U)
+#define BUFFER_KEEP 4096U /* an empty buffer larger than this is given back */
+
+/* A descriptor that goes out in front of the byte at this place of the out buffer. */
+typedef struct OutFd {
+        size_t at;
+        int fd;
+} OutFd;
+
+struct Link {
+        Loop *loop;
+        Transport *transport;
+        const LinkOps *ops;
+        void *userdata;
+        sd_event_source *io;
+        uint32_t events;        /* what io is polled for */
+        Deferred work;
+        Buffer in;              /* the part of a packet, or packets not taken yet; from in_off */
+        size_t in_off;
+        FdList in_fds;
+        Buffer out;             /* from out_off */
+        size_t out_off;
+        OutFd *out_fds;
+        size_t n_out_fds;
+        size_t packet_max;
+        int error;              /* of the end */
+        bool handshake;
+        bool refused;           /* a packet waits for link_resume() */
+        bool resumed;
+        bool blocked;           /* the last write said -EAGAIN */
+        bool draining;
+        bool ended;
+        bool closed;            /* closed() was called */
+};
+
+static void link_work(Deferred *d);
+
+static bool out_is_long(const Link *l) {
+        return link_pending(l) > LINK_OUT_HIGH;
+}
+
+static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata);
+
+int link_new(Loop *loop, Transport *t, const LinkOps *ops, void *userdata, Link **ret) {
+        _cleanup_(transport_freep) Transport *own = t;
+        _cleanup_free_ Link *l = calloc(1, sizeof(*l));
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        *l = (Link) {
+                .loop = loop,
+                .ops = ops,
+                .userdata = userdata,
+                .events = EPOLLIN,
+                .work = DEFERRED_INIT(link_work),
+                .packet_max = PACKET_SIZE_MAX,
+                .handshake = t->ops->handshake,
+        };
+        r = sd_event_add_io(loop_event(loop), &l->io, t->fd, l->events, on_io, l);
+        if (r < 0)
+                return r;
+        l->transport = TAKE_PTR(own);
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+static void link_drop_fds(Link *l) {
+        fd_list_close(&l->in_fds);
+        for (size_t i = 0; i < l->n_out_fds; i++)
+                close(l->out_fds[i].fd);
+        free(l->out_fds);
+        l->out_fds = NULL;
+        l->n_out_fds = 0;
+}
+
+Link *link_free(Link *l) {
+        if (!l)
+                return NULL;
+        loop_undefer(l->loop, &l->work);
+        sd_event_source_disable_unref(l->io);
+        link_drop_fds(l);
+        transport_free(l->transport);
+        buffer_done(&l->in);
+        buffer_done(&l->out);
+        free(l);
+        return NULL;
+}
+
+Transport *link_transport(const Link *l) {
+        return l->transport;
+}
+
+void link_set_transport(Link *l, Transport *t) {
+        l->transport = t;
+}
+
+void link_set_packet_max(Link *l, size_t max) {
+        l->packet_max = max;
+}
+
+bool link_is_alive(const Link *l) {
+        return !l->ended && !l->draining;
+}
+
+size_t link_pending(const Link *l) {
+        return l->out.len - l->out_off;
+}
+
+Buffer *link_out(Link *l) {
+        return l->ended ? NULL : &l->out;
+}
+
+void link_flush(Link *l) {
+        loop_defer(l->loop, &l->work);
+}
+
+void link_resume(Link *l) {
+        l->resumed = true;
+        loop_defer(l->loop, &l->work);
+}
+
+void link_close(Link *l, int r) {
+        if (l->ended)
+                return;
+        l->ended = true;
+        l->error = r;
+        l->io = sd_event_source_disable_unref(l->io);
+        loop_defer(l->loop, &l->work);
+}
+
+void link_close_when_drained(Link *l) {
+        l->draining = true;
+        loop_defer(l->loop, &l->work);
+}
+
+bool link_can_pass_fds(const Link *l) {
+        return l->transport->ops->write_fd;
+}
+
+int link_add_fd(Link *l, int fd) {
+        _cleanup_close_ int own = fd;
+        OutFd *fds;
+        int r;
+
+        if (l->ended)
+                return -ENOTCONN;
+        if (!link_can_pass_fds(l))
+                return -EOPNOTSUPP;
+        fds = realloc(l->out_fds, (l->n_out_fds + 1) * sizeof(*fds));
+        if (!fds)
+                return -ENOMEM;
+        l->out_fds = fds;
+        r = buffer_add(&l->out, "", 1);
+        if (r < 0)
+                return r;
+        fds[l->n_out_fds++] = (OutFd) { .at = l->out.len - 1, .fd = TAKE_FD(own) };
+        return 0;
+}
+
+/* The bytes read so far, and the packets among them. */
+
+/* Takes the first n received descriptors out of the list, for one packet. */
+static void split_fds(FdList *from, unsigned n, FdList *ret) {
+        memcpy(ret->fd, from->fd, n * sizeof(int));
+        ret->n = n;
+        from->n -= n;
+        memmove(from->fd, from->fd + n, from->n * sizeof(int));
+}
+
+/* Hands one packet on, of size bytes and n_fds bytes with descriptors behind it. Refused, its descriptors go back. */
+static int deliver(Link *l, const uint8_t *data, size_t size, unsigned n_fds) {
+        size_t skip = PACKET_HEADER_SIZE + (n_fds > 0 ? 4 : 0);
+        FdList fds = {};
+        Packet p = { .payload = data + skip, .len = size - skip, .fds = &fds };
+        int r;
+
+        packet_parse_header(data, &p.header);
+        split_fds(&l->in_fds, n_fds, &fds);
+        r = l->ops->packet(l, &p, l->userdata);
+        if (r > 0) {
+                memmove(l->in_fds.fd + fds.n, l->in_fds.fd, l->in_fds.n * sizeof(int));
+                memcpy(l->in_fds.fd, fds.fd, fds.n * sizeof(int));
+                l->in_fds.n += fds.n;
+        } else
+                fd_list_close(&fds);
+        return r;
+}
+
+static bool carries_fds(uint32_t type) {
+        return type == PACKET_CALL_FDS || type == PACKET_REPLY_FDS;
+}
+
+/* Hands on the first packet of the bytes: returns its size with all that belongs to it, 0 where it is not
+ * whole yet, or -EAGAIN where it was refused. */
+static ssize_t take_packet(Link *l, const uint8_t *data, size_t len) {
+        unsigned n_fds = 0;
+        size_t size;
+        int r;
+
+        if (len < 4)
+                return 0;
+        size = packet_word(data);
+        if (size < PACKET_HEADER_SIZE || size > l->packet_max)
+                return -EBADMSG;
+        if (len < size)
+                return 0;
+        if (carries_fds(packet_word(data + 16))) {
+                if (size < PACKET_HEADER_SIZE + 4)
+                        return -EBADMSG;
+                n_fds = packet_word(data + PACKET_HEADER_SIZE);
+                if (n_fds > RPC_FDS_MAX)
+                        return -EBADMSG;
+                if (len < size + n_fds)
+                        return 0;
+                if (l->in_fds.n < n_fds)
+                        return -EBADMSG;
+        }
+
+        r = deliver(l, data, size, n_fds);
+        if (r != 0)
+                return r < 0 ? r : -EAGAIN;
+        return (ssize_t) (size + n_fds);
+}
+
+/* Hands on all whole packets; returns how many bytes they were. */
+static size_t take_packets(Link *l, const uint8_t *data, size_t len) {
+        size_t done = 0;
+
+        l->refused = false;
+        while (!l->ended && !l->draining && done < len) {
+                ssize_t n = out_is_long(l) ? -EAGAIN : take_packet(l, data + done, len - done);
+
+                if (n > 0) {
+                        done += (size_t) n;
+                        continue;
+                }
+                if (n == -EAGAIN)
+                        l->refused = true;
+                else if (n < 0)
+                        link_close(l, (int) n);
+                break;
+        }
+        /* Descriptors that belong to no packet come from somebody who does not keep to the protocol. */
+        if (done == len && l->in_fds.n > 0)
+                link_close(l, -EBADMSG);
+        return done;
+}
+
+static void in_consume(Link *l, size_t n) {
+        l->in_off += n;
+        if (l->in_off < l->in.len)
+                return;
+        l->in_off = l->in.len = 0;
+        if (l->in.size > BUFFER_KEEP)
+                buffer_done(&l->in);
+}
+
+static void take_buffered(Link *l) {
+        in_consume(l, take_packets(l, l->in.data + l->in_off, l->in.len - l->in_off));
+}
+
+/* More of a packet whose beginning is in the buffer. The room grows with what has come, not with what was announced. */
+static ssize_t read_more(Link *l) {
+        ssize_t n;
+        int r;
+
+        if (l->in_off > 0) {
+                memmove(l->in.data, l->in.data + l->in_off, l->in.len - l->in_off);
+                l->in.len -= l->in_off;
+                l->in_off = 0;
+        }
+        r = buffer_reserve(&l->in, READ_SIZE);
+        if (r < 0)
+                return r;
+        n = l->transport->ops->read(l->transport, l->in.data + l->in.len, l->in.size - l->in.len, &l->in_fds);
+        if (n > 0) {
+                l->in.len += (size_t) n;
+                take_buffered(l);
+        }
+        return n;
+}
+
+static ssize_t read_fresh(Link *l) {
+        uint8_t buf[READ_SIZE];
+        size_t done;
+        ssize_t n;
+        int r;
+
+        n = l->transport->ops->read(l->transport, buf, sizeof(buf), &l->in_fds);
+        if (n <= 0)
+                return n;
+        done = take_packets(l, buf, (size_t) n);
+        if (l->ended || done == (size_t) n)
+                return n;
+        r = buffer_add(&l->in, buf + done, (size_t) n - done);
+        return r < 0 ? r : n;
+}
+
+static bool has_pending(const Link *l) {
+        return l->transport->ops->pending && l->transport->ops->pending(l->transport);
+}
+
+static void link_read(Link *l) {
+        ssize_t n;
+
+        do {
+                n = l->in.len > l->in_off ? read_more(l) : read_fresh(l);
+                if (n == 0)
+                        link_close(l, 0);
+                else if (n < 0 && n != -EAGAIN)
+                        link_close(l, (int) n);
+        } while (n > 0 && !l->ended && !l->refused && has_pending(l));
+}
+
+/* Writing. */
+
+/* Up to the next byte that carries a descriptor, or that byte. */
+static ssize_t write_some(Link *l) {
+        size_t end = l->n_out_fds > 0 ? l->out_fds[0].at : l->out.len;
+        int r;
+
+        if (l->out_off < end)
+                return l->transport->ops->write(l->transport, l->out.data + l->out_off, end - l->out_off);
+        r = l->transport->ops->write_fd(l->transport, l->out_fds[0].fd);
+        if (r < 0)
+                return r;
+        close(l->out_fds[0].fd);
+        l->n_out_fds--;
+        memmove(l->out_fds, l->out_fds + 1, l->n_out_fds * sizeof(*l->out_fds));
+        return 1;
+}
+
+static void out_compact(Link *l) {
+        if (l->out_off == l->out.len) {
+                l->out_off = l->out.len = 0;
+                if (l->out.size > BUFFER_KEEP)
+                        buffer_done(&l->out);
+                return;
+        }
+        if (l->out_off < LINK_OUT_HIGH)
+                return;
+        memmove(l->out.data, l->out.data + l->out_off, l->out.len - l->out_off);
+        for (size_t i = 0; i < l->n_out_fds; i++)
+                l->out_fds[i].at -= l->out_off;
+        l->out.len -= l->out_off;
+        l->out_off = 0;
+}
+
+static void link_write(Link *l) {
+        bool was_long = out_is_long(l);
+
+        l->blocked = false;
+        while (l->out_off < l->out.len) {
+                ssize_t n = write_some(l);
+
+                if (n == -EAGAIN) {
+                        l->blocked = true;
+                        break;
+                }
+                if (n < 0) {
+                        link_close(l, n == -EPIPE || n == -ECONNRESET ? 0 : (int) n);
+                        return;
+                }
+                l->out_off += (size_t) n;
+        }
+        out_compact(l);
+        if (was_long && !out_is_long(l)) {
+                l->resumed = true;
+                if (l->ops->drained)
+                        l->ops->drained(l, l->userdata);
+        }
+}
+
+/* The turn of the loop. */
+
+static void link_poll(Link *l) {
+        uint32_t want;
+
+        if (l->handshake)
+                want = l->transport->want;
+        else
+                want = (l->refused || l->draining ? 0 : EPOLLIN) | (l->blocked ? EPOLLOUT : 0);
+        if (want == l->events)
+                return;
+        l->events = want;
+        (void) sd_event_source_set_io_events(l->io, want);
+}
+
+static void link_work(Deferred *d) {
+        Link *l = container_of(d, Link, work);
+
+        if (!l->ended && !l->handshake) {
+                link_write(l);
+                if (!l->ended && l->resumed && l->refused)
+                        take_buffered(l);
+                l->resumed = false;
+                if (!l->ended && !l->refused && has_pending(l))
+                        link_read(l);
+                if (l->draining && l->out_off == l->out.len)
+                        link_close(l, 0);
+        }
+        if (!l->ended) {
+                link_poll(l);
+                return;
+        }
+        if (l->closed)
+                return;
+        l->closed = true;
+        loop_undefer(l->loop, &l->work);
+        link_drop_fds(l);
+        l->ops->closed(l, l->error, l->userdata);
+}
+
+static void link_shake(Link *l) {
+        int r;
+
+        r = l->transport->ops->handshake(l->transport);
+        if (r >= 0) {
+                l->handshake = false;
+                r = l->ops->ready ? l->ops->ready(l, l->userdata) : 0;
+                link_flush(l);
+        } else if (r == -EAGAIN) {
+                link_poll(l);
+                r = 0;
+        }
+        if (r < 0)
+                link_close(l, r);
+}
+
+static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Link *l = userdata;
+
+        if (l->handshake) {
+                link_shake(l);
+                return 0;
+        }
+        if (revents & EPOLLOUT)
+                link_flush(l);
+        if (revents & EPOLLIN || (revents & (EPOLLHUP | EPOLLERR) && !l->refused))
+                link_read(l);
+        else if (revents & (EPOLLHUP | EPOLLERR))
+                link_close(l, 0);
+        /* A packet was refused for this moment only: stop polling once it is clear that the moment lasts. */
+        if (l->refused)
+                link_flush(l);
+        return 0;
+}

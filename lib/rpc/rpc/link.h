@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One connection's packets, either end: cuts the bytes that come into packets
+ * and queues those that go out, within limits, so that a peer which sends
+ * garbage, or half a packet, or never reads, costs only itself.
+ *
+ * What is queued is written once a turn of the loop, all of it in one go. */
+
+#include "loop/loop.h"
+#include "rpc/packet.h"
+
+typedef struct Link Link;
+
+#define LINK_OUT_HIGH (1024U * 1024U)         /* bytes waiting for the peer: handle no more of its packets */
+#define LINK_OUT_MAX (32U * 1024U * 1024U)    /* ... and it is given up when an event would come on top */
+
+typedef struct LinkOps {
+        /* A whole packet. 0: taken; 1: not now, offer it again after link_resume(); negative: the connection ends. */
+        int (*packet)(Link *l, Packet *p, void *userdata);
+        /* Bytes that were waiting have gone: less than LINK_OUT_HIGH are left. May be NULL. */
+        void (*drained)(Link *l, void *userdata);
+        /* The handshake of the transport is done. May be NULL. */
+        int (*ready)(Link *l, void *userdata);
+        /* The end, once, from the loop: the link may be freed in here. r: 0 the peer's or our own orderly end. */
+        void (*closed)(Link *l, int r, void *userdata);
+} LinkOps;
+
+/* Takes the transport, also on failure. */
+int link_new(Loop *loop, Transport *t, const LinkOps *ops, void *userdata, Link **ret);
+Link *link_free(Link *l);
+DEFINE_CLEANUP(Link *, link_free);
+
+Transport *link_transport(const Link *l);
+/* Puts a layer over the transport in use (SASL after its last step), from the next packet on, both ways; the layer owns the old one. */
+void link_set_transport(Link *l, Transport *t);
+/* The largest packet taken; PACKET_SIZE_MAX at first. */
+void link_set_packet_max(Link *l, size_t max);
+
+/* Where to append whole packets to; follow it by link_flush(). NULL once the link has ended. */
+Buffer *link_out(Link *l);
+/* Sends fd behind what was appended; takes it, also on failure. -EOPNOTSUPP. */
+int link_add_fd(Link *l, int fd);
+bool link_can_pass_fds(const Link *l);
+/* Writes what was appended, at the end of this turn of the loop. */
+void link_flush(Link *l);
+size_t link_pending(const Link *l);
+
+/* Offers the packet that was refused again. */
+void link_resume(Link *l);
+/* Ends the connection now (closed() follows from the loop), or when all that is queued has been written. */
+void link_close(Link *l, int r);
+void link_close_when_drained(Link *l);
+bool link_is_alive(const Link *l);
