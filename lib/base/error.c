@@ -58,7 +58,7 @@ static void error_compose(Error *e) {
         free(e->message);
         if (!prefix)
                 e->message = e->detail ? strdup(e->detail) : NULL;
-        else if (asprintf(&e->message, "%s: %s", prefix, e->detail ?: "") < 0)
+        else if (asprintf(&e->message, e->code == ERROR_NO_CONNECT ? "%s %s" : "%s: %s", prefix, e->detail ?: "") < 0)
                 e->message = NULL;
 }
 

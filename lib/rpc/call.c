@@ -191,6 +191,8 @@ static Call *call_free(Call *c) {
         fd_list_close(&c->fds);
         fd_list_close(&c->out_fds);
         conn->n_calls--;
+        if (conn->n_calls_total)
+                (*conn->n_calls_total)--;
         if (conn->link)
                 link_resume(conn->link);
         connection_unref(conn);
@@ -285,6 +287,8 @@ void call_start(Connection *conn, Packet *p, const RpcProcedure *procedure, cons
         };
         p->fds->n = 0;
         conn->n_calls++;
+        if (conn->n_calls_total)
+                (*conn->n_calls_total)++;
 
         r = rpc_decode(p->payload, p->len, handler->codec->args, c->args);
         if (r < 0)

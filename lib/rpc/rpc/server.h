@@ -57,6 +57,7 @@ struct Connection {
         Identity *real;         /* of the caller behind a forwarding daemon, or NULL */
         bool readonly;
         unsigned n_calls;       /* in work */
+        size_t *n_calls_total;  /* of all connections, or NULL */
         unsigned max_calls;     /* then no more packets are taken */
         unsigned n_streams;
         struct Stream *streams;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A client: from the socket it arrived on to its end, and the gate that each of its calls goes through. */
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "server.h"
+
+/* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes each. */
+#define ANONYMOUS_PACKET_MAX (512U * 1024U)
+
+static int client_call(Connection *conn, Packet *p);
+static int client_ready(Connection *conn);
+static void client_closed(Connection *conn, int r);
+
+static const ConnectionOps client_ops = {
+        .call = client_call,
+        .ready = client_ready,
+        .closed = client_closed,
+};
+
+static void client_link(Client *c) {
+        Server *s = c->server;
+
+        c->next = s->clients;
+        c->prev = &s->clients;
+        if (s->clients)
+                s->clients->prev = &c->next;
+        s->clients = c;
+        s->services[c->service].n_clients++;
+        s->services[c->service].n_anonymous++;
+}
+
+static void client_unlink(Client *c) {
+        Server *s = c->server;
+
+        *c->prev = c->next;
+        if (c->next)
+                c->next->prev = c->prev;
+        s->services[c->service].n_clients--;
+        if (!c->authenticated)
+                s->services[c->service].n_anonymous--;
+}
+
+/* Too many who have not proved who they are: of the user with most of them the one that waits longest goes, so that nobody can
+ * keep others out by connecting often. */
+static void drop_anonymous(Server *s, ServiceKind kind) {
+        Client *victim = NULL;
+        size_t most = 0;
+
+        for (Client *c = s->clients; c; c = c->next) {
+                size_t n = 0;
+
+                if (c->service != kind || c->authenticated || !connection_is_alive(c->connection))
+                        continue;
+                for (Client *o = s->clients; o; o = o->next)
+                        n += o->service == kind && !o->authenticated &&
+                             o->connection->identity.uid == c->connection->identity.uid;
+                /* The list has the newest first. */
+                if (n >= most) {
+                        most = n;
+                        victim = c;
+                }
+        }
+        if (!victim)
+                return;
+        log_notice("too many clients that are not authenticated: closing one of user %u", victim->connection->identity.uid);
+        connection_close(victim->connection, -EUSERS);
+}
+
+/* The peer is known as far as the transport tells it. */
+static int client_ready(Connection *conn) {
+        Client *c = connection_client(conn);
+        Transport *t = link_transport(conn->link);
+        int r;
+
+        r = t->ops->identify(t, &conn->identity);
+        if (r < 0)
+                return r;
+        c->auth = listener_auth(c->listener, &conn->identity);
+        if (c->auth == AUTH_NONE)
+                client_authenticated(c);
+        return 0;
+}
+
+void client_authenticated(Client *c) {
+        if (c->authenticated)
+                return;
+        c->authenticated = true;
+        c->server->services[c->service].n_anonymous--;
+        link_set_packet_max(c->connection->link, PACKET_SIZE_MAX);
+}
+
+int client_new(Server *s, Listener *l, int fd) {
+        ServiceKind kind = socket_service(l->kind);
+        Transport *t;
+        Client *c;
+        int r;
+
+        r = transport_new_socket(fd, &t);
+        if (r < 0)
+                return r;
+        c = calloc(1, sizeof(*c));
+        if (!c) {
+                transport_free(t);
+                return -ENOMEM;
+        }
+        *c = (Client) { .server = s, .listener = l, .service = kind };
+        r = connection_new(s->loop, t, &client_ops, c, s->events, &c->connection);
+        if (r < 0) {
+                free(c);
+                return r;
+        }
+        c->connection->id = ++s->next_client;
+        c->connection->readonly = l->kind == SOCKET_RO;
+        c->connection->max_calls = s->config.limits[kind].max_client_requests;
+        c->connection->n_calls_total = &s->n_calls;
+        link_set_packet_max(c->connection->link, ANONYMOUS_PACKET_MAX);
+        client_link(c);
+
+        if (!t->ops->handshake)
+                r = client_ready(c->connection);
+        if (r < 0)
+                connection_close(c->connection, r);
+        else if (s->services[kind].n_anonymous > s->config.limits[kind].max_anonymous_clients)
+                drop_anonymous(s, kind);
+        return r;
+}
+
+static void client_closed(Connection *conn, int r) {
+        Client *c = connection_client(conn);
+        Server *s = c->server;
+
+        if (r < 0)
+                log_debug("client %llu: closed: %s", (unsigned long long) conn->id, strerror(-r));
+        for (int k = 0; k < _DRIVER_CLASS_MAX; k++) {
+                const DriverInstance *i = s->drivers[k];
+
+                if (i && c->used & 1U << k && i->driver->close)
+                        i->driver->close(i->state, conn);
+        }
+        client_unlink(c);
+        service_update(s, c->service);
+        server_touch(s);
+        /* Calls that are still at work know the connection, and nothing of the client. */
+        conn->userdata = NULL;
+        connection_unref(conn);
+        free(c);
+}
+
+static bool program_is_known(const Client *c, uint32_t program) {
+        const Server *s = c->server;
+
+        if (c->service == SERVICE_ADMIN)
+                return program == ADMIN_PROGRAM;
+        if (s->drivers[DRIVER_LOG] || s->drivers[DRIVER_LOCK])
+                return (program == LOG_PROGRAM && s->drivers[DRIVER_LOG]) ||
+                       (program == LOCK_PROGRAM && s->drivers[DRIVER_LOCK]);
+        return program == REMOTE_PROGRAM || program == QEMU_PROGRAM;
+}
+
+/* What may be called in which state of the connection: 0, or negative and e. */
+static int check_state(const Client *c, const Packet *p, const RpcProcedure *procedure, Error *e) {
+        int32_t n = p->header.procedure;
+
+        if (!c->authenticated && procedure->kind != RPC_KIND_AUTH)
+                return error_set(e, -EACCES, ERROR_RPC, ORIGIN_RPC, "authentication required");
+        if (p->header.program != REMOTE_PROGRAM || c->opened || procedure->kind == RPC_KIND_AUTH)
+                return 0;
+        if (n == REMOTE_PROC_CONNECT_OPEN || n == REMOTE_PROC_CONNECT_CLOSE || n == REMOTE_PROC_CONNECT_SUPPORTS_FEATURE ||
+            n == REMOTE_PROC_CONNECT_SET_IDENTITY)
+                return 0;
+        return error_set(e, -ENOTCONN, ERROR_INTERNAL, ORIGIN_RPC, "connection not open");
+}
+
+static int check_call(const Client *c, const Packet *p, const RpcProcedure **ret, Error *e) {
+        const PacketHeader *h = &p->header;
+        const RpcProcedure *procedure;
+        int r;
+
+        if (!program_is_known(c, h->program) || h->version != RPC_VERSION)
+                return error_set(e, -EPROTO, ERROR_RPC, ORIGIN_RPC, "Cannot find program %d version %d", (int) h->program,
+                                 (int) h->version);
+        if (h->status != PACKET_OK)
+                return error_set(e, -EPROTO, ERROR_RPC, ORIGIN_RPC, "Unexpected message status %u", h->status);
+        procedure = rpc_procedure(h->program, h->procedure);
+        if (!procedure || procedure->flags & RPC_EVENT)
+                return error_set(e, -EOPNOTSUPP, ERROR_RPC, ORIGIN_RPC, "unknown procedure: %d", h->procedure);
+        r = check_state(c, p, procedure, e);
+        if (r < 0)
+                return r;
+        if (procedure->flags & RPC_RW_ONLY && c->connection->readonly)
+                return error_set(e, -EPERM, ERROR_OPERATION_DENIED, rpc_kind_origin(procedure->kind),
+                                 "read only access prevents %s", procedure->api ?: "this call");
+        *ret = procedure;
+        return 0;
+}
+
+static int client_call(Connection *conn, Packet *p) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        Client *c = connection_client(conn);
+        const RpcProcedure *procedure;
+        int r;
+
+        if (connection_is_full(conn))
+                return 1;
+        r = check_call(c, p, &procedure, &e);
+        if (r < 0) {
+                connection_reply_error(conn, &p->header, r, &e);
+                return 0;
+        }
+        return router_call(c, p, procedure);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The daemon: listeners, clients, drivers, and what keeps it alive.
+ *
+ * Every daemon of libvirt's (virtqemud, libvirtd, virtproxyd ...) is this one
+ * with another name and other drivers. The socket that a client arrived on
+ * decides what it may do. */
+
+#include "base/error.h"
+#include "rpc/server.h"
+
+/* A driver by the name that --drivers takes; driver is NULL while it is not written: its procedures are then refused
+ * by name. */
+typedef struct KnownDriver {
+        const char *name;
+        DriverClass class;
+        const Driver *driver;
+} KnownDriver;
+
+typedef enum SocketKind {
+        SOCKET_MAIN,    /* read-write, UNIX */
+        SOCKET_RO,
+        SOCKET_ADMIN,
+        SOCKET_TCP,
+        SOCKET_TLS,
+        _SOCKET_KIND_MAX,
+} SocketKind;
+
+/* As auth_list numbers them. */
+typedef enum AuthMethod {
+        AUTH_NONE = 0,
+        AUTH_SASL = 1,
+        AUTH_POLKIT = 2,
+} AuthMethod;
+
+/* Defaults are libvirt's; configuration files change them before the first client. */
+typedef struct ServerConfig {
+        AuthMethod auth[_SOCKET_KIND_MAX];
+        struct {
+                unsigned max_clients;
+                unsigned max_anonymous_clients;
+                unsigned max_client_requests;
+                int keepalive_interval;
+                unsigned keepalive_count;
+        } limits[2]; /* by ServiceKind */
+} ServerConfig;
+
+/* What virt-admin calls a server: the clients of the main sockets, and those of the admin socket. */
+typedef enum ServiceKind {
+        SERVICE_MAIN,
+        SERVICE_ADMIN,
+} ServiceKind;
+
+typedef struct Service {
+        const char *name;
+        size_t n_clients;
+        size_t n_anonymous;     /* not authenticated yet */
+        bool paused;            /* no more clients are accepted */
+} Service;
+
+typedef struct Server Server;
+typedef struct Client Client;
+
+typedef struct Listener {
+        Server *server;
+        SocketKind kind;
+        int fd;
+        sd_event_source *source;
+        char *path;             /* to remove at the end, where we made it */
+} Listener;
+
+struct Server {
+        Loop *loop;
+        EventHub *events;
+        DriverHost host;
+        ServerConfig config;
+        const KnownDriver *known;
+        size_t n_known;
+        DriverInstance *drivers[_DRIVER_CLASS_MAX];
+        DriverInstance *builtin;        /* what the RPC layer answers itself */
+        DriverInstance *registrations;  /* for events */
+        Service services[2];
+        Listener *listeners;
+        size_t n_listeners;
+        Client *clients;
+        uint64_t next_client;
+        size_t n_calls;                 /* in work, of clients that have gone too */
+        size_t n_held;                  /* DriverHost.hold() */
+        int timeout;                    /* seconds without clients until the end; 0: never */
+        sd_event_source *idle;
+        sd_bus *bus;
+        bool stopping;
+};
+
+/* name is kept. drivers: names separated by spaces or commas; NULL: what belongs to the daemon's name; "" or "none": none. */
+int server_new(const char *name, const char *drivers, const KnownDriver *known, size_t n_known, Server **ret, Error *e);
+Server *server_free(Server *s);
+DEFINE_CLEANUP(Server *, server_free);
+
+/* Takes the sockets that systemd passed (by their names NAME.socket, NAME-ro.socket ...); 0 where there are none. */
+int server_listen_systemd(Server *s);
+/* Makes NAME-sock, NAME-sock-ro and NAME-admin-sock in a folder (libvirtd and virtproxyd: libvirt-sock ...). */
+int server_listen_folder(Server *s, const char *folder);
+/* Runs until a signal or until it is idle; the exit status, or negative errno. */
+int server_run(Server *s);
+
+/* Asks for a check whether the program is idle, after the timeout from now on. */
+void server_touch(Server *s);
+void server_set_timeout(Server *s, int seconds);
+/* Ends the program in an orderly way. */
+void server_stop(Server *s);
+
+/* Listeners. */
+void listener_done(Listener *l);
+int listener_start(Listener *l);
+/* Accepts what waits at this moment; how many clients there were. */
+int listener_accept(Listener *l);
+void service_update(Server *s, ServiceKind kind);
+AuthMethod listener_auth(const Listener *l, const Identity *peer);
+
+static inline ServiceKind socket_service(SocketKind k) {
+        return k == SOCKET_ADMIN ? SERVICE_ADMIN : SERVICE_MAIN;
+}
+
+/* Clients. */
+struct Client {
+        Server *server;
+        Connection *connection;
+        Listener *listener;
+        ServiceKind service;
+        AuthMethod auth;                /* what it must do; AUTH_NONE: nothing */
+        bool authenticated;
+        bool opened;
+        bool close_callback;
+        const KnownDriver *primary;     /* of the URI it opened */
+        unsigned used;                  /* bits of DriverClass whose open() was called */
+        unsigned old_registrations;     /* bits of event ids registered in the old style */
+        Client *next;
+        Client **prev;
+};
+
+/* Takes fd, also on failure. */
+int client_new(Server *s, Listener *l, int fd);
+void client_authenticated(Client *c);
+static inline Client *call_client(const Call *c) {
+        return call_connection(c)->userdata;
+}
+static inline Client *connection_client(const Connection *c) {
+        return c->userdata;
+}
+
+/* Which class of drivers a procedure belongs to. */
+DriverClass router_class(const RpcProcedure *p, uint32_t program);
+/* Starts the call where its driver is, or refuses it. */
+int router_call(Client *c, Packet *p, const RpcProcedure *procedure);
+const KnownDriver *server_driver_by_name(const Server *s, const char *name);
+
+extern const Driver driver_builtin;
+extern const Driver driver_registrations;
+
+/* Is this peer allowed by polkit to do action? Within a fiber; 0, or negative errno and e (45, 79, 94). */
+int polkit_check(Server *s, const Identity *peer, const char *action, bool interactive, Error *e);
