@@ -74,6 +74,8 @@ def emit(row, groups, out, cache, counter):
     rows = expand(row, groups)
     number = counter[0]
     counter[0] += 1
+    if any(r.kind == "recursive" for r in rows):
+        out.append(f"static const SchemaElement elements_{number}[{sum(not r.attribute for r in rows) + 1}];")
     names = [r.attribute and "@" + r.name or r.name for r in rows]
     for n in names:
         if names.count(n) > 1:
@@ -86,13 +88,19 @@ def emit(row, groups, out, cache, counter):
     if lines:
         attributes = f"attributes_{number}"
         out.append(f"static const SchemaAttribute {attributes}[] = {{\n" + "\n".join(lines) + "\n        {}\n};")
-    lines = ["        " + emit(r, groups, out, cache, counter) + "," for r in rows if not r.attribute]
+    lines = ["        " + (again(r, number, attributes) if r.kind == "recursive" else
+                           emit(r, groups, out, cache, counter)) + "," for r in rows if not r.attribute]
     if lines:
         elements = f"elements_{number}"
         out.append(f"static const SchemaElement {elements}[] = {{\n" + "\n".join(lines) + "\n        {}\n};")
     kind, vals = values(row, out, cache)
     flags = f"{str(row.many).lower()}, {str(row.refused).lower()}"
     return f'{{ "{row.name}", {kind}, {flags}, {vals}, {attributes}, {elements} }}'
+
+
+def again(row, number, attributes):
+    """An element that holds what the one around it holds."""
+    return f'{{ "{row.name}", SCHEMA_NONE, {str(row.many).lower()}, false, NULL, {attributes}, elements_{number} }}'
 
 
 def main():
