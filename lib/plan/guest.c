@@ -332,7 +332,7 @@ static int plan_identity(GuestPlan *g) {
         if (r < 0)
                 return r;
         if (!definition_uuid(g->definition, uuid))
-                return 0;
+                uuid_from_name(name, uuid);
         uuid_format(uuid, text);
         return plan_addf(g->plan, PLAN_SERVICE, "LogExtraFields", "VM_UUID=%s", text);
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* systemd.generator(7): definitions in, drop-ins out, nothing else. Each guest has a drop-in for its
+ * vm@NAME.service; one whose definition is broken has a drop-in with which the unit fails and says why. The links of
+ * autostart/ become Wants= of machines.target. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "model/definition.h"
+#include "plan/names.h"
+#include "plan/plan.h"
+
+#define WANTS "machines.target.wants"
+
+typedef struct Generator {
+        const char *unit_dir;    /* where units of normal priority go */
+        char *definitions;       /* /etc/libvirt/qemu */
+        char **names;            /* guests, sorted */
+        char **autostart;        /* the same, of those with a link */
+} Generator;
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* First pass: the names, without a look into the files. "x.xml" is guest x; anything else is none of ours. */
+static int list_names(const char *dir, const char *suffix, char ***ret) {
+        _cleanup_strv_ char **names = NULL;
+        struct dirent *entry;
+        DIR *d;
+        int r = 0;
+
+        d = opendir(dir);
+        if (!d)
+                return errno == ENOENT ? 0 : -errno;
+        while (r >= 0 && (entry = readdir(d))) {
+                const char *end = endswith(entry->d_name, suffix);
+
+                if (!end || end == entry->d_name || entry->d_name[0] == '.')
+                        continue;
+                r = strv_consume(&names, strndup(entry->d_name, (size_t) (end - entry->d_name)));
+        }
+        (void) closedir(d);
+        if (r < 0)
+                return r;
+        if (names)
+                qsort(names, strv_length(names), sizeof(char *), compare_names);
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+static int load(const char *path, const char *name, Definition **ret, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        int r;
+
+        r = definition_load(path, 0, &d, e);
+        if (r < 0)
+                return r;
+        if (!streq(definition_name(d), name))
+                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                                 "%s: the guest in it is called '%s': the file must be called %s.xml", path, definition_name(d),
+                                 definition_name(d));
+        *ret = TAKE_PTR(d);
+        return 0;
+}
+
+static int make_plan(const Generator *g, const char *name, Plan **ret) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/%s.xml", g->definitions, name) < 0)
+                return -ENOMEM;
+        r = load(path, name, &d, &e);
+        if (r >= 0)
+                r = plan_build(d, ret, &e);
+        if (r >= 0)
+                return 0;
+        log_warning("%s", error_text(&e, r));
+        return plan_build_broken(name, error_text(&e, r), ret);
+}
+
+/* Second pass, one guest. */
+static int write_guest(const Generator *g, const char *name) {
+        _cleanup_plan_ Plan *plan = NULL;
+        int r;
+
+        r = make_plan(g, name, &plan);
+        if (r < 0)
+                return log_error_errno(r, "cannot make a unit for guest '%s': %s", name, strerror(-r));
+        r = plan_write_dropin(plan, g->unit_dir);
+        if (r < 0)
+                return log_error_errno(r, "cannot write the drop-in of %s: %s", plan_unit(plan), strerror(-r));
+        return 0;
+}
+
+static int link_wanted(const Generator *g, const char *name) {
+        _cleanup_free_ char *unit = NULL, *dir = NULL, *path = NULL;
+        int r;
+
+        /* an autostart link may outlive its definition */
+        if (!g->names || !bsearch(&name, g->names, strv_length(g->names), sizeof(char *), compare_names))
+                return 0;
+        r = unit_name_for_guest(name, &unit);
+        if (r < 0)
+                return log_error_errno(r, "guest '%s' cannot have a unit: %s", name, strerror(-r));
+        if (asprintf(&dir, "%s/" WANTS, g->unit_dir) < 0 || asprintf(&path, "%s/%s", dir, unit) < 0)
+                return log_oom();
+        r = mkdir_p(dir, 0755);
+        if (r >= 0 && symlink(UNITDIR "/vm@.service", path) < 0 && errno != EEXIST)
+                r = -errno;
+        return r < 0 ? log_error_errno(r, "cannot link %s: %s", path, strerror(-r)) : 0;
+}
+
+static int generate(Generator *g) {
+        _cleanup_free_ char *autostart = NULL;
+        _cleanup_strv_ char **once = NULL;
+        int r, first = 0;
+
+        if (asprintf(&g->definitions, "%s/qemu", path_etc()) < 0 || asprintf(&autostart, "%s/autostart", g->definitions) < 0)
+                return log_oom();
+        r = list_names(g->definitions, ".xml", &g->names);
+        if (r >= 0)
+                r = list_names(autostart, ".xml", &g->autostart);
+        if (r >= 0)
+                r = list_names(autostart, ".xml.once", &once);
+        if (r < 0)
+                return log_error_errno(r, "cannot list %s: %s", g->definitions, strerror(-r));
+        /* One guest that cannot be written must not keep the others from starting. */
+        for (char **n = g->names; n && *n; n++) {
+                r = write_guest(g, *n);
+                first = first ?: r;
+        }
+        for (char **n = g->autostart; n && *n; n++) {
+                r = link_wanted(g, *n);
+                first = first ?: r;
+        }
+        for (char **n = once; n && *n; n++) {
+                r = link_wanted(g, *n);
+                first = first ?: r;
+        }
+        return first;
+}
+
+int main(int argc, char **argv) {
+        Generator g = {};
+        int r;
+
+        /* With a terminal somebody tries it by hand; at boot the journal is not there yet. */
+        log_open("unitvirt-generator", isatty(STDERR_FILENO) || getenv("UNITVIRT_ETC") ? LOG_TARGET_AUTO : LOG_TARGET_KMSG);
+        if (argc != 4 && argc != 2) {
+                log_error("usage: unitvirt-generator NORMAL-DIR [EARLY-DIR LATE-DIR]");
+                return EXIT_FAILURE;
+        }
+        g.unit_dir = argv[1];
+        r = generate(&g);
+        free(g.definitions);
+        strv_free(g.names);
+        strv_free(g.autostart);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
