@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Files of the boot: kernel and initrd that QEMU opens by name, and the variables of UEFI. */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "prepare.h"
+
+static int copy_bytes(int from, int to) {
+        char data[65536];
+        ssize_t n;
+
+        while ((n = read(from, data, sizeof data)) > 0)
+                for (ssize_t done = 0; done < n;) {
+                        ssize_t k = write(to, data + done, (size_t) (n - done));
+
+                        if (k < 0)
+                                return -errno;
+                        done += k;
+                }
+        return n < 0 ? -errno : 0;
+}
+
+/* A copy that appears whole or not at all. */
+static int copy_file(const char *from, const char *to, mode_t mode, uid_t uid, gid_t gid) {
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        _cleanup_free_ char *temporary = NULL;
+        int r;
+
+        if (asprintf(&temporary, "%s.XXXXXX.new", to) < 0)
+                return -ENOMEM;
+        in = open(from, O_RDONLY | O_CLOEXEC);
+        if (in < 0)
+                return -errno;
+        out = mkostemps(temporary, 4, O_CLOEXEC);
+        if (out < 0)
+                return -errno;
+        r = copy_bytes(in, out);
+        if (r >= 0 && (fchown(out, uid, gid) < 0 || fchmod(out, mode) < 0))
+                r = -errno;
+        if (r >= 0 && rename(temporary, to) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+        return r;
+}
+
+/* Most kernels are readable for all; one that is not reaches QEMU as a copy of the guest's own. */
+static int make_readable(Prepare *p, xmlNode *element) {
+        const char *path = xml_text(element);
+        _cleanup_free_ char *copy = NULL;
+        struct stat st;
+        int r;
+
+        if (!path || *path != '/')
+                return 0;
+        if (stat(path, &st) < 0)
+                return prepare_refuse(p, -errno, element, "cannot open '%s': %s", path, strerror(errno));
+        if (!S_ISREG(st.st_mode))
+                return prepare_refuse(p, -EINVAL, element, "'%s' is not a file", path);
+        if (st.st_mode & S_IROTH)
+                return 0;
+        if (asprintf(&copy, "%s/%s", p->run_dir, xml_name(element)) < 0)
+                return -ENOMEM;
+        r = copy_file(path, copy, 0400, p->uid, p->gid);
+        if (r < 0)
+                return prepare_refuse(p, r, element, "cannot copy '%s' for the guest: %s", path, strerror(-r));
+        return xml_set_text(element, copy);
+}
+
+static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
+        const char *path = xml_text(nvram), *template = xml_attr(nvram, "template");
+        _cleanup_free_ char *dir = NULL;
+        int r;
+
+        if (!path || *path != '/')
+                return prepare_refuse(p, -EINVAL, nvram, "the variables of the firmware need an absolute path");
+        if (access(path, F_OK) >= 0 && !p->reset_nvram)
+                return 0;
+        if (!template)
+                return prepare_refuse(p, -ENOENT, nvram, "'%s' is not there, and no template to make it from is named", path);
+        dir = strndup(path, (size_t) (strrchr(path, '/') - path));
+        if (!dir)
+                return -ENOMEM;
+        r = *dir ? mkdir_p(dir, 0700) : 0;
+        if (r >= 0)
+                r = copy_file(template, path, 0600, 0, 0);
+        return r < 0 ? prepare_refuse(p, r, nvram, "cannot make '%s' from '%s': %s", path, template, strerror(-r)) : 0;
+}
+
+int prepare_boot(Prepare *p) {
+        static const char *const files[] = { "kernel", "initrd", "dtb", "shim" };
+        xmlNode *os = xml_child(definition_root(p->live), "os");
+        xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
+                xmlNode *n = xml_child(os, files[i]);
+
+                r = n ? make_readable(p, n) : 0;
+        }
+        if (r >= 0 && loader && !xml_attr_is(loader, "type", "pflash"))
+                r = make_readable(p, loader);
+        return r >= 0 && nvram ? prepare_nvram(p, nvram) : r;
+}

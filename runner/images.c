@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Images are opened here, as root, and reach QEMU as descriptors: whoever owns a file keeps it, and the guest's
+ * user has access to nothing but what is open. QEMU finds them as /dev/fdset/N; it opens an image for reading first
+ * and for writing when a device needs that (auto-read-only), so a set of a writable image has one of each. */
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <sys/stat.h>
+
+#include "base/strings.h"
+#include "prepare.h"
+
+static int image_set_of(const Prepare *p, const char *path) {
+        for (size_t i = 0; i < p->n_images; i++)
+                if (streq(p->images[i].path, path))
+                        return p->images[i].set;
+        return -ENOENT;
+}
+
+static int add_image_set(Prepare *p, const char *path) {
+        char *copy = strdup(path);
+        ImageSet *images;
+
+        images = p->n_images < IMAGES_MAX ? reallocarray(p->images, p->n_images + 1, sizeof(ImageSet)) : NULL;
+        if (images)
+                p->images = images;
+        if (!images || !copy) {
+                free(copy);
+                return -ENOMEM;
+        }
+        p->images[p->n_images++] = (ImageSet) { copy, descriptor_set(p) };
+        return p->images[p->n_images - 1].set;
+}
+
+static int open_one(Prepare *p, const xmlNode *element, const char *path, int flags, int set) {
+        _cleanup_close_ int fd = -EBADF;
+        int number;
+
+        fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return prepare_refuse(p, -errno, element, "cannot open '%s'%s: %s", path,
+                                      flags == O_RDWR ? " for writing" : "", strerror(errno));
+        number = descriptor_store(p, fd);
+        return number < 0 ? number : descriptor_add_to_set(p, set, number);
+}
+
+static int open_image(Prepare *p, const xmlNode *element, const char *path, bool readonly) {
+        struct stat st;
+        int set, r;
+
+        if (image_set_of(p, path) >= 0)
+                return 0;
+        if (stat(path, &st) < 0)
+                return prepare_refuse(p, -errno, element, "cannot open '%s': %s", path, strerror(errno));
+        if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+                return prepare_refuse(p, -EINVAL, element, "'%s' is no image: neither a file nor a block device", path);
+        set = add_image_set(p, path);
+        if (set < 0)
+                return set;
+        /* A drive without a medium can be opened only so. */
+        r = open_one(p, element, path, S_ISBLK(st.st_mode) ? O_RDONLY | O_NONBLOCK : O_RDONLY, set);
+        if (r < 0 || readonly)
+                return r;
+        return open_one(p, element, path, O_RDWR, set);
+}
+
+static const char *path_of(const xmlNode *source) {
+        const char *path = xml_attr(source, "file") ?: xml_attr(source, "dev");
+
+        return path && *path ? path : NULL;
+}
+
+static bool is_missing_and_optional(const xmlNode *disk, const xmlNode *source) {
+        const char *policy = xml_attr(source, "startupPolicy");
+
+        return (streq_ptr(policy, "optional") || streq_ptr(policy, "requisite")) && access(path_of(source), F_OK) < 0 &&
+                errno == ENOENT && (xml_attr_is(disk, "device", "cdrom") || xml_attr_is(disk, "device", "floppy"));
+}
+
+static int prepare_disk(Prepare *p, xmlNode *disk) {
+        bool readonly = xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom");
+        xmlNode *source = xml_child(disk, "source");
+        int r;
+
+        if (!source || !path_of(source))
+                return 0;
+        if (is_missing_and_optional(disk, source)) {
+                xml_remove(source);
+                return 0;
+        }
+        r = open_image(p, source, path_of(source), readonly);
+        if (r < 0)
+                return r;
+        r = prepare_chain(p, disk);
+        for (const xmlNode *b = xml_child(disk, "backingStore"); r >= 0 && b; b = xml_child(b, "backingStore")) {
+                const xmlNode *s = xml_child(b, "source");
+
+                r = s && path_of(s) ? open_image(p, s, path_of(s), true) : 0;
+        }
+        return r;
+}
+
+static int prepare_flash(Prepare *p) {
+        const xmlNode *os = xml_child(definition_root(p->live), "os");
+        const xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
+        int r = 0;
+
+        if (loader && xml_attr_is(loader, "type", "pflash"))
+                r = open_image(p, loader, xml_text(loader), !xml_attr_is(loader, "readonly", "no"));
+        if (r >= 0 && nvram && xml_text(nvram) && *xml_text(nvram) == '/')
+                r = open_image(p, nvram, xml_text(nvram), false);
+        return r;
+}
+
+int prepare_images(Prepare *p) {
+        XML_FOREACH(disk, definition_devices(p->live), "disk") {
+                int r = prepare_disk(p, disk);
+
+                if (r < 0)
+                        return r;
+        }
+        return prepare_flash(p);
+}
+
+/* Only the nodes that open files of the host: format nodes have no filename. */
+static int rewrite_blockdev(Prepare *p, char **arg) {
+        json_t *node = json_loads(*arg, 0, NULL);
+        const char *filename = json_string_value(json_object_get(node, "filename"));
+        int set = filename ? image_set_of(p, filename) : -ENOENT;
+        char *text = NULL, name[32];
+        int r = 0;
+
+        if (set >= 0) {
+                (void) snprintf(name, sizeof name, "/dev/fdset/%i", set);
+                if (json_object_set_new(node, "filename", json_string(name)) == 0)
+                        text = json_dumps(node, JSON_COMPACT | JSON_PRESERVE_ORDER);
+                if (text) {
+                        free(*arg);
+                        *arg = text;
+                } else
+                        r = -ENOMEM;
+        }
+        json_decref(node);
+        return r;
+}
+
+int images_rewrite_arguments(Prepare *p, char **argv) {
+        for (char **a = argv; *a && a[1]; a++)
+                if (streq(*a, "-blockdev") && a[1][0] == '{') {
+                        int r = rewrite_blockdev(p, a + 1);
+
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}

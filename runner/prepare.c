@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vm-prepare NAME: run by vm@NAME.service as root before vm-run (ExecStartPre=+). It turns the definition into
+ * NAME.xml (the live definition) and NAME.launch (what vm-run executes), and opens what the guest's user may not.
+ *
+ * vm-prepare --broken NAME MESSAGE stands in the drop-in of a definition that cannot be used, and fails with the
+ * generator's message. */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "host.h"
+#include "notify.h"
+#include "plan/names.h"
+#include "plan/plan.h"
+#include "prepare.h"
+#include "qemu/version.h"
+
+#define DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
+/* Descriptors of QEMU begin here: above stdin, stdout, stderr and a few to spare. */
+#define FIRST_FD 20
+
+static char *run_path(const char *name, const char *suffix) {
+        char *path;
+
+        return asprintf(&path, "%s/qemu/%s%s", path_run(), name, suffix) < 0 ? NULL : path;
+}
+
+int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) {
+        const char *origin = definition_origin(p->live) ?: p->name;
+        _cleanup_free_ char *path = xml_path_of(element), *words = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&words, format, ap);
+        va_end(ap);
+        if (n < 0)
+                words = NULL;
+        return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s:%u: %s: %s", origin, xml_line(element),
+                         path ?: xml_name(element), words ?: "out of memory");
+}
+
+/* --- the definition --- */
+
+/* A transient guest's definition hides the persistent one of the same name. */
+static int load_definition(Prepare *p) {
+        _cleanup_free_ char *transient = NULL, *persistent = NULL;
+        int r;
+
+        if (asprintf(&transient, "%s/qemu/transient/%s.xml", path_run(), p->name) < 0 ||
+            asprintf(&persistent, "%s/qemu/%s.xml", path_etc(), p->name) < 0)
+                return -ENOMEM;
+        r = definition_load(access(transient, F_OK) >= 0 ? transient : persistent, 0, &p->live, &p->error);
+        if (r == -ENOENT && !error_is_set(&p->error))
+                return error_set(&p->error, r, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no definition %s", persistent);
+        if (r < 0)
+                return r;
+        if (!streq(definition_name(p->live), p->name))
+                return error_set(&p->error, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN, "%s: the guest in it is called '%s'",
+                                 definition_origin(p->live), definition_name(p->live));
+        for (char *const *w = definition_warnings(p->live); w && *w; w++)
+                log_warning("%s", *w);
+        return 0;
+}
+
+/* systemd keeps the settings that it read last. A start with others would give the guest a sandbox that does not fit. */
+static int check_plan(Prepare *p) {
+        const char *loaded = getenv("UNITVIRT_PLAN");
+        _cleanup_plan_ Plan *plan = NULL;
+        int r;
+
+        r = plan_build(p->live, &plan, &p->error);
+        if (r < 0)
+                return r;
+        if (streq_ptr(loaded, plan_stamp(plan)))
+                return 0;
+        return error_set(&p->error, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_SYSTEMD,
+                         "%s %s: run \"systemctl daemon-reload\", then start it again", definition_origin(p->live),
+                         loaded ? "changed after systemd read it" : "is not known to systemd yet");
+}
+
+static int normalise(Prepare *p, char **ret_version) {
+        const char *emulator = xml_get(definition_root(p->live), "devices/emulator") ?: DEFAULT_EMULATOR;
+        HostFacts facts;
+        unsigned version;
+        uint8_t uuid[16];
+        int r;
+
+        r = qemu_version_get(emulator, &version);
+        if (r < 0)
+                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "cannot learn the version of %s: %s",
+                                 emulator, strerror(-r));
+        if (asprintf(ret_version, "%u.%u.%u", version / 1000000, version / 1000 % 1000, version % 1000) < 0) {
+                *ret_version = NULL;
+                return -ENOMEM;
+        }
+        r = host_facts_for_qemu(*ret_version, &facts);
+        if (r < 0)
+                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s is version %s: too old", emulator,
+                                 *ret_version);
+        facts.emulator = emulator;
+        if (!definition_uuid(p->live, uuid)) {
+                char text[37];
+
+                uuid_from_name(p->name, uuid);
+                uuid_format(uuid, text);
+                if (!xml_add(definition_root(p->live), "uuid", text))
+                        return -ENOMEM;
+        }
+        r = definition_normalise(p->live, &facts, &p->error);
+        return r < 0 ? r : definition_assign_aliases(p->live, &p->error);
+}
+
+static int assign_id(Prepare *p) {
+        unsigned id;
+        int r;
+
+        r = state_next_id(&id);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot take an id from %s/qemu/next-id", path_run());
+        return xml_set_attrf(definition_root(p->live), "id", "%u", id);
+}
+
+/* NAME.request: what the client that starts the guest wants just this time. */
+static int read_request(Prepare *p) {
+        _cleanup_free_ char *path = run_path(p->name, ".request"), *text = NULL;
+        char *rest, *line;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, 4096, &text, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot read %s", path);
+        (void) unlink(path);
+        rest = text;
+        while ((line = strsep(&rest, "\n"))) {
+                if (streq(line, "paused=yes"))
+                        p->paused = true;
+                if (streq(line, "reset-nvram=yes"))
+                        p->reset_nvram = true;
+        }
+        return 0;
+}
+
+/* --- what vm-run does before and around QEMU --- */
+
+static int add_command(Prepare *p, json_t *command) {
+        char *text = json_dumps(command, JSON_COMPACT);
+        int r = text ? strv_addf(&p->launch.commands, "%s\n", text) : -ENOMEM;
+
+        free(text);
+        json_decref(command);
+        return r;
+}
+
+static int add_link_states(Prepare *p) {
+        XML_FOREACH(interface, definition_devices(p->live), "interface")
+                if (streq_ptr(xml_get(interface, "link/@state"), "down")) {
+                        int r = add_command(p, json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name",
+                                                         device_alias(interface), "up", 0));
+
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+static int add_balloon(Prepare *p, uint64_t memory, uint64_t current) {
+        const xmlNode *balloon = xml_child(definition_devices(p->live), "memballoon");
+
+        if (!balloon || xml_attr_is(balloon, "model", "none") || current >= memory)
+                return 0;
+        return add_command(p, json_pack("{s:s,s:{s:I}}", "execute", "balloon", "arguments", "value",
+                                        (json_int_t) (current * 1024)));
+}
+
+static int add_passwords(Prepare *p) {
+        XML_FOREACH(graphics, definition_devices(p->live), "graphics") {
+                const char *password = xml_attr(graphics, "passwd");
+                int r;
+
+                if (!password)
+                        continue;
+                r = add_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "set_password", "arguments", "protocol",
+                                             xml_attr(graphics, "type"), "password", password));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int fill_launch(Prepare *p) {
+        const xmlNode *domain = definition_root(p->live);
+        uint64_t memory = 0, current, vcpus = 0;
+        Launch *l = &p->launch;
+        int r;
+
+        (void) xml_get_u64(domain, "memory", &memory);
+        current = memory;
+        (void) xml_get_u64(domain, "currentMemory", &current);
+        if (xml_get_u64(domain, "vcpu/@current", &vcpus) < 0)
+                (void) xml_get_u64(domain, "vcpu", &vcpus);
+        l->name = strdup(p->name);
+        l->uuid = strdup(xml_get(domain, "uuid") ?: "");
+        l->on_poweroff = strdup(xml_get(domain, "on_poweroff") ?: "destroy");
+        l->on_crash = strdup(xml_get(domain, "on_crash") ?: "destroy");
+        l->paused = p->paused;
+        if (!l->name || !l->uuid || !l->on_poweroff || !l->on_crash ||
+            asprintf(&l->size, current % (1024 * 1024) == 0 ? "%" PRIu64 " vCPU%s, %.0f GiB" : "%" PRIu64 " vCPU%s, %.4g GiB",
+                     vcpus, vcpus == 1 ? "" : "s", (double) current / 1024 / 1024) < 0)
+                return -ENOMEM;
+        /* The guest's end after a panic is vm-run's decision, as on_crash says. */
+        r = add_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));
+        if (r >= 0)
+                r = add_link_states(p);
+        if (r >= 0)
+                r = add_passwords(p);
+        return r < 0 ? r : add_balloon(p, memory, current);
+}
+
+/* --- QEMU's monitors and consoles --- */
+
+static int prepare_monitors(Prepare *p) {
+        int number = descriptor_number(p);
+
+        if (number < 0)
+                return number;
+        p->launch.monitor_fd = number;
+        p->monitors[0] = (QemuMonitor) { .name = "monitor", .fd = -EBADF };
+        if (asprintf((char **) &p->monitors[0].path, "%s/qmp.sock", p->run_dir) < 0)
+                return -ENOMEM;
+        p->monitors[1] = (QemuMonitor) { .name = "runner", .fd = number };
+        p->res.monitors = p->monitors;
+        p->res.n_monitors = 2;
+        return 0;
+}
+
+static int prepare_console(Prepare *p, const xmlNode *device, size_t n) {
+        int number = descriptor_number(p), set = descriptor_set(p), r;
+        QemuChardev *c = &p->chardevs[n];
+
+        if (number < 0)
+                return number;
+        r = descriptor_add_to_set(p, set, number);
+        if (r >= 0)
+                r = launch_add_console(&p->launch, device_alias(device), number);
+        if (r >= 0 && asprintf(&p->chardev_paths[n], "/dev/fdset/%i", set) < 0) {
+                p->chardev_paths[n] = NULL;
+                r = -ENOMEM;
+        }
+        *c = (QemuChardev) { .alias = device_alias(device), .fd = -EBADF, .log_path = p->chardev_paths[n] };
+        return r;
+}
+
+/* What the guest writes to a serial port or console goes to the journal too, unless the definition has a log of its own. */
+static int prepare_consoles(Prepare *p) {
+        size_t n = 0;
+
+        XML_FOREACH(device, definition_devices(p->live), NULL) {
+                bool serial = xml_is(device, "serial");
+                int r;
+
+                if (!serial && !(xml_is(device, "console") && !streq_ptr(xml_get(device, "target/@type"), "serial")))
+                        continue;
+                if (xml_child(device, "log") || !device_alias(device) || n == CHARDEVS_MAX)
+                        continue;
+                r = prepare_console(p, device, n++);
+                if (r < 0)
+                        return r;
+        }
+        p->res.chardevs = p->chardevs;
+        p->res.n_chardevs = n;
+        return 0;
+}
+
+static int build_arguments(Prepare *p, const char *version) {
+        const QemuCaps *caps = qemu_caps_for(version, xml_get(definition_root(p->live), "os/type/@arch") ?: "x86_64");
+        int r;
+
+        if (!caps)
+                return error_set(&p->error, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "QEMU %s for this architecture is not supported", version);
+        p->res.run_dir = p->run_dir;
+        r = qemu_args_build(p->live, caps, &p->res, &p->launch.argv, &p->error);
+        if (r >= 0)
+                r = images_rewrite_arguments(p, p->launch.argv);
+        for (char *const *a = p->fd_args; r >= 0 && a && *a; a++)
+                r = strv_add(&p->launch.argv, *a);
+        return r;
+}
+
+/* --- what is written --- */
+
+static int write_file(Prepare *p, const char *suffix, const char *text) {
+        _cleanup_free_ char *path = run_path(p->name, suffix);
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot write %s", path) : 0;
+}
+
+/* vm-run gets the file as a descriptor: its folder is not in the guest's view of the file system. */
+static int write_launch(Prepare *p) {
+        _cleanup_free_ char *text = NULL, *path = run_path(p->name, ".launch");
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = path ? launch_format(&p->launch, &text) : -ENOMEM;
+        if (r >= 0)
+                r = write_file(p, ".launch", text);
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        r = fd < 0 ? -errno : notify_store_fd(p->notify_fd, "launch", fd);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand %s to the service manager", path) : 0;
+}
+
+static int write_live(Prepare *p) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = definition_format(p->live, DEFINITION_FORMAT_SECURE, &text);
+        return r < 0 ? r : write_file(p, ".xml", text);
+}
+
+/* virsh autostart --once */
+static void forget_autostart_once(Prepare *p) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/qemu/autostart/%s.xml.once", path_etc(), p->name) > 0)
+                (void) unlink(path);
+}
+
+/* --- the program --- */
+
+static int find_run_dir(Prepare *p) {
+        const char *dir = getenv("RUNTIME_DIRECTORY");
+        struct stat st;
+
+        if (!dir || stat(dir, &st) < 0)
+                return error_set(&p->error, -ENOENT, ERROR_INTERNAL, ORIGIN_SYSTEMD,
+                                 "no RUNTIME_DIRECTORY: vm-prepare is started by vm@.service");
+        p->run_dir = strdup(dir);
+        p->uid = st.st_uid;
+        p->gid = st.st_gid;
+        return p->run_dir ? 0 : -ENOMEM;
+}
+
+static int prepare(Prepare *p) {
+        static int (*const steps[])(Prepare *p) = {
+                read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
+                prepare_consoles, prepare_graphics, fill_launch,
+        };
+        _cleanup_free_ char *version = NULL;
+        int r;
+
+        r = find_run_dir(p);
+        if (r >= 0)
+                r = load_definition(p);
+        if (r >= 0)
+                r = check_plan(p);
+        if (r >= 0)
+                r = normalise(p, &version);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)
+                r = steps[i](p);
+        if (r >= 0)
+                r = build_arguments(p, version);
+        if (r >= 0)
+                r = write_launch(p);
+        if (r >= 0)
+                r = write_live(p);
+        if (r >= 0)
+                forget_autostart_once(p);
+        return r;
+}
+
+/* The cause in all three places where people and programs look: the unit's status, the journal, NAME.error. */
+static int fail(const char *name, int notify_fd, const char *message) {
+        _cleanup_free_ char *path = run_path(name, ".error");
+
+        log_error("%s", message);
+        (void) notify_send(notify_fd, "STATUS=%s", message);
+        if (path)
+                (void) file_write_atomic(path, message, strlen(message), 0600, FILE_WRITE_NOSYNC);
+        return EXIT_FAILURE;
+}
+
+static void prepare_done(Prepare *p) {
+        free(p->run_dir);
+        free((char *) p->monitors[0].path);
+        for (size_t i = 0; i < CHARDEVS_MAX; i++)
+                free(p->chardev_paths[i]);
+        for (size_t i = 0; i < p->n_images; i++)
+                free(p->images[i].path);
+        free(p->images);
+        strv_free(p->fd_args);
+        launch_done(&p->launch);
+        definition_free(p->live);
+        error_done(&p->error);
+}
+
+static int prepare_guest(const char *name, int notify_fd) {
+        _cleanup_free_ char *stale = run_path(name, ".error");
+        Prepare p = {
+                .name = name,
+                .notify_fd = notify_fd,
+                .next_fd = FIRST_FD,
+                .next_set = 1,
+        };
+        int r;
+
+        if (stale)
+                (void) unlink(stale);
+        qemu_host_resources_init(&p.res);
+        r = prepare(&p);
+        if (r < 0)
+                r = fail(name, notify_fd, error_text(&p.error, r));
+        prepare_done(&p);
+        return r;
+}
+
+int main(int argc, char **argv) {
+        int notify_fd, r;
+
+        log_open("vm-prepare", LOG_TARGET_AUTO);
+        r = host_enter();
+        if (r < 0)
+                return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
+        notify_fd = notify_open();
+        if (argc == 4 && streq(argv[1], "--broken"))
+                return fail(argv[2], notify_fd, argv[3]);
+        if (argc != 2) {
+                log_error("usage: vm-prepare NAME (started by vm@NAME.service)");
+                return EXIT_FAILURE;
+        }
+        return prepare_guest(argv[1], notify_fd);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* vm-prepare: the privileged step before a guest's QEMU is started. One Prepare is one start.
+ *
+ *   prepare.c      the steps in their order, the definition, what is written
+ *   descriptors.c  numbers of descriptors, the service manager's store, sets of QEMU's -add-fd
+ *   images.c       disks and flash, opened here and known to QEMU as /dev/fdset/N
+ *   chain.c        what an image says about its backing file
+ *   boot.c         kernel, initrd, variables of UEFI
+ *   network.c      taps on bridges
+ *   graphics.c     ports of VNC and SPICE
+ *   state.c        ids, ports and other small files below /run/libvirt/qemu
+ */
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "launch.h"
+#include "model/definition.h"
+#include "qemu/args.h"
+
+#define NETS_MAX 64U
+#define QUEUES_MAX 64U
+#define CHARDEVS_MAX 64U
+#define GRAPHICS_MAX 8U
+#define IMAGES_MAX 1024U
+
+/* One file that QEMU knows as /dev/fdset/SET. */
+typedef struct ImageSet {
+        char *path;
+        int set;
+} ImageSet;
+
+typedef struct Prepare {
+        const char *name;
+        char *run_dir;            /* /run/libvirt/qemu/ESC, owned by the guest's user */
+        uid_t uid;                /* that user */
+        gid_t gid;
+        int notify_fd;
+
+        Definition *live;         /* what NAME.xml will say */
+        Launch launch;
+        bool paused;              /* asked for by the supervisor */
+        bool reset_nvram;
+
+        int next_fd;              /* numbers of QEMU's descriptors */
+        int next_set;
+        char **fd_args;           /* -add-fd ... */
+
+        ImageSet *images;
+        size_t n_images;
+
+        QemuHostResources res;
+        QemuMonitor monitors[2];
+        QemuNet nets[NETS_MAX];
+        int tap_fds[NETS_MAX][QUEUES_MAX];
+        int vhost_fds[NETS_MAX][QUEUES_MAX];
+        QemuChardev chardevs[CHARDEVS_MAX];
+        char *chardev_paths[CHARDEVS_MAX];
+        QemuGraphics graphics[GRAPHICS_MAX];
+
+        Error error;
+} Prepare;
+
+/* Fills the error with "FILE:LINE: ELEMENT: words", where the definition asks for what the host does not give.
+ * Returns r. */
+int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) _printf_(4, 5);
+
+/* descriptors.c */
+/* Reserves the number that QEMU will know a descriptor by. */
+int descriptor_number(Prepare *p);
+/* Stores fd for QEMU; the copy here may be closed. Returns its number. */
+int descriptor_store(Prepare *p, int fd);
+/* A new set for -add-fd, and fd number in it. */
+int descriptor_set(Prepare *p);
+int descriptor_add_to_set(Prepare *p, int set, int number);
+
+/* images.c */
+/* Opens each disk's images and the flash chips. */
+int prepare_images(Prepare *p);
+/* Replaces the names of those files in QEMU's arguments. */
+int images_rewrite_arguments(Prepare *p, char **argv);
+
+/* chain.c */
+/* Adds <backingStore> to a disk where the image has one and the definition does not say. */
+int prepare_chain(Prepare *p, xmlNode *disk);
+
+/* boot.c */
+int prepare_boot(Prepare *p);
+
+/* network.c */
+int prepare_network(Prepare *p);
+
+/* graphics.c */
+int prepare_graphics(Prepare *p);
+
+/* state.c */
+/* The next id of a running guest. */
+int state_next_id(unsigned *ret);
+/* Reserves a port of "vnc" or "spice" from first to last that is free at address; the owner is the guest. */
+int state_reserve_port(const char *name, const char *address, unsigned first, unsigned last, unsigned *ret);

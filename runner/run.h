@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* vm-run: the main process of one guest's unit. One Run is the whole program.
+ *
+ *   run.c       signals, time, the loop, and what happens when
+ *   monitor.c   QMP: one command at a time, its answer, events
+ *   spawn.c     QEMU's descriptors and process
+ *   launch.c    what to do, from vm-prepare
+ *   notify.c    words to the service manager and the journal */
+
+#include <jansson.h>
+
+#include "base/guest-exit.h"
+#include "base/macros.h"
+#include "launch.h"
+#include "notify.h"
+
+/* What this QEMU does. "Ending" is irrevocable: it was told to quit, or killed. */
+typedef enum RunState {
+        RUN_STARTING,
+        RUN_RUNNING,
+        RUN_PAUSED,
+        RUN_ENDING,
+} RunState;
+
+typedef struct Run Run;
+
+/* The answer to a command: result on success, else the text of QEMU's error. */
+typedef void (*ReplyFunction)(Run *run, const json_t *result, const char *error);
+
+typedef struct Command {
+        char *text;
+        ReplyFunction reply;   /* may be NULL */
+} Command;
+
+#define COMMANDS_MAX 64U
+
+typedef struct Monitor {
+        int fd;
+        bool greeted;
+        char *buffer;          /* what was read of an unfinished line */
+        size_t len, size;
+        Command queue[COMMANDS_MAX];  /* the first one is on its way once sent is true */
+        size_t n_queue;
+        bool sent;
+} Monitor;
+
+typedef struct Console {
+        int fd;
+        JournalLines lines;
+} Console;
+
+struct Run {
+        Launch launch;
+        RunState state;
+        const char *status;      /* word for the unit's status line while not running */
+        GuestExit end;           /* exit status once QEMU is gone */
+        bool end_known;          /* end was decided; otherwise QEMU died by itself */
+        bool stopping;           /* the unit is being stopped: the guest was asked to power off */
+        bool rebooting;          /* the next power off becomes a reset */
+        bool shut_down;          /* the guest has powered off, QEMU waits */
+        bool suspended;
+
+        pid_t qemu;
+        int signal_fd;
+        int notify_fd;
+        int journal_fd;
+        int inherited_launch_fd;
+        const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
+        Monitor monitor;
+        Console *consoles;       /* stderr first, then those of the launch file */
+        size_t n_consoles;
+
+        uint64_t since;          /* microseconds since the epoch */
+        uint64_t watchdog_usec;  /* how often to ask QEMU; 0: never */
+        uint64_t watchdog_next;  /* monotonic microseconds of the next time, 0: none */
+        uint64_t powerdown_next;
+        uint64_t stop_give_up;   /* no more extension of the stop timeout after this */
+        uint64_t kill_at;        /* SIGKILL for a QEMU that does not end */
+        uint64_t console_bytes;
+        uint64_t disk_writes;
+        uint64_t last_progress;  /* sum of both at the last look */
+};
+
+uint64_t now_usec(void);
+
+/* run.c */
+void run_fail_start(Run *run, const char *format, ...) _printf_(2, 3);
+void run_event(Run *run, const char *name, const json_t *data);
+void run_greeted(Run *run);
+void run_monitor_closed(Run *run);
+
+/* monitor.c */
+/* Queues a command, given as whole JSON text, or formatted as json_pack() does. */
+int monitor_send(Run *run, const char *json, ReplyFunction reply);
+int monitor_execute(Run *run, const char *command, ReplyFunction reply);
+/* Reads what is there and calls back. */
+void monitor_read(Run *run);
+void monitor_done(Monitor *m);
+
+/* spawn.c */
+/* Starts QEMU; fills consoles, monitor.fd and qemu. Negative errno. */
+int spawn_qemu(Run *run);
+/* The descriptor that vm-prepare stored under this name, -ENOENT when there is none. */
+int inherited_fd(const char *name);
+/* Takes what vm-prepare opened out of the manager's store: QEMU's copies are the only ones then,
+ * so locks and taps go with it. */
+void release_store(Run *run);
