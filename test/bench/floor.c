@@ -180,8 +180,8 @@ int main(int argc, char **argv) {
         greeted = now_usec();
         for (int i = 0; i < n; i++)
                 run(&guests[i]);
-        printf("greeted=%llu wall=%llu\n", (unsigned long long) (greeted - begin),
-               (unsigned long long) (now_usec() - begin));
+        printf("greeted=%llu wall=%llu at=%llu\n", (unsigned long long) (greeted - begin),
+               (unsigned long long) (now_usec() - begin), (unsigned long long) now_usec());
         fflush(stdout);
 
         while (read(STDIN_FILENO, &c, 1) > 0)
