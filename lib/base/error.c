@@ -17,6 +17,7 @@ static const struct {
         { ERROR_OPERATION_FAILED, "operation failed" },
         { ERROR_OS_TYPE, "unknown OS type" },
         { ERROR_XML_ERROR, "XML error" },
+        { ERROR_CONF_SYNTAX, "configuration file syntax error" },
         { ERROR_DOM_EXIST, "domain is already active as" },
         { ERROR_OPERATION_DENIED, "operation forbidden" },
         { ERROR_NO_DOMAIN, "Domain not found" },

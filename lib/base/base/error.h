@@ -24,6 +24,7 @@ typedef enum ErrorCode {
         ERROR_XML_ERROR = 27,
         ERROR_DOM_EXIST = 28,
         ERROR_OPERATION_DENIED = 29,
+        ERROR_CONF_SYNTAX = 33,
         ERROR_XML_DETAIL = 35,
         ERROR_SYSTEM_ERROR = 38,
         ERROR_RPC = 39,

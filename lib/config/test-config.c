@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/strings.h"
+#include "config/daemon.h"
+#include "config/qemu.h"
+#include "config/table.h"
+
+static void parses_every_kind_of_value(void **state) {
+        static const char text[] =
+                "# comment\n"
+                "\n"
+                "number = 5 # behind\n"
+                "negative=-3\n"
+                "text = \"a # b\"\n"
+                "single = 'it \"is\"'\n"
+                "lines = \"\"\"one\ntwo\"\"\"\n"
+                "list = [ \"a\", # first\n  'b',\n 7, ]\n"
+                "empty = []\n"
+                "number = 6";
+        _cleanup_(conf_freep) Conf *c = NULL;
+        const ConfEntry *entry;
+
+        assert_int_equal(conf_parse(text, strlen(text), "t.conf", &c, NULL), 0);
+        assert_int_equal(c->n_entries, 8);
+        entry = conf_find(c, "number");
+        assert_int_equal(entry->number, 6);
+        assert_int_equal(entry->line, 13);
+        assert_int_equal(conf_find(c, "negative")->number, -3);
+        assert_string_equal(conf_find(c, "text")->text, "a # b");
+        assert_string_equal(conf_find(c, "single")->text, "it \"is\"");
+        assert_string_equal(conf_find(c, "lines")->text, "one\ntwo");
+        entry = conf_find(c, "list");
+        assert_int_equal(entry->line, 9);
+        assert_int_equal(strv_length(entry->list), 3);
+        assert_string_equal(entry->list[2], "7");
+        assert_null(conf_find(c, "empty")->list);
+        assert_null(conf_find(c, "absent"));
+}
+
+static void errors_name_file_and_line(void **state) {
+        static const struct {
+                const char *text, *message;
+        } cases[] = {
+                { "a = 1\nb\n", "t.conf:2: expected '=' behind the key" },
+                { "a =\n", "t.conf:1: expected a value" },
+                { "\n\na = \"x\n\"", "t.conf:3: string without an end" },
+                { "a = [ \"x\"\n\"y\" ]", "t.conf:2: expected ',' or ']' in a list" },
+                { "a = [ \"x\",\n", "t.conf:2: list without an end, expected ']'" },
+                { "a = yes\n", "t.conf:1: expected a number, a quoted string or a list (strings need quotes)" },
+                { "a = 1 b = 2\n", "t.conf:1: unexpected text behind the value" },
+                { "a = 99999999999999999999\n", "t.conf:1: number is too large" },
+                { "= 1\n", "t.conf:1: expected the name of a key" },
+                { "max_clients = \"5\"\n", "t.conf:1: max_clients: expected a number, found a string" },
+                { "\nauth_unix_rw = 1\n", "t.conf:2: auth_unix_rw: expected a quoted string, found a number (none sasl polkit)" },
+                { "auth_tcp = \"polkit\"\n", "t.conf:1: auth_tcp: not one of the known words (none sasl)" },
+                { "listen_tls = 2\n", "t.conf:1: listen_tls: must be 0 or 1" },
+                { "max_clients = -1\n", "t.conf:1: max_clients: number out of range" },
+                { "log_level = 5\n", "t.conf:1: log_level: number out of range" },
+                { "tls_port = \"0\"\n", "t.conf:1: tls_port: expected a port from 1 to 65535" },
+                { "unix_sock_rw_perms = \"rwx\"\n",
+                  "t.conf:1: unix_sock_rw_perms: expected file permissions as octal digits, like \"0770\"" },
+                { "ca_file = [ \"x\" ]\n", "t.conf:1: ca_file: expected a single value, found a list" },
+                { "min_workers = 30\n", "t.conf: min_workers is larger than max_workers" },
+                { "access_drivers = [ \"selinux\" ]\n", "t.conf: access_drivers knows \"polkit\" and \"none\"" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                assert_true(daemon_config_parse("libvirtd", cases[i].text, strlen(cases[i].text), "t.conf", &c, NULL,
+                                                &e) < 0);
+                assert_null(c);
+                assert_int_equal(e.code, ERROR_CONF_SYNTAX);
+                assert_string_equal(e.detail, cases[i].message);
+        }
+}
+
+static void defaults_are_those_of_libvirt(void **state) {
+        _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+
+        assert_int_equal(daemon_config_parse("virtqemud", "", 0, "t.conf", &c, NULL, NULL), 0);
+        assert_int_equal(c->limits.max_clients, 5000);
+        assert_int_equal(c->limits.max_anonymous_clients, 20);
+        assert_int_equal(c->limits.max_client_requests, 5);
+        assert_int_equal(c->admin.max_workers, 20);
+        assert_int_equal(c->limits.keepalive_interval, 5);
+        assert_string_equal(c->auth_unix_rw, "polkit");
+        assert_string_equal(c->auth_tcp, "sasl");
+        assert_string_equal(c->tls_port, "16514");
+        assert_int_equal(c->unix_sock_admin_perms, 0700);
+        assert_null(c->access_drivers);
+        c = daemon_config_free(c);
+
+        assert_int_equal(daemon_config_parse("virtlogd", "max_size = \"3 MiB\"", 18, "t.conf", &c, NULL, NULL), 0);
+        assert_int_equal(c->limits.max_clients, 1024);
+        assert_int_equal(c->max_size, 3 << 20);
+        assert_string_equal(c->log_root, "/var/log/libvirt");
+}
+
+static void settings_arrive(void **state) {
+        static const char text[] =
+                "listen_tcp = 1\n"
+                "tls_allowed_dn_list = [ \"C=GB,CN=*\", \"x\" ]\n"
+                "access_drivers = \"polkit\"\n"
+                "unix_sock_rw_perms = \"0770\"\n"
+                "admin_max_clients = 7\n"
+                "auth_unix_rw = \"none\"\n"
+                "keepalive_interval = -1\n"
+                "keepalive_required = 1\n"
+                "frobnicate = 3\n";
+        _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+        _cleanup_strv_ char **warnings = NULL;
+
+        assert_int_equal(daemon_config_parse("libvirtd", text, strlen(text), "t.conf", &c, &warnings, NULL), 0);
+        assert_true(c->listen_tcp);
+        assert_int_equal(strv_length(c->tls_allowed_dn_list), 2);
+        assert_string_equal(c->access_drivers[0], "polkit");
+        assert_int_equal(c->unix_sock_rw_perms, 0770);
+        assert_int_equal(c->admin.max_clients, 7);
+        assert_string_equal(c->auth_unix_rw, "none");
+        assert_int_equal(c->limits.keepalive_interval, -1);
+        assert_int_equal(strv_length(warnings), 2);
+        assert_string_equal(warnings[0], "t.conf:8: keepalive_required: has no effect in Unitvirt, ignoring");
+        assert_string_equal(warnings[1], "t.conf:9: frobnicate: unknown key, ignoring");
+}
+
+static void keys_belong_to_daemons(void **state) {
+        static const struct {
+                const char *daemon, *text;
+                size_t warnings;
+        } cases[] = {
+                { "virtproxyd", "listen_tls = 1", 0 },
+                { "virtqemud", "listen_tls = 1", 1 },
+                { "virtlogd", "max_backups = 1", 0 },
+                { "virtqemud", "max_backups = 1", 1 },
+                { "virtlockd", "auth_unix_rw = \"none\"", 1 },
+                { "virtlockd", "max_clients = 3", 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+                _cleanup_strv_ char **warnings = NULL;
+
+                assert_int_equal(daemon_config_parse(cases[i].daemon, cases[i].text, strlen(cases[i].text), "t.conf", &c,
+                                                     &warnings, NULL), 0);
+                assert_int_equal(strv_length(warnings), cases[i].warnings);
+        }
+}
+
+static void qemu_keys(void **state) {
+        static const char text[] =
+                "vnc_listen = \"0.0.0.0\"\nmax_core = \"unlimited\"\nmax_files = 100\nuser = \"qemu\"\n"
+                "security_driver = \"none\"\n";
+        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+
+        assert_int_equal(qemu_config_parse(text, strlen(text), "q.conf", &c, &warnings, NULL), 0);
+        assert_string_equal(c->vnc_listen, "0.0.0.0");
+        assert_true(c->max_core == CONF_UNLIMITED);
+        assert_int_equal(c->max_files, 100);
+        assert_int_equal(c->remote_display_port_min, 5900);
+        assert_int_equal(c->seccomp_sandbox, -1);
+        assert_int_equal(strv_length(warnings), 2);
+        c = qemu_config_free(c);
+
+        assert_int_equal(qemu_config_parse("save_image_format = \"zip\"", 25, "q.conf", &c, NULL, &e), -EINVAL);
+        assert_non_null(strstr(e.detail, "q.conf:1: save_image_format: not one of the known words (raw gzip"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(parses_every_kind_of_value),
+                cmocka_unit_test(errors_name_file_and_line),
+                cmocka_unit_test(defaults_are_those_of_libvirt),
+                cmocka_unit_test(settings_arrive),
+                cmocka_unit_test(keys_belong_to_daemons),
+                cmocka_unit_test(qemu_keys),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
