@@ -199,7 +199,7 @@ static int check_call(const Client *c, const Packet *p, const RpcProcedure **ret
 static int client_call(Connection *conn, Packet *p) {
         _cleanup_error_ Error e = ERROR_INIT;
         Client *c = connection_client(conn);
-        const RpcProcedure *procedure;
+        const RpcProcedure *procedure = NULL;
         int r;
 
         if (connection_is_full(conn))
