@@ -44,6 +44,8 @@ static int wakeup(Call *call, const remote_domain_pm_wakeup_args *args, rpc_void
 
 /* A text of as many bytes as the flags say. */
 static int get_xml(Call *call, const remote_domain_get_xml_desc_args *args, remote_domain_get_xml_desc_ret *ret, Error *e) {
+        if (args->flags > 8U * 1024U * 1024U)
+                return error_set(e, -EFBIG, ERROR_INVALID_ARG, ORIGIN_DOM, "that is too long");
         ret->xml = malloc((size_t) args->flags + 1);
         if (!ret->xml)
                 return -ENOMEM;
