@@ -15,7 +15,7 @@ static const struct {
         DeviceBuilder build;
 } device_table[] = {
         { "emulator", NULL },
-        { "controller", build_controller },
+        { "controller", build_controller },  /* by build_buses() at start */
         { "hub", build_hub },
         { "audio", build_audio },
         { "disk", build_disk },
@@ -85,8 +85,9 @@ static void build_device(Build *b, const xmlNode *n) {
 }
 
 static void build_devices(Build *b) {
+        build_buses(b);
         for (size_t i = 0; i < ELEMENTSOF(device_table); i++)
-                if (device_table[i].build)
+                if (device_table[i].build && device_table[i].build != build_controller && device_table[i].build != build_hub)
                         XML_FOREACH(n, b->devices, device_table[i].element)
                                 device_table[i].build(b, n);
         XML_FOREACH(n, b->devices, NULL) {

@@ -127,6 +127,8 @@ unsigned boot_index(const Build *b, const xmlNode *device, const char *kind);
 
 void build_disk(Build *b, const xmlNode *n);
 void build_controller(Build *b, const xmlNode *n);
+/* All controllers and hubs, what others are plugged into first (controller.c). */
+void build_buses(Build *b);
 void build_interface(Build *b, const xmlNode *n);
 void build_serial(Build *b, const xmlNode *n);
 void build_parallel(Build *b, const xmlNode *n);

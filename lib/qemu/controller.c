@@ -215,3 +215,76 @@ void build_controller(Build *b, const xmlNode *c) {
         put_address(b, o, c);
         add_props(b, QEMU_PART_DEVICE, o);
 }
+
+#define MAX_BUSES 256U
+
+/* PCI buses hang from each other in any order: those whose own bus is there come first, until no more follow. */
+static void build_pci_buses(Build *b) {
+        bool there[MAX_BUSES] = { true }, done[MAX_BUSES] = {}, progress = true;
+        const xmlNode *left = NULL;
+
+        while (progress) {
+                unsigned i = 0;
+
+                progress = false;
+                left = NULL;
+                XML_FOREACH(c, b->devices, "controller") {
+                        uint64_t bus = attr_u64(b, xml_child(c, "address"), "bus", 0), index = controller_index(b, c);
+
+                        if (!xml_attr_is(c, "type", "pci"))
+                                continue;
+                        if (index >= MAX_BUSES || bus >= MAX_BUSES || i >= MAX_BUSES) {
+                                refuse(b, c, "more than %u PCI buses are not supported", MAX_BUSES);
+                                return;
+                        }
+                        if (!done[i] && there[bus]) {
+                                build_controller(b, c);
+                                done[i] = there[index] = progress = true;
+                        } else if (!done[i]) {
+                                left = c;
+                        }
+                        i++;
+                }
+        }
+        if (left)
+                invalid(b, left, "there is no PCI bus %s", xml_get(left, "address/@bus") ?: "");
+}
+
+static bool is_companion(const xmlNode *c) {
+        return xml_attr_is(c, "type", "usb") && startswith(xml_attr(c, "model") ?: "", "ich9-uhci");
+}
+
+static void build_some(Build *b, bool (*wanted)(const xmlNode *c)) {
+        XML_FOREACH(c, b->devices, "controller")
+                if (wanted(c))
+                        build_controller(b, c);
+}
+
+static bool is_ordinary(const xmlNode *c) {
+        return !xml_attr_is(c, "type", "pci") && !xml_attr_is(c, "type", "ccid") && !is_companion(c);
+}
+
+static bool is_ccid(const xmlNode *c) {
+        return xml_attr_is(c, "type", "ccid");
+}
+
+/* Hubs hang from hubs: "1" before "1.2" before "1.2.1". */
+static void build_hubs(Build *b) {
+        for (unsigned depth = 0; depth <= 5; depth++)
+                XML_FOREACH(hub, b->devices, "hub") {
+                        unsigned dots = 0;
+
+                        for (const char *p = xml_get(hub, "address/@port") ?: ""; *p; p++)
+                                dots += *p == '.';
+                        if (dots == depth || (depth == 5 && dots > depth))
+                                build_hub(b, hub);
+                }
+}
+
+void build_buses(Build *b) {
+        build_pci_buses(b);
+        build_some(b, is_ordinary);
+        build_some(b, is_companion);
+        build_hubs(b);
+        build_some(b, is_ccid); /* card readers are USB devices */
+}
