@@ -14,6 +14,7 @@
 #include "model/definition.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "sockets.h"
 
 #define WANTS "machines.target.wants"
 
@@ -145,7 +146,8 @@ static int generate(Generator *g) {
                 r = link_wanted(g, *n);
                 first = first ?: r;
         }
-        return first;
+        r = sockets_generate(g->unit_dir);
+        return first ?: r;
 }
 
 int main(int argc, char **argv) {
