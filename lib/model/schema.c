@@ -31,7 +31,7 @@ static const SchemaElement *find_element(const SchemaElement *rows, const xmlNod
                         if (!row || !streq((const char *) n->ns->href, "http://libvirt.org/schemas/domain/qemu/1.0"))
                                 continue;
                 }
-                if (streq(row, name))
+                if (*row == *name && streq(row, name))
                         return rows;
         }
 
@@ -41,7 +41,7 @@ static const SchemaElement *find_element(const SchemaElement *rows, const xmlNod
 static const SchemaAttribute *find_attribute(const SchemaAttribute *rows, const char *name) {
         if (rows)
                 for (; rows->name; rows++)
-                        if (streq(rows->name, name))
+                        if (*rows->name == *name && streq(rows->name, name))
                                 return rows;
 
         return NULL;

@@ -7,8 +7,13 @@
 #include "base/strings.h"
 #include "model/xml.h"
 
+/* Most names differ in their first letter. */
+static inline bool same_name(const char *a, const char *b) {
+        return *a == *b && streq(a, b);
+}
+
 bool xml_is(const xmlNode *n, const char *name) {
-        return n && n->type == XML_ELEMENT_NODE && !n->ns && streq(xml_name(n), name);
+        return n && n->type == XML_ELEMENT_NODE && !n->ns && same_name(xml_name(n), name);
 }
 
 static xmlAttr *find_attr(const xmlNode *n, const char *name) {
@@ -16,7 +21,7 @@ static xmlAttr *find_attr(const xmlNode *n, const char *name) {
                 return NULL;
 
         for (xmlAttr *a = n->properties; a; a = a->next)
-                if (!a->ns && streq((const char *) a->name, name))
+                if (!a->ns && same_name((const char *) a->name, name))
                         return a;
 
         return NULL;

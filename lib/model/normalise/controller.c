@@ -15,26 +15,65 @@ xmlNode *find_controller(const Normaliser *n, const char *type, unsigned index) 
         return NULL;
 }
 
+/* Controllers of a type are listed together by index; the master of an USB 2 set is the first of its index. A type
+ * that is new goes to the end. */
+static void insert(Normaliser *n, xmlNode *c) {
+        const char *type = attr_or(c, "type", "");
+        bool master = xml_attr_is(c, "model", "ich9-ehci1");
+        unsigned index = number_or(c, "index", 0);
+        xmlNode *behind = NULL;
+
+        XML_FOREACH(other, n->devices, "controller") {
+                unsigned i = number_or(other, "index", 0);
+
+                if (!xml_attr_is(other, "type", type))
+                        continue;
+                if (i > index || (i == index && master)) {
+                        xmlAddPrevSibling(other, c);
+                        return;
+                }
+                behind = other;
+        }
+
+        if (behind)
+                xmlAddNextSibling(behind, c);
+        else
+                xmlAddChild(n->devices, c);
+}
+
+static int order_controllers(Normaliser *n) {
+        _cleanup_free_ xmlNode **list = NULL;
+        size_t count = 0;
+
+        XML_FOREACH(c, n->devices, "controller")
+                count++;
+        list = calloc(count + 1, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
+
+        count = 0;
+        XML_FOREACH(c, n->devices, "controller")
+                list[count++] = c;
+        for (size_t i = 0; i < count; i++)
+                xmlUnlinkNode(list[i]);
+        for (size_t i = 0; i < count; i++)
+                insert(n, list[i]);
+
+        return 0;
+}
+
 xmlNode *add_controller(Normaliser *n, const char *type, unsigned index, const char *model) {
-        xmlNode *c = add(n, n->devices, "controller"), *behind = NULL;
+        xmlNode *c = add(n, n->devices, "controller");
 
         if (!c)
                 return NULL;
-
-        XML_FOREACH(other, n->devices, "controller")
-                if (other != c && xml_attr_is(other, "type", type) && number_or(other, "index", 0) < index)
-                        behind = other;
-        if (!behind)
-                XML_FOREACH(other, n->devices, "controller")
-                        if (other != c)
-                                behind = other;
-        if (behind)
-                xmlAddNextSibling(behind, c);
 
         set(n, c, "type", type);
         setf(n, c, "index", "%u", index);
         if (model)
                 set(n, c, "model", model);
+        xmlUnlinkNode(c);
+        insert(n, c);
         return c;
 }
 
@@ -77,8 +116,9 @@ static int check_model(Normaliser *n, xmlNode *c) {
 }
 
 /* The index of the next free of a type; companions of an USB 2 controller share one. */
-static unsigned free_index(const Normaliser *n, const char *type) {
-        unsigned i = 0;
+static unsigned free_index(const Normaliser *n, const xmlNode *c) {
+        const char *type = attr_or(c, "type", ""), *model = attr_or(c, "model", "");
+        unsigned i = streq(type, "pci") && !streq(model, "pci-root") && !streq(model, "pcie-root"); /* 0 is the root */
 
         while (find_controller(n, type, i))
                 i++;
@@ -89,12 +129,29 @@ static bool is_companion(const xmlNode *c) {
         return startswith(attr_or(c, "model", ""), "ich9-") != NULL;
 }
 
+/* A member of an USB 2 set joins the last set that lacks it. */
+static unsigned companion_index(const Normaliser *n, const xmlNode *c) {
+        unsigned last = 0;
+        bool any = false, joins = true;
+
+        XML_FOREACH(other, n->devices, "controller")
+                if (other != c && xml_attr_is(other, "type", "usb") && xml_attr(other, "index")) {
+                        last = MAX(last, number_or(other, "index", 0));
+                        any = true;
+                }
+        XML_FOREACH(other, n->devices, "controller")
+                if (xml_attr_is(other, "type", "usb") && number_or(other, "index", UINT32_MAX) == last)
+                        joins &= is_companion(other) && !streq_ptr(xml_attr(other, "model"), xml_attr(c, "model"));
+
+        return !any ? 0 : joins ? last : last + 1;
+}
+
 static int check_index(Normaliser *n, xmlNode *c) {
         const char *type = xml_attr(c, "type");
         unsigned index;
 
         if (!xml_attr(c, "index")) {
-                setf(n, c, "index", "%u", free_index(n, type));
+                setf(n, c, "index", "%u", is_companion(c) ? companion_index(n, c) : free_index(n, c));
                 return 0;
         }
 
@@ -237,6 +294,10 @@ int normalise_controllers(Normaliser *n) {
                 drop_foreign(c, type);
         }
 
+        r = order_controllers(n);
+        if (r < 0)
+                return r;
+
         add_builtin(n);
         return 0;
 }
@@ -256,7 +317,11 @@ int normalise_implied_controllers(Normaliser *n) {
 
                         if (index >= MAX_CONTROLLERS)
                                 return fail_xml(n, a, "controller index %u is too high", index);
+                        if (streq(bus, "ide") && index > 0)
+                                return fail_unsupported(n, a, "Only a single IDE controller is supported for this machine type");
                         need_controllers(n, bus, index, streq(bus, "scsi") ? "lsilogic" : NULL);
+                } else if (xml_attr_is(a, "type", "virtio-serial") && find_controller(n, "virtio-serial", index)) {
+                        continue;
                 } else if (xml_attr_is(a, "type", "virtio-serial") ||
                            (xml_attr_is(xml_child(d, "target"), "type", "virtio") && !xml_is(d, "disk"))) {
                         if (index >= MAX_CONTROLLERS)
