@@ -363,7 +363,7 @@ int connect_get_domain_capabilities(Call *c, const remote_connect_get_domain_cap
                                    remote_connect_get_domain_capabilities_ret *ret, Error *e) {
         _cleanup_xml_ xmlDocPtr doc = NULL;
         xmlNode *root;
-        Asked asked;
+        Asked asked = {};
         Facts f;
         int r;
 

@@ -15,6 +15,7 @@
 #include "driver.h"
 #include "events.h"
 #include "index.h"
+#include "live.h"
 #include "monitor.h"
 #include "plan/names.h"
 
@@ -67,10 +68,16 @@ static void on_status(QmpClient *c, const QmpResult *result, void *userdata) {
         guest_settle(g);
 }
 
+static void on_chardevs(QmpClient *c, const QmpResult *result, void *userdata) {
+        if (result->r >= 0)
+                live_take_chardevs(userdata, result->ret);
+}
+
 static void on_ready(QmpClient *c, void *userdata) {
         Guest *g = userdata;
 
         g->run->n_retries = 0;
+        (void) qmp_execute(c, "query-chardev", NULL, NULL, 0, on_chardevs, g, NULL);
         (void) qmp_execute(c, "query-status", NULL, NULL, 0, on_status, g, NULL);
 }
 

@@ -221,7 +221,7 @@ static int command_new(uint64_t id, json_t *request, const int *fds, size_t n_fd
 
 int qmp_execute_object(QmpClient *c, json_t *request, const int *fds, size_t n_fds,
                        QmpReply reply, void *userdata, uint64_t *ret_id) {
-        QmpCommand *m;
+        QmpCommand *m = NULL;
         int r;
 
         if (c->state == QMP_CLOSED)

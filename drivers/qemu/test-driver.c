@@ -204,6 +204,19 @@ static void renaming_keeps_the_uuid(void **state) {
 
 /* --- starting and ending --- */
 
+static void the_console_gets_its_pty(void **state) {
+        TestHost *h = *state;
+        _cleanup_free_ char *xml = NULL;
+
+        assert_int_equal(define(h, "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid><memory unit='MiB'>64</memory>"
+                                   "<os><type>hvm</type></os><devices><serial type='pty'><alias name='ua-x'/></serial></devices>"
+                                   "</domain>"), 0);
+        h->chardevs = "[{\"label\": \"charua-x\", \"filename\": \"pty:/dev/pts/77\"}]";
+        assert_int_equal(SIMPLE_CALL(h, domain_create, remote_domain_create), 0);
+        xml = dumpxml(h, 0);
+        assert_non_null(strstr(xml, "<source path='/dev/pts/77'/>"));
+}
+
 static void starting_is_a_job_of_systemd(void **state) {
         TestHost *h = *state;
         _cleanup_free_ char *xml = NULL;
@@ -445,6 +458,7 @@ int main(void) {
                 TEST(undefining_removes_what_defining_made),
                 TEST(leftovers_keep_a_definition),
                 TEST(renaming_keeps_the_uuid),
+                TEST(the_console_gets_its_pty),
                 TEST(starting_is_a_job_of_systemd),
                 TEST(a_failed_start_tells_why),
                 TEST(destroying_ends_it_at_once),

@@ -85,6 +85,10 @@ static void qemu_command(FakeQemu *q, const char *line) {
                 qemu_reply(q, id, q->running ? "{\"status\": \"running\"}" : "{\"status\": \"paused\"}");
                 return;
         }
+        if (streq(command, "query-chardev")) {
+                qemu_reply(q, id, q->host->chardevs ? q->host->chardevs : "[]");
+                return;
+        }
         if (streq(command, "stop") || streq(command, "cont")) {
                 q->running = streq(command, "cont");
                 qemu_event(q, q->running ? "RESUME" : "STOP");

@@ -18,6 +18,7 @@ typedef struct TestHost {
         StrBuf events, jobs;
         Error error;             /* of the last call */
         const char *fail_start;  /* the next start fails with this text */
+        const char *chardevs;    /* what QEMUs answer to query-chardev */
         unsigned n_jobs, next_id;
 } TestHost;
 

@@ -8,6 +8,7 @@ struct Definition {
         xmlDocPtr doc;
         char *origin;
         char **warnings;
+        bool from_file;
 };
 
 /* Error about node: "ORIGIN:LINE: PATH: text" in front of what is wrong. Returns r. */

@@ -142,7 +142,12 @@ int definition_load(const char *path, unsigned flags, Definition **ret, Error *e
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_DOMAIN, "cannot read %s", path);
 
-        return definition_parse(text, len, path, flags, ret, e);
+        r = definition_parse(text, len, path, flags, ret, e);
+        if (r < 0)
+                return r;
+
+        (*ret)->from_file = true;
+        return 0;
 }
 
 int definition_copy(const Definition *d, Definition **ret) {

@@ -157,3 +157,12 @@ DEFINE_GET(llong, int64_t, TYPED_PARAM_LLONG, l)
 DEFINE_GET(ullong, uint64_t, TYPED_PARAM_ULLONG, ul)
 DEFINE_GET(boolean, bool, TYPED_PARAM_BOOLEAN, b)
 DEFINE_GET(string, const char *, TYPED_PARAM_STRING, s)
+
+char *typed_param_name(char buffer[TYPED_PARAM_FIELD_MAX + 1], const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(buffer, TYPED_PARAM_FIELD_MAX + 1, format, ap);
+        va_end(ap);
+        return buffer;
+}

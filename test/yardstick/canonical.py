@@ -14,6 +14,7 @@ import collections
 import difflib
 import glob
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -40,6 +41,12 @@ def same_machine(ours, expected, version):
     return ours
 
 
+def without_usb_ports(text):
+    """libvirt's tests read documents as from disk; ports are chosen when a document is defined."""
+    text = re.sub(r"\n *<address type='usb'[^>]*/>", "", text)
+    return re.sub(r"<(\w+)((?: [^<>]*)?)>\n *</\1>", r"<\1\2/>", text)
+
+
 class Yardstick:
     def __init__(self, options):
         self.options = options
@@ -63,6 +70,9 @@ class Yardstick:
         ours = same_machine(done.stdout, expected, self.options.qemu_version)
         if ours == expected:
             self.outcome["identical"].append(name)
+            return
+        if without_usb_ports(ours) == without_usb_ports(expected):
+            self.outcome["identical but for USB ports"].append(name)
             return
         self.outcome["different"].append(name)
         print(f"{name}: different")
@@ -113,7 +123,7 @@ def main():
         yardstick.all(folder)
 
     print()
-    for kind in ("identical", "different", "refused by name", "refused otherwise", "refused by both",
+    for kind in ("identical", "identical but for USB ports", "different", "refused by name", "refused otherwise", "refused by both",
                  "refused by libvirt only"):
         print(f"{len(yardstick.outcome[kind]):5} {kind}")
     return 1 if yardstick.outcome["different"] or yardstick.outcome["refused otherwise"] else 0

@@ -71,8 +71,6 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
                 setf(n, a, parts[i], "%u", number_or(a, parts[i], 0));
 
-        if (streq(bus, "ide") && (number_or(a, "bus", 0) > 1 || number_or(a, "unit", 0) > 1 || number_or(a, "controller", 0) > 0))
-                return fail_unsupported(n, a, "an IDE disk has controller 0, bus 0 or 1 and unit 0 or 1");
         if (streq(bus, "sata") && (number_or(a, "bus", 0) > 0 || number_or(a, "unit", 0) > 5))
                 return fail_unsupported(n, a, "a SATA disk has bus 0 and a unit from 0 to 5");
         if (!streq(bus, "scsi") && number_or(a, "target", 0) > 0)

@@ -30,12 +30,24 @@ static bool is_port(const xmlNode *c) {
         return xml_attr_is(c, "model", "pcie-root-port") || xml_attr_is(c, "model", "pcie-switch-downstream-port");
 }
 
-static void init_buses(Assign *a) {
+static int init_buses(Assign *a) {
         memset(a->buses, 0, sizeof(*a->buses));
         XML_FOREACH(c, a->n->devices, "controller")
                 if (xml_attr_is(c, "type", "pci") && number_or(c, "index", PCI_MAX_BUSES) < PCI_MAX_BUSES)
                         pci_bus_init(a->buses, number_or(c, "index", 0), attr_or(c, "model", ""),
                                      !is_port(c) || !xml_attr_is(xml_child(c, "target"), "hotplug", "off"));
+
+        /* There are no gaps: what the document leaves out below its highest index is added. */
+        for (unsigned i = 0; i < a->buses->n; i++)
+                if (!a->buses->bus[i].present) {
+                        const char *model = a->n->q35 ? "pcie-root-port" : "pci-bridge";
+
+                        if (!add_controller(a->n, "pci", i, model))
+                                return -ENOMEM;
+                        pci_bus_init(a->buses, i, model, true);
+                }
+
+        return 0;
 }
 
 /* Adds a controller behind the last one, and its bus. */
@@ -67,7 +79,7 @@ static int grow(Assign *a, const xmlNode *device, PciKind kind) {
                 /* Its own place is taken in the second pass, before all devices. */
                 return add_bus(a, "pci-bridge", &index);
         }
-        if (kind == PCI_CONVENTIONAL) {
+        if (kind == PCI_CONVENTIONAL || kind == PCI_BRIDGE) {
                 r = place(a, device, PCI_EXPRESS, &address);
                 return r < 0 ? r : add_bus(a, "pcie-to-pci-bridge", &index);
         }
@@ -102,6 +114,8 @@ static int need_bus(Assign *a, const xmlNode *address, const PciDevice *device, 
         unsigned index;
         int r;
 
+        if (bus >= PCI_MAX_BUSES)
+                return fail_xml(a->n, address, "Invalid PCI address bus='0x%x', must be <= 0xFF", bus);
         while (a->buses->n <= bus) {
                 const char *model = !a->n->q35 ? "pci-bridge" :
                                     device->kind == PCI_CONVENTIONAL && a->buses->n == bus && bus > 1 ? "pcie-to-pci-bridge" :
@@ -200,8 +214,8 @@ static int take_given(Assign *a, PciDevice *device) {
         }
 
         pci_take_function(a->buses, &p);
-        if (device->kind == PCI_ROOT_PORT && xml_attr_is(node, "multifunction", "on"))
-                a->buses->bus[p.bus].packed[p.slot] = true;
+        if (device->kind == PCI_ROOT_PORT)
+                a->buses->bus[p.bus].packed[p.slot] = !xml_attr_is(node, "multifunction", "off");
         device->placed = true;
         device->at = p;
         return 0;
@@ -274,27 +288,32 @@ static int place_rest(Assign *a) {
         return 0;
 }
 
-/* Room for what may be plugged in later: a bridge on pc, one port on q35 unless the user laid out the buses. */
-static int place_spare(Assign *a, bool full) {
+/* Room for what may be plugged in later: a bridge on pc; on q35 one port, if ports were added at all (before is
+ * the number of buses then) and the user did not lay them out. */
+static int place_spare(Assign *a, bool full, unsigned before) {
         PciAddress address;
 
         if (a->n->q35)
-                return a->n->user_pci ? 0 : place(a, NULL, PCI_EXPRESS, &address);
+                return a->n->user_pci || a->buses->n == before ? 0 : place(a, NULL, PCI_EXPRESS, &address);
 
         return full ? 0 : place(a, NULL, PCI_CONVENTIONAL, &address);
 }
 
 static int pass(Assign *a, bool growing) {
+        unsigned before;
         bool full;
         int r;
 
         a->grow = growing;
+        r = init_buses(a);
+        if (r < 0)
+                return r;
         pci_devices_done(&a->devices);
         r = pci_devices_collect(a->n, &a->devices);
         if (r < 0)
                 return r;
 
-        init_buses(a);
+        before = a->buses->n;
         pci_chipset_reserve(a->n, a->buses);
         for (size_t i = 0; i < a->devices.n; i++) {
                 r = take_given(a, &a->devices.list[i]);
@@ -310,14 +329,14 @@ static int pass(Assign *a, bool growing) {
         if (r < 0 || !growing)
                 return r;
 
-        return place_spare(a, full);
+        return place_spare(a, full, before);
 }
 
 static void write_address(Assign *a, const PciDevice *device) {
         xmlNode *old = xml_child(device->node, "address"), *node;
         bool multifunction = xml_attr_is(old, "multifunction", "on"), off = xml_attr_is(old, "multifunction", "off");
 
-        if (device->at.function == 0)
+        if (device->at.function == 0 && !off)
                 for (size_t i = 0; i < a->devices.n; i++)
                         multifunction |= a->devices.list[i].placed && a->devices.list[i].at.bus == device->at.bus &&
                                          a->devices.list[i].at.slot == device->at.slot &&

@@ -7,8 +7,20 @@
 
 /* Sockets below these folders were named by the host, so a definition does not keep them. */
 static bool is_generated_path(const char *path) {
-        return startswith(path, "/var/lib/libvirt/qemu/channel/target/") ||
-               startswith(path, "/var/run/libvirt/qemu/channel/") || startswith(path, "/run/libvirt/qemu/channel/");
+        static const char *const folders[] = { "/var/lib/libvirt/qemu/channel/", "/var/run/libvirt/qemu/channel/",
+                                               "/run/libvirt/qemu/channel/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                const char *rest = startswith(path, folders[i]), *name;
+
+                if (!rest)
+                        continue;
+                /* "target/GUEST.NAME", "target/domain-ID-GUEST/NAME" and "ID-GUEST/NAME", over the years. */
+                name = startswith(rest, "target/");
+                return !name || startswith(name, "domain-") || !strchr(name, '/');
+        }
+
+        return false;
 }
 
 int normalise_channels(Normaliser *n) {
@@ -30,8 +42,6 @@ int normalise_channels(Normaliser *n) {
                         return r;
                 xml_unset_attr(target, "state");
                 xml_unset_attr(target, "port");
-                if (xml_attr_is(channel, "type", "spicevmc"))
-                        set_default(n, target, "name", "com.redhat.spice.0");
         }
 
         return 0;
@@ -53,12 +63,15 @@ static bool port_is_taken(const Normaliser *n, unsigned controller, unsigned por
 #define FIRST_PORT 1U
 #define PORTS_OF_CONTROLLER 31U
 
-static void choose_port(Normaliser *n, xmlNode *device) {
-        unsigned controller = 0, port = FIRST_PORT;
-        xmlNode *a;
+static int choose_port(Normaliser *n, xmlNode *device) {
+        xmlNode *a = xml_child(device, "address");
+        bool chosen = xml_attr(a, "controller") != NULL;
+        unsigned controller = number_or(a, "controller", 0), port = FIRST_PORT;
 
         while (port_is_taken(n, controller, port))
                 if (++port >= number_or(find_controller(n, "virtio-serial", controller), "ports", PORTS_OF_CONTROLLER)) {
+                        if (chosen)
+                                return fail_xml(n, device, "virtio serial controller %u has no free port", controller);
                         controller++;
                         port = FIRST_PORT;
                 }
@@ -68,9 +81,12 @@ static void choose_port(Normaliser *n, xmlNode *device) {
         setf(n, a, "controller", "%u", controller);
         set(n, a, "bus", "0");
         setf(n, a, "port", "%u", port);
+        return 0;
 }
 
 int assign_virtio_serial_addresses(Normaliser *n) {
+        int r;
+
         XML_FOREACH(device, n->devices, NULL) {
                 xmlNode *a = xml_child(device, "address");
 
@@ -92,8 +108,11 @@ int assign_virtio_serial_addresses(Normaliser *n) {
 
         XML_FOREACH(device, n->devices, "channel")
                 if (xml_attr_is(xml_child(device, "target"), "type", "virtio") &&
-                    (!device_address(device) || number_or(device_address(device), "port", 0) == 0))
-                        choose_port(n, device);
+                    (!device_address(device) || number_or(device_address(device), "port", 0) == 0)) {
+                        r = choose_port(n, device);
+                        if (r < 0)
+                                return r;
+                }
 
         return 0;
 }

@@ -68,7 +68,7 @@ static int check_custom(Normaliser *n, xmlNode *cpu) {
                 return 0;
         }
 
-        set_default(n, cpu, "check", "partial");
+        set_default(n, cpu, "check", xml_attr_is(n->root, "type", "kvm") ? "partial" : "none");
         set_default(n, model, "fallback", "allow");
         return 0;
 }
@@ -95,7 +95,8 @@ int normalise_cpu(Normaliser *n) {
                 set_default(n, cpu, "check", streq(mode, "host-model") ? "partial" : "none");
                 if (!streq(mode, "host-model"))
                         set_default(n, cpu, "migratable", "on");
-                xml_remove_children(cpu, "model");
+                if (!streq(mode, "host-model") || !xml_attr(xml_child(cpu, "model"), "vendor_id"))
+                        xml_remove_children(cpu, "model");
         }
 
         r = check_features(n, cpu);

@@ -100,6 +100,8 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
 
         set_default(n, driver, "name", "qemu");
         set_default(n, driver, "type", "raw");
+        if (streq(cache, "default"))
+                xml_unset_attr(driver, "cache");
         if (!xml_attr_is(driver, "name", "qemu"))
                 return fail_unsupported(n, driver, "unsupported driver name '%s' for disk", attr_or(driver, "name", ""));
 
@@ -122,6 +124,11 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
         return 0;
 }
 
+static bool is_wwn(const char *s) {
+        s = startswith(s, "0x") ?: s;
+        return strspn(s, "0123456789abcdefABCDEF") == 16 && !s[16];
+}
+
 /* Strings that SCSI carries have room for so much. */
 static int check_identification(Normaliser *n, xmlNode *disk) {
         static const struct {
@@ -139,7 +146,7 @@ static int check_identification(Normaliser *n, xmlNode *disk) {
                         if (*s < ' ' || *s > '~')
                                 return fail_xml(n, e, "disk %s is not printable string", limits[i].name);
         }
-        if (wwn && (strspn(xml_text(wwn), "0123456789abcdefABCDEF") != 16 || xml_text(wwn)[16]))
+        if (wwn && !is_wwn(xml_text(wwn)))
                 return fail_xml(n, wwn, "malformed wwn: %s", xml_text(wwn));
 
         drop_empty(disk, "serial");
@@ -152,12 +159,54 @@ static void write_target(Normaliser *n, xmlNode *disk) {
 
         if (!cdrom || !xml_attr_is(target, "tray", "open"))
                 xml_unset_attr(target, "tray");
-        if (cdrom)
+        if (cdrom) {
                 (void) ensure(n, disk, "readonly");
-        if (xml_attr_is(disk, "device", "disk") && !xml_attr_is(target, "bus", "virtio"))
-                return;
-        if (xml_attr_is(disk, "snapshot", "default"))
-                xml_unset_attr(disk, "snapshot");
+                if (xml_attr_is(disk, "snapshot", "no"))
+                        xml_unset_attr(disk, "snapshot");
+        }
+        if (!xml_attr_is(target, "bus", "usb"))
+                xml_unset_attr(target, "removable");
+}
+
+/* Disks of one bus are listed together, in the order of their names. */
+static int order_disks(Normaliser *n) {
+        _cleanup_free_ xmlNode **disks = NULL;
+        size_t count = 0;
+
+        XML_FOREACH(disk, n->devices, "disk")
+                count++;
+        disks = calloc(count + 1, sizeof(*disks));
+        if (!disks)
+                return -ENOMEM;
+        count = 0;
+        XML_FOREACH(disk, n->devices, "disk")
+                disks[count++] = disk;
+
+        for (size_t i = 0; i < count; i++)
+                xmlUnlinkNode(disks[i]);
+        for (size_t i = 0; i < count; i++) {
+                const char *bus = xml_get(disks[i], "target/@bus") ?: "";
+                int index = disk_index(xml_get(disks[i], "target/@dev") ?: "");
+                xmlNode *behind = NULL, *before = NULL;
+
+                XML_FOREACH(disk, n->devices, "disk") {
+                        if (!streq_ptr(xml_get(disk, "target/@bus"), bus))
+                                continue;
+                        if (disk_index(xml_get(disk, "target/@dev") ?: "") > index) {
+                                before = disk;
+                                break;
+                        }
+                        behind = disk;
+                }
+                if (before)
+                        xmlAddPrevSibling(before, disks[i]);
+                else if (behind)
+                        xmlAddNextSibling(behind, disks[i]);
+                else
+                        xmlAddChild(n->devices, disks[i]);
+        }
+
+        return 0;
 }
 
 int normalise_disks(Normaliser *n) {
@@ -178,5 +227,5 @@ int normalise_disks(Normaliser *n) {
                 write_target(n, disk);
         }
 
-        return 0;
+        return order_disks(n);
 }

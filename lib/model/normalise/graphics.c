@@ -5,13 +5,26 @@
 #include "base/strings.h"
 #include "normalise.h"
 
+/* Named by the host at an earlier start. */
+static bool is_generated_socket(const char *path) {
+        return path && startswith(path, "/var/lib/libvirt/qemu/domain-");
+}
+
 static int check_listens(Normaliser *n, xmlNode *g) {
         xmlNode *first = xml_child(g, "listen");
         const char *attribute = xml_attr(g, "listen"), *socket = xml_attr(g, "socket");
 
         if (!first) {
                 first = add(n, g, "listen");
-                if (socket) {
+                if (is_generated_socket(socket)) {
+                        xml_unset_attr(g, "socket");
+                        socket = NULL;
+                }
+                if (xml_attr_is(g, "type", "spice") && !attribute && !xml_attr(g, "port") && !xml_attr(g, "tlsPort") &&
+                    !xml_attr_bool(g, "autoport", false)) {
+                        /* SPICE without a port is reached through descriptors that clients hand over. */
+                        set(n, first, "type", "none");
+                } else if (socket) {
                         set(n, first, "type", "socket");
                         set(n, first, "socket", socket);
                 } else {

@@ -4,14 +4,35 @@
 
 #include "normalise.h"
 
-/* A uuid that the document leaves out is made up once, here; one that is there gets its usual spelling. */
+/* One element a namespace belongs to one application: of several the last counts, and one without a namespace
+ * belongs to nobody. */
+static int tidy_metadata(Normaliser *n) {
+        xmlNode *metadata = xml_child(n->root, "metadata"), *next;
+
+        for (xmlNode *c = xml_child(metadata, NULL); c; c = next) {
+                bool keep = c->ns != NULL;
+
+                next = xml_next(c, NULL);
+                for (xmlNode *other = next; other && keep; other = xml_next(other, NULL))
+                        keep = !other->ns || !xmlStrEqual(other->ns->href, c->ns->href);
+                if (!keep)
+                        xml_remove(c);
+        }
+
+        return 0;
+}
+
+/* A uuid that the document leaves out is made up; for a document on disk from the guest's name, so that every
+ * program that reads it comes to the same. One that is there gets its usual spelling. */
 int normalise_identity(Normaliser *n) {
         xmlNode *node = xml_child(n->root, "uuid");
         uint8_t uuid[16];
         char text[37];
         int r;
 
-        if (!definition_uuid(n->d, uuid)) {
+        if (!definition_uuid(n->d, uuid) && n->d->from_file)
+                uuid_from_name(definition_name(n->d), uuid);
+        else if (!definition_uuid(n->d, uuid)) {
                 r = uuid_generate(uuid);
                 if (r < 0)
                         return error_set_errno(n->error, r, ORIGIN_DOMAIN, "cannot make up a uuid");
@@ -25,5 +46,6 @@ int normalise_identity(Normaliser *n) {
                 xmlAddNextSibling(xml_child(n->root, "name"), node);
         }
 
-        return xml_set_text(node, text);
+        r = xml_set_text(node, text);
+        return r < 0 ? r : tidy_metadata(n);
 }

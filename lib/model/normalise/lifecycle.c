@@ -13,6 +13,8 @@ int normalise_lifecycle(Normaliser *n) {
                 if (!xml_attr(pm, "enabled"))
                         return fail_xml(n, pm, "missing attribute 'enabled'");
         drop_empty(n->root, "pm");
+        XML_FOREACH(label, n->root, "seclabel")
+                set_default(n, label, "model", "none");
 
         return 0;
 }

@@ -2,6 +2,7 @@
 
 /* os: the machine by its versioned name, firmware, and what is booted. */
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "normalise.h"
 
@@ -17,6 +18,20 @@ static int write_machine(Normaliser *n, xmlNode *type) {
 
         machine = xml_attr(type, "machine");
         n->q35 = machine && startswith(machine, "pc-q35-");
+        return 0;
+}
+
+/* The guest's own variables, copied from the template when they are missing at start. */
+static int write_nvram(Normaliser *n, xmlNode *nvram) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/qemu/nvram/%s_VARS.%s", path_lib(), definition_name(n->d),
+                     xml_attr_is(nvram, "format", "qcow2") ? "qcow2" : "fd") < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+
+        set_text(n, nvram, path);
         return 0;
 }
 
@@ -37,15 +52,10 @@ static int check_loader(Normaliser *n, xmlNode *os) {
         if (nvram && xml_attr_bool(loader, "stateless", false))
                 return fail_unsupported(n, nvram, "a stateless loader has no variable store");
 
-        if (pflash)
-                set_default(n, loader, "format", "raw");
-        if (nvram) {
-                set_default(n, nvram, "format", "raw");
-                if (xml_attr(nvram, "template"))
-                        set_default(n, nvram, "templateFormat", "raw");
-        }
-
-        return 0;
+        set_default(n, loader, "type", "rom");
+        set_default(n, loader, "format", "raw");
+        set_default(n, nvram, "format", "raw");
+        return nvram && !*xml_text(nvram) ? write_nvram(n, nvram) : 0;
 }
 
 static int check_menu(Normaliser *n, xmlNode *os) {

@@ -10,16 +10,16 @@ static const struct {
         const char *model;
         unsigned kind, accepts, allows, first, last;
 } controllers[] = {
-        { "pci-root", 0, PCI_CONVENTIONAL, ENDPOINTS | PCI_EXPANDER, 1, 31 },
+        { "pci-root", 0, PCI_CONVENTIONAL | PCI_BRIDGE | PCI_EXPANDER, ENDPOINTS | PCI_BRIDGE | PCI_EXPANDER, 1, 31 },
         { "pcie-root", 0, PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER,
           ENDPOINTS | PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER, 1, 31 },
-        { "pci-bridge", PCI_CONVENTIONAL, PCI_CONVENTIONAL, ENDPOINTS, 1, 31 },
-        { "dmi-to-pci-bridge", PCI_DMI_BRIDGE, PCI_CONVENTIONAL, ENDPOINTS, 0, 31 },
-        { "pcie-to-pci-bridge", PCI_EXPRESS, PCI_CONVENTIONAL, ENDPOINTS, 1, 31 },
+        { "pci-bridge", PCI_BRIDGE, PCI_CONVENTIONAL | PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 1, 31 },
+        { "dmi-to-pci-bridge", PCI_DMI_BRIDGE, PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 0, 31 },
+        { "pcie-to-pci-bridge", PCI_EXPRESS, PCI_CONVENTIONAL | PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 1, 31 },
         { "pcie-root-port", PCI_ROOT_PORT, PCI_EXPRESS | PCI_UPSTREAM, ENDPOINTS | PCI_UPSTREAM, 0, 0 },
         { "pcie-switch-upstream-port", PCI_UPSTREAM, PCI_DOWNSTREAM, PCI_DOWNSTREAM, 0, 31 },
-        { "pcie-switch-downstream-port", PCI_DOWNSTREAM, PCI_EXPRESS, ENDPOINTS | PCI_UPSTREAM, 0, 0 },
-        { "pci-expander-bus", PCI_EXPANDER, 0, PCI_CONVENTIONAL, 0, 31 },
+        { "pcie-switch-downstream-port", PCI_DOWNSTREAM, PCI_EXPRESS | PCI_UPSTREAM, ENDPOINTS | PCI_UPSTREAM, 0, 0 },
+        { "pci-expander-bus", PCI_EXPANDER, 0, PCI_CONVENTIONAL | PCI_BRIDGE, 0, 31 },
         { "pcie-expander-bus", PCI_EXPRESS_EXPANDER, 0, PCI_ROOT_PORT | PCI_DMI_BRIDGE | ENDPOINTS, 0, 31 },
 };
 
@@ -52,14 +52,12 @@ static bool is_packed(PciKind kind) {
 }
 
 static int find_on_bus(const PciBus *bus, PciKind kind) {
-        if (is_packed(kind))
-                for (unsigned slot = bus->first; slot <= bus->last; slot++)
-                        if (bus->packed[slot] && bus->used[slot] != 0xff)
-                                return (int) (slot * 8) + __builtin_ctz(~(unsigned) bus->used[slot]);
-
-        for (unsigned slot = bus->first; slot <= bus->last; slot++)
+        for (unsigned slot = bus->first; slot <= bus->last; slot++) {
                 if (bus->used[slot] == 0)
                         return (int) (slot * 8);
+                if (is_packed(kind) && bus->packed[slot] && bus->used[slot] != 0xff)
+                        return (int) (slot * 8) + __builtin_ctz(~(unsigned) bus->used[slot]);
+        }
 
         return -ENOSPC;
 }

@@ -10,7 +10,8 @@
 
 /* What a device is to a bus. */
 typedef enum PciKind {
-        PCI_CONVENTIONAL = 1 << 0,      /* endpoint on conventional PCI, and pci-bridge */
+        PCI_CONVENTIONAL = 1 << 0,      /* endpoint on conventional PCI */
+        PCI_BRIDGE = 1 << 8,            /* pci-bridge, which sits on conventional PCI as well */
         PCI_EXPRESS = 1 << 1,           /* endpoint that wants a port of its own; also pcie-to-pci-bridge */
         PCI_ROOT_PORT = 1 << 2,
         PCI_DMI_BRIDGE = 1 << 3,

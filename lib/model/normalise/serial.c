@@ -113,8 +113,6 @@ static int normalise_consoles(Normaliser *n) {
                         return fail_unsupported(n, console, "Only the first console can be a serial port");
                 setf(n, target, "port", "%u", port++);
                 xml_unset_attr(console, "tty");
-                if (is_serial_console(console))
-                        xml_remove_children(console, "address");
         }
 
         return 0;

@@ -58,12 +58,51 @@ static int normalise_rngs(Normaliser *n) {
                 if (!xml_attr(backend, "model"))
                         return fail_xml(n, rng, "missing RNG device backend model");
                 if (xml_attr_is(backend, "model", "random") && !*xml_text(backend))
-                        set_text(n, backend, "/dev/urandom");
+                        set_text(n, backend, "/dev/random");
                 if (rate && !xml_attr(rate, "bytes"))
                         return fail_xml(n, rate, "invalid RNG rate bytes value");
                 if (number_or(rate, "period", 1) == 0)
                         xml_unset_attr(rate, "period");
                 drop_empty(rng, "driver");
+        }
+
+        return 0;
+}
+
+/* -1 is any, and the same as nothing; numbers have a width, versions two digits behind the point. */
+static int normalise_redirfilter(Normaliser *n) {
+        static const struct {
+                const char *name;
+                int width;
+        } ids[] = { { "class", 2 }, { "vendor", 4 }, { "product", 4 } };
+
+        XML_FOREACH(usb, xml_child(n->devices, "redirfilter"), "usbdev") {
+                const char *version = xml_attr(usb, "version");
+                unsigned major, minor = 0;
+                char rest;
+
+                if (!xml_attr(usb, "allow"))
+                        return fail_xml(n, usb, "Missing 'allow' attribute for USB redirection filter");
+                for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                        unsigned id;
+
+                        if (xml_attr_is(usb, ids[i].name, "-1"))
+                                xml_unset_attr(usb, ids[i].name);
+                        if (!xml_attr(usb, ids[i].name))
+                                continue;
+                        if (xml_attr_uint(usb, ids[i].name, &id) < 0 || id >> ids[i].width * 4)
+                                return fail_xml(n, usb, "invalid USB %s '%s'", ids[i].name, xml_attr(usb, ids[i].name));
+                        setf(n, usb, ids[i].name, "0x%0*X", ids[i].width, id);
+                }
+
+                if (!version)
+                        continue;
+                if (streq(version, "-1"))
+                        xml_unset_attr(usb, "version");
+                else if (sscanf(version, "%u.%u%c", &major, &minor, &rest) == 2 && major <= 99 && minor <= 99)
+                        setf(n, usb, "version", "%u.%02u", major, strlen(strchr(version, '.')) == 2 ? minor * 10 : minor);
+                else
+                        return fail_xml(n, usb, "Incorrect USB version format '%s'", version);
         }
 
         return 0;
@@ -79,7 +118,7 @@ static int normalise_usb_only(Normaliser *n) {
                 set_default(n, dev, "bus", "usb");
         }
 
-        return 0;
+        return normalise_redirfilter(n);
 }
 
 int normalise_small_devices(Normaliser *n) {

@@ -46,6 +46,8 @@ int normalise_sounds(Normaliser *n) {
                 XML_FOREACH(codec, sound, "codec")
                         if (!xml_attr(codec, "type"))
                                 return fail_xml(n, codec, "missing codec type");
+                if (xml_attr_is(sound, "model", "virtio"))
+                        set_default(n, sound, "streams", "2");
                 if (!xml_attr_is(sound, "model", "ich6") && !xml_attr_is(sound, "model", "ich9"))
                         xml_remove_children(sound, "codec");
         }

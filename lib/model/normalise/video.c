@@ -51,7 +51,7 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
                         xml_unset_attr(model, "vram");
         }
 
-        if (primary)
+        if (primary && !streq(type, "none"))
                 set(n, model, "primary", "yes");
         else
                 xml_unset_attr(model, "primary");

@@ -39,12 +39,9 @@ void typed_params_add_boolean(TypedParams *p, const char *field, bool v);
 /* NULL adds nothing. */
 void typed_params_add_string(TypedParams *p, const char *field, const char *v);
 /* Names with numbers in them ("vcpu.0.state"): format such a name. */
-#define TYPED_PARAM_NAME(...)                                                                                \
-        ({                                                                                                   \
-                char *_name = (char[TYPED_PARAM_FIELD_MAX + 1]) {};                                          \
-                snprintf(_name, TYPED_PARAM_FIELD_MAX + 1, __VA_ARGS__);                                     \
-                _name;                                                                                       \
-        })
+#define TYPED_PARAM_NAME(...) typed_param_name((char[TYPED_PARAM_FIELD_MAX + 1]) {}, __VA_ARGS__)
+/* The buffer, filled; the macro's one lives as long as the block that it is used in. */
+char *typed_param_name(char buffer[TYPED_PARAM_FIELD_MAX + 1], const char *format, ...) _printf_(2, 3);
 
 /* Leaves strings out: for clients without TYPED_PARAM_STRING_OKAY in the call's flags. */
 void typed_params_drop_strings(TypedParams *p);
