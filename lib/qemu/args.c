@@ -20,6 +20,7 @@ static const struct {
         { "audio", build_audio },
         { "disk", build_disk },
         { "interface", build_interface },
+        { "smartcard", build_smartcard },
         { "serial", build_serial },
         { "parallel", build_parallel },
         { "channel", build_channel },
@@ -30,6 +31,7 @@ static const struct {
         { "sound", build_sound },
         { "watchdog", build_watchdog },
         { "redirdev", build_redirdev },
+        { "redirfilter", NULL },             /* part of each redirdev */
         { "memballoon", build_memballoon },
         { "rng", build_rng },
         { "panic", build_panic },

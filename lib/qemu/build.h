@@ -145,6 +145,10 @@ void build_rng(Build *b, const xmlNode *n);
 void build_watchdog(Build *b, const xmlNode *n);
 void build_redirdev(Build *b, const xmlNode *n);
 void build_panic(Build *b, const xmlNode *n);
+void build_smartcard(Build *b, const xmlNode *n);
+
+/* "filter" from <redirfilter> (smartcard.c). */
+void put_redirfilter(Build *b, json_t *o);
 
 /* The chardev "char" + alias of a serial, channel, ... element (chardev.c). */
 void build_chardev(Build *b, const xmlNode *device, const char *id);

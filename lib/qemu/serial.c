@@ -120,6 +120,7 @@ void build_redirdev(Build *b, const xmlNode *n) {
         o = device_new(b, "usb-redir");
         put_str(b, o, "chardev", id.s);
         put_alias(b, o, n);
+        put_redirfilter(b, o);
         put_boot(b, o, n);
         put_address(b, o, n);
         add_props(b, QEMU_PART_DEVICE, o);
