@@ -4,9 +4,10 @@
  * refuses its procedures by name. */
 
 #include "daemon.h"
+#include "qemu-driver/driver.h"
 
 static const KnownDriver drivers[] = {
-        { "qemu", DRIVER_HYPERVISOR, NULL },
+        { "qemu", DRIVER_HYPERVISOR, &driver_qemu },
         { "xen", DRIVER_HYPERVISOR, NULL },
         { "network", DRIVER_NETWORK, NULL },
         { "storage", DRIVER_STORAGE, NULL },
