@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What quickstart and check have in common: steps with progress, packages, and whether KVM works. Sourced; the
+# caller sets $log to a file that takes what the steps print.
+
+packages_to_build=(gcc meson ninja-build pkgconf git python3 libxml2-dev libsystemd-dev libtirpc-dev rpcsvc-proto
+                   libjansson-dev libgnutls28-dev libsasl2-dev libacl1-dev libcap-ng-dev scdoc)
+packages_to_run=(systemd systemd-sysv systemd-container dbus polkitd util-linux iproute2 procps qemu-system-x86 qemu-utils
+                 libvirt-clients busybox-static kmod cpio e2fsprogs xz-utils binutils bsdutils)
+packages_to_test=(libcmocka-dev python3-libvirt libxml2-utils socat shellcheck)
+
+if [ -t 2 ]; then tty=yes; else tty=''; fi
+say() { echo "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# step WHAT COMMAND...: runs it with its output in $log, shows that something goes on, and the time it took. The end
+# of the output is shown where it fails.
+step() {
+        local what=$1 pid start=$SECONDS from rc=0 line; shift
+        from=$(wc -l < "$log")
+        "$@" </dev/null >>"$log" 2>&1 &
+        pid=$!
+        while kill -0 $pid 2>/dev/null; do
+                if [ "$tty" ]; then
+                        line=$(tail -c 300 "$log" | tr '\r' '\n' | tail -n 1 | tr -cd '[:print:]' | cut -c1-50)
+                        printf '\r\e[K==> %s (%d s) %s' "$what" $((SECONDS - start)) "$line" >&2
+                elif [ $(((SECONDS - start) % 30)) = 29 ]; then
+                        say "    $what: $((SECONDS - start)) s"
+                        sleep 1
+                fi
+                sleep 0.2
+        done
+        wait $pid || rc=$?
+        if [ "$tty" ]; then printf '\r\e[K' >&2; fi
+        if [ $rc = 0 ]; then say "==> $what: $((SECONDS - start)) s"; return 0; fi
+        say "==> $what: failed"
+        tail -n +$((from + 1)) "$log" | tail -n 30 >&2
+        return $rc
+}
+
+missing_packages() {
+        local package
+        for package in "$@"; do
+                [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = 'install ok installed' ] || echo "$package"
+        done
+}
+
+# Installs what is missing. The package lists are brought up to date only when they are needed and do not do.
+install_packages() {
+        local missing
+        command -v apt-get >/dev/null || die "this needs Debian 12 or 13 (there is no apt-get here)"
+        mapfile -t missing < <(missing_packages "$@")
+        [ ${#missing[@]} = 0 ] && return 0
+        [ "$(id -u)" = 0 ] || die "these packages are missing; install them, or run this as root: ${missing[*]}"
+        step "installing ${#missing[@]} packages" apt_install "${missing[@]}"
+}
+apt_install() {
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }
+}
+
+# Whether a real kernel gets as far as its first process under KVM. /dev/kvm proves nothing: on some virtual machines it
+# is there and a stock kernel hangs.
+kvm_works() {
+        local guest=$1 serial pid i rc=1
+        [ -w /dev/kvm ] || return 1
+        serial=$(mktemp)
+        qemu-system-x86_64 -accel kvm -cpu host -m 256 -machine q35 -display none -nodefaults -no-user-config \
+                -kernel "$guest/vmlinuz" -initrd "$guest/initrd.img" -append 'console=ttyS0 root=none' \
+                -serial "file:$serial" </dev/null >/dev/null 2>&1 & pid=$!
+        for i in $(seq 80); do
+                if grep -q 'Run /init' "$serial"; then rc=0; break; fi
+                kill -0 $pid 2>/dev/null || break
+                sleep 0.1
+        done
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        rm -f "$serial"
+        return $rc
+}
