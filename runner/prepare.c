@@ -196,6 +196,18 @@ static int add_passwords(Prepare *p) {
         return 0;
 }
 
+/* "2 vCPUs, 1.5 GiB" */
+static int format_size(uint64_t vcpus, uint64_t kib, char **ret) {
+        bool gib = kib >= 1024 * 1024;
+        int n;
+
+        n = asprintf(ret, "%" PRIu64 " vCPU%s, %.4g %s", vcpus, vcpus == 1 ? "" : "s",
+                     (double) kib / (gib ? 1024 * 1024 : 1024), gib ? "GiB" : "MiB");
+        if (n < 0)
+                *ret = NULL;
+        return n < 0 ? -ENOMEM : 0;
+}
+
 static int fill_launch(Prepare *p) {
         const xmlNode *domain = definition_root(p->live);
         uint64_t memory = 0, current, vcpus = 0;
@@ -212,9 +224,7 @@ static int fill_launch(Prepare *p) {
         l->on_poweroff = strdup(xml_get(domain, "on_poweroff") ?: "destroy");
         l->on_crash = strdup(xml_get(domain, "on_crash") ?: "destroy");
         l->paused = p->paused;
-        if (!l->name || !l->uuid || !l->on_poweroff || !l->on_crash ||
-            asprintf(&l->size, current % (1024 * 1024) == 0 ? "%" PRIu64 " vCPU%s, %.0f GiB" : "%" PRIu64 " vCPU%s, %.4g GiB",
-                     vcpus, vcpus == 1 ? "" : "s", (double) current / 1024 / 1024) < 0)
+        if (!l->name || !l->uuid || !l->on_poweroff || !l->on_crash || format_size(vcpus, current, &l->size) < 0)
                 return -ENOMEM;
         /* The guest's end after a panic is vm-run's decision, as on_crash says. */
         r = add_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));

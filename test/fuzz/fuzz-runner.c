@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What vm-run and vm-prepare read that others wrote: headers of images, launch files, the guest's console. The first
+ * byte chooses. */
+
+#include "base/strings.h"
+#include "chain.h"
+#include "launch.h"
+#include "notify.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void image(const uint8_t *data, size_t size) {
+        _cleanup_free_ char *file = NULL, *format = NULL;
+
+        (void) qcow2_backing(data, size, &file, &format);
+}
+
+static void launch_file(const uint8_t *data, size_t size) {
+        _cleanup_free_ char *text = strndup((const char *) data, size), *again = NULL;
+        _cleanup_launch_ Launch l = {};
+        unsigned line;
+
+        if (text && launch_parse(text, &l, &line) >= 0)
+                (void) launch_format(&l, &again);
+}
+
+static void console(const uint8_t *data, size_t size) {
+        JournalLines l = { .identifier = "serial0", .priority = 6 };
+
+        journal_lines_feed(&l, -EBADF, (const char *) data, size);
+        journal_lines_flush(&l, -EBADF);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static void (*const targets[])(const uint8_t *, size_t) = { image, launch_file, console };
+
+        if (size > 0)
+                targets[data[0] % ELEMENTSOF(targets)](data + 1, size - 1);
+        return 0;
+}
