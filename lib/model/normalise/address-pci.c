@@ -64,6 +64,14 @@ static int add_bus(Assign *a, const char *model, unsigned *ret) {
         return 0;
 }
 
+/* The bus that a device makes. */
+static unsigned bus_of(const xmlNode *device) {
+        if (!device || !xml_is(device, "controller") || !xml_attr_is(device, "type", "pci"))
+                return PCI_NO_BUS;
+
+        return MIN(number_or(device, "index", PCI_NO_BUS), PCI_NO_BUS);
+}
+
 static int place(Assign *a, const xmlNode *device, PciKind kind, PciAddress *ret);
 
 /* Makes room for a device of this kind: the new controllers take places themselves. */
@@ -95,17 +103,18 @@ static int grow(Assign *a, const xmlNode *device, PciKind kind) {
 static int place(Assign *a, const xmlNode *device, PciKind kind, PciAddress *ret) {
         int r;
 
-        r = pci_find(a->buses, kind, ret);
+        r = pci_find(a->buses, kind, bus_of(device), ret);
         if (r < 0) {
                 r = grow(a, device, kind);
                 if (r < 0)
                         return r;
-                r = pci_find(a->buses, kind, ret);
+                r = pci_find(a->buses, kind, bus_of(device), ret);
                 if (r < 0)
                         return fail_full(a->n, device);
         }
 
         pci_take(a->buses, kind, ret);
+        pci_plug(a->buses, bus_of(device), ret->bus);
         return 0;
 }
 
@@ -143,9 +152,8 @@ static int check_bus(Assign *a, const xmlNode *node, const PciDevice *device, co
         if (p->slot < bus->first || p->slot > bus->last)
                 return fail_xml(a->n, node, "Invalid PCI address %04x:%02x:%02x.%x. slot must be >= %u and <= %u", p->domain,
                                 p->bus, p->slot, p->function, bus->first, bus->last);
-        if (xml_attr_is(device->node, "type", "pci") && xml_is(device->node, "controller") &&
-            number_or(device->node, "index", 0) == p->bus)
-                return fail_xml(a->n, node, "the PCI controller with index '%s' cannot sit on its own bus", index);
+        if (pci_is_behind(a->buses, p->bus, bus_of(device->node)))
+                return fail_xml(a->n, node, "the PCI controller with index '%s' cannot sit behind itself", index);
 
         return 0;
 }
@@ -216,6 +224,7 @@ static int take_given(Assign *a, PciDevice *device) {
         pci_take_function(a->buses, &p);
         if (device->kind == PCI_ROOT_PORT)
                 a->buses->bus[p.bus].packed[p.slot] = !xml_attr_is(node, "multifunction", "off");
+        pci_plug(a->buses, bus_of(device->node), p.bus);
         device->placed = true;
         device->at = p;
         return 0;
@@ -230,6 +239,7 @@ static void take_usual(Assign *a, PciDevice *device) {
 
                         device->at = (PciAddress) { .slot = *slots, .function = function > 0 ? (unsigned) function : 0 };
                         device->placed = true;
+                        pci_plug(a->buses, bus_of(device->node), 0);
                         if (function >= 0)
                                 pci_take_function(a->buses, &device->at);
                         else

@@ -327,7 +327,8 @@ int normalise_implied_controllers(Normaliser *n) {
                         if (index >= MAX_CONTROLLERS)
                                 return fail_xml(n, a, "controller index %u is too high", index);
                         need_controllers(n, "virtio-serial", index, NULL);
-                } else if (is_usb_device(d) && number_or(a, "bus", 0) < MAX_CONTROLLERS)
+                } else if (is_usb_device(d) && number_or(a, "bus", 0) < MAX_CONTROLLERS &&
+                           !find_controller(n, "usb", number_or(a, "bus", 0)))
                         need_controllers(n, "usb", number_or(a, "bus", 0), "piix3-uhci");
         }
 

@@ -62,11 +62,31 @@ static int find_on_bus(const PciBus *bus, PciKind kind) {
         return -ENOSPC;
 }
 
-int pci_find(const PciBuses *b, PciKind kind, PciAddress *ret) {
+bool pci_is_behind(const PciBuses *b, unsigned bus, unsigned top) {
+        for (unsigned steps = 0; steps < PCI_MAX_BUSES; steps++) {
+                if (bus == top)
+                        return true;
+                if (!b->bus[bus].plugged)
+                        return false;
+                bus = b->bus[bus].parent;
+        }
+
+        return true;
+}
+
+void pci_plug(PciBuses *b, unsigned own, unsigned parent) {
+        if (own >= PCI_MAX_BUSES)
+                return;
+
+        b->bus[own].plugged = true;
+        b->bus[own].parent = parent;
+}
+
+int pci_find(const PciBuses *b, PciKind kind, unsigned own, PciAddress *ret) {
         for (unsigned i = 0; i < b->n; i++) {
                 int place;
 
-                if (!b->bus[i].present || !(b->bus[i].accepts & kind))
+                if (!b->bus[i].present || !(b->bus[i].accepts & kind) || pci_is_behind(b, i, own))
                         continue;
                 place = find_on_bus(&b->bus[i], kind);
                 if (place < 0)

@@ -23,6 +23,8 @@ typedef enum PciKind {
 
 typedef struct PciBus {
         bool present;
+        bool plugged;                   /* the controller has its place, on parent */
+        unsigned parent;
         unsigned accepts;               /* kinds that are put here without being asked */
         unsigned allows;                /* kinds that an explicit address may put here */
         unsigned first, last;           /* slots */
@@ -41,9 +43,18 @@ unsigned pci_controller_kind(const char *model);
 /* Makes the bus that a controller of this model has. */
 void pci_bus_init(PciBuses *b, unsigned index, const char *model, bool hotplug);
 
+/* What stands for "makes no bus" below. */
+#define PCI_NO_BUS PCI_MAX_BUSES
+
 /* The first place for a device of this kind: function 0 of a free slot, or the next function of a packed one.
- * -ENOSPC when there is none. */
-int pci_find(const PciBuses *b, PciKind kind, PciAddress *ret);
+ * own is the bus that the device makes, which it cannot sit behind. -ENOSPC when there is none. */
+int pci_find(const PciBuses *b, PciKind kind, unsigned own, PciAddress *ret);
+
+/* Whether bus is the bus called top or behind it. */
+bool pci_is_behind(const PciBuses *b, unsigned bus, unsigned top);
+
+/* Notes that the controller of the bus own sits on parent. */
+void pci_plug(PciBuses *b, unsigned own, unsigned parent);
 
 /* Takes the whole slot, or one function where the kind is packed. */
 void pci_take(PciBuses *b, PciKind kind, const PciAddress *a);
