@@ -105,6 +105,8 @@ int normalise_graphics(Normaliser *n) {
                         return fail_xml(n, g, "missing graphics device type");
                 if (xml_attr_is(g, "type", "spice") && !n->facts->spice)
                         return fail_unsupported(n, g, "SPICE graphics are not supported with this QEMU");
+                if (!xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice"))
+                        continue;
                 r = check_listens(n, g);
                 if (r < 0)
                         return r;

@@ -4,6 +4,26 @@
 
 #include "normalise.h"
 
+/* An empty genid asks for one. */
+static int write_genid(Normaliser *n) {
+        xmlNode *genid = xml_child(n->root, "genid");
+        uint8_t id[16];
+        char text[37];
+        int r;
+
+        if (!genid)
+                return 0;
+        if (!*xml_text(genid)) {
+                r = uuid_generate(id);
+                if (r < 0)
+                        return error_set_errno(n->error, r, ORIGIN_DOMAIN, "cannot make up a genid");
+        } else if (uuid_parse(xml_text(genid), id) < 0)
+                return fail_xml(n, genid, "malformed genid");
+
+        uuid_format(id, text);
+        return xml_set_text(genid, text);
+}
+
 /* One element a namespace belongs to one application: of several the last counts, and one without a namespace
  * belongs to nobody. */
 static int tidy_metadata(Normaliser *n) {
@@ -47,5 +67,10 @@ int normalise_identity(Normaliser *n) {
         }
 
         r = xml_set_text(node, text);
-        return r < 0 ? r : tidy_metadata(n);
+        if (r >= 0)
+                r = write_genid(n);
+        if (r < 0)
+                return r;
+
+        return tidy_metadata(n);
 }

@@ -18,23 +18,43 @@ static void need_ps2(Normaliser *n, const char *type) {
 }
 
 int normalise_inputs(Normaliser *n) {
+        bool has_ps2 = !xml_attr_is(xml_find(n->root, "features/ps2"), "state", "off");
+
         XML_FOREACH(input, n->devices, "input") {
                 const char *type = xml_attr(input, "type"), *address = xml_get(input, "address/@type");
 
                 if (!type)
                         return fail_xml(n, input, "missing input device type");
+                if (streq(type, "evdev")) {
+                        xml_unset_attr(input, "bus");
+                        if (!xml_attr(xml_child(input, "source"), "dev"))
+                                return fail_xml(n, input, "missing source device of input type 'evdev'");
+                        continue;
+                }
+                if (streq(type, "passthrough")) {
+                        set_default(n, input, "bus", "virtio");
+                        if (!xml_attr(xml_child(input, "source"), "evdev"))
+                                return fail_xml(n, input, "missing evdev path for input device passthrough");
+                        if (!xml_attr_is(input, "bus", "virtio"))
+                                return fail_unsupported(n, input, "input device passthrough sits on bus virtio only");
+                } else
+                        xml_remove_children(input, "source");
                 if (!xml_attr(input, "bus"))
                         set(n, input, "bus", streq(type, "tablet") || (address && streq(address, "usb")) ? "usb" : "ps2");
                 if (xml_attr_is(input, "bus", "ps2") && streq(type, "tablet"))
                         return fail_unsupported(n, input, "ps2 bus does not support tablet input device");
                 if (xml_attr(input, "model") && !xml_attr_is(input, "bus", "virtio"))
                         return fail_unsupported(n, input, "only input devices on bus virtio have a model");
+                if (xml_attr_is(input, "bus", "ps2") && !has_ps2)
+                        return fail_unsupported(n, input, "ps2 bus inputs require the ps2 feature not to be disabled");
                 if (xml_attr_is(input, "bus", "ps2"))
                         xml_remove_children(input, "address");
                 drop_empty(input, "driver");
         }
 
-        need_ps2(n, "mouse");
-        need_ps2(n, "keyboard");
+        if (has_ps2) {
+                need_ps2(n, "mouse");
+                need_ps2(n, "keyboard");
+        }
         return 0;
 }

@@ -63,7 +63,7 @@ static int check_source(Normaliser *n, xmlNode *interface) {
         xmlNode *source = xml_child(interface, "source");
         const char *bridge = xml_attr(source, "bridge");
 
-        if (xml_attr_is(interface, "type", "user")) {
+        if (!xml_attr_is(interface, "type", "bridge")) {
                 xml_remove(source);
                 return 0;
         }

@@ -118,9 +118,31 @@ static int normalise_consoles(Normaliser *n) {
         return 0;
 }
 
+static int normalise_parallels(Normaliser *n) {
+        unsigned port = 0;
+        int r;
+
+        XML_FOREACH(parallel, n->devices, "parallel") {
+                xmlNode *target = ensure(n, parallel, "target");
+
+                r = normalise_chardev(n, parallel, false);
+                if (r < 0)
+                        return r;
+                if (!xml_attr(target, "port"))
+                        setf(n, target, "port", "%u", port);
+                port = MAX(port, number_or(target, "port", 0) + 1);
+        }
+
+        return 0;
+}
+
 int normalise_serials(Normaliser *n) {
         unsigned next_port = 0;
         int r;
+
+        r = normalise_parallels(n);
+        if (r < 0)
+                return r;
 
         XML_FOREACH(serial, n->devices, "serial") {
                 r = normalise_chardev(n, serial, false);

@@ -3,7 +3,7 @@
 /* Devices with little to fill in: memballoon, watchdog, rng, hub, redirdev. */
 
 #include "base/strings.h"
-#include "normalise.h"
+#include "chardev.h"
 
 static void normalise_memballoon(Normaliser *n) {
         xmlNode *balloon = ensure(n, n->devices, "memballoon");
@@ -59,6 +59,12 @@ static int normalise_rngs(Normaliser *n) {
                         return fail_xml(n, rng, "missing RNG device backend model");
                 if (xml_attr_is(backend, "model", "random") && !*xml_text(backend))
                         set_text(n, backend, "/dev/random");
+                if (xml_attr_is(backend, "model", "egd")) {
+                        int r = normalise_chardev(n, backend, false);
+
+                        if (r < 0)
+                                return r;
+                }
                 if (rate && !xml_attr(rate, "bytes"))
                         return fail_xml(n, rate, "invalid RNG rate bytes value");
                 if (number_or(rate, "period", 1) == 0)
@@ -109,6 +115,8 @@ static int normalise_redirfilter(Normaliser *n) {
 }
 
 static int normalise_usb_only(Normaliser *n) {
+        int r;
+
         XML_FOREACH(hub, n->devices, "hub")
                 if (!xml_attr(hub, "type"))
                         return fail_xml(n, hub, "missing hub device type");
@@ -116,6 +124,9 @@ static int normalise_usb_only(Normaliser *n) {
                 if (!xml_attr(dev, "type"))
                         return fail_xml(n, dev, "redirdev needs a type");
                 set_default(n, dev, "bus", "usb");
+                r = normalise_chardev(n, dev, false);
+                if (r < 0)
+                        return r;
         }
 
         return normalise_redirfilter(n);
@@ -125,6 +136,11 @@ int normalise_small_devices(Normaliser *n) {
         int r;
 
         normalise_memballoon(n);
+        XML_FOREACH(panic, n->devices, "panic") {
+                set_default(n, panic, "model", "isa");
+                if (xml_attr_is(panic, "model", "hyperv"))
+                        xml_remove_children(panic, "address");
+        }
         r = normalise_watchdogs(n);
         if (r < 0)
                 return r;

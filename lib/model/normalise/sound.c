@@ -13,10 +13,19 @@ static bool has_spice(const Normaliser *n) {
         return false;
 }
 
+/* A screen that nobody is connected to has no sound. */
+static bool carries_sound(const Normaliser *n) {
+        XML_FOREACH(g, n->devices, "graphics")
+                if (!xml_attr_is(g, "type", "egl-headless"))
+                        return true;
+
+        return !xml_child(n->devices, "graphics");
+}
+
 static int normalise_audio(Normaliser *n) {
         unsigned next = 1;
 
-        if (!xml_child(n->devices, "audio")) {
+        if (!xml_child(n->devices, "audio") && carries_sound(n)) {
                 xmlNode *audio = add(n, n->devices, "audio");
 
                 set(n, audio, "id", "1");

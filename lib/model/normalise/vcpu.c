@@ -46,6 +46,44 @@ static int write_cpuset(Normaliser *n, xmlNode *vcpu) {
         return 0;
 }
 
+static bool has_iothread(const xmlNode *ids, unsigned id) {
+        XML_FOREACH(t, ids, "iothread")
+                if (number_or(t, "id", 0) == id)
+                        return true;
+
+        return false;
+}
+
+/* The number of threads and the list of their ids say the same: each is completed from the other. */
+static int write_iothreads(Normaliser *n) {
+        xmlNode *count = xml_child(n->root, "iothreads"), *ids = xml_child(n->root, "iothreadids");
+        unsigned wanted = 0, listed = 0, next = 1;
+        char text[16];
+
+        if (count && (parse_uint(xml_text(count), &wanted) < 0 || wanted > 4096))
+                return fail_xml(n, count, "invalid number of I/O threads '%s'", xml_text(count));
+        XML_FOREACH(t, ids, "iothread") {
+                if (number_or(t, "id", 0) == 0)
+                        return fail_xml(n, t, "invalid iothread 'id' value '%s'", attr_or(t, "id", ""));
+                for (xmlNode *other = xml_next(t, "iothread"); other; other = xml_next(other, "iothread"))
+                        if (number_or(other, "id", 0) == number_or(t, "id", 0))
+                                return fail_xml(n, other, "duplicate iothread id '%u'", number_or(t, "id", 0));
+                listed++;
+        }
+
+        for (; ids && listed > 0 && listed < wanted; listed++) {
+                while (has_iothread(ids, next))
+                        next++;
+                setf(n, add(n, ids, "iothread"), "id", "%u", next);
+        }
+        if (listed > wanted) {
+                snprintf(text, sizeof(text), "%u", listed);
+                set_text(n, ensure(n, n->root, "iothreads"), text);
+        }
+
+        return 0;
+}
+
 int normalise_vcpu(Normaliser *n) {
         xmlNode *vcpu;
         unsigned max, current;
@@ -66,5 +104,9 @@ int normalise_vcpu(Normaliser *n) {
                 xml_unset_attr(vcpu, "current");
 
         set_default(n, vcpu, "placement", "static");
+        r = write_iothreads(n);
+        if (r < 0)
+                return r;
+
         return xml_attr(vcpu, "cpuset") ? write_cpuset(n, vcpu) : 0;
 }
