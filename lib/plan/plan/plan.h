@@ -61,5 +61,5 @@ int plan_write_dropin(const Plan *p, const char *unit_dir);
 int plan_remove_dropin(const char *name, const char *unit_dir);
 
 /* Appends the settings that SetUnitProperties() and StartTransientUnit() take as "(sv)" structs to an
- * open array of m; those that only unit files have are left out. Negative errno of sd-bus. */
+ * open array of m; those that only unit files have are left out. Negative errno of sd-bus. Link with plan_bus. */
 int plan_append_properties(const Plan *p, sd_bus_message *m);
