@@ -10,6 +10,7 @@ static const Command commands[] = {
         { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE", "the arguments of QEMU, one a line",
           verb_args },
         { "canonical", "[--qemu-version V] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
+        { "explain", "[--qemu-version V] FILE|NAME", "units, dependencies, drop-in and command line of a guest", verb_explain },
         { "verify", "[--strict] FILE...", "say what is wrong with definitions, file:line:element: message", verb_verify },
 };
 
