@@ -89,7 +89,7 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
 }
 
 static bool has_drive_address(const char *bus) {
-        return streq(bus, "ide") || streq(bus, "sata") || streq(bus, "scsi");
+        return streq(bus, "fdc") || streq(bus, "ide") || streq(bus, "sata") || streq(bus, "scsi");
 }
 
 int assign_drive_addresses(Normaliser *n) {
@@ -120,6 +120,8 @@ int assign_drive_addresses(Normaliser *n) {
                         place(n, disk, index / 4, index % 4 / 2, index % 2);
                 else if (streq(bus, "sata"))
                         place(n, disk, index / 6, 0, index % 6);
+                else if (streq(bus, "fdc"))
+                        place(n, disk, index / 2, 0, index % 2);
                 else
                         place_scsi(n, disk, index);
                 if (streq(bus, "ide") && index >= 4)

@@ -34,6 +34,8 @@ static unsigned ports_of_bus(const Normaliser *n, unsigned bus) {
 
 static bool is_usb_device(const xmlNode *d) {
         return (xml_is(d, "input") && xml_attr_is(d, "bus", "usb")) || xml_is(d, "redirdev") || xml_is(d, "hub") ||
+               (xml_is(d, "controller") && xml_attr_is(d, "type", "ccid")) ||
+               (xml_is(d, "interface") && xml_attr_is(xml_child(d, "model"), "type", "usb-net")) ||
                (xml_is(d, "sound") && xml_attr_is(d, "model", "usb")) ||
                (xml_is(d, "serial") && xml_attr_is(xml_child(d, "target"), "type", "usb-serial")) ||
                (xml_is(d, "disk") && xml_attr_is(xml_child(d, "target"), "bus", "usb"));
@@ -145,7 +147,7 @@ static void add_hubs(Normaliser *n) {
 }
 
 int assign_usb_addresses(Normaliser *n) {
-        static const char *const order[] = { "hub", "disk", "input", "serial", "sound", "redirdev" };
+        static const char *const order[] = { "hub", "disk", "interface", "controller", "input", "serial", "sound", "redirdev" };
         bool enabled = !xml_attr_is(find_controller(n, "usb", 0), "model", "none");
         int r;
 

@@ -307,7 +307,26 @@ static bool is_usb_device(const xmlNode *d) {
         return xml_attr_is(xml_child(d, "address"), "type", "usb");
 }
 
+/* Each smartcard has a reader, which has one slot. */
+static void place_smartcard(Normaliser *n, xmlNode *card) {
+        xmlNode *a = xml_child(card, "address");
+        unsigned index = 0;
+
+        if (!a) {
+                for (const xmlNode *c = card->prev; c; c = c->prev)
+                        index += xml_is(c, "smartcard");
+                a = new_address(n, card, "ccid");
+                setf(n, a, "controller", "%u", index);
+        }
+        set_default(n, a, "controller", "0");
+        set_default(n, a, "slot", "0");
+        if (number_or(a, "controller", 0) < MAX_CONTROLLERS)
+                need_controllers(n, "ccid", number_or(a, "controller", 0), NULL);
+}
+
 int normalise_implied_controllers(Normaliser *n) {
+        XML_FOREACH(card, n->devices, "smartcard")
+                place_smartcard(n, card);
         XML_FOREACH(d, n->devices, NULL) {
                 xmlNode *a = xml_child(d, "address");
                 unsigned index = number_or(a, "controller", 0);

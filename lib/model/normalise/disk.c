@@ -59,8 +59,7 @@ static int check_target(Normaliser *n, xmlNode *disk) {
 
         for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++)
                 if (xml_attr_is(target, "bus", bus_of_prefix[i].bus) &&
-                    (streq(bus_of_prefix[i].bus, "xen") || streq(bus_of_prefix[i].bus, "fdc") ||
-                     streq(bus_of_prefix[i].bus, "uml")))
+                    (streq(bus_of_prefix[i].bus, "xen") || streq(bus_of_prefix[i].bus, "uml")))
                         return fail_unsupported(n, target, "disk bus '%s' is not supported", bus_of_prefix[i].bus);
         if (n->q35 && xml_attr_is(target, "bus", "ide"))
                 return fail_unsupported(n, target, "IDE controllers are unsupported for this QEMU binary or machine type");
@@ -72,8 +71,13 @@ static int check_target(Normaliser *n, xmlNode *disk) {
         return 0;
 }
 
+/* Drives that may stand empty. */
+static bool is_removable(const xmlNode *disk) {
+        return xml_attr_is(disk, "device", "cdrom") || xml_attr_is(disk, "device", "floppy");
+}
+
 static int check_source(Normaliser *n, xmlNode *disk) {
-        bool block = xml_attr_is(disk, "type", "block"), removable = xml_attr_is(disk, "device", "cdrom");
+        bool block = xml_attr_is(disk, "type", "block"), removable = is_removable(disk);
         const char *wanted = block ? "dev" : "file";
         xmlNode *source = xml_child(disk, "source");
         const char *value = xml_attr(source, wanted);
@@ -157,7 +161,7 @@ static void write_target(Normaliser *n, xmlNode *disk) {
         xmlNode *target = xml_child(disk, "target");
         bool cdrom = xml_attr_is(disk, "device", "cdrom");
 
-        if (!cdrom || !xml_attr_is(target, "tray", "open"))
+        if (!is_removable(disk) || !xml_attr_is(target, "tray", "open"))
                 xml_unset_attr(target, "tray");
         if (cdrom) {
                 (void) ensure(n, disk, "readonly");
