@@ -29,7 +29,7 @@ static char *libvirt_link(const Guest *g, const char *suffix) {
 }
 
 static bool is_there(char *path) {
-        _cleanup_free_ char *owned = path;
+        _cleanup_free_ _unused_ char *owned = path;
 
         return path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -39,7 +39,7 @@ bool autostart_is_on(const Guest *g) {
 }
 
 static int remove_link(char *path, Error *e) {
-        _cleanup_free_ char *owned = path;
+        _cleanup_free_ _unused_ char *owned = path;
 
         if (!path)
                 return -ENOMEM;

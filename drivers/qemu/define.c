@@ -96,7 +96,7 @@ int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e) 
 
 /* --- define --- */
 
-static int write_persistent(const Definition *d, Error *e) {
+int persistent_write(const Definition *d, Error *e) {
         _cleanup_free_ char *path = guest_path_persistent(definition_name(d)), *text = NULL, *whole = NULL;
         int n, r;
 
@@ -129,7 +129,7 @@ static int define_locked(Guest *g, const Definition *d, Error *e) {
 
         r = guest_write_dropin(g, d, false, e);
         if (r >= 0)
-                r = write_persistent(d, e);
+                r = persistent_write(d, e);
         if (r < 0) {
                 if (!was)
                         guest_remove_dropin(g->driver, g->name, false);
@@ -366,7 +366,7 @@ static int rename_locked(Guest *g, const char *name, Error *e) {
                 return -ENOMEM;
         r = autostart ? autostart_remove(g, e) : 0;
         if (r >= 0)
-                r = write_persistent(d, e);
+                r = persistent_write(d, e);
         if (r < 0)
                 return r;
         emit_lifecycle(g, LIFECYCLE_UNDEFINED, UNDEFINED_RENAMED);

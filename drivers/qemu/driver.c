@@ -141,6 +141,14 @@ static const RpcHandler handlers[] = {
         REMOTE_HANDLER(CONNECT_GET_ALL_DOMAIN_STATS, connect_get_all_domain_stats),
         REMOTE_HANDLER(DOMAIN_MEMORY_STATS, domain_memory_stats),
         REMOTE_HANDLER(DOMAIN_OPEN_CONSOLE, domain_open_console),
+        REMOTE_HANDLER(DOMAIN_GET_METADATA, domain_get_metadata),
+        REMOTE_HANDLER(DOMAIN_SET_METADATA, domain_set_metadata),
+        REMOTE_HANDLER(DOMAIN_SEND_KEY, domain_send_key),
+        REMOTE_HANDLER(DOMAIN_INJECT_NMI, domain_inject_nmi),
+        REMOTE_HANDLER(DOMAIN_PM_WAKEUP, domain_pm_wakeup),
+        REMOTE_HANDLER(DOMAIN_OPEN_GRAPHICS, domain_open_graphics),
+        REMOTE_HANDLER(DOMAIN_OPEN_GRAPHICS_FD, domain_open_graphics_fd),
+        QEMU_HANDLER(DOMAIN_MONITOR_COMMAND, qemu_domain_monitor_command),
 };
 
 const Driver driver_qemu = {

@@ -207,7 +207,7 @@ char *guest_path_run(const char *name, const char *suffix) {
 }
 
 static int load(char *path, unsigned flags, Definition **ret, Error *e) {
-        _cleanup_free_ char *owned = path;
+        _cleanup_free_ _unused_ char *owned = path;
 
         if (!path)
                 return -ENOMEM;

@@ -100,3 +100,13 @@ remote_handler_CONNECT_GET_ALL_DOMAIN_STATS connect_get_all_domain_stats;
 remote_handler_DOMAIN_MEMORY_STATS domain_memory_stats;
 /* console.c */
 remote_handler_DOMAIN_OPEN_CONSOLE domain_open_console;
+/* metadata.c */
+remote_handler_DOMAIN_GET_METADATA domain_get_metadata;
+remote_handler_DOMAIN_SET_METADATA domain_set_metadata;
+/* passthrough.c */
+remote_handler_DOMAIN_SEND_KEY domain_send_key;
+remote_handler_DOMAIN_INJECT_NMI domain_inject_nmi;
+remote_handler_DOMAIN_PM_WAKEUP domain_pm_wakeup;
+remote_handler_DOMAIN_OPEN_GRAPHICS domain_open_graphics;
+remote_handler_DOMAIN_OPEN_GRAPHICS_FD domain_open_graphics_fd;
+qemu_handler_DOMAIN_MONITOR_COMMAND qemu_domain_monitor_command;

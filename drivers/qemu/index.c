@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/guest-exit.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "driver.h"
@@ -55,7 +56,7 @@ static int peek_whole(const char *path, char **ret_name, uint8_t ret_uuid[16], E
 
 /* Reads a head; known is what the index has, which is kept without reading where the stamp is the same. */
 static int head_read(char *path, const char *name, const FileStamp *known, const uint8_t *known_uuid, Head *ret) {
-        _cleanup_free_ char *owned = path, *found = NULL;
+        _cleanup_free_ _unused_ char *owned = path, *found = NULL;
         _cleanup_close_ int fd = -EBADF;
         _cleanup_error_ Error e = ERROR_INIT;
         char buffer[HEAD_SIZE];
@@ -100,20 +101,25 @@ static int head_read(char *path, const char *name, const FileStamp *known, const
 
 /* --- ends --- */
 
-static int end_reason_from(const char *text) {
-        static const struct {
-                const char *word;
-                int reason;
-        } words[] = {
-                { "shutdown", SHUTOFF_SHUTDOWN }, { "destroyed", SHUTOFF_DESTROYED }, { "crashed", SHUTOFF_CRASHED },
-                { "panicked", SHUTOFF_CRASHED },  { "failed", SHUTOFF_FAILED },       { "saved", SHUTOFF_SAVED },
-                { "migrated", SHUTOFF_MIGRATED },
+/* The word behind "reason=" at the beginning of a line. */
+static int end_reason_from(char *text) {
+        static const int reasons[_GUEST_END_MAX] = {
+                [GUEST_END_UNKNOWN] = SHUTOFF_UNKNOWN,     [GUEST_END_SHUTDOWN] = SHUTOFF_SHUTDOWN,
+                [GUEST_END_DESTROYED] = SHUTOFF_DESTROYED, [GUEST_END_CRASHED] = SHUTOFF_CRASHED,
+                [GUEST_END_MIGRATED] = SHUTOFF_MIGRATED,   [GUEST_END_SAVED] = SHUTOFF_SAVED,
+                [GUEST_END_FAILED] = SHUTOFF_FAILED,
         };
-        const char *p = strstr(text, "reason=");
 
-        for (size_t i = 0; p && i < ELEMENTSOF(words); i++)
-                if (strncmp(p + 7, words[i].word, strlen(words[i].word)) == 0)
-                        return words[i].reason;
+        for (char *line = text, *end; line; line = end) {
+                const char *word;
+
+                end = strchr(line, '\n');
+                if (end)
+                        *end++ = 0;
+                word = startswith(line, "reason=");
+                if (word)
+                        return reasons[guest_end_from_string(word)];
+        }
         return SHUTOFF_UNKNOWN;
 }
 

@@ -309,7 +309,7 @@ int guest_command(Guest *g, const char *command, json_t *arguments, json_t **ret
 }
 
 int guest_cgroup(Guest *g, char **ret) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = NULL;
         _cleanup_fclose_ FILE *f = NULL;
         char *line = NULL;
         size_t size = 0;

@@ -29,3 +29,6 @@ int client_definition(QemuDriver *d, const char *xml, bool validate, Definition 
 /* May the definition be taken in? Code 9 where its name or uuid belongs to another guest. *ret (borrowed) is the
  * guest that it replaces, or NULL. */
 int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e);
+
+/* Writes the definition file in /etc. Nothing else follows: not the unit, not the index, not the event. */
+int persistent_write(const Definition *d, Error *e);

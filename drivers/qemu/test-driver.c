@@ -202,6 +202,49 @@ static void renaming_keeps_the_uuid(void **state) {
         assert_non_null(guests_by_name(h->driver, "db"));
 }
 
+static int set_metadata(TestHost *h, int type, const char *text, const char *key, const char *uri) {
+        char *t = (char *) text, *k = (char *) key, *u = (char *) uri;
+        remote_domain_set_metadata_args args = {
+                .dom = dom_of("web", UUID), .type = type, .metadata = text ? &t : NULL, .key = key ? &k : NULL,
+                .uri = uri ? &u : NULL,
+        };
+        rpc_void nothing;
+
+        return test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_set_metadata, &args, &nothing);
+}
+
+static char *get_metadata(TestHost *h, int type, const char *uri) {
+        char *u = (char *) uri;
+        remote_domain_get_metadata_args args = { .dom = dom_of("web", UUID), .type = type, .uri = uri ? &u : NULL };
+        remote_domain_get_metadata_ret ret = {};
+
+        (void) test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_metadata, &args, &ret);
+        return ret.metadata;
+}
+
+static void metadata_is_kept_by_namespace(void **state) {
+        TestHost *h = *state;
+        _cleanup_free_ char *title = NULL, *element = NULL, *none = NULL;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(set_metadata(h, 1, "The web", NULL, NULL), 0);
+        assert_int_equal(set_metadata(h, 0, "It serves", NULL, NULL), 0);
+        assert_int_equal(set_metadata(h, 2, "<a x='1'><b/></a>", "app", "http://example.org/1"), 0);
+        assert_int_equal(set_metadata(h, 2, "<c/>", "other", "http://example.org/2"), 0);
+        test_restart_driver(h);
+        title = get_metadata(h, 1, NULL);
+        assert_string_equal(title, "The web");
+        element = get_metadata(h, 2, "http://example.org/1");
+        assert_non_null(element);
+        assert_non_null(strstr(element, "<app:a"));
+        assert_non_null(strstr(element, "x=\"1\""));
+        assert_int_equal(set_metadata(h, 2, NULL, NULL, "http://example.org/1"), 0);
+        none = get_metadata(h, 2, "http://example.org/1");
+        assert_null(none);
+        assert_int_equal(h->error.code, 80);
+        assert_true(set_metadata(h, 1, "two\nlines", NULL, NULL) < 0);
+}
+
 /* --- starting and ending --- */
 
 static void the_console_gets_its_pty(void **state) {
@@ -458,6 +501,7 @@ int main(void) {
                 TEST(undefining_removes_what_defining_made),
                 TEST(leftovers_keep_a_definition),
                 TEST(renaming_keeps_the_uuid),
+                TEST(metadata_is_kept_by_namespace),
                 TEST(the_console_gets_its_pty),
                 TEST(starting_is_a_job_of_systemd),
                 TEST(a_failed_start_tells_why),

@@ -372,6 +372,19 @@ void *connection_data(const Connection *c, const Driver *d) {
 void connection_set_data(Connection *c, const Driver *d, void *data) {
 }
 
+size_t call_n_fds(const Call *c) {
+        return 0;
+}
+
+int call_fd(const Call *c, size_t i) {
+        return -EBADF;
+}
+
+int call_add_fd(Call *c, int fd, Error *e) {
+        close(fd);
+        return -EOPNOTSUPP;
+}
+
 int call_check_writable(const Call *c, Error *e) {
         return 0;
 }

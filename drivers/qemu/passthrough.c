@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Small calls that are one QMP command each. */
+
+#include <sys/socket.h>
+
+#include "base/strings.h"
+#include "handlers.h"
+#include "monitor.h"
+
+/* --- virsh qemu-monitor-command --- */
+
+#define MONITOR_HMP 1U
+
+static json_t *hmp_request(const char *line) {
+        return json_pack("{s:s,s:{s:s}}", "execute", "human-monitor-command", "arguments", "command-line", line);
+}
+
+static int qmp_request(const char *text, json_t **ret, Error *e) {
+        json_error_t error;
+        json_t *request = json_loads(text, 0, &error);
+
+        if (!json_is_object(request) || !json_is_string(json_object_get(request, "execute"))) {
+                json_decref(request);
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "not a QMP command: %s",
+                                 request ? "an object with \"execute\" is needed" : error.text);
+        }
+        *ret = request;
+        return 0;
+}
+
+int qemu_domain_monitor_command(Call *c, const qemu_domain_monitor_command_args *args,
+                                qemu_domain_monitor_command_ret *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        bool hmp = args->flags & MONITOR_HMP;
+        json_t *request = NULL;
+        int r;
+
+        r = call_check_flags(c, args->flags, MONITOR_HMP, e);
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        if (r < 0)
+                return r;
+        if (hmp) {
+                request = hmp_request(args->cmd);
+                r = request ? 0 : -ENOMEM;
+        } else
+                r = qmp_request(args->cmd, &request, e);
+        if (r >= 0)
+                r = guest_command_fds(g, request, NULL, 0, &reply, !hmp, e);
+        if (r < 0)
+                return r;
+        if (hmp)
+                return reply_string(&ret->result, json_string_value(reply) ?: "");
+        ret->result = json_dumps(reply, JSON_COMPACT);
+        return ret->result ? 0 : -ENOMEM;
+}
+
+/* --- keys --- */
+
+int domain_send_key(Call *c, const remote_domain_send_key_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        json_t *keys;
+        int r;
+
+        r = call_check_flags(c, args->flags, 0, e);
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        if (r < 0)
+                return r;
+        /* Linux's and the AT set's codes agree below 0x54, which is what QEMU calls "number". */
+        if (args->codeset != 0 && args->codeset != 1)
+                return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU, "keycode set %u is not supported: only linux and xt are", args->codeset);
+        keys = json_array();
+        for (unsigned i = 0; keys && i < args->keycodes.keycodes_len; i++) {
+                unsigned code = args->keycodes.keycodes_val[i];
+
+                if (args->codeset == 0 && code >= 0x54) {
+                        json_decref(keys);
+                        return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU, "key %u of keycode set linux is not supported", code);
+                }
+                (void) json_array_append_new(keys, json_pack("{s:s,s:i}", "type", "number", "data", (int) code));
+        }
+        return guest_command(g, "send-key", json_pack("{s:o,s:i}", "keys", keys, "hold-time",
+                                                      (int) (args->holdtime ? args->holdtime : 100)), NULL, e);
+}
+
+int domain_inject_nmi(Call *c, const remote_domain_inject_nmi_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = call_check_flags(c, args->flags, 0, e);
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        return r < 0 ? r : guest_command(g, "inject-nmi", NULL, NULL, e);
+}
+
+int domain_pm_wakeup(Call *c, const remote_domain_pm_wakeup_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = call_check_flags(c, args->flags, 0, e);
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        return r < 0 ? r : guest_command(g, "system_wakeup", NULL, NULL, e);
+}
+
+/* --- the screen for a client that brings a socket --- */
+
+static const char *graphics_kind(Guest *g, unsigned index) {
+        _cleanup_definition_ Definition *d = NULL;
+        unsigned i = 0;
+
+        if (guest_load_live(g, &d, NULL) < 0)
+                return NULL;
+        XML_FOREACH(n, definition_devices(d), "graphics")
+                if (i++ == index)
+                        return xml_attr_is(n, "type", "vnc") ? "vnc" : xml_attr_is(n, "type", "spice") ? "spice" : NULL;
+        return NULL;
+}
+
+static int add_client(Call *c, Guest *g, unsigned index, uint32_t flags, int fd, Error *e) {
+        const char *kind = graphics_kind(g, index);
+        json_t *request;
+        int r;
+
+        if (!kind)
+                return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_QEMU, "No graphics backend with index %u that takes a socket", index);
+        request = json_pack("{s:s,s:{s:s}}", "execute", "getfd", "arguments", "fdname", "graphics");
+        if (!request)
+                return -ENOMEM;
+        r = guest_command_fds(g, request, &fd, 1, NULL, false, e);
+        if (r < 0)
+                return r;
+        return guest_command(g, "add_client", json_pack("{s:s,s:s,s:b}", "protocol", kind, "fdname", "graphics",
+                                                        "skipauth", (int) (flags & 1)), NULL, e);
+}
+
+int domain_open_graphics(Call *c, const remote_domain_open_graphics_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = call_check_flags(c, args->flags, 1, e); /* skip authentication */
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        if (r < 0)
+                return r;
+        if (call_n_fds(c) != 1)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "a socket is missing");
+        return add_client(c, g, args->idx, args->flags, call_fd(c, 0), e);
+}
+
+int domain_open_graphics_fd(Call *c, const remote_domain_open_graphics_fd_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int pair[2], r;
+
+        r = call_check_flags(c, args->flags, 1, e);
+        if (r >= 0)
+                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot make a pair of sockets");
+        r = add_client(c, g, args->idx, args->flags, pair[1], e);
+        close(pair[1]);
+        if (r < 0) {
+                close(pair[0]);
+                return r;
+        }
+        return call_add_fd(c, pair[0], e);
+}
