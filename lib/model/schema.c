@@ -322,14 +322,16 @@ void schema_sort(xmlNode *node, const SchemaElement *row) {
         }
 }
 
-const SchemaElement *schema_device(const char *name) {
-        for (const SchemaElement *e = schema_domain.children; e->name; e++)
-                if (streq(e->name, "devices"))
-                        for (e = e->children; e->name; e++)
-                                if (streq(e->name, name))
-                                        return e;
+static const SchemaElement *find_row(const SchemaElement *rows, const char *name) {
+        for (; rows && rows->name; rows++)
+                if (streq(rows->name, name))
+                        return rows;
 
         return NULL;
+}
+
+const SchemaElement *schema_device(const char *name) {
+        return find_row(find_row(schema_domain.children, "devices")->children, name);
 }
 
 int schema_check(Definition *d, xmlNode *node, const SchemaElement *row, unsigned flags, Error *e) {

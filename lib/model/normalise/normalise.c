@@ -13,6 +13,7 @@ static const Step steps[] = {
         normalise_identity,
         normalise_memory,
         normalise_vcpu,
+        normalise_tuning,
         normalise_os,
         normalise_features,
         normalise_cpu,

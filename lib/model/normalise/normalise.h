@@ -22,6 +22,7 @@ typedef struct Normaliser {
 int normalise_identity(Normaliser *n);
 int normalise_memory(Normaliser *n);
 int normalise_vcpu(Normaliser *n);
+int normalise_tuning(Normaliser *n);
 int normalise_os(Normaliser *n);
 int normalise_features(Normaliser *n);
 int normalise_cpu(Normaliser *n);

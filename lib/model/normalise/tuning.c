@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Limits on what a guest takes from the host: memtune in KiB, and numbers that the kernel would refuse. */
+
+#include <inttypes.h>
+
+#include "normalise.h"
+
+/* Larger than any memory: libvirt's way to say that there is no limit. */
+#define UNLIMITED_KIB UINT64_C(9007199254740991)
+
+static int normalise_memtune(Normaliser *n, xmlNode *memtune) {
+        XML_FOREACH(limit, memtune, NULL) {
+                uint64_t bytes, kib;
+                char text[24];
+                int r;
+
+                r = size_parse(xml_text(limit), xml_attr(limit, "unit"), 1024, &bytes);
+                if (r < 0 && r != -ERANGE)
+                        return fail_xml(n, limit, "unknown suffix '%s'", attr_or(limit, "unit", ""));
+                kib = r < 0 ? UNLIMITED_KIB : MIN((bytes + 1023) / 1024, UNLIMITED_KIB);
+                snprintf(text, sizeof(text), "%" PRIu64, kib);
+                set(n, limit, "unit", "KiB");
+                set_text(n, limit, text);
+        }
+
+        return 0;
+}
+
+static int check_number(Normaliser *n, const char *path, long min, long max) {
+        xmlNode *node = xml_find(n->root, path);
+        char *end;
+        long v;
+
+        if (!node)
+                return 0;
+        errno = 0;
+        v = strtol(xml_text(node), &end, 10);
+        if (errno != 0 || *end || end == xml_text(node) || v < min || v > max)
+                return fail_xml(n, node, "the value has to be from %ld to %ld", min, max);
+
+        return 0;
+}
+
+int normalise_tuning(Normaliser *n) {
+        static const struct {
+                const char *path;
+                long min, max;
+        } numbers[] = {
+                /* cgroups(7), and the microseconds of libvirt's documents */
+                { "cputune/shares", 2, 262144 },
+                { "cputune/global_period", 1000, 1000000 },
+                { "cputune/global_quota", -1, 17592186044415 },
+                { "blkiotune/weight", 10, 1000 },
+        };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                r = check_number(n, numbers[i].path, numbers[i].min, numbers[i].max);
+                if (r < 0)
+                        return r;
+        }
+
+        r = normalise_memtune(n, xml_child(n->root, "memtune"));
+        if (r < 0)
+                return r;
+
+        drop_empty(n->root, "memtune");
+        drop_empty(n->root, "cputune");
+        drop_empty(n->root, "blkiotune");
+        return 0;
+}
