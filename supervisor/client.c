@@ -9,6 +9,9 @@
 /* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes each. */
 #define ANONYMOUS_PACKET_MAX (512U * 1024U)
 
+/* A handshake that takes longer is somebody holding a connection open. */
+#define HANDSHAKE_MAX (10U * 1000000U) /* microseconds */
+
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
 static void client_closed(Connection *conn, int r);
@@ -74,6 +77,7 @@ static int client_ready(Connection *conn) {
         Transport *t = link_transport(conn->link);
         int r;
 
+        c->deadline = sd_event_source_disable_unref(c->deadline);
         r = t->ops->identify(t, &conn->identity);
         if (r < 0)
                 return r;
@@ -91,6 +95,17 @@ void client_authenticated(Client *c) {
         link_set_packet_max(c->connection->link, PACKET_SIZE_MAX);
 }
 
+static int on_handshake_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        Client *c = userdata;
+        Identity i = IDENTITY_INIT;
+
+        (void) identity_from_address(&i, link_transport(c->connection->link)->fd);
+        log_notice("client %s is refused: it did not end its handshake in time", i.address ?: "(unknown address)");
+        identity_done(&i);
+        connection_close(c->connection, -ETIMEDOUT);
+        return 0;
+}
+
 int client_new(Server *s, Listener *l, int fd) {
         ServiceKind kind = socket_service(l->kind);
         Transport *t;
@@ -100,6 +115,11 @@ int client_new(Server *s, Listener *l, int fd) {
         r = transport_new_socket(fd, &t);
         if (r < 0)
                 return r;
+        if (l->kind == SOCKET_TLS) {
+                r = server_wrap_tls(s, &t);
+                if (r < 0)
+                        return r;
+        }
         c = calloc(1, sizeof(*c));
         if (!c) {
                 transport_free(t);
@@ -120,6 +140,9 @@ int client_new(Server *s, Listener *l, int fd) {
 
         if (!t->ops->handshake)
                 r = client_ready(c->connection);
+        else
+                r = sd_event_add_time_relative(loop_event(s->loop), &c->deadline, CLOCK_MONOTONIC, HANDSHAKE_MAX, 0,
+                                               on_handshake_deadline, c);
         if (r < 0)
                 connection_close(c->connection, r);
         else if (s->services[kind].n_anonymous > s->config.limits[kind].max_anonymous_clients)
@@ -139,6 +162,7 @@ static void client_closed(Connection *conn, int r) {
                 if (i && c->used & 1U << k && i->driver->close)
                         i->driver->close(i->state, conn);
         }
+        sd_event_source_disable_unref(c->deadline);
         client_unlink(c);
         service_update(s, c->service);
         server_touch(s);

@@ -200,6 +200,8 @@ Server *server_free(Server *s) {
         free(s->listeners);
         for (int k = 0; k < _DRIVER_CLASS_MAX; k++)
                 driver_instance_free(s->drivers[k]);
+        server_free_tls(s);
+        daemon_config_free(s->settings);
         driver_instance_free(s->builtin);
         driver_instance_free(s->registrations);
         sd_bus_flush_close_unref(s->bus);
@@ -240,6 +242,7 @@ static void reload_drivers(void *userdata) {
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         Server *s = userdata;
 
+        (void) server_load_tls(s);
         if (fiber_spawn(s->loop, reload_drivers, s, NULL) < 0)
                 log_oom();
         return 0;
@@ -305,6 +308,7 @@ int server_run(Server *s) {
         int r, code;
 
         raise_file_limit();
+        (void) server_load_tls(s);
         (void) signal(SIGPIPE, SIG_IGN);
         r = watch_signals(s);
         if (r < 0)

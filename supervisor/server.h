@@ -8,7 +8,9 @@
  * decides what it may do. */
 
 #include "base/error.h"
+#include "config/daemon.h"
 #include "rpc/server.h"
+#include "rpc/tls.h"
 
 /* A driver by the name that --drivers takes; driver is NULL while it is not written: its procedures are then refused
  * by name. */
@@ -75,6 +77,9 @@ struct Server {
         EventHub *events;
         DriverHost host;
         ServerConfig config;
+        DaemonConfig *settings;         /* the file behind config; NULL: none was read */
+        const TlsModule *tls;           /* loaded where there is a TLS listener */
+        TlsCredentials *tls_credentials; /* NULL: TLS clients are refused */
         const KnownDriver *known;
         size_t n_known;
         DriverInstance *drivers[_DRIVER_CLASS_MAX];
@@ -98,6 +103,11 @@ int server_new(const char *name, const char *drivers, const KnownDriver *known, 
 Server *server_free(Server *s);
 DEFINE_CLEANUP(Server *, server_free);
 
+/* Reads the daemon's configuration file (NULL: the one in /etc/libvirt; no file: defaults) and logs what is wrong in it. */
+int server_load_config(const char *name, const char *path, DaemonConfig **ret);
+/* Takes the settings; for clients that come from now on. */
+void server_configure(Server *s, DaemonConfig *c);
+
 /* Takes the sockets that systemd passed (by their names NAME.socket, NAME-ro.socket ...); 0 where there are none. */
 int server_listen_systemd(Server *s);
 /* Makes NAME-sock, NAME-sock-ro and NAME-admin-sock in a folder (libvirtd and virtproxyd: libvirt-sock ...). */
@@ -110,6 +120,12 @@ void server_touch(Server *s);
 void server_set_timeout(Server *s, int seconds);
 /* Ends the program in an orderly way. */
 void server_stop(Server *s);
+
+/* Reads the certificates, where there is a TLS listener; anew, too: the old ones stay where that fails. Logs. */
+int server_load_tls(Server *s);
+/* Puts TLS over *t, or frees it and fails. */
+int server_wrap_tls(Server *s, Transport **t);
+void server_free_tls(Server *s);
 
 /* Listeners. */
 void listener_done(Listener *l);
@@ -136,6 +152,7 @@ struct Client {
         const KnownDriver *primary;     /* of the URI it opened */
         unsigned used;                  /* bits of DriverClass whose open() was called */
         unsigned old_registrations;     /* bits of event ids registered in the old style */
+        sd_event_source *deadline;      /* of the handshake */
         Client *next;
         Client **prev;
 };

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* TLS listeners: the module is loaded with the first of them; credentials are read at the start and at each reload. */
+
+#include <dlfcn.h>
+
+#include "base/log.h"
+#include "server.h"
+
+static void log_refused(const char *address, const char *reason) {
+        log_notice("TLS client %s is refused: %s", address ?: "(unknown address)", reason);
+}
+
+static int load_module(const TlsModule **ret) {
+        _cleanup_free_ char *path = NULL;
+        void *module, *symbol;
+
+        if (asprintf(&path, "%s/" TLS_MODULE_FILE, getenv("UNITVIRT_MODULES") ?: LIBEXECDIR) < 0)
+                return log_oom();
+        module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        symbol = module ? dlsym(module, TLS_MODULE_SYMBOL) : NULL;
+        if (!symbol)
+                return log_error_errno(-ENOENT, "TLS is not available: %s", dlerror());
+        *ret = symbol;
+        return 0;
+}
+
+static bool has_tls_listener(const Server *s) {
+        for (size_t i = 0; i < s->n_listeners; i++)
+                if (s->listeners[i].kind == SOCKET_TLS)
+                        return true;
+        return false;
+}
+
+int server_load_tls(Server *s) {
+        const DaemonConfig *c = s->settings;
+        TlsSettings settings = { .refused = log_refused };
+        _cleanup_error_ Error e = ERROR_INIT;
+        TlsCredentials *fresh;
+        int r;
+
+        if (!has_tls_listener(s))
+                return 0;
+        if (!s->tls) {
+                r = load_module(&s->tls);
+                if (r < 0)
+                        return r;
+        }
+        if (c)
+                settings = (TlsSettings) {
+                        .ca_file = c->ca_file, .crl_file = c->crl_file, .cert_file = c->cert_file, .key_file = c->key_file,
+                        .priority = c->tls_priority, .no_verify = c->tls_no_verify_certificate,
+                        .no_sanity = c->tls_no_sanity_certificate, .allowed_dns = c->tls_allowed_dn_list, .refused = log_refused,
+                };
+        r = s->tls->credentials_new(&settings, &fresh, &e);
+        if (r < 0)
+                return log_error_errno(r, "TLS: %s%s", error_text(&e, r),
+                                       s->tls_credentials ? ": the certificates in use stay" : ": TLS clients are refused");
+        s->tls->credentials_unref(s->tls_credentials);
+        s->tls_credentials = fresh;
+        return 0;
+}
+
+int server_wrap_tls(Server *s, Transport **t) {
+        if (!s->tls_credentials) {
+                *t = transport_free(*t);
+                return -ENOKEY;
+        }
+        return s->tls->transport_new(s->tls_credentials, TAKE_PTR(*t), t);
+}
+
+void server_free_tls(Server *s) {
+        if (s->tls)
+                s->tls_credentials = s->tls->credentials_unref(s->tls_credentials);
+}
