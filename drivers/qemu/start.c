@@ -2,6 +2,9 @@
 
 /* "virsh start" is StartUnit: systemd prepares, sandboxes and runs QEMU; we wait for its job and then for QEMU's word. */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/fs.h"
 #include "base/strings.h"
 #include "handlers.h"
@@ -35,6 +38,16 @@ static const char *dropin_folder(bool transient) {
         return p ? p : transient ? "/run/systemd/system" : "/run/systemd/generator";
 }
 
+/*
+ * systemd remembers which drop-ins there are, and looks again only when one of its folders has changed. It takes the
+ * generators' folder for its own and does not count it, so that a change there is shown to it by the time of another
+ * (systemd 252 to 257; unit_file_build_name_map is where it compares them).
+ */
+static void show_dropins_to_systemd(void) {
+        if (mkdir_p(dropin_folder(true), 0755) >= 0)
+                (void) utimensat(AT_FDCWD, dropin_folder(true), NULL, 0);
+}
+
 int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) {
         _cleanup_plan_ Plan *plan = NULL;
         int r;
@@ -47,6 +60,7 @@ int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) 
                 r = plan_write_dropin(plan, dropin_folder(transient));
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_QEMU, "cannot write the unit settings of domain '%s'", g->name);
+        show_dropins_to_systemd();
         if (r > 0)
                 systemd_unit_changed(g->driver->systemd, plan_unit(plan));
         return 0;
@@ -56,6 +70,7 @@ void guest_remove_dropin(QemuDriver *d, const char *name, bool transient) {
         _cleanup_free_ char *unit = NULL;
 
         (void) plan_remove_dropin(name, dropin_folder(transient));
+        show_dropins_to_systemd();
         if (unit_name_for_guest(name, &unit) >= 0)
                 systemd_unit_changed(d->systemd, unit);
 }
