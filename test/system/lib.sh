@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The verbs of the system tests. A test NN-AREA.sh is called with a build folder, boots one machine, checks, and ends
+# with `finish`, which prints the totals. Each check is one line of `ok` or `not ok` with what was seen.
+#
+#   machine_up                        boots the machine, with the guests' images in /var/lib/libvirt/images
+#   m COMMAND...                      runs a command in it
+#   guest_xml NAME [KIND [DEVICES]]   a definition on standard output; KIND: idle (answers the power button), stubborn
+#                                     (does not), linux (a disk, a login prompt)
+#   put_guest NAME [KIND [DEVICES]]   writes it to /etc/libvirt/qemu/NAME.xml
+#   define_guest NAME [KIND ...]      the same through virsh define
+#   check WHAT COMMAND...             passes if the command succeeds
+#   refused WHAT TEXT COMMAND...      passes if it fails and says TEXT
+#   eventually SECONDS COMMAND...     until it succeeds
+#   equals WANTED COMMAND...          its output, without empty lines and trailing blanks, is WANTED
+#   only_at_night                     true in nightly runs
+
+set -u
+build=$(realpath "${1:?usage: ${0##*/} BUILD}")
+here=$(dirname "$(realpath "$0")")
+area=$(basename "$0" .sh)
+images=$("$here/guest-image") || exit 1
+work=$(mktemp -d "/tmp/unitvirt-$area.XXXXXX")
+dir=$work/machine
+passed=0 failed=0
+export LIBVIRT_DEFAULT_URI=qemu:///system
+uri=qemu:///system
+
+clean_up() {
+        trap - EXIT
+        "$here/container" down "$dir" >/dev/null 2>&1
+        rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+only_at_night() { [ -n "${NIGHTLY-}" ]; }
+
+machine_up() {
+        "$here/container" up "$dir" --owner $$ --install "$build" "$@" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" ||
+                { echo "not ok - $area: the machine boots"; failed=1; finish; }
+        m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
+}
+machine_down() { "$here/container" down "$dir"; }
+m() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
+m_with_input() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+
+report() {
+        if [ "$1" = 0 ]; then passed=$((passed + 1)); echo "ok - $area: $2"; return; fi
+        failed=$((failed + 1))
+        echo "not ok - $area: $2"
+        sed 's/^/#   /' "$work/seen" | tail -n 15
+}
+check() {
+        local what=$1; shift
+        "$@" > "$work/seen" 2>&1
+        report $? "$what"
+}
+refused() {
+        local what=$1 text=$2; shift 2
+        if "$@" > "$work/seen" 2>&1; then echo "it was accepted" >> "$work/seen"; report 1 "$what"; return; fi
+        if ! grep -qF -- "$text" "$work/seen"; then echo "expected to say: $text" >> "$work/seen"; report 1 "$what"; return; fi
+        report 0 "$what"
+}
+eventually() {
+        local until=$((SECONDS + $1)); shift
+        until "$@"; do
+                [ $SECONDS -lt $until ] || return 1
+                sleep 0.2
+        done
+}
+equals() {
+        local wanted=$1 seen; shift
+        seen=$("$@" 2>&1 | sed 's/[[:space:]]*$//' | grep -v '^$')
+        [ "$seen" = "$wanted" ] || { printf 'wanted: %s\nseen:   %s\n' "$wanted" "$seen"; return 1; }
+}
+contains() {
+        local wanted=$1 seen; shift
+        seen=$("$@" 2>&1)
+        grep -qF -- "$wanted" <<<"$seen" || { printf 'wanted: %s\nseen:   %s\n' "$wanted" "$seen"; return 1; }
+}
+not() { ! "$@"; }
+
+finish() {
+        if [ $failed != 0 ]; then
+                echo "#   the machine's journal, last lines:"
+                m journalctl -b --no-pager -q -n 40 2>/dev/null | sed 's/^/#   /'
+        fi
+        echo "$area: $passed passed, $failed failed"
+        exit $((failed != 0))
+}
+
+# The definition of a guest, by kind.
+guest_xml() {
+        local name=$1 kind=${2-idle} devices=${3-} boot extra=''
+        case $kind in
+        idle | stubborn) boot="<loader readonly='yes' type='rom'>/var/lib/libvirt/images/$kind.rom</loader>" memory=16;;
+        linux)
+                boot="<kernel>/var/lib/libvirt/images/vmlinuz</kernel><initrd>/var/lib/libvirt/images/initrd.img</initrd>
+                <cmdline>console=ttyS0 root=/dev/vda hostname=$name quiet tsc=reliable no_timer_check</cmdline>"
+                memory=192
+                extra="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+                <source file='/var/lib/libvirt/images/$name.qcow2'/><target dev='vda' bus='virtio'/></disk>"
+                m sh -c "[ -e /var/lib/libvirt/images/$name.qcow2 ] || cp /run/guest/disk.qcow2 /var/lib/libvirt/images/$name.qcow2"
+                ;;
+        esac
+        cat <<XML
+<domain type='qemu'>
+  <name>$name</name>
+  <memory unit='MiB'>$memory</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type>$boot</os>
+  <features><acpi/></features>
+  <devices>
+    $extra<serial type='pty'/>
+    <memballoon model='none'/>$devices
+  </devices>
+</domain>
+XML
+}
+put_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/etc/libvirt/qemu/$1.xml'"; }
+define_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }
+
+# How the three see a guest.
+virsh_state() { m virsh domstate "$1" --reason; }
+unit_state() { m systemctl show -P ActiveState "vm@$1.service"; }
+in_machined() { m machinectl -q show "$1" >/dev/null 2>&1; }
+is_running() { [ "$(virsh_state "$1" | head -1)" = "running (booted)" ] && [ "$(unit_state "$1")" = active ] && in_machined "$1"; }
+is_off() { [ "$(virsh_state "$1" | head -1)" = "shut off ($2)" ] && [ "$(unit_state "$1")" = "${3-inactive}" ] && ! in_machined "$1"; }
+shows_running() { eventually 10 is_running "$1" || { virsh_state "$1"; unit_state "$1"; m machinectl list; return 1; }; }
+shows_off() { eventually 15 is_off "$@" || { virsh_state "$1"; unit_state "$1"; m machinectl list; return 1; }; }
+qemu_pid() { m sh -c "cat /sys/fs/cgroup/machine.slice/*/cgroup.procs /sys/fs/cgroup/machine.slice/vm@$1.service/cgroup.procs 2>/dev/null | sort -u | while read p; do grep -lq guest=$1, /proc/\$p/cmdline 2>/dev/null && grep -q qemu-system /proc/\$p/comm && echo \$p; done | head -1"; }
