@@ -14,6 +14,7 @@
 #   refused WHAT TEXT COMMAND...      passes if it fails and says TEXT
 #   eventually SECONDS COMMAND...     until it succeeds
 #   equals WANTED COMMAND...          its output, without empty lines and trailing blanks, is WANTED
+#   machine_reboot [SECONDS]          reboots the machine and waits
 #   only_at_night                     true in nightly runs
 
 set -u
@@ -45,6 +46,20 @@ machine_up() {
 machine_down() { "$here/container" down "$dir"; }
 m() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
 m_with_input() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+
+# Reboots the machine; its files are as they were, /run and /tmp are new.
+machine_reboot() {
+        local before
+        before=$(m cat /proc/sys/kernel/random/boot_id)
+        m systemctl --no-block reboot || return 1
+        eventually "${1:-90}" has_rebooted "$before"
+}
+has_rebooted() {
+        local now
+        now=$(m cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$1" ] &&
+                m systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'
+}
+keep_journal() { m sh -c 'mkdir -p /var/log/journal; sed -i s/volatile/persistent/ /etc/systemd/journald.conf.d/test.conf; systemctl restart systemd-journald'; }
 
 report() {
         if [ "$1" = 0 ]; then passed=$((passed + 1)); echo "ok - $area: $2"; return; fi

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What a QEMU that was taken over can reach: nothing of another guest, nothing of the machine. Each attempt has a control
+# that shows that it fails for the right reason.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+
+disk() { echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/$1.raw'/><target dev='vda' bus='virtio'/></disk>"; }
+for guest in a b; do
+        check "a disk for $guest" m sh -c "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw; truncate -s 1M /var/lib/libvirt/images/$guest.raw"
+        check "define $guest" define_guest $guest idle "$(disk $guest)"
+        check "start $guest" m systemctl start vm@$guest
+done
+pid_a=$(qemu_pid a) pid_b=$(qemu_pid b)
+check "both run" test -n "$pid_a" -a -n "$pid_b"
+uid_of() { m stat -c %u "/proc/$1"; }
+uid_a=$(uid_of "$pid_a") uid_b=$(uid_of "$pid_b")
+check "with users of their own, neither root" test "$uid_a" != "$uid_b" -a "$uid_a" != 0 -a "$uid_b" != 0
+
+# A shell where a's QEMU is: its cgroup (devices), its namespaces, its user and groups, no capabilities.
+groups_a=$(m sh -c "awk '/^Groups:/ { \$1 = \"\"; print }' /proc/$pid_a/status" | xargs | tr ' ' ,)
+gid_a=$(m stat -c %g "/proc/$pid_a")
+as_a() {
+        m sh -c "echo \$\$ > /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs || exit 99
+                exec nsenter -t $pid_a -m -n -i -u setpriv --reuid $uid_a --regid $gid_a --groups ${groups_a:-$gid_a} \
+                        --no-new-privs --bounding-set=-all --inh-caps=-all \"\$@\"" - "$@"
+}
+check "control: a shell in a's place runs, as a's user" equals "$uid_a" as_a id -u
+check "control: it reads a's disk" contains secret-of-a as_a head -c 11 /var/lib/libvirt/images/a.raw
+check "it cannot read b's disk" not as_a head -c 11 /var/lib/libvirt/images/b.raw
+check "it cannot signal b's QEMU" not as_a kill -0 "$pid_b"
+check "control: it may signal its own" as_a kill -0 "$pid_a"
+connects() { as_a python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$1"; }
+check "it cannot open b's monitor" not connects /run/libvirt/qemu/b/qmp.sock
+check "control: it reaches its own" connects /run/libvirt/qemu/a/qmp.sock
+check "nor the daemon's socket" not connects /run/libvirt/virtqemud-sock
+check "nor the system bus" not connects /run/dbus/system_bus_socket
+check "it cannot read definitions" not as_a cat /etc/libvirt/qemu/b.xml
+check "it cannot read live state" not as_a cat /run/libvirt/qemu/b.xml
+check "it cannot write its own launch file" not as_a sh -c 'echo x >> /run/libvirt/qemu/a.launch'
+check "it cannot write to /etc, /usr or /var" not as_a sh -c 'touch /etc/x || touch /usr/x || touch /var/lib/x'
+check "it cannot read /etc/shadow" not as_a cat /etc/shadow
+check "it cannot open a loop device" not as_a sh -c 'exec 3< /dev/loop0'
+check "it cannot open /dev/fuse" not as_a sh -c 'exec 3<> /dev/fuse'
+no_network() { not as_a python3 -c 'import socket; socket.create_connection(("127.0.0.1", 22), 2)' && not as_a sh -c 'ip -o link | grep -v lo:'; }
+check "it has no network" no_network
+check "its own processes have no capabilities" equals "0000000000000000" m awk '/^CapEff:/ { print $2 }' "/proc/$pid_a/status"
+check "... no new privileges, and a system call filter" equals "1 2" m awk '/^NoNewPrivs:/ { n = $2 } /^Seccomp:/ { print n, $2 }' "/proc/$pid_a/status"
+check "systemd-analyze security rates the unit 2.0 or better" m systemd-analyze security --no-pager --threshold=20 vm@a.service
+finish
