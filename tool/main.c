@@ -11,7 +11,7 @@ static const Command commands[] = {
           verb_args },
         { "canonical", "[--qemu-version V] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
         { "explain", "[--qemu-version V] FILE|NAME", "units, dependencies, drop-in and command line of a guest", verb_explain },
-        { "verify", "[--strict] FILE...", "say what is wrong with definitions, file:line:element: message", verb_verify },
+        { "verify", "[--strict] {FILE... | --all}", "say what is wrong with definitions, file:line:element: message", verb_verify },
 };
 
 static const Command *find_command(const char *name) {

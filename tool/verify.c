@@ -4,7 +4,10 @@
  * are what was asked for; nothing is printed for a good file. */
 
 #include <getopt.h>
+#include <glob.h>
 
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "model/definition.h"
 #include "tool.h"
@@ -37,24 +40,55 @@ static int verify_file(const char *path, unsigned flags) {
         return r;
 }
 
+/* Every definition of the host: what of another libvirt's guests can be run here. */
+static int verify_all(unsigned flags) {
+        _cleanup_free_ char *pattern = NULL;
+        int r, status = TOOL_OK;
+        glob_t found = {};
+
+        if (asprintf(&pattern, "%s/qemu/*.xml", path_etc()) < 0) {
+                pattern = NULL;
+                return log_oom() < 0 ? TOOL_FAILED : TOOL_OK;
+        }
+
+        r = glob(pattern, GLOB_ERR, NULL, &found);
+        if (r != 0 && r != GLOB_NOMATCH) {
+                fprintf(stderr, "unitvirt: cannot read %s/qemu\n", path_etc());
+                return TOOL_FAILED;
+        }
+        for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+                if (verify_file(found.gl_pathv[i], flags) < 0)
+                        status = TOOL_FAILED;
+
+        globfree(&found);
+        return status;
+}
+
 int verb_verify(int argc, char **argv) {
         static const struct option options[] = {
                 { "strict", no_argument, NULL, 's' },
+                { "all", no_argument, NULL, 'a' },
                 {},
         };
         int c, status = TOOL_OK;
         unsigned flags = 0;
+        bool all = false;
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
                 switch (c) {
                 case 's':
                         flags |= DEFINITION_VALIDATE;
                         break;
+                case 'a':
+                        all = true;
+                        break;
                 default:
                         return tool_usage(argv[0]);
                 }
-        if (optind >= argc)
+        if ((optind >= argc) != all)
                 return tool_usage(argv[0]);
+        if (all)
+                return verify_all(flags);
 
         for (; optind < argc; optind++)
                 if (verify_file(argv[optind], flags) < 0)

@@ -11,10 +11,14 @@
  *
  *   @type                        kvm or qemu
  *   name, uuid                   there, uuid in lower case with hyphens
- *   memory, currentMemory        whole KiB, unit='KiB'; memory a multiple of 1024
+ *   memory, currentMemory        whole KiB, unit='KiB'; as the document says: a machine of x86 gets whole MiB, so
+ *                                whoever starts it rounds up
  *   vcpu                         text is the maximum, @placement there; @current only where it is less
  *   os/type                      hvm; @arch x86_64; @machine versioned ("pc-i440fx-7.2", "pc-q35-7.2")
- *   os/boot                      there unless a device has boot/@order or a kernel is given
+ *   os/boot                      there unless a device has boot/@order
+ *   os/loader                    @type and @format; os/nvram has a path and @format
+ *   iothreads, iothreadids       where ids are listed there are as many as iothreads says
+ *   memtune                      KiB
  *   cpu                          there; mode custom with model text, or host-passthrough, host-model, maximum
  *   clock/@offset                there
  *   on_poweroff, on_reboot, on_crash   there
