@@ -115,7 +115,6 @@ void journal_lines_flush(JournalLines *l, int fd) {
                 n--;
         if (n == 0)
                 return;
-        l->last_len = n;
         if (journal_send(fd, l->priority, l->identifier, l->line, n) < 0) {
                 l->dropped++;
                 return;
@@ -169,7 +168,6 @@ void journal_lines_feed(JournalLines *l, int fd, const char *data, size_t len) {
                         continue;
                 if (l->len == sizeof l->line)
                         journal_lines_flush(l, fd);
-                l->last_len = 0;
                 l->line[l->len++] = c;
         }
 }

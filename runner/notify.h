@@ -30,7 +30,6 @@ typedef struct JournalLines {
         const char *identifier;
         int priority;
         size_t len;
-        size_t last_len;         /* length of the last whole line, which stays in line until more comes */
         int escape;              /* state inside a control sequence */
         unsigned long dropped;   /* lines that the journal did not take */
         char line[JOURNAL_LINE_MAX];

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "run.h"
+#include "words.h"
 
 #define USEC_PER_SEC ((uint64_t) 1000000)
 /* How often a guest is asked to power off: a kernel that is still booting drops the first request. */
@@ -352,12 +353,10 @@ static void read_console(Run *run, Console *c);
 
 /* The last words of a QEMU that did not start say why. */
 static void explain_failed_start(Run *run) {
-        JournalLines *l = &run->consoles[0].lines;
+        _cleanup_free_ char *words = last_words(run->words, run->n_words);
 
-        if (run->monitor.greeted)
-                run_fail_start(run, "QEMU ended while it started the guest%s%.*s", l->last_len > 0 ? ": " : "", (int) l->last_len, l->line);
-        else
-                run_fail_start(run, "QEMU did not start%s%.*s", l->last_len > 0 ? ": " : "", (int) l->last_len, l->line);
+        run_fail_start(run, "QEMU %s%s%s", run->monitor.greeted ? "ended while it started the guest" : "did not start",
+                       words ? ": " : "", words ?: "");
 }
 
 static void on_child(Run *run) {
@@ -410,6 +409,19 @@ static int open_signals(Run *run) {
 
 /* --- console --- */
 
+static void remember_words(Run *run, const char *data, size_t n) {
+        size_t keep;
+
+        if (n > sizeof run->words) {
+                data += n - sizeof run->words;
+                n = sizeof run->words;
+        }
+        keep = MIN(run->n_words, sizeof run->words - n);
+        memmove(run->words, run->words + run->n_words - keep, keep);
+        memcpy(run->words + keep, data, n);
+        run->n_words = keep + n;
+}
+
 static void read_console(Run *run, Console *c) {
         char data[4096];
         ssize_t n;
@@ -421,6 +433,8 @@ static void read_console(Run *run, Console *c) {
                         return;
                 if (c != run->consoles)
                         run->console_bytes += (uint64_t) n;
+                else
+                        remember_words(run, data, (size_t) n);
                 journal_lines_feed(&c->lines, run->journal_fd, data, (size_t) n);
         }
         if (c->fd < 0)

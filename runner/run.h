@@ -71,6 +71,8 @@ struct Run {
         Monitor monitor;
         Console *consoles;       /* stderr first, then those of the launch file */
         size_t n_consoles;
+        char words[2048];        /* the end of what QEMU wrote to stderr */
+        size_t n_words;
 
         uint64_t since;          /* microseconds since the epoch */
         uint64_t watchdog_usec;  /* how often to ask QEMU; 0: never */

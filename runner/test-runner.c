@@ -12,6 +12,7 @@
 #include "chain.h"
 #include "launch.h"
 #include "notify.h"
+#include "words.h"
 
 static void a_launch_file_round_trips(void **state) {
         _cleanup_launch_ Launch l = {}, again = {};
@@ -172,6 +173,20 @@ static void long_lines_are_divided_and_lost_ones_counted(void **state) {
         close(s[0]);
 }
 
+static void last_words_are_the_last_message(void **state) {
+        static const char text[] =
+                "char device redirected to /dev/pts/0 (label charserial0)\n"
+                "2026-11-24T10:41:50.766588Z qemu-system-x86_64: warning: early\n"
+                "2026-11-24T10:41:50.766588Z qemu-system-x86_64: -blockdev {\"a\":1}: Failed to get \"write\" lock\r\n"
+                "Is another process using the image [/dev/fdset/1]?\n";
+        _cleanup_free_ char *s = last_words(text, sizeof text - 1);
+        _cleanup_free_ char *t = last_words("qemu: could not load PC BIOS 'x'\n", 33);
+
+        assert_string_equal(s, "-blockdev {\"a\":1}: Failed to get \"write\" lock Is another process using the image [/dev/fdset/1]?");
+        assert_string_equal(t, "qemu: could not load PC BIOS 'x'");
+        assert_null(last_words("", 0));
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_launch_file_round_trips),
@@ -180,6 +195,7 @@ int main(void) {
                 cmocka_unit_test(unsound_images_are_refused),
                 cmocka_unit_test(an_image_without_one_says_so),
                 cmocka_unit_test(consoles_become_plain_lines),
+                cmocka_unit_test(last_words_are_the_last_message),
                 cmocka_unit_test(long_lines_are_divided_and_lost_ones_counted),
         };
 
