@@ -83,6 +83,9 @@ static int load_drivers(Server *s, const char *list, Error *e) {
                 if (r < 0)
                         return r;
         }
+        r = driver_instance_new(&driver_admin, &s->host, &s->drivers[DRIVER_ADMIN]);
+        if (r < 0)
+                return r;
         r = driver_instance_new(&driver_builtin, &s->host, &s->builtin);
         if (r < 0)
                 return r;

@@ -173,6 +173,7 @@ DriverClass router_class(const RpcProcedure *p, uint32_t program);
 int router_call(Client *c, Packet *p, const RpcProcedure *procedure);
 const KnownDriver *server_driver_by_name(const Server *s, const char *name);
 
+extern const Driver driver_admin;
 extern const Driver driver_builtin;
 extern const Driver driver_registrations;
 

@@ -34,6 +34,7 @@ static const struct {
         { ERROR_ACCESS_DENIED, "access denied" },
         { ERROR_XML_INVALID_SCHEMA, "XML document failed to validate against schema" },
         { ERROR_AUTH_UNAVAILABLE, "authentication unavailable" },
+        { ERROR_NO_SERVER, "Server not found" },
         { ERROR_NO_CLIENT, "Client not found" },
         { ERROR_AGENT_COMMAND_FAILED, "guest agent command failed" },
 };

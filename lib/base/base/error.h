@@ -42,6 +42,7 @@ typedef enum ErrorCode {
         ERROR_ACCESS_DENIED = 88,
         ERROR_AUTH_UNAVAILABLE = 94,
         ERROR_XML_INVALID_SCHEMA = 92,
+        ERROR_NO_SERVER = 95,
         ERROR_NO_CLIENT = 96,
         ERROR_AGENT_COMMAND_FAILED = 113,
 } ErrorCode;
