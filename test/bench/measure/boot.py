@@ -6,6 +6,7 @@ import re
 import time
 
 from .machine import Failed, Machine
+from .phases import by_hand
 from .sides import fresh
 
 GUESTS = [f"b{i}" for i in range(20)]
@@ -62,7 +63,7 @@ def boot(work, side, add, rounds):
             add("boot-20-cpu", [machine.cpu() / 1000])
             if i == 0:
                 for pid, _, unit in qemus(side, machine):
-                    (folder / str(pid)).write_bytes(open(f"/proc/{pid}/cmdline", "rb").read())
+                    (folder / str(pid)).write_bytes(by_hand(open(f"/proc/{pid}/cmdline", "rb").read()))
     boot_by_hand(work, side, add, rounds)
 
 

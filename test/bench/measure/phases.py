@@ -24,14 +24,6 @@ def client_and_machine(machine, session, *command):
     return answer
 
 
-def daemon_of(side, machine):
-    """The unit that has answered: libvirtd or the modular one, as installed."""
-    for unit in ("libvirtd.service", "virtqemud.service", "virtproxyd.service"):
-        if machine.sh(f"systemctl is-active {unit}", check=False).strip() == "active":
-            return unit
-    raise Failed("no daemon is active after a call")
-
-
 def cold(work, side, machine, add):
     """First reply of virsh version: the first ever, later ones by socket activation, and with the daemon up."""
     own = [machine.timed("virsh", "--version") for _ in range(10)]
@@ -39,22 +31,21 @@ def cold(work, side, machine, add):
     add("client", [t.wall / 1000 for t in own])
     machine.settle()
     before = machine.cpu()
-    first = machine.timed("virsh", "version")
+    first = machine.timed("virsh", "-c", side.uri, "version")
     if first.status != 0:
         raise Failed(f"virsh version: {first.output.strip()[-300:]}")
     add("cold-first", [first.wall / 1000 - base])
     add("cold-first-cpu", [(machine.cpu() - before + first.cpu) / 1000])
-    side.daemon = daemon_of(side, machine)
     for _ in range(8):
         side.stop_daemon(machine)
         machine.settle()
         before = machine.cpu()
-        later = machine.timed("virsh", "version")
+        later = machine.timed("virsh", "-c", side.uri, "version")
         if later.status != 0:
             raise Failed(f"virsh version: {later.output.strip()[-300:]}")
         add("cold", [later.wall / 1000 - base])
         add("cold-cpu", [(machine.cpu() - before + later.cpu) / 1000])
-    add("warm", [machine.timed("virsh", "version").wall / 1000 - base for _ in range(10)])
+    add("warm", [machine.timed("virsh", "-c", side.uri, "version").wall / 1000 - base for _ in range(10)])
 
 
 def rates(work, side, machine, add):
@@ -95,18 +86,11 @@ def measure_rate(cpu, session, call, guest, connections, idle, add, prefix):
     add(f"{prefix}{call}-{connections}-cpu", [used / answer["calls"]])
 
 
-def real_socket(machine):
-    for path in ("/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"):
-        if machine.sh(f"test -S {path} && echo yes", check=False).strip():
-            return path
-    raise Failed("no socket to record from")
-
-
 def stub_rate(work, side, machine, call, guest, add):
     """Records one client's session with the side's server, then measures a server that only replays it."""
     names = "/run/bench-stub"
     uri = f"qemu+unix:///system?socket={names}"
-    recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", names, real_socket(machine), "/run/replay"]),
+    recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", names, side.socket, "/run/replay"]),
                                 stdout=subprocess.PIPE)
     recorder.stdout.readline()
     with machine.session("/mnt/bench/rpcbench", uri) as session:
@@ -200,11 +184,16 @@ def start_and_settle(machine, session, guest):
     return answer
 
 
+def by_hand(arguments):
+    """Sockets go to a folder of their own: the unit's runtime directory goes with the unit."""
+    return re.sub(rb"path=/run/libvirt/qemu/([^/,]+)/", rb"path=/run/by-hand/\1-", arguments)
+
+
 def keep_arguments(side, machine, guest, path):
     pid = side.qemu_of(machine, guest)
     if pid is None:
         raise Failed(f"no QEMU of {guest} is found in its cgroup")
-    path.write_bytes(open(f"/proc/{pid}/cmdline", "rb").read())
+    path.write_bytes(by_hand(open(f"/proc/{pid}/cmdline", "rb").read()))
 
 
 def prepare_by_hand(machine, arguments):
@@ -212,6 +201,7 @@ def prepare_by_hand(machine, arguments):
     text = arguments.read_bytes().decode(errors="replace")
     for key in re.findall(r'"file":"([^"]+master-key.aes)"', text):
         machine.sh(f"mkdir -p $(dirname '{key}'); head -c 32 /dev/urandom > '{key}'")
+    machine.sh("mkdir -p /run/by-hand")
     for path in re.findall(r"path=([^,\0]+)", text):
         machine.sh(f"mkdir -p \"$(dirname '{path}')\"")
 

@@ -2,6 +2,9 @@
 """The two that are compared: how each is installed into a machine, and where its parts are found."""
 
 import shutil
+import subprocess
+
+from .machine import SOURCE
 
 # What runs in every machine, managed or not. machined is not among them: it runs for the guests' sake.
 BASE = {"systemd", "systemd-journald", "systemd-logind", "dbus-daemon", "systemd-udevd", "agetty", "bash", "sleep",
@@ -11,9 +14,8 @@ BASE = {"systemd", "systemd-journald", "systemd-logind", "dbus-daemon", "systemd
 class Side:
     name = title = ""
     uri = "qemu:///system"
-    # the unit that answers qemu:///system
-    daemon = "libvirtd.service"
-    boot_links = {}
+    # the unit and the socket that answer qemu:///system
+    daemon = socket = ""
 
     def __init__(self, work):
         self.work = work
@@ -48,9 +50,6 @@ class Side:
     def stop_daemon(self, machine):
         machine.sh(f"systemctl stop {self.daemon}")
 
-    def forget_caches(self, machine):
-        pass
-
     def management(self, machine):
         """(pid, name, unit) of what the management of guests keeps running."""
         return [p for p in machine.processes() if p[1] not in BASE and not p[1].startswith("qemu-system")
@@ -60,6 +59,8 @@ class Side:
 class Libvirt(Side):
     name = "libvirt"
     title = "libvirt"
+    daemon = "libvirtd.service"
+    socket = "/run/libvirt/libvirt-sock"
 
     def trees(self):
         return [self.work.peer / "tree"]
@@ -85,6 +86,8 @@ class Libvirt(Side):
 class Unitvirt(Side):
     name = "unitvirt"
     title = "Unitvirt"
+    daemon = "virtqemud.service"
+    socket = "/run/libvirt/virtqemud-sock"
 
     def options(self, trees=()):
         return ["--install", str(self.work.build), *super().options(trees)]
@@ -106,7 +109,8 @@ class Unitvirt(Side):
         (multi / "machines.target").symlink_to("/usr/lib/systemd/system/machines.target")
 
     def version(self, machine):
-        return "this tree"
+        head = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True)
+        return head.stdout.strip() or "this tree"
 
 
 def fresh(path):
