@@ -51,7 +51,6 @@ class Timed:
         process.returncode = os.waitstatus_to_exitcode(status)
         self.wall = (time.monotonic() - begin) * 1e6
         self.cpu = (usage.ru_utime + usage.ru_stime) * 1e6
-        self.peak = usage.ru_maxrss
         self.status = process.returncode
 
 

@@ -81,7 +81,9 @@ FIGURES = (
     ("security-daemon", "`systemd-analyze security`: daemon", "", at_most(2.0)),
     ("security-guest", "`systemd-analyze security`: guest", "", at_most(2.0)),
     ("generator-1000", "generator, 1,000 definitions", "ms", at_most(100)),
+    ("generator-1000-cpu", "the same, CPU", "ms", None),
     ("generator-10000", "generator, 10,000 definitions", "ms", at_most(1000)),
+    ("generator-10000-cpu", "the same, CPU", "ms", None),
     ("generator-10000-peak", "generator, its peak memory (RSS) with 10,000", "MiB", at_most(9.9)),
 )
 
