@@ -3,12 +3,55 @@
 /* What the RPC layer answers itself: opening and closing, features, authentication. */
 
 #include "base/strings.h"
+#include "rpc/typed-params.h"
 #include "server.h"
+#include "upstream.h"
 
 /* The client may go while a handler waits; one that goes on then has nobody to talk to. */
 static int need_client(Call *call, Client **ret) {
         *ret = call_client(call);
         return *ret ? 0 : -ENOTCONN;
+}
+
+/* Identity */
+
+static const TypedParamRule identity_rules[] = {
+        { "user-name", TYPED_PARAM_STRING, false },        { "group-name", TYPED_PARAM_STRING, false },
+        { "unix-user-id", TYPED_PARAM_ULLONG, false },     { "unix-group-id", TYPED_PARAM_ULLONG, false },
+        { "process-id", TYPED_PARAM_LLONG, false },        { "process-time", TYPED_PARAM_ULLONG, false },
+        { "sasl-user-name", TYPED_PARAM_STRING, false },   { "x509-distinguished-name", TYPED_PARAM_STRING, false },
+        { "selinux-context", TYPED_PARAM_STRING, false },
+};
+
+static int copy_param(char **to, const remote_typed_param *p, unsigned n, const char *field) {
+        const char *s;
+
+        if (typed_params_get_string(p, n, field, &s) <= 0)
+                return 0;
+        *to = strdup(s);
+        return *to ? 0 : -ENOMEM;
+}
+
+static int identity_from_params(Identity *ret, const remote_typed_param *p, unsigned n) {
+        _cleanup_(identity_done) Identity i = IDENTITY_INIT;
+        uint64_t u;
+        int64_t l;
+
+        if (typed_params_get_ullong(p, n, "unix-user-id", &u) > 0)
+                i.uid = (uid_t) u;
+        if (typed_params_get_ullong(p, n, "unix-group-id", &u) > 0)
+                i.gid = (gid_t) u;
+        if (typed_params_get_llong(p, n, "process-id", &l) > 0)
+                i.pid = (pid_t) l;
+        if (typed_params_get_ullong(p, n, "process-time", &u) > 0)
+                i.pid_start = u;
+        if (copy_param(&i.user, p, n, "user-name") < 0 || copy_param(&i.group, p, n, "group-name") < 0 ||
+            copy_param(&i.sasl_user, p, n, "sasl-user-name") < 0 || copy_param(&i.selinux, p, n, "selinux-context") < 0 ||
+            copy_param(&i.x509_dname, p, n, "x509-distinguished-name") < 0)
+                return -ENOMEM;
+        *ret = i;
+        i = IDENTITY_INIT;
+        return 0;
 }
 
 /* Opening */
@@ -81,6 +124,59 @@ static int open_secondary(Call *call, Client *c, const ConnectUri *uri, Error *e
         return 0;
 }
 
+static int no_driver(const ConnectUri *uri, Error *e) {
+        return error_set(e, -ENODEV, ERROR_NO_CONNECT, ORIGIN_NONE, "%s", *uri->text ? uri->text : "(null)");
+}
+
+/* Opens the URI at the daemon of that driver. */
+static int open_at(Call *call, const KnownDriver *k, const char *uri, Error *e) {
+        Client *c = call_client(call);
+        Upstream *u;
+        int r;
+
+        if (!c)
+                return -ENOTCONN;
+        r = upstream_get(c, k->class, k->name, uri, &u);
+        if (r < 0)
+                return r;
+        r = upstream_wait(call, k->class, e);
+        if (r < 0)
+                return r;
+        c = call_client(call);
+        c->primary = k;
+        c->opened = true;
+        return 0;
+}
+
+/* Without a URI it is the first hypervisor that answers, Xen before QEMU: on a Xen host both may be there. */
+static int open_any(Call *call, const ConnectUri *uri, Error *e) {
+        static const char *const order[] = { "xen", "qemu" };
+
+        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
+                _cleanup_error_ Error ignored = ERROR_INIT;
+                const Client *c = call_client(call);
+                const KnownDriver *k = c ? server_driver_by_name(c->server, order[i]) : NULL;
+
+                if (k && open_at(call, k, NULL, &ignored) >= 0)
+                        return 0;
+        }
+        return no_driver(uri, e);
+}
+
+static int open_elsewhere(Call *call, const ConnectUri *uri, Error *e) {
+        const KnownDriver *k = server_driver_by_name(call_client(call)->server, uri->scheme);
+        int r;
+
+        if (!*uri->scheme)
+                return open_any(call, uri, e);
+        if (!k)
+                return no_driver(uri, e);
+        r = open_at(call, k, uri->text, e);
+        if (r < 0 && !error_is_set(e))
+                return error_set_errno(e, r, ORIGIN_RPC, "cannot reach the daemon virt%sd", k->name);
+        return r;
+}
+
 static int connect_open(Call *call, const remote_connect_open_args *args, rpc_void *ret, Error *e) {
         const char *whole = args->name ? *args->name : "";
         _cleanup_free_ char *text = strdup(whole);
@@ -96,13 +192,15 @@ static int connect_open(Call *call, const remote_connect_open_args *args, rpc_vo
                 return r;
         if (c->opened)
                 return error_set(e, -EISCONN, ERROR_INTERNAL, ORIGIN_RPC, "connection already open");
-        r = parse_uri(text, whole, &uri);
-        known = r >= 0 ? driver_for_uri(c->server, uri.scheme) : NULL;
-        if (!known || !known->driver || !c->server->drivers[known->class])
-                return error_set(e, -ENODEV, ERROR_NO_CONNECT, ORIGIN_NONE, "%s", *whole ? whole : "(null)");
-
         if (args->flags & 1U)
                 call_connection(call)->readonly = true;
+        r = parse_uri(text, whole, &uri);
+        if (r >= 0 && server_is_proxy(c->server))
+                return open_elsewhere(call, &uri, e);
+        known = r >= 0 ? driver_for_uri(c->server, uri.scheme) : NULL;
+        if (!known || !known->driver || !c->server->drivers[known->class])
+                return no_driver(&uri, e);
+
         r = open_driver(call, c, known->class, &uri, e);
         if (r >= 0 && known->class == DRIVER_HYPERVISOR)
                 r = open_secondary(call, c, &uri, e);
@@ -119,6 +217,36 @@ static int connect_close(Call *call, const rpc_void *args, rpc_void *ret, Error 
 
         if (c->link)
                 link_close_when_drained(c->link);
+        return 0;
+}
+
+/* Who the caller is, told by a daemon that passes its call on. Only root, or who runs this daemon, may speak for others. */
+static int set_identity(Call *call, const remote_connect_set_identity_args *args, rpc_void *ret, Error *e) {
+        Connection *conn = call_connection(call);
+        const remote_typed_param *p = args->params.params_val;
+        unsigned n = args->params.params_len;
+        Identity *i;
+        int r;
+
+        if (conn->identity.uid != 0 && conn->identity.uid != geteuid())
+                return error_set(e, -EPERM, ERROR_OPERATION_DENIED, ORIGIN_IDENTITY, "caller may not set an identity");
+        r = typed_params_validate(p, n, identity_rules, ELEMENTSOF(identity_rules), e);
+        if (r >= 0)
+                r = call_check_flags(call, args->flags, 0, e);
+        if (r < 0)
+                return r;
+        i = malloc(sizeof(*i));
+        if (!i)
+                return -ENOMEM;
+        r = identity_from_params(i, p, n);
+        if (r < 0) {
+                free(i);
+                return r;
+        }
+        if (conn->real)
+                identity_done(conn->real);
+        free(conn->real);
+        conn->real = i;
         return 0;
 }
 
@@ -240,6 +368,7 @@ static int auth_polkit(Call *call, const rpc_void *args, remote_auth_polkit_ret 
 static const RpcHandler handlers[] = {
         REMOTE_HANDLER(CONNECT_OPEN, connect_open),
         REMOTE_HANDLER(CONNECT_CLOSE, connect_close),
+        REMOTE_HANDLER(CONNECT_SET_IDENTITY, set_identity),
         REMOTE_HANDLER(CONNECT_SUPPORTS_FEATURE, supports_feature),
         REMOTE_HANDLER(CONNECT_REGISTER_CLOSE_CALLBACK, register_close_callback),
         REMOTE_HANDLER(CONNECT_UNREGISTER_CLOSE_CALLBACK, unregister_close_callback),

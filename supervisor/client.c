@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "server.h"
+#include "upstream.h"
 
 /* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes each. */
 #define ANONYMOUS_PACKET_MAX (512U * 1024U)
@@ -14,11 +15,15 @@
 
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
+static int client_stream(Connection *conn, Packet *p);
+static void client_drained(Connection *conn);
 static void client_closed(Connection *conn, int r);
 
 static const ConnectionOps client_ops = {
         .call = client_call,
+        .other = client_stream,
         .ready = client_ready,
+        .drained = client_drained,
         .closed = client_closed,
 };
 
@@ -150,6 +155,15 @@ int client_new(Server *s, Listener *l, int fd) {
         return r;
 }
 
+/* Streams that are not of this process belong to calls that were passed on. */
+static int client_stream(Connection *conn, Packet *p) {
+        return upstream_stream(connection_client(conn), p);
+}
+
+static void client_drained(Connection *conn) {
+        upstream_client_drained(connection_client(conn));
+}
+
 static void client_closed(Connection *conn, int r) {
         Client *c = connection_client(conn);
         Server *s = c->server;
@@ -163,6 +177,7 @@ static void client_closed(Connection *conn, int r) {
                         i->driver->close(i->state, conn);
         }
         sd_event_source_disable_unref(c->deadline);
+        upstream_drop_all(c);
         client_unlink(c);
         service_update(s, c->service);
         server_touch(s);
@@ -213,7 +228,9 @@ static int check_call(const Client *c, const Packet *p, const RpcProcedure **ret
         r = check_state(c, p, procedure, e);
         if (r < 0)
                 return r;
-        if (procedure->flags & RPC_RW_ONLY && c->connection->readonly)
+        /* Telling who calls changes nothing, and a daemon that passes a read-only client on must do it. */
+        if (procedure->flags & RPC_RW_ONLY && c->connection->readonly &&
+            !(h->program == REMOTE_PROGRAM && h->procedure == REMOTE_PROC_CONNECT_SET_IDENTITY))
                 return error_set(e, -EPERM, ERROR_OPERATION_DENIED, rpc_kind_origin(procedure->kind),
                                  "read only access prevents %s", procedure->api ?: "this call");
         *ret = procedure;

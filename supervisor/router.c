@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The router: which driver a procedure belongs to, and what happens with the call: a driver that this process holds
- * answers; one that it does not hold is refused by the name of the function. */
+ * answers; one that another daemon holds gets the call as it came; what nobody holds is refused by the name of the function. */
 
 #include "base/strings.h"
 #include "server.h"
+#include "upstream.h"
 
 static const DriverClass kind_classes[_RPC_KIND_MAX] = {
         [RPC_KIND_CONNECT] = DRIVER_HYPERVISOR,
@@ -71,6 +72,44 @@ static void refuse(Client *c, const Packet *p, const RpcProcedure *procedure, Dr
         connection_reply_error(c->connection, &p->header, -EOPNOTSUPP, &e);
 }
 
+/* The daemon that holds the driver of a class for this client: of a hypervisor it is the one that was opened. */
+static const char *driver_elsewhere(const Client *c, DriverClass class) {
+        const Server *s = c->server;
+
+        if (s->wanted & 1U << class || class == DRIVER_ADMIN || class == DRIVER_LOG || class == DRIVER_LOCK)
+                return NULL;
+        if (c->primary && c->primary->class == class)
+                return c->primary->name;
+        /* A connection to the networks alone has nothing to do with storage. */
+        if (class == DRIVER_HYPERVISOR || !c->primary || c->primary->class != DRIVER_HYPERVISOR)
+                return NULL;
+        for (size_t i = 0; i < s->n_known; i++)
+                if (s->known[i].class == class)
+                        return s->known[i].name;
+        return NULL;
+}
+
+static int send_on(Client *c, Packet *p, const RpcProcedure *procedure, DriverClass class) {
+        const char *driver = driver_elsewhere(c, class);
+        Upstream *u;
+        int r;
+
+        r = driver ? upstream_get(c, class, driver, NULL, &u) : -ENOENT;
+        if (r >= 0)
+                return upstream_call(u, p, procedure, router_origin(procedure, class));
+        refuse(c, p, procedure, class);
+        return 0;
+}
+
+/* Features are the RPC layer's, and so ours, or the driver's, wherever it is. */
+static bool is_feature_of_driver(const Packet *p) {
+        static const uint8_t ours[] = { 8, 10, 14, 15 };
+        uint32_t feature = p->len == 4 ? packet_word(p->payload) : 0;
+
+        return p->header.procedure == REMOTE_PROC_CONNECT_SUPPORTS_FEATURE && feature < 256 &&
+               !memchr(ours, (int) feature, sizeof(ours));
+}
+
 int router_call(Client *c, Packet *p, const RpcProcedure *procedure) {
         Server *s = c->server;
         const PacketHeader *h = &p->header;
@@ -80,15 +119,20 @@ int router_call(Client *c, Packet *p, const RpcProcedure *procedure) {
 
         if (procedure->kind == RPC_KIND_EVENT_REG)
                 driver = driver ? s->registrations : NULL;
+        else if (c->opened && c->primary && !s->drivers[c->primary->class] && is_feature_of_driver(p))
+                return send_on(c, p, procedure, c->primary->class);
         else
                 handler = driver_instance_handler(s->builtin, h->program, h->procedure);
         if (handler)
                 driver = s->builtin;
         else if (driver)
                 handler = driver_instance_handler(driver, h->program, h->procedure);
-        if (handler)
+        if (handler) {
                 call_start(c->connection, p, procedure, handler, driver);
-        else
-                refuse(c, p, procedure, class);
+                return 0;
+        }
+        if (!driver)
+                return send_on(c, p, procedure, class);
+        refuse(c, p, procedure, class);
         return 0;
 }

@@ -74,7 +74,10 @@ static int load_drivers(Server *s, const char *list, Error *e) {
                 const KnownDriver *k = &s->known[i];
                 bool wanted = list ? list_contains(list, k->name) : name_implies(s->host.daemon, k->name);
 
-                if (!wanted || !k->driver)
+                if (!wanted)
+                        continue;
+                s->wanted |= 1U << k->class;
+                if (!k->driver)
                         continue;
                 if (s->drivers[k->class])
                         return error_set(e, -EEXIST, ERROR_INVALID_ARG, ORIGIN_NONE, "drivers '%s' and '%s' exclude each other",

@@ -83,6 +83,7 @@ struct Server {
         const KnownDriver *known;
         size_t n_known;
         DriverInstance *drivers[_DRIVER_CLASS_MAX];
+        unsigned wanted;                /* bits of DriverClass that are this daemon's, written or not */
         DriverInstance *builtin;        /* what the RPC layer answers itself */
         DriverInstance *registrations;  /* for events */
         Service services[2];
@@ -153,6 +154,7 @@ struct Client {
         unsigned used;                  /* bits of DriverClass whose open() was called */
         unsigned old_registrations;     /* bits of event ids registered in the old style */
         sd_event_source *deadline;      /* of the handshake */
+        struct Upstream *upstreams;     /* its connections to other daemons */
         Client *next;
         Client **prev;
 };
@@ -171,6 +173,10 @@ static inline Client *connection_client(const Connection *c) {
 DriverClass router_class(const RpcProcedure *p, uint32_t program);
 /* Starts the call where its driver is, or refuses it. */
 int router_call(Client *c, Packet *p, const RpcProcedure *procedure);
+/* Virtproxyd: a daemon without drivers passes everything on. */
+static inline bool server_is_proxy(const Server *s) {
+        return s->wanted == 0;
+}
 const KnownDriver *server_driver_by_name(const Server *s, const char *name);
 
 extern const Driver driver_admin;

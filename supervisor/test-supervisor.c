@@ -25,6 +25,7 @@ typedef struct Fixture {
         char ro_path[96];
         char admin_path[96];
         pid_t pid;
+        pid_t proxy;            /* 0, or a virtproxyd in front, whose sockets are then those above */
 } Fixture;
 
 static char name[] = "guest";
@@ -32,15 +33,20 @@ static const remote_nonnull_domain guest = { .name = name, .uuid = { 1, 2, 3 }, 
 static const rpc_void nothing;
 static rpc_void void_ret;
 
-static pid_t start_daemon(const Fixture *f, const char *timeout) {
-        const char *argv[] = { "virttestd", "--name", "virttestd", "--drivers", "test", "--timeout", timeout,
+static pid_t start_daemon_named(const Fixture *f, const char *daemon, const char *drivers, const char *timeout) {
+        const char *argv[] = { "virttestd", "--name", daemon, "--drivers", drivers, "--timeout", timeout,
                                "--listen", f->folder, NULL };
         pid_t pid = fork();
 
         if (pid != 0)
                 return pid;
+        setenv("UNITVIRT_RUN", f->folder, 1);
         execv("/proc/self/exe", (char **) argv);
         _exit(127);
+}
+
+static pid_t start_daemon(const Fixture *f, const char *timeout) {
+        return start_daemon_named(f, "virttestd", "test", timeout);
 }
 
 static int set_up_with(void **state, const char *timeout) {
@@ -56,6 +62,22 @@ static int set_up_with(void **state, const char *timeout) {
         return f->pid < 0;
 }
 
+static int set_up_proxy(void **state) {
+        TestClient c;
+        Fixture *f;
+
+        if (set_up_with(state, "0") != 0)
+                return -1;
+        f = *state;
+        /* The daemon behind must be there first, as systemd's socket would be. */
+        test_connect(&c, f->path);
+        test_close(&c);
+        snprintf(f->path, sizeof(f->path), "%s/libvirt-sock", f->folder);
+        snprintf(f->ro_path, sizeof(f->ro_path), "%s/libvirt-sock-ro", f->folder);
+        f->proxy = start_daemon_named(f, "virtproxyd", "none", "0");
+        return f->proxy < 0;
+}
+
 static int set_up(void **state) {
         return set_up_with(state, "0");
 }
@@ -64,15 +86,22 @@ static int set_up_idle(void **state) {
         return set_up_with(state, "1");
 }
 
+static void stop_daemon(pid_t pid) {
+        int status = -1;
+
+        kill(pid, SIGTERM);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* The daemon must end by itself and well: a leak or an error that the sanitizer found is a failure of the test. */
 static int tear_down(void **state) {
         Fixture *f = *state;
-        int status = -1;
 
-        kill(f->pid, SIGTERM);
-        assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
+        stop_daemon(f->pid);
+        if (f->proxy > 0)
+                stop_daemon(f->proxy);
         assert_int_equal(access(f->path, F_OK), -1);
         assert_int_equal(rmdir(f->folder), 0);
         free(f);
@@ -96,7 +125,7 @@ static void calls_are_answered(void **state) {
         TestClient c;
 
         check_alive(*state);
-        test_open(&c, ((Fixture *) *state)->path, "", 0);
+        test_open(&c, ((Fixture *) *state)->path, "test:///system", 0);
         assert_int_equal(test_remote(&c, DOMAIN_LOOKUP_BY_NAME, &lookup, &lookup_ret), 42);
         assert_string_equal(*c.error.message, "Domain not found: no domain with matching name 'guest'");
         assert_int_equal(c.error.domain, 10);
@@ -540,6 +569,57 @@ static void other_programs_are_for_other_sockets(void **state) {
         test_close(&c);
 }
 
+/* The daemon behind dies: the calls that wait for it are answered, and the connection ends; a new one works again. */
+static void a_daemon_that_dies_is_told_of(void **state) {
+        remote_domain_suspend_args slow = { .dom = guest };
+        Fixture *f = *state;
+        char path[96];
+        TestPacket p;
+        TestClient c;
+
+        slow.dom.id = 20000;
+        test_open(&c, f->path, "test:///system", 0);
+        assert_int_equal(test_remote(&c, CONNECT_REGISTER_CLOSE_CALLBACK, &nothing, &void_ret), 0);
+        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_DOMAIN_SUSPEND, remote_codec_DOMAIN_SUSPEND.args, &slow);
+        usleep(50000);
+        kill(f->pid, SIGKILL);
+        waitpid(f->pid, NULL, 0);
+        assert_true(test_receive(&c, &p));
+        assert_int_equal(p.header.type, PACKET_REPLY);
+        assert_int_equal(p.header.status, PACKET_ERROR);
+        buffer_done(&p.body);
+        assert_true(test_receive(&c, &p));
+        assert_int_equal(p.header.type, PACKET_MESSAGE);
+        assert_int_equal(p.header.procedure, REMOTE_PROC_CONNECT_EVENT_CONNECTION_CLOSED);
+        buffer_done(&p.body);
+        assert_true(test_is_closed(&c));
+        test_close(&c);
+
+        f->pid = start_daemon(f, "0");
+        snprintf(path, sizeof(path), "%s/virttestd-sock", f->folder);
+        test_connect(&c, path);
+        test_close(&c);
+        check_alive(f);
+}
+
+static void proxies_refuse_what_nobody_holds(void **state) {
+        remote_connect_open_args foreign = { .name = (char *[]) { (char *) "lxc:///" } };
+        remote_connect_open_args absent = { .name = (char *[]) { (char *) "network:///system" } };
+        remote_connect_num_of_networks_ret ret;
+        Fixture *f = *state;
+        TestClient c;
+
+        test_connect(&c, f->path);
+        assert_int_equal(test_remote(&c, CONNECT_OPEN, &foreign, &void_ret), 5);
+        assert_int_equal(test_remote(&c, CONNECT_OPEN, &absent, &void_ret), 38);
+        test_close(&c);
+        test_open(&c, f->path, "test:///system", 0);
+        assert_int_equal(test_remote(&c, CONNECT_NUM_OF_NETWORKS, &nothing, &ret), 3);
+        assert_int_equal(c.error.domain, 19);
+        test_close(&c);
+}
+
+#define proxy_test(f) cmocka_unit_test_setup_teardown(f, set_up_proxy, tear_down)
 #define daemon_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* Under the daemon's name it is the daemon: a process of its own that inherits nothing. */
@@ -562,6 +642,18 @@ int main(int argc, char **argv) {
                 daemon_test(half_a_frame_costs_a_connection_only),
                 daemon_test(a_client_that_never_reads_is_held_back),
                 daemon_test(other_programs_are_for_other_sockets),
+                proxy_test(calls_are_answered),
+                proxy_test(readonly_connections_cannot_write),
+                proxy_test(slow_calls_do_not_hold_up_others),
+                proxy_test(pipelined_calls_wait_for_their_turn),
+                proxy_test(events_reach_those_who_registered),
+                proxy_test(large_replies_arrive_whole),
+                proxy_test(a_console_goes_both_ways),
+                proxy_test(a_download_ends_with_an_empty_packet),
+                proxy_test(descriptors_travel_both_ways),
+                proxy_test(a_client_that_never_reads_is_held_back),
+                proxy_test(a_daemon_that_dies_is_told_of),
+                proxy_test(proxies_refuse_what_nobody_holds),
                 cmocka_unit_test_setup_teardown(idle_daemons_end_and_busy_ones_do_not, set_up_idle, tear_down),
         };
 

@@ -222,7 +222,11 @@ static int on_packet(Link *l, Packet *p, void *userdata) {
 }
 
 static void on_drained(Link *l, void *userdata) {
-        connection_streams_drained(userdata);
+        Connection *c = userdata;
+
+        connection_streams_drained(c);
+        if (c->ops->drained)
+                c->ops->drained(c);
 }
 
 static int on_ready(Link *l, void *userdata) {

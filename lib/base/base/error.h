@@ -67,6 +67,7 @@ typedef enum ErrorOrigin {
         ORIGIN_EVENT = 40,
         ORIGIN_AUTH = 46,
         ORIGIN_DBUS = 47,
+        ORIGIN_IDENTITY = 53,
         ORIGIN_ACCESS = 55,
         ORIGIN_SYSTEMD = 56,
         ORIGIN_POLKIT = 60,

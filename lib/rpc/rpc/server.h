@@ -39,8 +39,9 @@ typedef struct ConnectionOps {
         int (*access)(Call *c, const char *object, const char *permission, const char *const *details, Error *e);
         /* A packet that is for nobody here, such as a stream's of a forwarded call. May be NULL. */
         int (*other)(Connection *c, Packet *p);
-        /* See LinkOps. */
+        /* See LinkOps; drained() may be NULL. */
         int (*ready)(Connection *c);
+        void (*drained)(Connection *c);
         void (*closed)(Connection *c, int r);
 } ConnectionOps;
 

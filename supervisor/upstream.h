@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A connection to another daemon, on behalf of one client.
+ *
+ * Calls for a driver that this process does not hold go there as they came, with
+ * their serial numbers, and what comes back (replies, events, streams, descriptors) goes to the client.
+ * Only the opening of the connection is our own. */
+
+#include "loop/fiber.h"
+#include "server.h"
+
+typedef struct Upstream Upstream;
+
+/* The connection for the client's calls of that class: the one there is, or a new one, which opens while the
+ * first calls wait in it. uri is what to open; NULL: "DRIVER:///system". -ECONNREFUSED, -ENOENT: there is no such daemon. */
+int upstream_get(Client *c, DriverClass class, const char *driver, const char *uri, Upstream **ret);
+/* Waits, within a fiber, until it has opened. Negative and e where the daemon refuses. */
+int upstream_wait(Call *call, DriverClass class, Error *e);
+/* As ConnectionOps.call: sends the call on. */
+int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOrigin origin);
+/* As ConnectionOps.other: a stream's packet. */
+int upstream_stream(Client *c, Packet *p);
+/* The client takes packets again. */
+void upstream_client_drained(Client *c);
+/* Ends the client's connections to other daemons. */
+void upstream_drop_all(Client *c);
