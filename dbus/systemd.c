@@ -370,9 +370,10 @@ int systemd_unit_refresh(Systemd *s, const char *unit, Error *e) {
         r = systemd_unit_bool(s, unit, "Unit", "NeedDaemonReload", &stale, e);
         if (r == -ENOENT)
                 return 0;
-        if (r < 0)
-                return r;
-        return stale ? systemd_reload(s, e) : 0;
+        if (r >= 0 && stale)
+                r = systemd_reload(s, e);
+        /* Also clears systemd's count of recent starts: a client may start and end a guest as often as it likes. */
+        return r < 0 ? r : systemd_reset_failed(s, unit, e);
 }
 
 /* 1 where systemd has one of the units in memory. One question for all of them: asking for each by name would cost

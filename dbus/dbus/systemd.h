@@ -65,5 +65,6 @@ int systemd_reload(Systemd *s, Error *e);
  * start (systemd_unit_refresh()). */
 void systemd_unit_changed(Systemd *s, const char *unit);
 
-/* Reloads where systemd holds older files of the unit than there are; to be called before a start. Waits. */
+/* Makes a unit fit to be started: reloads where systemd holds older files of it than there are, forgets earlier failures
+ * and the limit on starts in a row. Waits. */
 int systemd_unit_refresh(Systemd *s, const char *unit, Error *e);

@@ -149,6 +149,13 @@ static const RpcHandler handlers[] = {
         REMOTE_HANDLER(DOMAIN_OPEN_GRAPHICS, domain_open_graphics),
         REMOTE_HANDLER(DOMAIN_OPEN_GRAPHICS_FD, domain_open_graphics_fd),
         QEMU_HANDLER(DOMAIN_MONITOR_COMMAND, qemu_domain_monitor_command),
+        REMOTE_HANDLER(DOMAIN_BLOCK_STATS, domain_block_stats),
+        REMOTE_HANDLER(DOMAIN_GET_BLOCK_INFO, domain_get_block_info),
+        REMOTE_HANDLER(DOMAIN_INTERFACE_STATS, domain_interface_stats),
+        REMOTE_HANDLER(DOMAIN_GET_JOB_INFO, domain_get_job_info),
+        REMOTE_HANDLER(DOMAIN_GET_JOB_STATS, domain_get_job_stats),
+        REMOTE_HANDLER(DOMAIN_GET_CONTROL_INFO, domain_get_control_info),
+        REMOTE_HANDLER(DOMAIN_MANAGED_SAVE_REMOVE, domain_managed_save_remove),
 };
 
 const Driver driver_qemu = {

@@ -24,3 +24,6 @@ int guest_command_fds(Guest *g, json_t *request, const int *fds, size_t n_fds, j
 
 /* The path of the unit's control group below /sys/fs/cgroup, by QEMU's process; owned by the caller. -ESRCH. */
 int guest_cgroup(Guest *g, char **ret);
+
+/* The entry of a disk's device in the answer to query-blockstats or query-block; borrowed, NULL where there is none. */
+json_t *qmp_block_entry(json_t *list, const char *alias);

@@ -109,9 +109,10 @@ static void trim(char *s) {
                         *p = '?';
 }
 
-/* Why the unit did not come up: what vm-prepare or vm-run left, else what systemd knows. */
+/* Why the unit did not come up: what vm-prepare or vm-run left, else what systemd knows. Not the unit's status text,
+ * which may be that of an earlier run. */
 static int start_failed(Guest *g, const char *unit, JobResult result, Error *e) {
-        _cleanup_free_ char *path = guest_path_run(g->name, "error"), *text = NULL, *status = NULL, *why = NULL;
+        _cleanup_free_ char *path = guest_path_run(g->name, "error"), *text = NULL, *why = NULL;
         int r = -EIO;
 
         if (result == JOB_TIMEOUT)
@@ -124,8 +125,6 @@ static int start_failed(Guest *g, const char *unit, JobResult result, Error *e) 
         if (result == JOB_DEPENDENCY)
                 return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
                                  "a unit that %s needs did not start; see 'systemctl list-dependencies %s'", unit, unit);
-        if (systemd_unit_string(g->driver->systemd, unit, "Service", "StatusText", &status, NULL) >= 0 && status[0])
-                return error_set(e, r, ERROR_INTERNAL, ORIGIN_QEMU, "%s", status);
         (void) systemd_unit_string(g->driver->systemd, unit, "Service", "Result", &why, NULL);
         return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
                          "%s did not start (job: %s, result: %s); see 'journalctl -u %s'", unit,

@@ -196,12 +196,12 @@ static const struct {
 };
 
 /* The entry of query-blockstats for a disk: its device is in QEMU's tree under the disk's alias. */
-static json_t *block_entry(json_t *list, const char *alias) {
+json_t *qmp_block_entry(json_t *list, const char *alias) {
         json_t *entry;
         size_t i;
 
         json_array_foreach(list, i, entry) {
-                const char *path = json_string_value(json_object_get(entry, "qdev"));
+                const char *path = alias ? json_string_value(json_object_get(entry, "qdev")) : NULL;
                 const char *p = path ? startswith(path, "/machine/peripheral/") : NULL;
                 size_t n = p ? strcspn(p, "/") : 0;
 
@@ -230,7 +230,7 @@ static void add_blocks(Guest *g, TypedParams *p) {
                 (void) guest_command(g, "query-blockstats", NULL, &stats, NULL);
         XML_FOREACH(disk, definition_devices(d), "disk") {
                 const char *alias = device_alias(disk), *path = xml_get(disk, "source/@file");
-                json_t *values = alias ? json_object_get(block_entry(stats, alias), "stats") : NULL;
+                json_t *values = alias ? json_object_get(qmp_block_entry(stats, alias), "stats") : NULL;
 
                 typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.name", n), xml_get(disk, "target/@dev"));
                 if (!path)
