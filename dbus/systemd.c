@@ -38,6 +38,7 @@ struct Systemd {
         char **changed;         /* units to ask about at the next reload */
         sd_event_source *timer; /* until then */
         bool reload_running;
+        char *in_unit_path;     /* a folder that was found among those systemd reads units from */
 };
 
 static const char *const job_results[_JOB_RESULT_MAX] = {
@@ -154,6 +155,7 @@ Systemd *systemd_free(Systemd *s) {
         s->timer = sd_event_source_disable_unref(s->timer);
         drop_bus(s);
         strv_free(s->changed);
+        free(s->in_unit_path);
         free(s);
         return NULL;
 }
@@ -361,6 +363,48 @@ int systemd_reload(Systemd *s, Error *e) {
 
         r = MANAGER_CALL(s, "Reload", NULL, NULL, &error, e, "");
         return r < 0 ? call_failed(r, &error, "cannot reload", NULL, e) : 0;
+}
+
+/* 1 where systemd reads units from folder. */
+static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const char *path;
+        sd_bus *bus;
+        int r;
+
+        r = get_bus(s, &bus, e);
+        if (r < 0)
+                return r;
+        r = fiber_bus_call_method(bus, DESTINATION, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get", &error, &reply,
+                                  "ss", MANAGER, "UnitPath");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &path)) > 0)
+                if (streq(path, folder))
+                        return 1;
+        return r < 0 ? call_failed(r, &error, "cannot read the search path", NULL, e) : 0;
+}
+
+int systemd_ensure_unit_path(Systemd *s, const char *folder, Error *e) {
+        int r;
+
+        if (streq_ptr(s->in_unit_path, folder))
+                return 0;
+        r = is_in_unit_path(s, folder, e);
+        if (r == 0)
+                r = systemd_reload(s, e);
+        if (r < 0)
+                return r;
+        free(s->in_unit_path);
+        s->in_unit_path = strdup(folder);
+        return 0;
+}
+
+void systemd_forget_unit_path(Systemd *s) {
+        free(TAKE_PTR(s->in_unit_path));
 }
 
 int systemd_unit_refresh(Systemd *s, const char *unit, Error *e) {

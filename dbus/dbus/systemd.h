@@ -68,3 +68,9 @@ void systemd_unit_changed(Systemd *s, const char *unit);
 /* Makes a unit fit to be started: reloads where systemd holds older files of it than there are, forgets earlier failures
  * and the limit on starts in a row. Waits. */
 int systemd_unit_refresh(Systemd *s, const char *unit, Error *e);
+
+/* Makes sure that systemd reads units from a folder. It drops folders that were not there, or empty, when it last
+ * loaded its configuration, and takes no notice of what comes into them later: then this reloads. Asks once, until
+ * systemd_forget_unit_path() says that the folder is new. Waits. */
+int systemd_ensure_unit_path(Systemd *s, const char *folder, Error *e);
+void systemd_forget_unit_path(Systemd *s);

@@ -55,6 +55,8 @@ int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) 
         r = plan_build(d, &plan, e);
         if (r < 0)
                 return r;
+        if (access(dropin_folder(transient), F_OK) < 0)
+                systemd_forget_unit_path(g->driver->systemd);
         r = mkdir_p(dropin_folder(transient), 0755);
         if (r >= 0)
                 r = plan_write_dropin(plan, dropin_folder(transient));
@@ -166,6 +168,8 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         r = guest_write_dropin(g, d, g->transient, e);
         if (r >= 0)
                 r = write_request(g, flags, e);
+        if (r >= 0)
+                r = systemd_ensure_unit_path(systemd, dropin_folder(g->transient), e);
         if (r >= 0)
                 r = systemd_unit_refresh(systemd, unit, e);
         if (r < 0)

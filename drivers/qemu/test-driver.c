@@ -275,6 +275,20 @@ static void starting_is_a_job_of_systemd(void **state) {
         assert_string_equal(h->error.message, "Requested operation is not valid: domain is already running");
 }
 
+static void the_first_guest_of_a_machine_starts(void **state) {
+        TestHost *h = *state;
+
+        h->reloaded = false;
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(SIMPLE_CALL(h, domain_create, remote_domain_create), 0);
+        assert_string_equal(test_jobs(h), "Reload;StartUnit vm@web.service;");
+        assert_int_equal(SIMPLE_CALL(h, domain_destroy, remote_domain_destroy), 0);
+        test_unit_cleanup(h, "web", "destroyed");
+        (void) test_jobs(h);
+        assert_int_equal(SIMPLE_CALL(h, domain_create, remote_domain_create), 0);
+        assert_string_equal(test_jobs(h), "StartUnit vm@web.service;");
+}
+
 static void a_failed_start_tells_why(void **state) {
         TestHost *h = *state;
 
@@ -504,6 +518,7 @@ int main(void) {
                 TEST(metadata_is_kept_by_namespace),
                 TEST(the_console_gets_its_pty),
                 TEST(starting_is_a_job_of_systemd),
+                TEST(the_first_guest_of_a_machine_starts),
                 TEST(a_failed_start_tells_why),
                 TEST(destroying_ends_it_at_once),
                 TEST(a_killed_qemu_is_noticed),

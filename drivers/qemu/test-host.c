@@ -306,8 +306,28 @@ static int on_unit_files(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return enable ? sd_bus_reply_method_return(m, "ba(sss)", 1, 0) : sd_bus_reply_method_return(m, "a(sss)", 0);
 }
 
+/* The search path has what the driver needs from its first reload on. */
+static int get_unit_path(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                         void *userdata, sd_bus_error *error) {
+        TestHost *h = userdata;
+        const char *generated = getenv("UNITVIRT_GENERATED_UNITS"), *transient = getenv("UNITVIRT_TRANSIENT_UNITS");
+
+        return h->reloaded ? sd_bus_message_append(reply, "as", 2, generated, transient)
+                           : sd_bus_message_append(reply, "as", 1, transient);
+}
+
+static int on_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        TestHost *h = userdata;
+
+        h->reloaded = true;
+        strbuf_add(&h->jobs, "Reload;");
+        return sd_bus_reply_method_return(m, NULL);
+}
+
 static const sd_bus_vtable manager[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("UnitPath", "as", get_unit_path, 0, 0),
+        SD_BUS_METHOD("Reload", "", "", on_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("StartUnit", "ss", "o", on_start_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("KillUnit", "ssi", "", on_kill_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetUnit", "s", "o", on_get_unit, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -528,6 +548,7 @@ int test_host_setup(void **state) {
         assert_int_equal(loop_new(&h->loop), 0);
         connect_buses(h);
         h->next_id = 1;
+        h->reloaded = true;
         h->host = (DriverHost) { .loop = h->loop, .daemon = "virtqemud", .privileged = true, .bus = host_bus };
         current = h;
         start_driver(h);

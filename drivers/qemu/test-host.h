@@ -19,6 +19,7 @@ typedef struct TestHost {
         Error error;             /* of the last call */
         const char *fail_start;  /* the next start fails with this text */
         const char *chardevs;    /* what QEMUs answer to query-chardev */
+        bool reloaded;           /* systemd reads the folder of generated units */
         unsigned n_jobs, next_id;
 } TestHost;
 
