@@ -119,6 +119,20 @@ static int link_wanted(const Generator *g, const char *name) {
         return r < 0 ? log_error_errno(r, "cannot link %s: %s", path, strerror(-r)) : 0;
 }
 
+/* systemd drops a generator's folder from its search path when it stays empty, and would not see the drop-in of the
+ * first guest that is defined later. */
+static int keep_folder(const Generator *g) {
+        _cleanup_free_ char *dir = NULL;
+        int r;
+
+        if (asprintf(&dir, "%s/vm@.service.d", g->unit_dir) < 0) {
+                dir = NULL;
+                return log_oom();
+        }
+        r = mkdir_p(dir, 0755);
+        return r < 0 ? log_error_errno(r, "cannot make %s: %s", dir, strerror(-r)) : 0;
+}
+
 static int generate(Generator *g) {
         _cleanup_free_ char *autostart = NULL;
         _cleanup_strv_ char **once = NULL;
@@ -126,6 +140,9 @@ static int generate(Generator *g) {
 
         if (asprintf(&g->definitions, "%s/qemu", path_etc()) < 0 || asprintf(&autostart, "%s/autostart", g->definitions) < 0)
                 return log_oom();
+        r = keep_folder(g);
+        if (r < 0)
+                return r;
         r = list_names(g->definitions, ".xml", &g->names);
         if (r >= 0)
                 r = list_names(autostart, ".xml", &g->autostart);

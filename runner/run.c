@@ -29,6 +29,8 @@
 /* QEMU closes its images at quit and SIGTERM. */
 #define QUIT_TIMEOUT (10 * USEC_PER_SEC)
 #define DESTROY_TIMEOUT (3 * USEC_PER_SEC)
+/* A guest that writes nothing for this long has finished its line, or asks for something. */
+#define CONSOLE_SILENCE (USEC_PER_SEC / 2)
 
 uint64_t now_usec(void) {
         struct timespec t;
@@ -436,6 +438,8 @@ static void read_console(Run *run, Console *c) {
                 else
                         remember_words(run, data, (size_t) n);
                 journal_lines_feed(&c->lines, run->journal_fd, data, (size_t) n);
+                if (c->lines.len > 0)
+                        run->flush_at = now_usec() + CONSOLE_SILENCE;
         }
         if (c->fd < 0)
                 return;
@@ -476,6 +480,12 @@ static void powerdown_again(Run *run) {
         ask_to_power_off(run);
 }
 
+static void flush_consoles(Run *run) {
+        run->flush_at = 0;
+        for (size_t i = 0; i < run->n_consoles; i++)
+                journal_lines_flush(&run->consoles[i].lines, run->journal_fd);
+}
+
 static void kill_now(Run *run) {
         log_warning("QEMU does not end, killing it");
         run->kill_at = 0;
@@ -490,6 +500,7 @@ static int run_timers(Run *run) {
         } timers[] = {
                 { &run->watchdog_next,  ask_qemu },
                 { &run->powerdown_next, powerdown_again },
+                { &run->flush_at,       flush_consoles },
                 { &run->kill_at,        kill_now },
         };
         uint64_t now = now_usec(), next = UINT64_MAX;

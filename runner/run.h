@@ -79,6 +79,7 @@ struct Run {
         uint64_t watchdog_next;  /* monotonic microseconds of the next time, 0: none */
         uint64_t powerdown_next;
         uint64_t stop_give_up;   /* no more extension of the stop timeout after this */
+        uint64_t flush_at;       /* an unfinished line of a console is shown then: a prompt has no end of line */
         uint64_t kill_at;        /* SIGKILL for a QEMU that does not end */
         uint64_t console_bytes;
         uint64_t disk_writes;

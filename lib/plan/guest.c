@@ -43,8 +43,10 @@ static int add_mounts_for(GuestPlan *g, const xmlNode *from, const char *path) {
         return add_from(g, from, PLAN_UNIT, "RequiresMountsFor", path, NULL);
 }
 
-/* A file that QEMU opens itself, by its name. */
+/* A file that QEMU opens itself, by its name. With "-" in front, so that a missing one is vm-prepare's error, which names
+ * the element, and not one of systemd's that names nothing. */
 static int add_readable(GuestPlan *g, const xmlNode *from, const char *path) {
+        _cleanup_free_ char *bind = NULL;
         int r;
 
         if (!path || *path != '/')
@@ -52,7 +54,11 @@ static int add_readable(GuestPlan *g, const xmlNode *from, const char *path) {
         r = add_mounts_for(g, from, path);
         if (r < 0)
                 return r;
-        return add_from(g, from, PLAN_SERVICE, "BindReadOnlyPaths", path, NULL);
+        if (asprintf(&bind, "-%s", path) < 0) {
+                bind = NULL;
+                return -ENOMEM;
+        }
+        return add_from(g, from, PLAN_SERVICE, "BindReadOnlyPaths", bind, NULL);
 }
 
 static int add_device(GuestPlan *g, const xmlNode *from, const char *path, const char *access) {

@@ -293,6 +293,9 @@ int plan_write_dropin(const Plan *p, const char *unit_dir) {
                 if (r < 0)
                         return r;
         }
+        /* systemd and its clients look into it, whatever the umask of a daemon that writes here */
+        if (chmod(dir, 0755) < 0)
+                return -errno;
         if (has_content(path, text))
                 return 0;
         /* Unit folders below /run are gone after a crash anyway. */

@@ -112,7 +112,7 @@ static void hostile_paths_stay_values(void **state) {
         _cleanup_free_ char *s = text_of(GUEST("<os><kernel>/a&quot;b\\c%n:d $x</kernel></os>"));
         _cleanup_free_ char *t = text_of(GUEST("<os><kernel>/a&#10;ExecStart=/bin/x</kernel></os>"));
 
-        has(s, "\nBindReadOnlyPaths=\"/a\\\"b\\\\c%%n:d $x\"\n");
+        has(s, "\nBindReadOnlyPaths=\"-/a\\\"b\\\\c%%n:d $x\"\n");
         has(t, "/domain/os/kernel: control characters cannot be part of a unit's RequiresMountsFor=");
 }
 
