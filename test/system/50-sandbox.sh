@@ -25,17 +25,21 @@ groups_a=$(m sh -c "awk '/^Groups:/ { \$1 = \"\"; print }' /proc/$pid_a/status" 
 gid_a=$(m stat -c %g "/proc/$pid_a")
 as_a() {
         m sh -c "echo \$\$ > /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs || exit 99
-                exec nsenter -t $pid_a -m -n -i -u setpriv --reuid $uid_a --regid $gid_a --groups ${groups_a:-$gid_a} \
+                exec nsenter -t $pid_a -m -n -i -u -r -w setpriv --reuid $uid_a --regid $gid_a --groups ${groups_a:-$gid_a} \
                         --no-new-privs --bounding-set=-all --inh-caps=-all \"\$@\"" - "$@"
 }
 check "control: a shell in a's place runs, as a's user" equals "$uid_a" as_a id -u
-check "control: it reads a's disk" contains secret-of-a as_a head -c 11 /var/lib/libvirt/images/a.raw
+open_images() { m sh -c "readlink /proc/$1/fd/* | grep raw | sort -u"; }
+check "control: it reads what it may" as_a head -c 4 /usr/bin/qemu-system-x86_64
+check "a's QEMU holds a's disk and no other" equals /var/lib/libvirt/images/a.raw open_images "$pid_a"
 check "it cannot read b's disk" not as_a head -c 11 /var/lib/libvirt/images/b.raw
 check "it cannot signal b's QEMU" not as_a kill -0 "$pid_b"
 check "control: it may signal its own" as_a kill -0 "$pid_a"
 connects() { as_a python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$1"; }
 check "it cannot open b's monitor" not connects /run/libvirt/qemu/b/qmp.sock
 check "control: it reaches its own" connects /run/libvirt/qemu/a/qmp.sock
+one_image() { equals "" as_a find / -xdev -name b.raw -size +0; }
+check "it does not find b's disk anywhere" one_image
 check "nor the daemon's socket" not connects /run/libvirt/virtqemud-sock
 check "nor the system bus" not connects /run/dbus/system_bus_socket
 check "it cannot read definitions" not as_a cat /etc/libvirt/qemu/b.xml
