@@ -21,4 +21,5 @@ int tool_usage(const char *name);
 int verb_args(int argc, char **argv);
 int verb_canonical(int argc, char **argv);
 int verb_explain(int argc, char **argv);
+int verb_status(int argc, char **argv);
 int verb_verify(int argc, char **argv);
