@@ -47,6 +47,15 @@ void server_configure(Server *s, DaemonConfig *c) {
         s->settings = c;
 }
 
+/* A daemon that ran without the protection that its file asks for would be worse than one that does not run. */
+static int check_access_drivers(const DaemonConfig *c) {
+        if (!strv_contains(c->access_drivers, "polkit"))
+                return 0;
+        return log_error_errno(-EOPNOTSUPP,
+                               "%s: access_drivers: fine-grained access control by polkit is not supported; remove "
+                               "\"polkit\" and limit who may connect by auth_unix_rw and unix_sock_group instead", c->path);
+}
+
 int server_load_config(const char *name, const char *path, DaemonConfig **ret) {
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -55,5 +64,7 @@ int server_load_config(const char *name, const char *path, DaemonConfig **ret) {
         r = daemon_config_load(name, path, ret, &warnings, &e);
         for (char **w = warnings; w && *w; w++)
                 log_warning("%s", *w);
-        return r < 0 ? log_error_errno(r, "%s", error_text(&e, r)) : 0;
+        if (r < 0)
+                return log_error_errno(r, "%s", error_text(&e, r));
+        return check_access_drivers(*ret);
 }
