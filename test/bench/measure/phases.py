@@ -116,7 +116,7 @@ def define(work, side, machine, add):
         answer = client_and_machine(machine, session, "define", "/mnt/bench/idle.xml", "d", 1000)
         add("define", [answer["total"] / 1000])
         add("define-wall", [answer["wall"] / 1e6])
-    machine.sh("python3 -B /mnt/bench/exercise.py " + side.uri, timeout=180)
+    machine.sh("/usr/bin/python3 -B /mnt/bench/exercise.py " + side.uri, timeout=180)
     with machine.session("/mnt/bench/rpcbench", side.uri) as session:
         add("list-1000", [session.ask("listed", 1000, 10000)["wall"] / 1000 for _ in range(3)])
     main = [p for p in machine.processes() if p[2] == side.daemon]

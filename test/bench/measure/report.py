@@ -101,7 +101,7 @@ def cell(samples):
 
 
 def ratio(unit, peer, ours):
-    if not peer or not ours or not middle(peer) or not middle(ours):
+    if not peer or not ours or middle(peer) <= 0 or middle(ours) <= 0:
         return ""
     better = middle(ours) / middle(peer) if unit == "calls/s" else middle(peer) / middle(ours)
     return f"{better:.1f} x" if better < 100 else f"{better:.0f} x"

@@ -8,7 +8,7 @@ from .machine import SOURCE
 
 # What runs in every machine, managed or not. machined is not among them: it runs for the guests' sake.
 BASE = {"systemd", "systemd-journald", "systemd-logind", "dbus-daemon", "systemd-udevd", "agetty", "bash", "sleep",
-        "nsenter", "systemd-executor", "polkitd"}
+        "nsenter", "systemd-executor", "polkitd", "systemd-nspawn"}
 
 
 class Side:
