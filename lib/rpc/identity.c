@@ -82,6 +82,7 @@ int identity_from_address(Identity *i, int fd) {
         } a;
         socklen_t len = sizeof(a);
         char host[INET6_ADDRSTRLEN];
+        bool mapped = false;
         const void *address;
         uint16_t port;
 
@@ -91,11 +92,13 @@ int identity_from_address(Identity *i, int fd) {
                 address = &a.in.sin_addr;
                 port = ntohs(a.in.sin_port);
         } else if (a.sa.sa_family == AF_INET6) {
-                address = &a.in6.sin6_addr;
+                /* An IPv4 peer of a socket for both families goes by the address that its owner knows. */
+                mapped = IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr);
+                address = mapped ? &a.in6.sin6_addr.s6_addr[12] : (const void *) &a.in6.sin6_addr;
                 port = ntohs(a.in6.sin6_port);
         } else
                 return 0;
-        if (!inet_ntop(a.sa.sa_family, address, host, sizeof(host)))
+        if (!inet_ntop(mapped ? AF_INET : a.sa.sa_family, address, host, sizeof(host)))
                 return -errno;
         free(i->address);
         return asprintf(&i->address, "%s;%u", host, port) < 0 ? (i->address = NULL, -ENOMEM) : 0;
