@@ -43,14 +43,16 @@ static int connect_manager(sd_bus **ret) {
         return sd_bus_open_system(ret);
 }
 
-/* The ActiveState of a unit; "inactive" where it is not loaded. */
-static int unit_state(sd_bus *bus, const char *unit, char **ret) {
+/* The ActiveState of a unit, "inactive" where it is not loaded, and whether its own guard is still asking. */
+static int unit_state(sd_bus *bus, const char *unit, char **ret, bool *ret_undecided) {
         __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *sub_state = NULL;
         __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
         const char *path;
         int r;
 
         r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", "GetUnit", &error, &reply, "s", unit);
+        *ret_undecided = false;
         if (r < 0 && sd_bus_error_has_name(&error, MANAGER ".NoSuchUnit")) {
                 *ret = strdup("inactive");
                 return *ret ? 0 : -ENOMEM;
@@ -59,7 +61,33 @@ static int unit_state(sd_bus *bus, const char *unit, char **ret) {
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
                 return r;
+        r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "SubState", &error, &sub_state);
+        if (r < 0)
+                return r;
+        *ret_undecided = streq(sub_state, "condition");
         return sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "ActiveState", &error, ret);
+}
+
+/* Started in one command, both guards may run at once, see the other "activating" and both refuse. xendomains has its
+ * guard as ExecCondition=, during which it has done nothing yet; who meets it there lets it decide first. A guard takes
+ * milliseconds; one that takes longer than this counts as up. */
+static int decided_unit_state(sd_bus *bus, const char *unit, char **ret) {
+        const useconds_t step = 20 * 1000, limit = 10 * 1000 * 1000;
+        bool undecided = true;
+        int r;
+
+        for (useconds_t waited = 0;; waited += step) {
+                _cleanup_free_ char *state = NULL;
+
+                r = unit_state(bus, unit, &state, &undecided);
+                if (r < 0)
+                        return r;
+                if (!undecided || waited >= limit) {
+                        *ret = TAKE_PTR(state);
+                        return 0;
+                }
+                (void) usleep(step);
+        }
 }
 
 /* "virtxend.socket" stands for the daemon as much as its service does, and is what must be stopped first. */
@@ -91,7 +119,7 @@ static int check(const char *me, char *const *others) {
         for (; *others; others++) {
                 _cleanup_free_ char *state = NULL;
 
-                r = unit_state(bus, *others, &state);
+                r = decided_unit_state(bus, *others, &state);
                 if (r < 0)
                         return log_error_errno(r, "%s: not started: cannot ask systemd about %s: %s", me, *others, strerror(-r));
                 if (unit_is_up(state)) {
