@@ -67,7 +67,7 @@ int client_definition(QemuDriver *d, const char *xml, bool validate, Definition 
         return 0;
 }
 
-int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e) {
+static int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e) {
         const char *name = definition_name(def);
         uint8_t uuid[16] = {};
         char text[37];
@@ -91,6 +91,30 @@ int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e) 
                 }
         }
         *ret = g;
+        return 0;
+}
+
+int guest_for_definition(QemuDriver *d, const Definition *def, bool *ret_new, Guest **ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        uint8_t uuid[16] = {};
+        Guest *known;
+        int r;
+
+        r = check_identity(d, def, &known, e);
+        if (r < 0)
+                return r;
+        if (known)
+                g = guest_ref(known);
+        else {
+                (void) definition_uuid(def, uuid);
+                r = guest_new(d, definition_name(def), uuid, &g);
+                if (r >= 0)
+                        r = guests_add(g);
+                if (r < 0)
+                        return r;
+        }
+        *ret_new = !known;
+        *ret = TAKE_PTR(g);
         return 0;
 }
 
@@ -146,27 +170,16 @@ int domain_define_xml_flags(Call *c, const remote_domain_define_xml_flags_args *
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_guest_ Guest *g = NULL;
         QemuDriver *driver = driver_of(c);
-        uint8_t uuid[16] = {};
-        Guest *known;
+        bool is_new;
         int r;
 
         r = call_check_flags(c, args->flags, DEFINE_VALIDATE, e);
         if (r >= 0)
                 r = client_definition(driver, args->xml, args->flags & DEFINE_VALIDATE, &d, e);
         if (r >= 0)
-                r = check_identity(driver, d, &known, e);
+                r = guest_for_definition(driver, d, &is_new, &g, e);
         if (r < 0)
                 return r;
-        (void) definition_uuid(d, uuid);
-        if (known)
-                g = guest_ref(known);
-        else {
-                r = guest_new(driver, definition_name(d), uuid, &g);
-                if (r >= 0)
-                        r = guests_add(g);
-                if (r < 0)
-                        return r;
-        }
         r = domain_check_access(c, g, args->flags, e);
         if (r >= 0)
                 r = guest_lock(g, e);
@@ -175,7 +188,7 @@ int domain_define_xml_flags(Call *c, const remote_domain_define_xml_flags_args *
                 fiber_unlock(&g->lock);
         }
         if (r < 0) {
-                if (!known)
+                if (is_new)
                         (void) index_refresh(driver, g->name);
                 return r;
         }

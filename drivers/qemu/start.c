@@ -271,28 +271,18 @@ int domain_create_xml(Call *c, const remote_domain_create_xml_args *args, remote
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_guest_ Guest *g = NULL;
         QemuDriver *driver = driver_of(c);
-        uint8_t uuid[16] = {};
-        Guest *known;
+        bool is_new;
         int r;
 
         r = call_check_flags(c, args->flags, CREATE_SUPPORTED | CREATE_VALIDATE, e);
         if (r >= 0)
                 r = client_definition(driver, args->xml_desc, args->flags & CREATE_VALIDATE, &d, e);
         if (r >= 0)
-                r = check_identity(driver, d, &known, e);
+                r = guest_for_definition(driver, d, &is_new, &g, e);
         if (r < 0)
                 return r;
-        (void) definition_uuid(d, uuid);
-        if (known)
-                g = guest_ref(known);
-        else {
-                r = guest_new(driver, definition_name(d), uuid, &g);
-                if (r >= 0)
-                        r = guests_add(g);
-                if (r < 0)
-                        return r;
+        if (is_new)
                 g->transient = true;
-        }
         r = domain_check_access(c, g, args->flags, e);
         if (r >= 0)
                 r = start_transient(c, g, d, args->flags, e);

@@ -26,9 +26,9 @@ int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e);
 /* Parses and normalises what a client sends, giving it a uuid where it has none. */
 int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e);
 
-/* May the definition be taken in? Code 9 where its name or uuid belongs to another guest. *ret (borrowed) is the
- * guest that it replaces, or NULL. */
-int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Error *e);
+/* The guest (a new reference) that the definition is for: the one that it replaces, or a new one, added to the index
+ * (*ret_new). Code 9 where its name or uuid belongs to another guest. */
+int guest_for_definition(QemuDriver *d, const Definition *def, bool *ret_new, Guest **ret, Error *e);
 
 /* Writes the definition file in /etc. Nothing else follows: not the unit, not the index, not the event. */
 int persistent_write(const Definition *d, Error *e);
