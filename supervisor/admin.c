@@ -38,7 +38,7 @@ static int find_service(Call *call, const char *name, Server **ret, ServiceKind 
 }
 
 static int find_client(Call *call, const char *server, uint64_t id, Client **ret, Error *e) {
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -112,7 +112,7 @@ static int admin_list_servers(Call *call, const admin_connect_list_servers_args 
 
 static int admin_lookup_server(Call *call, const admin_connect_lookup_server_args *args, admin_connect_lookup_server_ret *ret,
                                Error *e) {
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -126,7 +126,7 @@ static int admin_lookup_server(Call *call, const admin_connect_lookup_server_arg
 static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_parameters_args *args,
                                 admin_server_get_threadpool_parameters_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -145,7 +145,7 @@ static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_pa
 }
 
 static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_parameters_args *args, rpc_void *ret, Error *e) {
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -159,7 +159,7 @@ static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_pa
 static int admin_get_limits(Call *call, const admin_server_get_client_limits_args *args, admin_server_get_client_limits_ret *ret,
                             Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -182,7 +182,7 @@ static int admin_set_limits(Call *call, const admin_server_set_client_limits_arg
         };
         const remote_typed_param *params = (const remote_typed_param *) (const void *) args->params.params_val;
         unsigned n = args->params.params_len, max, unauth;
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -208,7 +208,7 @@ static int admin_set_limits(Call *call, const admin_server_set_client_limits_arg
 }
 
 static int admin_update_tls(Call *call, const admin_server_update_tls_files_args *args, rpc_void *ret, Error *e) {
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
@@ -238,7 +238,7 @@ static int fill_client(admin_nonnull_client *to, const Client *c) {
 
 static int admin_list_clients(Call *call, const admin_server_list_clients_args *args, admin_server_list_clients_ret *ret, Error *e) {
         admin_nonnull_client *list;
-        ServiceKind kind;
+        ServiceKind kind = SERVICE_MAIN;
         unsigned n = 0;
         Server *s;
         int r;
@@ -265,7 +265,7 @@ static int admin_list_clients(Call *call, const admin_server_list_clients_args *
 
 static int admin_lookup_client(Call *call, const admin_server_lookup_client_args *args, admin_server_lookup_client_ret *ret,
                                Error *e) {
-        Client *c;
+        Client *c = NULL;
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);
@@ -291,7 +291,7 @@ static void add_identity(TypedParams *p, Identity *i) {
 
 static int admin_client_info(Call *call, const admin_client_get_info_args *args, admin_client_get_info_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
-        Client *c;
+        Client *c = NULL;
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);
@@ -305,7 +305,7 @@ static int admin_client_info(Call *call, const admin_client_get_info_args *args,
 }
 
 static int admin_client_close(Call *call, const admin_client_close_args *args, rpc_void *ret, Error *e) {
-        Client *c;
+        Client *c = NULL;
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);

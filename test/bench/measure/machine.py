@@ -75,8 +75,8 @@ class Machine:
         if run.returncode != 0:
             self.down()
             raise Failed(f"the container did not start: {run.stdout.strip()[-300:]}")
-        supervisor = (self.folder / "pid").read_text().strip()
-        self.leader = int(open(f"/proc/{supervisor}/task/{supervisor}/children").read().split()[0])
+        nspawn = (self.folder / "nspawn").read_text().strip()
+        self.leader = int(open(f"/proc/{nspawn}/task/{nspawn}/children").read().split()[0])
         own = [line for line in open(f"/proc/{self.leader}/cgroup") if line.startswith("0::")][0]
         path = own.split("::")[1].strip().split("/")[1]
         self.group = cgroup2() / path
