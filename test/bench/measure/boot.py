@@ -56,7 +56,7 @@ def boot(work, side, add, rounds):
     side.autostart_tree(tree, GUESTS, template)
     folder = fresh(work.shared / "boot.arguments")
     for i in range(rounds):
-        with Machine(work.folder / "machine", side.options([tree])) as machine:
+        with Machine(work.folder / "machine", side.options([work.rom_tree, tree])) as machine:
             end = wait_for(lambda: all_running(side, machine), "20 running guests")
             add("boot-20", [(end - started(machine.leader)) / 1000])
             time.sleep(1)
@@ -89,7 +89,7 @@ def boot_by_hand(work, side, add, rounds):
     out = work.shared / "boot.out"
     for _ in range(rounds):
         out.write_text("")
-        with Machine(work.folder / "machine", side.options([tree])) as machine:
+        with Machine(work.folder / "machine", side.options([work.rom_tree, tree])) as machine:
             line = wait_for(lambda: re.search(r"at=(\d+)", out.read_text()), "20 QEMUs by hand")
             add("floor-boot-20", [(int(line[1]) - started(machine.leader)) / 1000])
             time.sleep(1)
