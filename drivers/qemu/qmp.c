@@ -6,7 +6,10 @@
  * Callbacks may free the client; the functions that call them hold a reference and look at the
  * state again afterwards. */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -333,12 +336,63 @@ static int handle_reply(QmpClient *c, json_t *message) {
         return 0;
 }
 
+/* QEMU writes unsigned numbers of 64 bits, all ones for "not known"; jansson has signed ones. Of those that it refuses,
+ * all ones becomes -1, and what is between is as large as it can be. */
+static void fold_unsigned(char *line, size_t len) {
+        bool quoted = false;
+
+        for (size_t i = 0; i < len; i++) {
+                char number[21];
+                uint64_t v;
+                size_t n;
+
+                if (line[i] == '"')
+                        quoted = !quoted;
+                else if (line[i] == '\\' && quoted)
+                        i++;
+                if (quoted)
+                        continue;
+                for (n = 0; i + n < len && line[i + n] >= '0' && line[i + n] <= '9'; n++)
+                        ;
+                if (n == 0)
+                        continue;
+                if (n >= 19 && n < sizeof(number) && (i == 0 || line[i - 1] != '-')) {
+                        memcpy(number, line + i, n);
+                        number[n] = '\0';
+                        errno = 0;
+                        v = strtoull(number, NULL, 10);
+                        if (errno == 0 && v > INT64_MAX) {
+                                const char *folded = v == UINT64_MAX ? "-1" : "9223372036854775807";
+
+                                memset(line + i, ' ', n);
+                                memcpy(line + i, folded, strlen(folded));
+                        }
+                }
+                i += n - 1;
+        }
+}
+
+static json_t *parse_message(const char *line, size_t len) {
+        _cleanup_free_ char *copy = NULL;
+        json_error_t e;
+        json_t *message;
+
+        message = json_loadb(line, len, JSON_ALLOW_NUL, &e);
+        if (message || json_error_code(&e) != json_error_numeric_overflow)
+                return message;
+        copy = malloc(len);
+        if (!copy)
+                return NULL;
+        memcpy(copy, line, len);
+        fold_unsigned(copy, len);
+        return json_loadb(copy, len, JSON_ALLOW_NUL, &e);
+}
+
 static int handle_message(QmpClient *c, const char *line, size_t len) {
         _cleanup_(json_decrefp) json_t *message = NULL;
         const char *event;
-        json_error_t e;
 
-        message = json_loadb(line, len, JSON_ALLOW_NUL, &e);
+        message = parse_message(line, len);
         if (!json_is_object(message))
                 return -EBADMSG;
         event = json_string_value(json_object_get(message, "event"));

@@ -143,6 +143,20 @@ static void replies_find_their_commands_in_any_order(void **state) {
         assert_false(f->closed);
 }
 
+/* What guest-stats of a balloon looks like whose guest has no driver. */
+static void unsigned_numbers_are_read(void **state) {
+        Fixture *f = *state;
+
+        shake_hands(f);
+        assert_int_equal(qmp_execute(f->client, "qom-get", NULL, NULL, 0, on_reply, f, NULL), 0);
+        say(f, "{\"return\": [18446744073709551615, \"18446744073709551615 \\\" 9223372036854775808\", 9223372036854775808, 7,"
+               " -9223372036854775808, 9223372036854775807], \"id\": 1}\n");
+        assert_int_equal(f->reply_r, 0);
+        assert_string_equal(f->reply, "[-1,\"18446744073709551615 \\\" 9223372036854775808\",9223372036854775807,7,"
+                                      "-9223372036854775808,9223372036854775807]");
+        assert_false(f->closed);
+}
+
 static void events_come_in_parts_and_with_their_time(void **state) {
         Fixture *f = *state;
 
@@ -283,6 +297,7 @@ int main(void) {
         const struct CMUnitTest list[] = {
                 cmocka_unit_test_setup_teardown(commands_wait_for_the_handshake, setup, teardown),
                 cmocka_unit_test_setup_teardown(replies_find_their_commands_in_any_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(unsigned_numbers_are_read, setup, teardown),
                 cmocka_unit_test_setup_teardown(events_come_in_parts_and_with_their_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_end_answers_what_is_owed, setup, teardown),
                 cmocka_unit_test_setup_teardown(freeing_answers_what_is_owed, setup, teardown),
