@@ -290,7 +290,7 @@ def generator(work, side, machine, add):
             line = machine.sh(f"UNITVIRT_ETC=/run/many /mnt/bench/peak {program[0]} /run/generated/normal /run/generated/early"
                               " /run/generated/late").splitlines()[-1]
             run = {key: float(value) for key, value in (word.split("=") for word in line.split())}
-            made = int(machine.sh("ls -d /run/generated/normal/vm@*.service.d | wc -l"))
+            made = int(machine.sh("ls -d /run/generated/normal/vm@?*.service.d | wc -l"))
             if run["status"] != 0 or made != n:
                 raise Failed(f"the generator made {made} drop-ins of {n} definitions: {line}")
             add(f"generator-{n}", [run["wall"] / 1000])
