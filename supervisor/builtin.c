@@ -374,6 +374,9 @@ static const RpcHandler handlers[] = {
         REMOTE_HANDLER(CONNECT_UNREGISTER_CLOSE_CALLBACK, unregister_close_callback),
         REMOTE_HANDLER(AUTH_LIST, auth_list),
         REMOTE_HANDLER(AUTH_POLKIT, auth_polkit),
+        REMOTE_HANDLER(AUTH_SASL_INIT, auth_sasl_init),
+        REMOTE_HANDLER(AUTH_SASL_START, auth_sasl_start),
+        REMOTE_HANDLER(AUTH_SASL_STEP, auth_sasl_step),
 };
 
 const Driver driver_builtin = {

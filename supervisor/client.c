@@ -10,8 +10,10 @@
 /* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes each. */
 #define ANONYMOUS_PACKET_MAX (512U * 1024U)
 
-/* A handshake that takes longer is somebody holding a connection open. */
+/* A handshake that takes longer is somebody holding a connection open; so is a login from afar, though there may be somebody
+ * who types a password. */
 #define HANDSHAKE_MAX (10U * 1000000U) /* microseconds */
+#define LOGIN_MAX (120U * 1000000U)
 
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
@@ -50,9 +52,32 @@ static void client_unlink(Client *c) {
                 s->services[c->service].n_anonymous--;
 }
 
-/* Too many who have not proved who they are: of the user with most of them the one that waits longest goes, so that nobody can
+const char *client_peer(const Client *c, char buf[CLIENT_PEER_MAX]) {
+        const Identity *i = &c->connection->identity;
+
+        if (i->address)
+                snprintf(buf, CLIENT_PEER_MAX, "%s", i->address);
+        else if (i->uid != (uid_t) -1)
+                snprintf(buf, CLIENT_PEER_MAX, "of user %u, process %d", i->uid, (int) i->pid);
+        else
+                snprintf(buf, CLIENT_PEER_MAX, "(unknown address)");
+        return buf;
+}
+
+/* Connections of one user, or from one machine. */
+static bool is_same_peer(const Client *a, const Client *b) {
+        const Identity *i = &a->connection->identity, *j = &b->connection->identity;
+        size_t n = i->address ? strcspn(i->address, ";") : 0;
+
+        if (i->uid != j->uid || !i->address != !j->address)
+                return false;
+        return !i->address || (strncmp(i->address, j->address, n) == 0 && j->address[n] == ';');
+}
+
+/* Too many who have not proved who they are: of the peer with most of them the one that waits longest goes, so that nobody can
  * keep others out by connecting often. */
 static void drop_anonymous(Server *s, ServiceKind kind) {
+        char peer[CLIENT_PEER_MAX];
         Client *victim = NULL;
         size_t most = 0;
 
@@ -62,8 +87,7 @@ static void drop_anonymous(Server *s, ServiceKind kind) {
                 if (c->service != kind || c->authenticated || !connection_is_alive(c->connection))
                         continue;
                 for (Client *o = s->clients; o; o = o->next)
-                        n += o->service == kind && !o->authenticated &&
-                             o->connection->identity.uid == c->connection->identity.uid;
+                        n += o->service == kind && !o->authenticated && is_same_peer(o, c);
                 /* The list has the newest first. */
                 if (n >= most) {
                         most = n;
@@ -72,8 +96,23 @@ static void drop_anonymous(Server *s, ServiceKind kind) {
         }
         if (!victim)
                 return;
-        log_notice("too many clients that are not authenticated: closing one of user %u", victim->connection->identity.uid);
+        log_notice("too many clients that are not authenticated: closing %s", client_peer(victim, peer));
         connection_close(victim->connection, -EUSERS);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        char peer[CLIENT_PEER_MAX];
+        Client *c = userdata;
+
+        log_notice("client %s is refused: it did not end its %s in time", client_peer(c, peer),
+                   c->ready ? "login" : "handshake");
+        connection_close(c->connection, -ETIMEDOUT);
+        return 0;
+}
+
+static int set_deadline(Client *c, uint64_t usec) {
+        c->deadline = sd_event_source_disable_unref(c->deadline);
+        return sd_event_add_time_relative(loop_event(c->server->loop), &c->deadline, CLOCK_MONOTONIC, usec, 0, on_deadline, c);
 }
 
 /* The peer is known as far as the transport tells it. */
@@ -82,6 +121,7 @@ static int client_ready(Connection *conn) {
         Transport *t = link_transport(conn->link);
         int r;
 
+        c->ready = true;
         c->deadline = sd_event_source_disable_unref(c->deadline);
         r = t->ops->identify(t, &conn->identity);
         if (r < 0)
@@ -89,6 +129,8 @@ static int client_ready(Connection *conn) {
         c->auth = listener_auth(c->listener, &conn->identity);
         if (c->auth == AUTH_NONE)
                 client_authenticated(c);
+        else if (t->kind != TRANSPORT_UNIX)
+                return set_deadline(c, LOGIN_MAX);
         return 0;
 }
 
@@ -96,19 +138,9 @@ void client_authenticated(Client *c) {
         if (c->authenticated)
                 return;
         c->authenticated = true;
+        c->deadline = sd_event_source_disable_unref(c->deadline);
         c->server->services[c->service].n_anonymous--;
         link_set_packet_max(c->connection->link, PACKET_SIZE_MAX);
-}
-
-static int on_handshake_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        Client *c = userdata;
-        Identity i = IDENTITY_INIT;
-
-        (void) identity_from_address(&i, link_transport(c->connection->link)->fd);
-        log_notice("client %s is refused: it did not end its handshake in time", i.address ?: "(unknown address)");
-        identity_done(&i);
-        connection_close(c->connection, -ETIMEDOUT);
-        return 0;
 }
 
 int client_new(Server *s, Listener *l, int fd) {
@@ -145,9 +177,10 @@ int client_new(Server *s, Listener *l, int fd) {
 
         if (!t->ops->handshake)
                 r = client_ready(c->connection);
-        else
-                r = sd_event_add_time_relative(loop_event(s->loop), &c->deadline, CLOCK_MONOTONIC, HANDSHAKE_MAX, 0,
-                                               on_handshake_deadline, c);
+        else {
+                (void) identity_from_address(&c->connection->identity, t->fd);
+                r = set_deadline(c, HANDSHAKE_MAX);
+        }
         if (r < 0)
                 connection_close(c->connection, r);
         else if (s->services[kind].n_anonymous > s->config.limits[kind].max_anonymous_clients)
@@ -177,6 +210,7 @@ static void client_closed(Connection *conn, int r) {
                         i->driver->close(i->state, conn);
         }
         sd_event_source_disable_unref(c->deadline);
+        client_drop_login(c);
         upstream_drop_all(c);
         client_unlink(c);
         service_update(s, c->service);

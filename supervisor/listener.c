@@ -76,7 +76,7 @@ int listener_start(Listener *l) {
 AuthMethod listener_auth(const Listener *l, const Identity *peer) {
         AuthMethod auth = l->server->config.auth[l->kind];
 
-        if (auth == AUTH_POLKIT && (peer->uid == 0 || peer->uid == geteuid()))
+        if (auth != AUTH_NONE && (peer->uid == 0 || peer->uid == geteuid()))
                 return AUTH_NONE;
         return auth;
 }

@@ -315,6 +315,7 @@ int server_run(Server *s) {
 
         raise_file_limit();
         (void) server_load_tls(s);
+        (void) server_load_sasl(s);
         (void) signal(SIGPIPE, SIG_IGN);
         r = watch_signals(s);
         if (r < 0)

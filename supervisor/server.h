@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "config/daemon.h"
+#include "rpc/sasl.h"
 #include "rpc/server.h"
 #include "rpc/tls.h"
 
@@ -80,6 +81,7 @@ struct Server {
         DaemonConfig *settings;         /* the file behind config; NULL: none was read */
         const TlsModule *tls;           /* loaded where there is a TLS listener */
         TlsCredentials *tls_credentials; /* NULL: TLS clients are refused */
+        const SaslModule *sasl;         /* loaded where a listener demands it; NULL: such clients are refused */
         const KnownDriver *known;
         size_t n_known;
         DriverInstance *drivers[_DRIVER_CLASS_MAX];
@@ -122,6 +124,13 @@ void server_set_timeout(Server *s, int seconds);
 /* Ends the program in an orderly way. */
 void server_stop(Server *s);
 
+/* Loads libexecdir/FILE for good; logs. */
+int server_load_module(const char *file, const char *symbol, const void **ret);
+bool server_has_listener(const Server *s, SocketKind kind);
+
+/* Loads SASL, where a listener demands it. Logs. */
+int server_load_sasl(Server *s);
+
 /* Reads the certificates, where there is a TLS listener; anew, too: the old ones stay where that fails. Logs. */
 int server_load_tls(Server *s);
 /* Puts TLS over *t, or frees it and fails. */
@@ -147,13 +156,16 @@ struct Client {
         Listener *listener;
         ServiceKind service;
         AuthMethod auth;                /* what it must do; AUTH_NONE: nothing */
+        bool ready;                     /* the transport's handshake is done */
         bool authenticated;
         bool opened;
         bool close_callback;
         const KnownDriver *primary;     /* of the URI it opened */
         unsigned used;                  /* bits of DriverClass whose open() was called */
         unsigned old_registrations;     /* bits of event ids registered in the old style */
-        sd_event_source *deadline;      /* of the handshake */
+        sd_event_source *deadline;      /* of the handshake, then of the login */
+        SaslSession *login;             /* by SASL, not complete yet */
+        bool login_started;
         struct Upstream *upstreams;     /* its connections to other daemons */
         Client *next;
         Client **prev;
@@ -162,6 +174,10 @@ struct Client {
 /* Takes fd, also on failure. */
 int client_new(Server *s, Listener *l, int fd);
 void client_authenticated(Client *c);
+void client_drop_login(Client *c);
+/* How messages call the peer: its address, or its user and process; in buf, which it returns. */
+#define CLIENT_PEER_MAX 96U
+const char *client_peer(const Client *c, char buf[CLIENT_PEER_MAX]);
 static inline Client *call_client(const Call *c) {
         return call_connection(c)->userdata;
 }
@@ -178,6 +194,12 @@ static inline bool server_is_proxy(const Server *s) {
         return s->wanted == 0;
 }
 const KnownDriver *server_driver_by_name(const Server *s, const char *name);
+
+/* What libvirt demands on plain TCP unless tcp_min_ssf is set. */
+#define SASL_MIN_SSF 56U
+extern remote_handler_AUTH_SASL_INIT auth_sasl_init;
+extern remote_handler_AUTH_SASL_START auth_sasl_start;
+extern remote_handler_AUTH_SASL_STEP auth_sasl_step;
 
 extern const Driver driver_admin;
 extern const Driver driver_builtin;

@@ -2,8 +2,6 @@
 
 /* TLS listeners: the module is loaded with the first of them; credentials are read at the start and at each reload. */
 
-#include <dlfcn.h>
-
 #include "base/log.h"
 #include "server.h"
 
@@ -11,40 +9,21 @@ static void log_refused(const char *address, const char *reason) {
         log_notice("TLS client %s is refused: %s", address ?: "(unknown address)", reason);
 }
 
-static int load_module(const TlsModule **ret) {
-        _cleanup_free_ char *path = NULL;
-        void *module, *symbol;
-
-        if (asprintf(&path, "%s/" TLS_MODULE_FILE, getenv("UNITVIRT_MODULES") ?: LIBEXECDIR) < 0)
-                return log_oom();
-        module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-        symbol = module ? dlsym(module, TLS_MODULE_SYMBOL) : NULL;
-        if (!symbol)
-                return log_error_errno(-ENOENT, "TLS is not available: %s", dlerror());
-        *ret = symbol;
-        return 0;
-}
-
-static bool has_tls_listener(const Server *s) {
-        for (size_t i = 0; i < s->n_listeners; i++)
-                if (s->listeners[i].kind == SOCKET_TLS)
-                        return true;
-        return false;
-}
-
 int server_load_tls(Server *s) {
         const DaemonConfig *c = s->settings;
         TlsSettings settings = { .refused = log_refused };
         _cleanup_error_ Error e = ERROR_INIT;
         TlsCredentials *fresh;
+        const void *module;
         int r;
 
-        if (!has_tls_listener(s))
+        if (!server_has_listener(s, SOCKET_TLS))
                 return 0;
         if (!s->tls) {
-                r = load_module(&s->tls);
+                r = server_load_module(TLS_MODULE_FILE, TLS_MODULE_SYMBOL, &module);
                 if (r < 0)
                         return r;
+                s->tls = module;
         }
         if (c)
                 settings = (TlsSettings) {

@@ -18,6 +18,7 @@ struct Call {
         FdList fds;
         FdList out_fds;
         Stream *stream;
+        void (*replied)(Connection *c);
         void *args;
         void *ret;
 };
@@ -66,6 +67,10 @@ int call_check_flags(const Call *c, uint32_t flags, uint32_t supported, Error *e
 
 int call_unsupported(const Call *c, Error *e) {
         return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, rpc_kind_origin(c->procedure->kind), "%s", c->procedure->api);
+}
+
+void call_after_reply(Call *c, void (*func)(Connection *c)) {
+        c->replied = func;
 }
 
 /* Fine-grained access */
@@ -239,6 +244,8 @@ static void call_reply(Call *c, int r, const Error *e) {
         }
         if (r < 0)
                 connection_reply_error(conn, &c->header, r, e);
+        else if (c->replied && conn->link && link_is_alive(conn->link))
+                c->replied(conn);
         if (!c->stream)
                 return;
         if (r >= 0)

@@ -74,7 +74,7 @@ int identity_resolve_names(Identity *i) {
         return 0;
 }
 
-int identity_from_address(Identity *i, int fd) {
+static int fill_address(Identity *i, int fd, int (*get)(int fd, struct sockaddr *sa, socklen_t *len)) {
         union {
                 struct sockaddr sa;
                 struct sockaddr_in in;
@@ -86,7 +86,7 @@ int identity_from_address(Identity *i, int fd) {
         const void *address;
         uint16_t port;
 
-        if (getpeername(fd, &a.sa, &len) < 0)
+        if (get(fd, &a.sa, &len) < 0)
                 return -errno;
         if (a.sa.sa_family == AF_INET) {
                 address = &a.in.sin_addr;
@@ -102,4 +102,12 @@ int identity_from_address(Identity *i, int fd) {
                 return -errno;
         free(i->address);
         return asprintf(&i->address, "%s;%u", host, port) < 0 ? (i->address = NULL, -ENOMEM) : 0;
+}
+
+int identity_from_address(Identity *i, int fd) {
+        return fill_address(i, fd, getpeername);
+}
+
+int identity_from_local_address(Identity *i, int fd) {
+        return fill_address(i, fd, getsockname);
 }

@@ -23,6 +23,8 @@ typedef struct OutFd {
 struct Link {
         Loop *loop;
         Transport *transport;
+        Transport *next;        /* a layer over it, in use once out_off has reached next_at */
+        size_t next_at;
         const LinkOps *ops;
         void *userdata;
         sd_event_source *io;
@@ -93,7 +95,7 @@ Link *link_free(Link *l) {
         loop_undefer(l->loop, &l->work);
         sd_event_source_disable_unref(l->io);
         link_drop_fds(l);
-        transport_free(l->transport);
+        transport_free(l->next ?: l->transport);
         buffer_done(&l->in);
         buffer_done(&l->out);
         free(l);
@@ -105,7 +107,9 @@ Transport *link_transport(const Link *l) {
 }
 
 void link_set_transport(Link *l, Transport *t) {
-        l->transport = t;
+        l->next = t;
+        l->next_at = l->out.len;
+        loop_defer(l->loop, &l->work);
 }
 
 void link_set_packet_max(Link *l, size_t max) {
@@ -323,14 +327,24 @@ static void link_read(Link *l) {
                         link_close(l, 0);
                 else if (n < 0 && n != -EAGAIN)
                         link_close(l, (int) n);
-        } while (n > 0 && !l->ended && !l->refused && has_pending(l));
+        } while (n > 0 && !l->ended && !l->refused && !l->next && has_pending(l));
 }
 
 /* Writing. */
 
+/* A peer that sent more before it could know of the layer put bytes where only the layer's may be. */
+static void switch_transport(Link *l) {
+        if (!l->next || l->out_off < l->next_at)
+                return;
+        l->transport = TAKE_PTR(l->next);
+        if (l->in.len > l->in_off)
+                link_close(l, -EBADMSG);
+}
+
 /* Up to the next byte that carries a descriptor, or that byte. */
 static ssize_t write_some(Link *l) {
-        size_t end = l->n_out_fds > 0 ? l->out_fds[0].at : l->out.len;
+        size_t last = l->next ? l->next_at : l->out.len;
+        size_t end = l->n_out_fds > 0 ? MIN(l->out_fds[0].at, last) : last;
         int r;
 
         if (l->out_off < end)
@@ -356,6 +370,8 @@ static void out_compact(Link *l) {
         memmove(l->out.data, l->out.data + l->out_off, l->out.len - l->out_off);
         for (size_t i = 0; i < l->n_out_fds; i++)
                 l->out_fds[i].at -= l->out_off;
+        if (l->next)
+                l->next_at -= l->out_off;
         l->out.len -= l->out_off;
         l->out_off = 0;
 }
@@ -364,7 +380,8 @@ static void link_write(Link *l) {
         bool was_long = out_is_long(l);
 
         l->blocked = false;
-        while (l->out_off < l->out.len) {
+        switch_transport(l);
+        while (!l->ended && l->out_off < l->out.len) {
                 ssize_t n = write_some(l);
 
                 if (n == -EAGAIN) {
@@ -376,6 +393,7 @@ static void link_write(Link *l) {
                         return;
                 }
                 l->out_off += (size_t) n;
+                switch_transport(l);
         }
         out_compact(l);
         if (was_long && !out_is_long(l)) {
@@ -393,7 +411,7 @@ static void link_poll(Link *l) {
         if (l->handshake)
                 want = l->transport->want;
         else
-                want = (l->refused || l->draining ? 0 : EPOLLIN) | (l->blocked ? EPOLLOUT : 0);
+                want = (l->refused || l->draining || l->next ? 0 : EPOLLIN) | (l->blocked ? EPOLLOUT : 0);
         if (want == l->events)
                 return;
         l->events = want;
@@ -450,7 +468,9 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         }
         if (revents & EPOLLOUT)
                 link_flush(l);
-        if (revents & EPOLLIN || (revents & (EPOLLHUP | EPOLLERR) && !l->refused))
+        if (l->next && !(revents & (EPOLLHUP | EPOLLERR)))
+                link_flush(l);
+        else if (!l->next && (revents & EPOLLIN || (revents & (EPOLLHUP | EPOLLERR) && !l->refused)))
                 link_read(l);
         else if (revents & (EPOLLHUP | EPOLLERR))
                 link_close(l, 0);

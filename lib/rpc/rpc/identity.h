@@ -31,3 +31,5 @@ uint64_t identity_process_start(pid_t pid);
 int identity_resolve_names(Identity *i);
 /* Fills address from a TCP socket. */
 int identity_from_address(Identity *i, int fd);
+/* The same with our own end's. */
+int identity_from_local_address(Identity *i, int fd);

@@ -32,7 +32,8 @@ Link *link_free(Link *l);
 DEFINE_CLEANUP(Link *, link_free);
 
 Transport *link_transport(const Link *l);
-/* Puts a layer over the transport in use (SASL after its last step), from the next packet on, both ways; the layer owns the old one. */
+/* Puts a layer over the transport in use (SASL after its last step): once all that was appended so far has been written, and nothing
+ * is read before. The layer owns the transport in use from now on. */
 void link_set_transport(Link *l, Transport *t);
 /* The largest packet taken; PACKET_SIZE_MAX at first. */
 void link_set_packet_max(Link *l, size_t max);

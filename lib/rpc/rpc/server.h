@@ -96,6 +96,8 @@ void connection_send_event(Connection *c, uint32_t program, int32_t procedure, c
 
 /* Decodes the arguments and runs the handler in a fiber. Always answers. */
 void call_start(Connection *c, Packet *p, const RpcProcedure *procedure, const RpcHandler *handler, DriverInstance *driver);
+/* For a handler that succeeds: what to do when its reply has been appended, unless the client has gone. */
+void call_after_reply(Call *c, void (*func)(Connection *c));
 /* The header of the call, for handlers that pass it on. */
 const PacketHeader *call_header(const Call *c);
 
