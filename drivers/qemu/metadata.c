@@ -7,6 +7,7 @@
 #include "handlers.h"
 #include "index.h"
 #include "live.h"
+#include "model/metadata.h"
 #include "start.h"
 
 enum { METADATA_DESCRIPTION, METADATA_TITLE, METADATA_ELEMENT };
@@ -15,41 +16,10 @@ static int error_none(Error *e) {
         return error_set(e, -ENOENT, ERROR_NO_DOMAIN_METADATA, ORIGIN_DOMAIN, "Requested metadata element is not present");
 }
 
-/* The element of a namespace, whatever its name is. */
-static xmlNode *find_element(const Definition *d, const char *uri) {
-        XML_FOREACH(n, xml_child(definition_root(d), "metadata"), NULL)
-                if (n->ns && n->ns->href && streq((const char *) n->ns->href, uri))
-                        return n;
-        return NULL;
-}
-
-static int dump_element(const xmlNode *n, char **ret) {
-        xmlBufferPtr buffer = xmlBufferCreate();
-        xmlDocPtr doc = xmlNewDoc((const xmlChar *) "1.0");
-        xmlNode *copy = doc ? xmlDocCopyNode((xmlNode *) n, doc, 1) : NULL;
-        int r = -ENOMEM;
-
-        /* A document of its own: namespaces that are declared further up come along. */
-        if (copy) {
-                xmlDocSetRootElement(doc, copy);
-                (void) xmlReconciliateNs(doc, copy);
-        }
-        if (buffer && copy && xmlNodeDump(buffer, doc, copy, 0, 0) >= 0) {
-                *ret = strdup((const char *) xmlBufferContent(buffer));
-                r = *ret ? 0 : -ENOMEM;
-        }
-        if (doc)
-                xmlFreeDoc(doc);
-        if (buffer)
-                xmlBufferFree(buffer);
-        return r;
-}
-
 int domain_get_metadata(Call *c, const remote_domain_get_metadata_args *args, remote_domain_get_metadata_ret *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         _cleanup_definition_ Definition *d = NULL;
         const char *text;
-        xmlNode *n;
         int r;
 
         r = call_check_flags(c, args->flags, AFFECT_LIVE | AFFECT_CONFIG, e);
@@ -62,8 +32,8 @@ int domain_get_metadata(Call *c, const remote_domain_get_metadata_args *args, re
         if (r < 0)
                 return r;
         if (args->type == METADATA_ELEMENT) {
-                n = args->uri ? find_element(d, *args->uri) : NULL;
-                return n ? dump_element(n, &ret->metadata) : error_none(e);
+                r = args->uri ? metadata_get(d, *args->uri, &ret->metadata) : -ENOENT;
+                return r == -ENOENT ? error_none(e) : r;
         }
         if (args->type != METADATA_DESCRIPTION && args->type != METADATA_TITLE)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_DOMAIN, "unknown metadata type");
@@ -94,45 +64,6 @@ static int set_text_element(Definition *d, const char *name, const char *text) {
         return xml_set_text(n, text);
 }
 
-static xmlNode *ensure_metadata(Definition *d) {
-        static const char *const before[] = { "name", "uuid", "genid", "title", "description" };
-        xmlNode *root = definition_root(d), *n = xml_child(root, "metadata"), *after = NULL;
-
-        if (n)
-                return n;
-        for (size_t i = 0; i < ELEMENTSOF(before); i++)
-                after = xml_child(root, before[i]) ?: after;
-        n = xmlNewDocNode(root->doc, NULL, (const xmlChar *) "metadata", NULL);
-        return n && after ? xmlAddNextSibling(after, n) : n;
-}
-
-/* The client's element gets the namespace that it names, under the prefix that it asks for. */
-static int set_element(Definition *d, const char *text, const char *prefix, const char *uri, Error *e) {
-        _cleanup_xml_ xmlDocPtr doc = NULL;
-        xmlNode *metadata, *copy, *old;
-        xmlNs *ns;
-        int r;
-
-        old = find_element(d, uri);
-        if (!text) {
-                xml_remove(old);
-                return 0;
-        }
-        r = xml_parse(text, strlen(text), "metadata", NULL, &doc, e);
-        if (r < 0)
-                return r;
-        ns = xmlNewNs(xmlDocGetRootElement(doc), (const xmlChar *) uri, (const xmlChar *) prefix);
-        if (!ns)
-                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN, "the prefix '%s' is taken for another namespace", prefix);
-        xmlSetNs(xmlDocGetRootElement(doc), ns);
-        metadata = ensure_metadata(d);
-        copy = metadata ? xmlDocCopyNode(xmlDocGetRootElement(doc), metadata->doc, 1) : NULL;
-        if (!copy)
-                return -ENOMEM;
-        xml_remove(old);
-        return xmlAddChild(metadata, copy) ? 0 : -ENOMEM;
-}
-
 static int change(Definition *d, const remote_domain_set_metadata_args *args, Error *e) {
         const char *text = args->metadata ? *args->metadata : NULL;
 
@@ -146,7 +77,7 @@ static int change(Definition *d, const remote_domain_set_metadata_args *args, Er
         case METADATA_ELEMENT:
                 if (!args->uri || (text && !args->key))
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_DOMAIN, "a namespace and its prefix are needed");
-                return set_element(d, text, args->key ? *args->key : NULL, *args->uri, e);
+                return metadata_set(d, *args->uri, args->key ? *args->key : NULL, text, e);
         default:
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_DOMAIN, "unknown metadata type");
         }

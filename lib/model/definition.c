@@ -80,23 +80,6 @@ static int check_uuid(const Definition *d, Error *e) {
         return 0;
 }
 
-/* Namespaces that <domain> declares are printed where they are used: with the metadata. */
-static int metadata_keep_namespaces(Definition *d) {
-        xmlNode *root = definition_root(d), *metadata = xml_child(root, "metadata");
-        xmlNode *copy = NULL;
-
-        if (!root->nsDef || !metadata)
-                return 0;
-
-        /* A copy without a parent brings the declarations that it needs along. */
-        copy = xmlDocCopyNode(metadata, d->doc, 1);
-        if (!copy)
-                return -ENOMEM;
-        xmlReplaceNode(metadata, copy);
-        xmlFreeNode(metadata);
-        return 0;
-}
-
 int definition_parse(const char *text, size_t len, const char *origin, unsigned flags, Definition **ret, Error *e) {
         _cleanup_definition_ Definition *d = calloc(1, sizeof(*d));
         int r;
@@ -116,9 +99,6 @@ int definition_parse(const char *text, size_t len, const char *origin, unsigned 
         if (r < 0)
                 return r;
         r = check_uuid(d, e);
-        if (r < 0)
-                return r;
-        r = metadata_keep_namespaces(d);
         if (r < 0)
                 return r;
         if (!(flags & DEFINITION_UNCHECKED)) {

@@ -43,9 +43,6 @@ static void test_round_trip(void **state) {
         static const char text[] =
                 "<domain type='kvm'>\n"
                 "  <name>a&lt;&amp;&apos;&quot;</name>\n"
-                "  <metadata>\n"
-                "    <x:a xmlns:x=\"urn:x\"><!-- c --><![CDATA[<]]><x:b c='1'/> mixed </x:a>\n"
-                "  </metadata>\n"
                 "  <devices>\n"
                 "    <disk a='&#x9;&lt;'/>\n"
                 "  </devices>\n"
@@ -56,9 +53,7 @@ static void test_round_trip(void **state) {
         assert_int_equal(definition_parse(text, sizeof(text) - 1, NULL, DEFINITION_UNCHECKED, &d, NULL), 0);
         assert_string_equal(definition_name(d), "a<&'\"");
         assert_int_equal(xml_format(definition_root(d), &out), 0);
-        assert_non_null(strstr(out, "<x:a xmlns:x=\"urn:x\"><!-- c --><![CDATA[<]]><x:b c=\"1\"/> mixed </x:a>"));
-        assert_non_null(strstr(out, "<disk a='&#x9;&lt;'/>"));
-        assert_non_null(strstr(out, "<name>a&lt;&amp;&apos;&quot;</name>"));
+        assert_string_equal(out, text);
 }
 
 static void test_access(void **state) {

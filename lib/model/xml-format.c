@@ -32,22 +32,6 @@ static void add_indent(StrBuf *b, unsigned level) {
                 strbuf_add(b, "  ");
 }
 
-/* What is foreign is written as libxml2 writes it, since nobody here may judge what matters in it. */
-static void add_opaque(StrBuf *b, const xmlNode *n, unsigned level) {
-        xmlBuffer *x = xmlBufferCreate();
-
-        if (!x || xmlNodeDump(x, n->doc, (xmlNode *) n, (int) level, 1) < 0)
-                b->failed = true;
-        else {
-                add_indent(b, level);
-                strbuf_addn(b, (const char *) xmlBufferContent(x), (size_t) xmlBufferLength(x));
-                strbuf_addc(b, '\n');
-        }
-
-        if (x)
-                xmlBufferFree(x);
-}
-
 static void add_start(StrBuf *b, const xmlNode *n) {
         strbuf_addc(b, '<');
         if (n->ns && n->ns->prefix)
@@ -81,12 +65,11 @@ static void add_end(StrBuf *b, const xmlNode *n) {
 static void add_node(StrBuf *b, const xmlNode *n, unsigned level) {
         const xmlNode *child = xml_child(n, NULL);
 
-        if (level == 1 && xml_is(n, "metadata")) {
-                add_opaque(b, n, level);
+        add_indent(b, level);
+        if (level == 1 && xml_is(n, "metadata") && *xml_text(n)) {
+                strbuf_addf(b, "%s\n", xml_text(n));   /* see model/metadata.h */
                 return;
         }
-
-        add_indent(b, level);
         add_start(b, n);
 
         if (child) {

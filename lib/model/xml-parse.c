@@ -9,13 +9,14 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
-#include "model/xml.h"
+#include "model/metadata.h"
 
 typedef struct Parse {
         const char *refused;   /* our own reason to stop */
         unsigned depth;
         unsigned nodes;
-        unsigned opaque;       /* depth at which an opaque subtree (metadata) began, 0 outside */
+        bool opaque;           /* within <metadata>, which is kept as text */
+        bool has_opaque;
 } Parse;
 
 static void parse_refuse(xmlParserCtxtPtr c, const char *why) {
@@ -37,8 +38,10 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
                 return parse_refuse(c, "elements are nested too deeply");
         if (p->nodes > XML_MAX_NODES)
                 return parse_refuse(c, "the document has too many elements");
-        if (!p->opaque && p->depth == 2 && !prefix && xmlStrEqual(name, BAD_CAST "metadata"))
-                p->opaque = p->depth;
+        if (p->opaque)
+                return;
+        if (p->depth == 2 && !prefix && !uri && xmlStrEqual(name, BAD_CAST "metadata"))
+                p->opaque = p->has_opaque = true;
 
         xmlSAX2StartElementNs(ctx, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
 }
@@ -47,43 +50,28 @@ static void on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const 
         xmlParserCtxtPtr c = ctx;
         Parse *p = c->_private;
 
-        if (p->opaque == p->depth)
-                p->opaque = 0;
-        p->depth--;
-        xmlSAX2EndElementNs(ctx, name, prefix, uri);
+        if (p->depth-- == 2)
+                p->opaque = false;
+        if (!p->opaque)
+                xmlSAX2EndElementNs(ctx, name, prefix, uri);
 }
 
-static void on_comment(void *ctx, const xmlChar *text) {
+static void on_text(void *ctx, const xmlChar *text, int len) {
         xmlParserCtxtPtr c = ctx;
         Parse *p = c->_private;
 
-        if (++p->nodes > XML_MAX_NODES)
-                return parse_refuse(c, "the document has too many elements");
-        if (p->opaque)
-                xmlSAX2Comment(ctx, text);
+        if (!p->opaque)
+                xmlSAX2Characters(ctx, text, len);
 }
 
-static void on_instruction(void *ctx, const xmlChar *target, const xmlChar *data) {
-        xmlParserCtxtPtr c = ctx;
-        Parse *p = c->_private;
-
-        if (++p->nodes > XML_MAX_NODES)
-                return parse_refuse(c, "the document has too many elements");
-        if (p->opaque)
-                xmlSAX2ProcessingInstruction(ctx, target, data);
-}
-
-/* Outside opaque parts CDATA is a way to write text and nothing else. */
+/* CDATA is a way to write text and nothing else. */
 static void on_cdata(void *ctx, const xmlChar *text, int len) {
         xmlParserCtxtPtr c = ctx;
         Parse *p = c->_private;
 
         if (++p->nodes > XML_MAX_NODES)
                 return parse_refuse(c, "the document has too many elements");
-        if (p->opaque)
-                xmlSAX2CDataBlock(ctx, text, len);
-        else
-                xmlSAX2Characters(ctx, text, len);
+        on_text(ctx, text, len);
 }
 
 static void on_dtd(void *ctx, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
@@ -140,8 +128,9 @@ int xml_parse(const char *text, size_t len, const char *origin, const char *root
         c->_private = &p;
         c->sax->startElementNs = on_start;
         c->sax->endElementNs = on_end;
-        c->sax->comment = on_comment;
-        c->sax->processingInstruction = on_instruction;
+        c->sax->comment = NULL;
+        c->sax->processingInstruction = NULL;
+        c->sax->characters = on_text;
         c->sax->cdataBlock = on_cdata;
         c->sax->internalSubset = on_dtd;
 
@@ -154,6 +143,16 @@ int xml_parse(const char *text, size_t len, const char *origin, const char *root
         if (root && !xml_is(xmlDocGetRootElement(doc), root))
                 return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%sunexpected root element <%s>, expecting <%s>",
                                  origin ?: "", origin ? ": " : "", xml_name(xmlDocGetRootElement(doc)), root);
+
+        if (p.has_opaque) {
+                int r = metadata_fill(doc, text, len);
+
+                if (r == -EBADMSG)
+                        return error_set(e, r, ERROR_XML_ERROR, ORIGIN_XML, "%s%s<metadata> of a document in the encoding %s",
+                                         origin ?: "", origin ? ": " : "", doc->encoding ? (const char *) doc->encoding : "?");
+                if (r < 0)
+                        return r;
+        }
 
         *ret = TAKE_PTR(doc);
         return 0;

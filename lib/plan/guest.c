@@ -7,6 +7,7 @@
 
 #include "base/guest-exit.h"
 #include "base/strings.h"
+#include "model/metadata.h"
 #include "plan-internal.h"
 #include "plan/names.h"
 
@@ -288,37 +289,48 @@ static int plan_limits(GuestPlan *g) {
         return 0;
 }
 
-/* <unit xmlns="urn:unitvirt:unit:1"> in the metadata: <after guest="db"/>, <requires unit="srv-images.mount"/>, ... */
-static int plan_metadata(GuestPlan *g) {
+/* One <after guest="db"/>, <requires unit="srv-images.mount"/>, ... */
+static int plan_order(GuestPlan *g, const xmlNode *metadata, const xmlNode *n) {
         static const struct {
                 const char *element, *key;
         } verbs[] = {
                 { "after", "After" }, { "before", "Before" }, { "requires", "Requires" }, { "wants", "Wants" },
         };
+        const char *unit = xml_attr(n, "unit"), *guest = xml_attr(n, "guest");
+        _cleanup_free_ char *other = NULL;
+        int r;
+
+        if (guest) {
+                r = unit_name_for_guest(guest, &other);
+                if (r < 0)
+                        return r;
+                unit = other;
+        }
+        for (size_t i = 0; unit && i < ELEMENTSOF(verbs); i++)
+                if (streq(xml_name(n), verbs[i].element))
+                        return add_from(g, metadata, PLAN_UNIT, verbs[i].key, unit, NULL);
+        return 0;
+}
+
+/* <unit xmlns="urn:unitvirt:unit:1"> in the metadata. */
+static int plan_metadata(GuestPlan *g) {
         const xmlNode *metadata = xml_child(g->domain, "metadata");
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        int r;
 
-        for (const xmlNode *unit = metadata ? metadata->children : NULL; unit; unit = unit->next) {
-                if (unit->type != XML_ELEMENT_NODE || !unit->ns || !streq((const char *) unit->ns->href, UNITVIRT_NAMESPACE) ||
-                    !streq(xml_name(unit), "unit"))
+        if (!metadata || !strstr(xml_text(metadata), UNITVIRT_NAMESPACE))
+                return 0;
+        r = metadata_parse(g->definition, &doc);
+        if (r < 0)
+                return r;
+        XML_FOREACH(unit, xmlDocGetRootElement(doc), NULL) {
+                if (!unit->ns || !streq((const char *) unit->ns->href, UNITVIRT_NAMESPACE) || !streq(xml_name(unit), "unit"))
                         continue;
-                for (const xmlNode *n = unit->children; n; n = n->next)
-                        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                                _cleanup_free_ char *other = NULL;
-                                int r;
-
-                                if (n->type != XML_ELEMENT_NODE || !streq(xml_name(n), verbs[i].element))
-                                        continue;
-                                if (xml_attr(n, "guest")) {
-                                        r = unit_name_for_guest(xml_attr(n, "guest"), &other);
-                                        if (r < 0)
-                                                return r;
-                                }
-                                if (!other && !xml_attr(n, "unit"))
-                                        continue;
-                                r = add_from(g, n, PLAN_UNIT, verbs[i].key, other ?: xml_attr(n, "unit"), NULL);
-                                if (r < 0)
-                                        return r;
-                        }
+                XML_FOREACH(n, unit, NULL) {
+                        r = plan_order(g, metadata, n);
+                        if (r < 0)
+                                return r;
+                }
         }
         return 0;
 }

@@ -4,8 +4,8 @@
 /* Reading and changing libxml2 trees with few words.
  *
  * Every tree that comes out of xml_parse() or definition_parse() has no entities, comments or processing
- * instructions outside opaque parts, so an attribute or a text is one node and is handed out without a copy:
- * the pointers stay good until the node is changed or freed. */
+ * instructions, so an attribute or a text is one node and is handed out without a copy: the pointers stay good until
+ * the node is changed or freed. <metadata> is a text, see model/metadata.h. */
 
 #include <libxml/tree.h>
 
@@ -30,7 +30,7 @@ static inline void xml_doc_freep(xmlDocPtr *doc) {
 int xml_parse(const char *text, size_t len, const char *origin, const char *root, xmlDocPtr *ret, Error *e);
 
 /* Writes node and what is below it as libvirt prints documents: two spaces a level, attributes in single
- * quotes, <a/> for empty elements; opaque subtrees as libxml2 prints them. *ret is owned by the caller. */
+ * quotes, <a/> for empty elements; metadata as it came. *ret is owned by the caller. */
 int xml_format(const xmlNode *node, char **ret);
 
 /* --- reading --- */

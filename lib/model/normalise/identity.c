@@ -2,6 +2,7 @@
 
 /* name and uuid. */
 
+#include "model/metadata.h"
 #include "normalise.h"
 
 /* An empty genid asks for one. */
@@ -22,24 +23,6 @@ static int write_genid(Normaliser *n) {
 
         uuid_format(id, text);
         return xml_set_text(genid, text);
-}
-
-/* One element a namespace belongs to one application: of several the last counts, and one without a namespace
- * belongs to nobody. */
-static int tidy_metadata(Normaliser *n) {
-        xmlNode *metadata = xml_child(n->root, "metadata"), *next;
-
-        for (xmlNode *c = xml_child(metadata, NULL); c; c = next) {
-                bool keep = c->ns != NULL;
-
-                next = xml_next(c, NULL);
-                for (xmlNode *other = next; other && keep; other = xml_next(other, NULL))
-                        keep = !other->ns || !xmlStrEqual(other->ns->href, c->ns->href);
-                if (!keep)
-                        xml_remove(c);
-        }
-
-        return 0;
 }
 
 /* A uuid that the document leaves out is made up; for a document on disk from the guest's name, so that every
@@ -72,5 +55,5 @@ int normalise_identity(Normaliser *n) {
         if (r < 0)
                 return r;
 
-        return tidy_metadata(n);
+        return metadata_tidy(n->d);
 }
