@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What vm-run and vm-prepare read that others wrote: headers of images, launch files, the guest's console. The first
- * byte chooses. */
+/* What vm-run and vm-prepare read that others wrote: headers of images, launch files, the guest's console, QEMU's
+ * complaints. The first byte chooses. */
 
 #include "base/strings.h"
 #include "chain.h"
 #include "launch.h"
 #include "notify.h"
+#include "words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,8 +33,12 @@ static void console(const uint8_t *data, size_t size) {
         journal_lines_flush(&l, -EBADF);
 }
 
+static void complaints(const uint8_t *data, size_t size) {
+        free(last_words((const char *) data, size));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static void (*const targets[])(const uint8_t *, size_t) = { image, launch_file, console };
+        static void (*const targets[])(const uint8_t *, size_t) = { image, launch_file, console, complaints };
 
         if (size > 0)
                 targets[data[0] % ELEMENTSOF(targets)](data + 1, size - 1);
