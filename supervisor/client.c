@@ -277,7 +277,8 @@ static int client_call(Connection *conn, Packet *p) {
         const RpcProcedure *procedure = NULL;
         int r;
 
-        if (connection_is_full(conn))
+        /* Until it is open, one call at a time: who sends the opening and a call at once may expect the call to wait. */
+        if (connection_is_full(conn) || (!c->opened && conn->n_calls > 0))
                 return 1;
         r = check_call(c, p, &procedure, &e);
         if (r < 0) {

@@ -232,6 +232,26 @@ static void pipelined_calls_wait_for_their_turn(void **state) {
         test_close(&c);
 }
 
+static void calls_wait_for_the_opening(void **state) {
+        char *uri = (char *) "test:///system";
+        remote_connect_open_args open_args = { .name = &uri };
+        remote_domain_get_state_args args = { .dom = guest };
+        Fixture *f = *state;
+        TestClient c;
+        TestPacket p;
+
+        test_connect(&c, f->path);
+        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_AUTH_LIST, remote_codec_AUTH_LIST.args, &nothing);
+        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_CONNECT_OPEN, remote_codec_CONNECT_OPEN.args, &open_args);
+        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_DOMAIN_GET_STATE, remote_codec_DOMAIN_GET_STATE.args, &args);
+        for (int i = 0; i < 3; i++) {
+                assert_true(test_receive(&c, &p));
+                assert_int_equal(p.header.status, PACKET_OK);
+                buffer_done(&p.body);
+        }
+        test_close(&c);
+}
+
 static void events_reach_those_who_registered(void **state) {
         remote_connect_domain_event_callback_register_any_args reg = { .eventID = 0 };
         remote_connect_domain_event_callback_register_any_ret reg_ret;
@@ -654,6 +674,7 @@ int main(int argc, char **argv) {
                 daemon_test(readonly_connections_cannot_write),
                 daemon_test(slow_calls_do_not_hold_up_others),
                 daemon_test(pipelined_calls_wait_for_their_turn),
+                daemon_test(calls_wait_for_the_opening),
                 daemon_test(events_reach_those_who_registered),
                 daemon_test(large_replies_arrive_whole),
                 daemon_test(a_console_goes_both_ways),
