@@ -33,7 +33,17 @@ static int read_answer(sd_bus_message *reply, int *ret_authorized, int *ret_chal
         return r;
 }
 
-static int ask(sd_bus *bus, const Identity *peer, const char *action, bool interactive, sd_bus_message **ret, Error *e) {
+static int append_details(sd_bus_message *m, const char *const *details) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{ss}");
+        for (; r >= 0 && details && details[0] && details[1]; details += 2)
+                r = sd_bus_message_append(m, "{ss}", details[0], details[1]);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int ask(sd_bus *bus, const Identity *peer, const char *action, const char *const *details, bool interactive,
+               sd_bus_message **ret, Error *e) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus_message *m = NULL;
         int r;
@@ -43,7 +53,11 @@ static int ask(sd_bus *bus, const Identity *peer, const char *action, bool inter
         if (r >= 0)
                 r = append_subject(m, peer);
         if (r >= 0)
-                r = sd_bus_message_append(m, "sa{ss}us", action, 0, interactive ? ALLOW_INTERACTION : 0U, "");
+                r = sd_bus_message_append(m, "s", action);
+        if (r >= 0)
+                r = append_details(m, details);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "us", interactive ? ALLOW_INTERACTION : 0U, "");
         /* The user may take long to type a password. */
         if (r >= 0)
                 r = fiber_bus_call(bus, m, FIBER_FOREVER, &error, ret);
@@ -55,7 +69,7 @@ static int ask(sd_bus *bus, const Identity *peer, const char *action, bool inter
         return r;
 }
 
-int polkit_check(Server *s, const Identity *peer, const char *action, bool interactive, Error *e) {
+int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive, Error *e) {
         sd_bus_message *reply = NULL;
         int authorized, challenge, r;
         bool dismissed;
@@ -66,7 +80,7 @@ int polkit_check(Server *s, const Identity *peer, const char *action, bool inter
         r = s->host.bus(&s->host, &bus, e);
         if (r < 0)
                 return r;
-        r = ask(bus, peer, action, interactive, &reply, e);
+        r = ask(bus, peer, action, details, interactive, &reply, e);
         if (r >= 0)
                 r = read_answer(reply, &authorized, &challenge, &dismissed);
         sd_bus_message_unref(reply);

@@ -354,7 +354,7 @@ static int auth_polkit(Call *call, const rpc_void *args, remote_auth_polkit_ret 
         if (c->authenticated || c->auth != AUTH_POLKIT)
                 return error_set(e, -EINVAL, ERROR_INTERNAL, ORIGIN_RPC, "client tried unsupported authentication method");
         r = polkit_check(c->server, &conn->identity, conn->readonly ? "org.libvirt.unix.monitor" : "org.libvirt.unix.manage",
-                         true, e);
+                         NULL, true, e);
         if (r < 0)
                 return r;
         r = need_client(call, &c);

@@ -23,6 +23,7 @@ static void client_closed(Connection *conn, int r);
 
 static const ConnectionOps client_ops = {
         .call = client_call,
+        .access = client_access,
         .other = client_stream,
         .ready = client_ready,
         .drained = client_drained,
@@ -170,6 +171,7 @@ int client_new(Server *s, Listener *l, int fd) {
         }
         c->connection->id = ++s->next_client;
         c->connection->readonly = l->kind == SOCKET_RO;
+        c->connection->controlled = s->config.fine_access && kind == SERVICE_MAIN;
         c->connection->max_calls = s->config.limits[kind].max_client_requests;
         c->connection->n_calls_total = &s->n_calls;
         link_set_packet_max(c->connection->link, ANONYMOUS_PACKET_MAX);

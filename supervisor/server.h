@@ -39,6 +39,7 @@ typedef enum AuthMethod {
 
 /* Defaults are libvirt's; configuration files change them before the first client. */
 typedef struct ServerConfig {
+        bool fine_access;       /* access_drivers = [ "polkit" ] */
         AuthMethod auth[_SOCKET_KIND_MAX];
         struct {
                 unsigned max_clients;
@@ -205,5 +206,8 @@ extern const Driver driver_admin;
 extern const Driver driver_builtin;
 extern const Driver driver_registrations;
 
-/* Is this peer allowed by polkit to do action? Within a fiber; 0, or negative errno and e (45, 79, 94). */
-int polkit_check(Server *s, const Identity *peer, const char *action, bool interactive, Error *e);
+/* Is this peer allowed by polkit to do action? details: pairs, NULL at the end, for polkit's rules; may be NULL. Within a
+ * fiber; 0, or negative errno and e (45, 79, 94). */
+int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive, Error *e);
+/* ConnectionOps.access: libvirt's actions for each permission, org.libvirt.api.OBJECT.PERMISSION. */
+int client_access(Connection *conn, const char *object, const char *permission, const char *const *details, Error *e);

@@ -645,28 +645,6 @@ static void proxies_refuse_what_nobody_holds(void **state) {
 
 /* Under the daemon's name it is the daemon: a process of its own that inherits nothing. */
 /* A file that asks for access control by polkit, which is not there, must not be served without. */
-static void unsupported_access_control_is_refused(void **state) {
-        char folder[] = "/tmp/unitvirt-test-XXXXXX", path[64];
-        const char *argv[] = { "virttestd", "--name", "virtqemud", "--drivers", "test", "--config", path, "--listen", folder, NULL };
-        const char text[] = "access_drivers = [ \"polkit\" ]\n";
-        int status = 0;
-        pid_t pid;
-
-        assert_non_null(mkdtemp(folder));
-        snprintf(path, sizeof(path), "%s/conf", folder);
-        assert_int_equal(file_write_atomic(path, text, sizeof(text) - 1, 0600, FILE_WRITE_NOSYNC), 0);
-        pid = fork();
-        if (pid == 0) {
-                execv("/proc/self/exe", (char **) argv);
-                _exit(127);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 78);
-        assert_int_equal(unlink(path), 0);
-        assert_int_equal(rmdir(folder), 0);
-}
-
 int main(int argc, char **argv) {
         static const struct CMUnitTest tests[] = {
                 daemon_test(calls_are_answered),
@@ -700,7 +678,6 @@ int main(int argc, char **argv) {
                 proxy_test(a_daemon_that_dies_is_told_of),
                 proxy_test(proxies_refuse_what_nobody_holds),
                 cmocka_unit_test_setup_teardown(idle_daemons_end_and_busy_ones_do_not, set_up_idle, tear_down),
-                cmocka_unit_test(unsupported_access_control_is_refused),
         };
 
         if (streq(argv[0], "virttestd"))

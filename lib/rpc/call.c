@@ -2,12 +2,9 @@
 
 /* A call: arguments decoded, a fiber with the handler, the reply. */
 
-#include <stdarg.h>
-
-#include "base/strings.h"
+#include "base/log.h"
+#include "rpc/access.h"
 #include "rpc/server.h"
-
-#define DETAILS_MAX 32U
 
 struct Call {
         Connection *connection;
@@ -19,6 +16,7 @@ struct Call {
         FdList out_fds;
         Stream *stream;
         void (*replied)(Connection *c);
+        bool checked;           /* a handler has asked whether the caller may do this */
         void *args;
         void *ret;
 };
@@ -69,86 +67,12 @@ int call_unsupported(const Call *c, Error *e) {
         return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, rpc_kind_origin(c->procedure->kind), "%s", c->procedure->api);
 }
 
+void call_set_checked(Call *c) {
+        c->checked = true;
+}
+
 void call_after_reply(Call *c, void (*func)(Connection *c)) {
         c->replied = func;
-}
-
-/* Fine-grained access */
-
-static int ask_access(Call *c, const char *object_permission, const char *const *details, Error *e) {
-        const char *colon = strchr(object_permission, ':');
-        char object[64], permission[64];
-        size_t n;
-
-        if (!colon)
-                return -EINVAL;
-        n = strcspn(colon + 1, ":");
-        snprintf(object, sizeof(object), "%.*s", (int) (colon - object_permission), object_permission);
-        snprintf(permission, sizeof(permission), "%.*s", (int) n, colon + 1);
-        return c->connection->ops->access(c, object, permission, details, e);
-}
-
-/* Flags that acl rules speak of, by name: "domain:save:VIR_DOMAIN_AFFECT_CONFIG" counts where the flag is set, "...:!A|B" where
- * neither is. AFFECT_LIVE is 1 and AFFECT_CONFIG 2 for every kind of object. */
-static bool rule_applies(const char *rule, uint32_t flags) {
-        const char *condition = strchr(strchr(rule, ':') + 1, ':');
-        uint32_t mask = 0;
-
-        if (!condition || condition >= rule + strcspn(rule, ";"))
-                return true;
-        condition++;
-        if (memmem(condition, strcspn(condition, ";"), "AFFECT_CONFIG", 13))
-                mask |= 2;
-        if (memmem(condition, strcspn(condition, ";"), "AFFECT_LIVE", 11))
-                mask |= 1;
-        return *condition == '!' ? !(flags & mask) : !!(flags & mask);
-}
-
-static void collect_details(const char *details[DETAILS_MAX + 1], va_list ap) {
-        unsigned n = 0;
-        const char *s;
-
-        while (n < DETAILS_MAX && (s = va_arg(ap, const char *)))
-                details[n++] = s;
-        details[n] = NULL;
-}
-
-int call_check_access(Call *c, uint32_t flags, Error *e, ...) {
-        const char *details[DETAILS_MAX + 1], *rule = c->procedure->acl;
-        va_list ap;
-        int r;
-
-        if (!c->connection->ops->access || !rule)
-                return 0;
-        va_start(ap, e);
-        collect_details(details, ap);
-        va_end(ap);
-
-        for (; rule; rule = strchr(rule, ';')) {
-                rule += *rule == ';';
-                if (!rule_applies(rule, flags))
-                        continue;
-                r = ask_access(c, rule, details, e);
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        return error_set(e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "denied by policy: '%s' access to %s",
-                                         rule, c->procedure->api);
-        }
-        return 0;
-}
-
-int call_filter_access(Call *c, ...) {
-        const char *details[DETAILS_MAX + 1];
-        _cleanup_error_ Error e = ERROR_INIT;
-        va_list ap;
-
-        if (!c->connection->ops->access || !c->procedure->filter)
-                return 1;
-        va_start(ap, c);
-        collect_details(details, ap);
-        va_end(ap);
-        return ask_access(c, c->procedure->filter, details, &e) > 0;
 }
 
 /* Descriptors */
@@ -261,7 +185,13 @@ static void call_main(void *userdata) {
 
         r = driver_instance_start(c->driver, &e);
         if (r >= 0)
+                r = call_check_connect(c, &e);
+        if (r >= 0)
                 r = c->handler->func(c, c->args, c->ret, &e);
+        if (r >= 0 && !c->checked && call_needs_check(c)) {
+                log_error("%s: the caller's access was not checked: its result is held back", c->procedure->api);
+                r = error_set(&e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "%s checks no access", c->procedure->api);
+        }
         call_reply(c, r, &e);
         call_free(c);
 }

@@ -54,6 +54,7 @@ Connection *connection_unref(Connection *c) {
                 return NULL;
         sd_event_source_disable_unref(c->keepalive);
         link_free(c->link);
+        connection_drop_held(c);
         identity_done(&c->identity);
         if (c->real)
                 identity_done(c->real);

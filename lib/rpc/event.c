@@ -312,14 +312,20 @@ static bool registration_matches(const Registration *g, EventClass class, int id
 }
 
 static void send_to(const Registration *g, const EventRow *row, const Buffer *b) {
-        if (g->style == EVENT_OLD_STYLE) {
-                connection_send_event(g->connection, row->program, row->old_procedure, b->data + row->old_skip,
-                                      b->len - row->old_skip);
-                return;
-        }
+        bool old = g->style == EVENT_OLD_STYLE;
+        int32_t procedure = old ? row->old_procedure : row->procedure;
+        size_t skip = old ? row->old_skip : 0;
+        int r;
+
         for (int i = 0; i < 4; i++)
                 b->data[i] = (uint8_t) ((uint32_t) g->callback >> (24 - 8 * i));
-        connection_send_event(g->connection, row->program, row->procedure, b->data, b->len);
+        if (!g->connection->controlled) {
+                connection_send_event(g->connection, row->program, procedure, b->data + skip, b->len - skip);
+                return;
+        }
+        r = connection_filter_event(g->connection, g->class, row->program, procedure, b, skip);
+        if (r < 0)
+                connection_close(g->connection, r);
 }
 
 int event_emit(EventHub *h, EventClass class, int id, const void *object, const char *name, const void *msg) {

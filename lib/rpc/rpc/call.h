@@ -35,7 +35,10 @@ int call_check_flags(const Call *c, uint32_t flags, uint32_t supported, Error *e
 
 /* Fine-grained access (access_drivers = ["polkit"]): may this caller do what the procedure's acl says, to the object
  * that these pairs describe ("domain_name", "web", "domain_uuid", "...", NULL)? flags is the call's flags word (0
- * without one). May wait. 0, or -EACCES and code 88. */
+ * without one; of the interface addresses the source). May wait. 0, or -EACCES and code 88.
+ *
+ * A handler whose procedure has rules about an object must ask before it does anything: one that has not asked gets its
+ * result held back. */
 int call_check_access(Call *c, uint32_t flags, Error *e, ...) _sentinel_;
 /* The silent form for elements of lists (the procedure's filter): 1 show it, 0 leave it out. */
 int call_filter_access(Call *c, ...) _sentinel_;

@@ -34,9 +34,9 @@ const RpcHandler *driver_instance_handler(const DriverInstance *i, uint32_t prog
 typedef struct ConnectionOps {
         /* A call (type call or call with fds). As LinkOps.packet; connection_count_call() says whether it may start now. */
         int (*call)(Connection *c, Packet *p);
-        /* Access control: may the caller of c do "object:permission" to the object described by details (pairs)?
-         * NULL: everybody may do everything. 1 yes, 0 no, negative errno with e. Within a fiber. */
-        int (*access)(Call *c, const char *object, const char *permission, const char *const *details, Error *e);
+        /* Access control, for connections that are "controlled": may the caller do "object:permission" to the object described
+         * by details (pairs)? 1 yes, 0 no, negative errno with e. Within a fiber. */
+        int (*access)(Connection *c, const char *object, const char *permission, const char *const *details, Error *e);
         /* A packet that is for nobody here, such as a stream's of a forwarded call. May be NULL. */
         int (*other)(Connection *c, Packet *p);
         /* See LinkOps; drained() may be NULL. */
@@ -57,6 +57,10 @@ struct Connection {
         Identity identity;      /* of the socket's peer */
         Identity *real;         /* of the caller behind a forwarding daemon, or NULL */
         bool readonly;
+        bool controlled;        /* ops->access() is asked */
+        bool filtering;         /* a fiber works on the next */
+        struct HeldEvent *held;
+        size_t n_held;
         unsigned n_calls;       /* in work */
         size_t *n_calls_total;  /* of all connections, or NULL */
         unsigned max_calls;     /* then no more packets are taken */
@@ -83,6 +87,10 @@ DEFINE_CLEANUP(Connection *, connection_unref);
 void connection_close(Connection *c, int r);
 /* Pings from the next interval on. */
 int connection_start_keepalive(Connection *c, int interval, unsigned count);
+/* Who calls: on connections of a forwarding daemon the client behind it. */
+static inline const Identity *connection_caller(const Connection *c) {
+        return c->real ?: &c->identity;
+}
 static inline bool connection_is_full(const Connection *c) {
         return c->n_calls >= c->max_calls;
 }
@@ -110,6 +118,9 @@ void connection_streams_drained(Connection *c);
 void connection_streams_drop(Connection *c);
 
 /* Events. */
+/* Sends an event (new style in body; skip bytes of it are left out) once the access control has let it through. */
+int connection_filter_event(Connection *c, EventClass class, uint32_t program, int32_t procedure, const Buffer *body, size_t skip);
+void connection_drop_held(Connection *c);
 int event_hub_new(EventHub **ret);
 EventHub *event_hub_free(EventHub *h);
 DEFINE_CLEANUP(EventHub *, event_hub_free);
