@@ -153,6 +153,7 @@ void server_touch(Server *s) {
 
         if (!s->idle)
                 return;
+        loop_touch(s->loop);
         if (on)
                 (void) sd_event_source_set_time_relative(s->idle, (uint64_t) s->timeout * 1000000U);
         (void) sd_event_source_set_enabled(s->idle, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);

@@ -279,6 +279,7 @@ int fiber_suspend(uint64_t timeout) {
                         return r;
         }
 
+        loop_touch(f->loop);
         f->state = FIBER_WAITING;
         switch_out(f);
         sd_event_source_disable_unref(timer);

@@ -3,6 +3,8 @@
 
 /* What loop.c and fiber.c know of each other. */
 
+#include <sys/epoll.h>
+
 #include "loop/fiber.h"
 #include "loop/loop.h"
 
@@ -11,8 +13,16 @@ typedef struct FiberList {
         Fiber **last;
 } FiberList;
 
+#define BATCH_MAX 64U           /* events that are taken from the kernel at once */
+
 struct Loop {
         sd_event *event;
+        int epoll;              /* the watches, and the descriptor of event (with NULL as its data) */
+        struct epoll_event *batch; /* those that have come and are not handled yet, while they are being handled */
+        size_t n_batch;
+        bool armed;             /* event is prepared, and waits by its descriptor */
+        bool touched;           /* what event waits for may have changed */
+        bool unseen;            /* events of watches were handled since event was prepared */
         FiberList ready;        /* to run before the next event */
         FiberList yielded;      /* to run after the next event, or at once where there is none */
         Fiber *all;

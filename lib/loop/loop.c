@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The loop: one event of sd-event, then all ready fibers, then the deferred functions, until neither
- * has anything left; then the next event. */
+/* The loop: one event, then all ready fibers, then the deferred functions, until neither has anything left; then the next
+ * event. sd-event is one of the descriptors that are waited for. */
 
 #include "loop-internal.h"
 
 #include <time.h>
 
+#define UNSEEN_MAX (100U * 1000U) /* microseconds */
+
+static int open_epoll(Loop *l) {
+        struct epoll_event e = { .events = EPOLLIN };
+
+        l->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (l->epoll < 0)
+                return -errno;
+        return epoll_ctl(l->epoll, EPOLL_CTL_ADD, sd_event_get_fd(l->event), &e) < 0 ? -errno : 0;
+}
+
 int loop_new(Loop **ret) {
-        _cleanup_free_ Loop *l = calloc(1, sizeof(*l));
+        _cleanup_(loop_freep) Loop *l = calloc(1, sizeof(*l));
         int r;
 
         if (!l)
@@ -16,7 +27,10 @@ int loop_new(Loop **ret) {
         fiber_list_init(&l->ready);
         fiber_list_init(&l->yielded);
         l->deferred_last = &l->deferred;
+        l->epoll = -EBADF;
         r = sd_event_new(&l->event);
+        if (r >= 0)
+                r = open_epoll(l);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(l);
@@ -27,13 +41,19 @@ Loop *loop_free(Loop *l) {
         if (!l)
                 return NULL;
         fiber_pool_free(l);
+        closep(&l->epoll);
         sd_event_unref(l->event);
         free(l);
         return NULL;
 }
 
 sd_event *loop_event(Loop *l) {
+        l->touched = true;
         return l->event;
+}
+
+void loop_touch(Loop *l) {
+        l->touched = true;
 }
 
 size_t loop_n_fibers(const Loop *l) {
@@ -86,6 +106,94 @@ static bool loop_settle(Loop *l) {
         return worked;
 }
 
+/* Watches */
+
+static int watch_control(Loop *l, IoWatch *w, int operation, uint32_t events) {
+        struct epoll_event e = { .events = events, .data.ptr = w };
+
+        if (epoll_ctl(l->epoll, operation, w->fd, &e) < 0)
+                return -errno;
+        w->events = events;
+        w->on = true;
+        return 0;
+}
+
+int loop_watch(Loop *l, IoWatch *w, uint32_t events) {
+        return watch_control(l, w, EPOLL_CTL_ADD, events);
+}
+
+int loop_watch_change(Loop *l, IoWatch *w, uint32_t events) {
+        return w->events == events ? 0 : watch_control(l, w, EPOLL_CTL_MOD, events);
+}
+
+void loop_unwatch(Loop *l, IoWatch *w) {
+        if (!w->on)
+                return;
+        w->on = false;
+        (void) epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+        for (size_t i = 0; i < l->n_batch; i++)
+                if (l->batch[i].data.ptr == w)
+                        l->batch[i].events = 0;
+}
+
+/* Waiting */
+
+/* Handles one event of sd-event that is there by now, or prepares it for waiting: 1 or 0. What it has read of inotify and
+ * not handed on does not show by its descriptor, so it is asked until it has nothing. */
+static int visit_event(Loop *l) {
+        int r = 0;
+
+        if (!l->armed)
+                r = sd_event_prepare(l->event);
+        l->armed = false;
+        l->touched = false;
+        if (r == 0)
+                r = sd_event_wait(l->event, 0);
+        if (r == 0)
+                r = sd_event_prepare(l->event);
+        if (r > 0) {
+                r = sd_event_dispatch(l->event);
+                l->touched = true;
+                return r < 0 ? r : 1;
+        }
+        l->armed = r == 0;
+        l->unseen = false;
+        return r;
+}
+
+/* In milliseconds, rounded up. */
+static int epoll_timeout(uint64_t usec) {
+        return usec == UINT64_MAX ? -1 : (int) MIN((usec + 999U) / 1000U, (uint64_t) INT32_MAX);
+}
+
+/* Waits for events and handles them all, each with what becomes ready by it. */
+static int wait_and_handle(Loop *l, uint64_t timeout_usec) {
+        struct epoll_event batch[BATCH_MAX];
+        bool event_due = false;
+        int n;
+
+        n = epoll_wait(l->epoll, batch, BATCH_MAX, epoll_timeout(l->unseen ? MIN(timeout_usec, UNSEEN_MAX) : timeout_usec));
+        if (n < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (n == 0)
+                l->touched = true;
+        l->batch = batch;
+        l->n_batch = (size_t) n;
+        for (int i = 0; i < n; i++) {
+                IoWatch *w = batch[i].data.ptr;
+
+                if (!w)
+                        event_due = true;
+                else if (batch[i].events) {
+                        l->unseen = true;
+                        w->func(w, batch[i].events);
+                        loop_settle(l);
+                }
+        }
+        l->n_batch = 0;
+        return event_due ? visit_event(l) : 0;
+}
+
 int loop_run_once(Loop *l, uint64_t timeout_usec) {
         bool worked;
         int r;
@@ -94,7 +202,9 @@ int loop_run_once(Loop *l, uint64_t timeout_usec) {
         worked = loop_settle(l);
         if (l->exiting)
                 return 0;
-        r = sd_event_run(l->event, worked || l->yielded.first ? 0 : timeout_usec);
+        r = l->armed && !l->touched ? 0 : visit_event(l);
+        if (r == 0)
+                r = wait_and_handle(l, worked || l->yielded.first ? 0 : timeout_usec);
         if (r < 0)
                 return r;
         fibers_unyield(l);

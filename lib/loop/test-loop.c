@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 
 #include "base/strings.h"
 #include "loop/fiber.h"
@@ -247,6 +248,101 @@ static void waiting_needs_a_fiber(void **state) {
         assert_null(fiber_self());
 }
 
+typedef struct Watched {
+        IoWatch io;
+        Story *story;
+        struct Watched *other;  /* what it ends */
+        int fds[2];
+        sd_event_source *timer;
+} Watched;
+
+static void on_watched(IoWatch *w, uint32_t events) {
+        Watched *me = container_of(w, Watched, io);
+        char c;
+
+        if (events & EPOLLIN && read(w->fd, &c, 1) == 1)
+                strbuf_addf(&me->story->text, "%c ", c);
+        if (me->other)
+                loop_unwatch(me->story->loop, &me->other->io);
+        if (me->timer)
+                (void) sd_event_source_set_time_relative(me->timer, 1000);
+}
+
+static void watch_pipe(Story *s, Watched *w) {
+        assert_int_equal(pipe2(w->fds, O_CLOEXEC | O_NONBLOCK), 0);
+        w->story = s;
+        w->io = (IoWatch) { .func = on_watched, .fd = w->fds[0] };
+        assert_int_equal(loop_watch(s->loop, &w->io, EPOLLIN), 0);
+}
+
+static void unwatch_pipe(Story *s, Watched *w) {
+        loop_unwatch(s->loop, &w->io);
+        loop_unwatch(s->loop, &w->io);
+        close(w->fds[0]);
+        close(w->fds[1]);
+}
+
+static void watches_tell_what_comes(void **state) {
+        Story *s = *state;
+        Watched a = {}, b = {};
+
+        watch_pipe(s, &a);
+        watch_pipe(s, &b);
+        assert_int_equal(write(a.fds[1], "xy", 2), 2);
+        assert_int_equal(write(b.fds[1], "z", 1), 1);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "x z ");
+        assert_int_equal(loop_watch_change(s->loop, &a.io, 0), 0);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "x z ");
+        assert_int_equal(loop_watch_change(s->loop, &a.io, EPOLLIN), 0);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "x z y ");
+        unwatch_pipe(s, &a);
+        unwatch_pipe(s, &b);
+}
+
+/* Two have something at the same time, and the one that is told first ends the other: it must not be told. */
+static void an_ended_watch_is_not_told(void **state) {
+        Story *s = *state;
+        Watched a = {}, b = {};
+
+        watch_pipe(s, &a);
+        watch_pipe(s, &b);
+        a.other = &b;
+        b.other = &a;
+        assert_int_equal(write(a.fds[1], "x", 1), 1);
+        assert_int_equal(write(b.fds[1], "x", 1), 1);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "x ");
+        unwatch_pipe(s, &a);
+        unwatch_pipe(s, &b);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Story *s = userdata;
+
+        strbuf_add(&s->text, "timer ");
+        loop_exit(s->loop, 0);
+        return 0;
+}
+
+/* One that is set behind the loop's back is late, not lost. */
+static void a_timer_is_not_forgotten(void **state) {
+        Story *s = *state;
+        Watched a = {};
+
+        assert_true(sd_event_add_time_relative(loop_event(s->loop), &a.timer, CLOCK_MONOTONIC, UINT64_MAX / 2, 0, on_timer, s) >= 0);
+        watch_pipe(s, &a);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(write(a.fds[1], "x", 1), 1);
+        assert_int_equal(loop_run(s->loop), 0);
+        assert_string_equal(s->text.data, "x timer ");
+        unwatch_pipe(s, &a);
+        sd_event_source_disable_unref(a.timer);
+}
+
 #define story(f) cmocka_unit_test_setup_teardown(f, story_begin, story_end)
 
 int main(void) {
@@ -258,6 +354,9 @@ int main(void) {
                 story(yielding_takes_turns),
                 story(descriptors_are_waited_for),
                 story(deferred_functions_run_once_after_the_fibers),
+                story(watches_tell_what_comes),
+                story(an_ended_watch_is_not_told),
+                story(a_timer_is_not_forgotten),
                 story(children_are_run_to_their_end),
                 story(many_fibers_wait_at_once),
                 story(waiting_needs_a_fiber),

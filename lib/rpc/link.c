@@ -27,8 +27,7 @@ struct Link {
         size_t next_at;
         const LinkOps *ops;
         void *userdata;
-        sd_event_source *io;
-        uint32_t events;        /* what io is polled for */
+        IoWatch io;
         Deferred work;
         Buffer in;              /* the part of a packet, or packets not taken yet; from in_off */
         size_t in_off;
@@ -54,7 +53,7 @@ static bool out_is_long(const Link *l) {
         return link_pending(l) > LINK_OUT_HIGH;
 }
 
-static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata);
+static void on_io(IoWatch *w, uint32_t revents);
 
 int link_new(Loop *loop, Transport *t, const LinkOps *ops, void *userdata, Link **ret) {
         _cleanup_(transport_freep) Transport *own = t;
@@ -67,12 +66,12 @@ int link_new(Loop *loop, Transport *t, const LinkOps *ops, void *userdata, Link 
                 .loop = loop,
                 .ops = ops,
                 .userdata = userdata,
-                .events = EPOLLIN,
+                .io = { .func = on_io, .fd = t->fd },
                 .work = DEFERRED_INIT(link_work),
                 .packet_max = PACKET_SIZE_MAX,
                 .handshake = t->ops->handshake,
         };
-        r = sd_event_add_io(loop_event(loop), &l->io, t->fd, l->events, on_io, l);
+        r = loop_watch(loop, &l->io, EPOLLIN);
         if (r < 0)
                 return r;
         l->transport = TAKE_PTR(own);
@@ -93,7 +92,7 @@ Link *link_free(Link *l) {
         if (!l)
                 return NULL;
         loop_undefer(l->loop, &l->work);
-        sd_event_source_disable_unref(l->io);
+        loop_unwatch(l->loop, &l->io);
         link_drop_fds(l);
         transport_free(l->next ?: l->transport);
         buffer_done(&l->in);
@@ -142,7 +141,7 @@ void link_close(Link *l, int r) {
                 return;
         l->ended = true;
         l->error = r;
-        l->io = sd_event_source_disable_unref(l->io);
+        loop_unwatch(l->loop, &l->io);
         loop_defer(l->loop, &l->work);
 }
 
@@ -412,10 +411,7 @@ static void link_poll(Link *l) {
                 want = l->transport->want;
         else
                 want = (l->refused || l->draining || l->next ? 0 : EPOLLIN) | (l->blocked ? EPOLLOUT : 0);
-        if (want == l->events)
-                return;
-        l->events = want;
-        (void) sd_event_source_set_io_events(l->io, want);
+        (void) loop_watch_change(l->loop, &l->io, want);
 }
 
 static void link_work(Deferred *d) {
@@ -459,12 +455,12 @@ static void link_shake(Link *l) {
                 link_close(l, r);
 }
 
-static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        Link *l = userdata;
+static void on_io(IoWatch *w, uint32_t revents) {
+        Link *l = container_of(w, Link, io);
 
         if (l->handshake) {
                 link_shake(l);
-                return 0;
+                return;
         }
         if (revents & EPOLLOUT)
                 link_flush(l);
@@ -477,5 +473,4 @@ static int on_io(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         /* A packet was refused for this moment only: stop polling once it is clear that the moment lasts. */
         if (l->refused)
                 link_flush(l);
-        return 0;
 }

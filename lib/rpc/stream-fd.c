@@ -21,9 +21,10 @@ typedef struct FdStream {
 static void fd_stream_poll(FdStream *f) {
         bool in = f->reads && !f->stalled && !f->ended;
 
-        if (f->is_file)
+        if (f->is_file) {
                 (void) sd_event_source_set_enabled(f->source, in || f->want_write ? SD_EVENT_ON : SD_EVENT_OFF);
-        else if (in || f->want_write || !f->ended) {
+                loop_touch(stream_connection(f->stream)->loop);
+        } else if (in || f->want_write || !f->ended) {
                 (void) sd_event_source_set_enabled(f->source, SD_EVENT_ON);
                 (void) sd_event_source_set_io_events(f->source, (in ? EPOLLIN : 0) | (f->want_write ? EPOLLOUT : 0));
         }
