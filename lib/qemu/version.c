@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <elf.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -76,6 +78,59 @@ int qemu_version_parse(const char *output, unsigned *ret) {
         return 0;
 }
 
+/* A constant part of a program, to be read and neither written nor executed: where its texts are. */
+static bool is_constant(const Elf64_Phdr *p, size_t size) {
+        return p->p_type == PT_LOAD && p->p_flags == PF_R && p->p_offset < size && p->p_filesz <= size - p->p_offset;
+}
+
+/* Copies the beginning of what "--version" prints. The texts come behind the names of symbols, so the last part is
+ * looked at first. */
+static int find_text(const uint8_t *file, size_t size, char *ret, size_t ret_size) {
+        static const char begin[] = "QEMU emulator version ";
+        Elf64_Ehdr h;
+
+        if (size < sizeof(h))
+                return -ENOENT;
+        memcpy(&h, file, sizeof(h));
+        if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_phentsize != sizeof(Elf64_Phdr) ||
+            h.e_phoff > size || h.e_phnum > (size - h.e_phoff) / sizeof(Elf64_Phdr))
+                return -ENOENT;
+        for (size_t i = h.e_phnum; i-- > 0;) {
+                const uint8_t *end, *text;
+                Elf64_Phdr p;
+
+                memcpy(&p, file + h.e_phoff + i * sizeof(p), sizeof(p));
+                if (!is_constant(&p, size))
+                        continue;
+                end = file + p.p_offset + p.p_filesz;
+                text = memmem(file + p.p_offset, p.p_filesz, begin, strlen(begin));
+                if (!text)
+                        continue;
+                snprintf(ret, ret_size, "%.*s", (int) MIN((size_t) (end - text), ret_size), (const char *) text);
+                return 0;
+        }
+        return -ENOENT;
+}
+
+int qemu_version_read(const char *emulator, unsigned *ret) {
+        _cleanup_close_ int fd = open(emulator, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        char text[64];
+        void *file;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_size == 0)
+                return -ENOENT;
+        file = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (file == MAP_FAILED)
+                return -errno;
+        r = find_text(file, (size_t) st.st_size, text, sizeof(text));
+        (void) munmap(file, (size_t) st.st_size);
+        return r < 0 ? r : qemu_version_parse(text, ret);
+}
+
 static int run_program(const char *emulator, char *output, size_t size) {
         const char *argv[] = { emulator, "--version", NULL };
         posix_spawn_file_actions_t actions;
@@ -108,9 +163,12 @@ int qemu_version_get(const char *emulator, unsigned *ret) {
 
         if (qemu_version_cached(emulator, ret) >= 0)
                 return 0;
-        r = run_program(emulator, output, sizeof(output));
-        if (r >= 0)
-                r = qemu_version_parse(output, ret);
+        r = qemu_version_read(emulator, ret);
+        if (r < 0) {
+                r = run_program(emulator, output, sizeof(output));
+                if (r >= 0)
+                        r = qemu_version_parse(output, ret);
+        }
         if (r >= 0)
                 (void) qemu_version_store(emulator, *ret);
         return r;
