@@ -307,6 +307,9 @@ static void server_wind_down(Server *s) {
                 connection_close(c->connection, 0);
         while (s->clients && loop_run_once(s->loop, 0) >= 0)
                 ;
+        /* What drivers do because their clients have gone. */
+        for (unsigned i = 0; s->n_held > 0 && i < STOP_PATIENCE / 100000U; i++)
+                (void) loop_run_once(s->loop, 100000U);
         if (loop_stop_fibers(s->loop, STOP_PATIENCE) < 0)
                 log_warning("some work did not end in time");
 }

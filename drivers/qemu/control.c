@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "handlers.h"
+#include "keep.h"
 #include "monitor.h"
 #include "plan/names.h"
 #include "start.h"
@@ -164,6 +165,17 @@ typedef struct AutodestroyArgs {
         uint64_t mark;
 } AutodestroyArgs;
 
+/* A guest without a run may be on its way up: stopping its unit takes the job back. */
+static void end_orphan(Guest *g) {
+        guest_wait_settled(g);
+        if (guest_is_active(g) || g->autodestroy == AUTODESTROY_ORPHAN)
+                (void) end_guest(g, NULL);
+        if (!g->run) {
+                guest_set_autodestroy(g, 0);
+                keep_save(g);
+        }
+}
+
 static void autodestroy_fiber(void *userdata) {
         AutodestroyArgs *a = userdata;
         Guest **list;
@@ -171,19 +183,26 @@ static void autodestroy_fiber(void *userdata) {
 
         if (guests_snapshot(a->driver, &list, &n) >= 0) {
                 for (size_t i = 0; i < n; i++)
-                        if (list[i]->autodestroy == a->mark && guest_is_active(list[i]))
-                                (void) end_guest(list[i], NULL);
+                        if (list[i]->autodestroy == a->mark)
+                                end_orphan(list[i]);
                 guests_release(list, n);
         }
+        a->driver->host->hold(a->driver->host, -1);
         free(a);
 }
 
 void guests_autodestroy(QemuDriver *d, uint64_t mark) {
-        AutodestroyArgs *a = calloc(1, sizeof(*a));
+        AutodestroyArgs *a;
 
+        if (d->n_autodestroy == 0)
+                return;
+        a = malloc(sizeof(*a));
         if (!a)
                 return;
         *a = (AutodestroyArgs) { d, mark };
-        if (fiber_spawn(d->host->loop, autodestroy_fiber, a, NULL) < 0)
+        if (fiber_spawn(d->host->loop, autodestroy_fiber, a, NULL) < 0) {
                 free(a);
+                return;
+        }
+        d->host->hold(d->host, 1);
 }

@@ -43,6 +43,11 @@ Guest *guest_unref(Guest *g) {
         return NULL;
 }
 
+void guest_set_autodestroy(Guest *g, uint64_t mark) {
+        g->driver->n_autodestroy += (mark != 0) - (g->autodestroy != 0);
+        g->autodestroy = mark;
+}
+
 /* --- the index --- */
 
 static int compare_names(const void *a, const void *b) {
@@ -78,6 +83,7 @@ void guests_remove(Guest *g) {
         tdelete(g, &d->by_uuid, compare_uuids);
         d->n_guests--;
         g->gone = true;
+        guest_set_autodestroy(g, 0);
         fiber_queue_wake_all(&g->waiters, 0);
         guest_unref(g);
 }

@@ -6,6 +6,8 @@
  * Nothing here is the only place of anything: guests come from the files in /etc and /run (index.h), the state of a
  * running one from QMP (monitor.h). A definition's tree is parsed when it is asked for and not kept. */
 
+#include <sys/stat.h>
+
 #include "base/error.h"
 #include "base/macros.h"
 #include "loop/fiber.h"
@@ -42,6 +44,12 @@ typedef struct FileStamp {
         uint64_t size;
 } FileStamp;
 
+static inline void file_stamp_of(const struct stat *st, FileStamp *ret) {
+        ret->mtime_nsec = (uint64_t) st->st_mtim.tv_sec * 1000000000U + (uint64_t) st->st_mtim.tv_nsec;
+        ret->inode = st->st_ino;
+        ret->size = (uint64_t) st->st_size;
+}
+
 static inline bool file_stamp_equal(const FileStamp *a, const FileStamp *b) {
         return a->mtime_nsec == b->mtime_nsec && a->inode == b->inode && a->size == b->size;
 }
@@ -69,12 +77,17 @@ typedef struct GuestRun {
         QmpClient *qmp;
         uint64_t balloon_kib;       /* as QEMU said last; 0 unknown */
         int pause_reason;           /* of the STOP event to come, told by the event before it; 0: user */
+        GuestState kept_state;      /* as an earlier supervisor left it (keep.h); _GUEST_STATE_INVALID: it left nothing */
+        int kept_reason;
         int end_reason;             /* SHUTOFF_x as far as events told; SHUTOFF_UNKNOWN before */
         bool settled;               /* QEMU told its state, or cannot */
         bool quiet;                 /* was running when we came: its start is no news */
         bool started;               /* STARTED was emitted, or is no news */
         bool destroy;               /* a client wants its end */
 } GuestRun;
+
+/* The mark of a guest whose client has gone together with an earlier supervisor. */
+#define AUTODESTROY_ORPHAN UINT64_MAX
 
 struct Guest {
         unsigned n_ref;
@@ -86,10 +99,10 @@ struct Guest {
         int reason;                 /* RUNNING_x, PAUSED_x ... as fits the state */
         bool persistent;            /* definition in /etc */
         bool transient;             /* definition in /run */
-        bool updated;               /* persistent definition changed while running */
         bool gone;                  /* no longer in the index; only references keep it */
         FileStamp stamp;            /* of the persistent definition */
         GuestFacts facts;           /* of the inactive definition */
+        bool kept;                  /* NAME.state is there, see keep.h */
         uint64_t autodestroy;       /* connection_id() + 1 of the client whose end ends the guest; 0 none */
         GuestRun *run;
         FiberLock lock;             /* held by calls that change the definition or start the guest */
@@ -108,6 +121,9 @@ static inline bool guest_is_active(const Guest *g) {
 }
 
 DomainState guest_public_state(const Guest *g, int *ret_reason);
+
+/* mark: as Guest.autodestroy. */
+void guest_set_autodestroy(Guest *g, uint64_t mark);
 
 /* The index. Names and uuids are unique. */
 int guests_add(Guest *g);                     /* takes a reference; -EEXIST */

@@ -16,8 +16,10 @@
 #include "driver.h"
 #include "events.h"
 #include "index.h"
+#include "keep.h"
 #include "monitor.h"
 #include "peek.h"
+#include "start.h"
 
 #define DEFINITION_MAX (4U * 1024U * 1024U)
 #define HEAD_SIZE 4096U
@@ -29,12 +31,6 @@ typedef struct Head {
         uint8_t uuid[16];
         int id;
 } Head;
-
-static void stamp_of(const struct stat *st, FileStamp *ret) {
-        ret->mtime_nsec = (uint64_t) st->st_mtim.tv_sec * 1000000000U + (uint64_t) st->st_mtim.tv_nsec;
-        ret->inode = st->st_ino;
-        ret->size = (uint64_t) st->st_size;
-}
 
 /* The unusual document: by the parser. */
 static int peek_whole(const char *path, char **ret_name, uint8_t ret_uuid[16], Error *e) {
@@ -74,7 +70,7 @@ static int head_read(char *path, const char *name, const FileStamp *known, const
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return 0;
-        stamp_of(&st, &ret->stamp);
+        file_stamp_of(&st, &ret->stamp);
         if (known && file_stamp_equal(known, &ret->stamp)) {
                 memcpy(ret->uuid, known_uuid, 16);
                 ret->there = true;
@@ -139,8 +135,8 @@ static void finish_run(Guest *g) {
 
         guest_enter(g, GUEST_OFF, reason);
         monitor_end_run(g);
-        g->updated = false;
-        g->autodestroy = 0;
+        guest_set_autodestroy(g, 0);
+        g->kept = false;
 }
 
 /* --- one guest --- */
@@ -171,7 +167,6 @@ static void take_persistent(Guest *g, const Head *h, bool tell) {
         g->persistent = h->there;
         g->stamp = h->stamp;
         g->facts.valid = false;
-        g->updated = h->there && guest_is_active(g) && was;
         if (!tell || (!was && !h->there))
                 return;
         if (h->there)
@@ -244,29 +239,24 @@ Guest *index_refresh_quietly(QemuDriver *d, const char *name) {
 
 /* --- all guests --- */
 
-/* NAME of NAME.xml; NULL for other files. */
-static char *name_of_file(const char *file) {
-        const char *suffix = endswith(file, ".xml");
+/* NAME of NAME.xml, or of another suffix; NULL for other files. */
+static char *name_of_file(const char *file, const char *end) {
+        const char *suffix = endswith(file, end);
 
         return file[0] != '.' && suffix && suffix > file ? strndup(file, (size_t) (suffix - file)) : NULL;
 }
 
-static char *watched_folder(unsigned i) {
-        char *p = NULL;
-        int r = -1;
+enum {
+        FOLDER_ETC,
+        FOLDER_RUN,
+        FOLDER_TRANSIENT,
+};
 
-        switch (i) {
-        case 0:
-                r = asprintf(&p, "%s/qemu", path_etc());
-                break;
-        case 1:
-                r = asprintf(&p, "%s/qemu", path_run());
-                break;
-        case 2:
-                r = asprintf(&p, "%s/qemu/transient", path_run());
-                break;
-        }
-        return r < 0 ? NULL : p;
+static char *watched_folder(unsigned i) {
+        const char *top = i == FOLDER_ETC ? path_etc() : path_run();
+        char *p;
+
+        return asprintf(&p, "%s/qemu%s", top, i == FOLDER_TRANSIENT ? "/transient" : "") < 0 ? NULL : p;
 }
 
 static int scan_folder(QemuDriver *d, const char *path, bool at_start) {
@@ -277,13 +267,31 @@ static int scan_folder(QemuDriver *d, const char *path, bool at_start) {
         if (!dir)
                 return -errno;
         while ((entry = readdir(dir))) {
-                _cleanup_free_ char *name = name_of_file(entry->d_name);
+                _cleanup_free_ char *name = name_of_file(entry->d_name, ".xml");
 
                 if (name && !(at_start && guests_by_name(d, name)))
                         (void) refresh(d, name, false, at_start);
         }
         closedir(dir);
         return 0;
+}
+
+/* What an earlier supervisor kept of guests that do not run. */
+static void scan_kept(QemuDriver *d) {
+        _cleanup_free_ char *path = watched_folder(FOLDER_RUN);
+        struct dirent *entry;
+        DIR *dir;
+
+        dir = path ? opendir(path) : NULL;
+        if (!dir)
+                return;
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *name = name_of_file(entry->d_name, ".state");
+
+                if (name)
+                        keep_found(d, name);
+        }
+        closedir(dir);
 }
 
 static void rescan(QemuDriver *d, bool at_start) {
@@ -296,6 +304,8 @@ static void rescan(QemuDriver *d, bool at_start) {
                 if (path)
                         (void) scan_folder(d, path, at_start);
         }
+        if (at_start)
+                scan_kept(d);
         if (at_start || guests_snapshot(d, &list, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
@@ -327,7 +337,7 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
         }
         if (event->len > 0 && event->mask & IN_MOVED_TO && endswith(event->name, ".last"))
                 on_last(d, event->name, endswith(event->name, ".last"));
-        name = event->len > 0 ? name_of_file(event->name) : NULL;
+        name = event->len > 0 ? name_of_file(event->name, ".xml") : NULL;
         if (name)
                 (void) refresh(d, name, true, false);
         return 0;
@@ -342,7 +352,7 @@ int index_start(QemuDriver *d, Error *e) {
 
                 if (!path)
                         return -ENOMEM;
-                r = mkdir_p(path, i == 2 ? 0700 : 0755);
+                r = mkdir_p(path, i == FOLDER_TRANSIENT ? 0700 : 0755);
                 if (r < 0)
                         return error_set_errno(e, r, ORIGIN_QEMU, "cannot make %s", path);
                 r = sd_event_add_inotify(event, &d->watches[i], path,
@@ -353,6 +363,7 @@ int index_start(QemuDriver *d, Error *e) {
         }
         /* Watched first, read then: nothing falls between. */
         rescan(d, true);
+        guests_autodestroy(d, AUTODESTROY_ORPHAN);
         return 0;
 }
 

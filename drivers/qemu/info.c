@@ -3,6 +3,7 @@
 /* Questions about one guest. */
 
 #include <sched.h>
+#include <sys/stat.h>
 
 #include "base/strings.h"
 #include "handlers.h"
@@ -255,13 +256,23 @@ int domain_is_persistent(Call *c, const remote_domain_is_persistent_args *args, 
         return r;
 }
 
+/* What was written to /etc after the start, of which vm-prepare left the time with what it gave vm-run to execute. */
+static bool is_updated(const Guest *g) {
+        _cleanup_free_ char *definition = guest_path_persistent(g->name), *launch = guest_path_run(g->name, "launch");
+        struct stat d, l;
+
+        if (!guest_is_active(g) || !g->persistent || !definition || !launch || stat(definition, &d) < 0 || stat(launch, &l) < 0)
+                return false;
+        return d.st_ctim.tv_sec != l.st_mtim.tv_sec ? d.st_ctim.tv_sec > l.st_mtim.tv_sec : d.st_ctim.tv_nsec > l.st_mtim.tv_nsec;
+}
+
 int domain_is_updated(Call *c, const remote_domain_is_updated_args *args, remote_domain_is_updated_ret *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
         r = domain_get(c, &args->dom, 0, &g, e);
         if (r >= 0)
-                ret->updated = g->updated;
+                ret->updated = is_updated(g);
         return r;
 }
 

@@ -15,6 +15,7 @@
 #include "driver.h"
 #include "events.h"
 #include "index.h"
+#include "keep.h"
 #include "live.h"
 #include "monitor.h"
 #include "plan/names.h"
@@ -48,13 +49,18 @@ static const struct {
         /* "prelaunch": vm-run has not continued it yet, or a client wanted it paused */
 };
 
+/* These two words tell no reason. */
+static int reason_of_status(const Guest *g, const char *status, GuestState state, int reason) {
+        return streq(status, "running") || streq(status, "paused") ? keep_reason(g, state, reason) : reason;
+}
+
 /* What query-status says, unless the events have told it already with a better reason. */
 static void enter_status(Guest *g, const char *status) {
         for (size_t i = 0; i < ELEMENTSOF(statuses); i++)
                 if (streq(status, statuses[i].status) && g->state != statuses[i].state)
-                        guest_enter(g, statuses[i].state, statuses[i].reason);
-        if (streq(status, "prelaunch") && g->run->quiet)
-                guest_enter(g, GUEST_PAUSED, PAUSED_USER);
+                        guest_enter(g, statuses[i].state, reason_of_status(g, status, statuses[i].state, statuses[i].reason));
+        if (streq(status, "prelaunch") && g->run->kept_state == GUEST_PAUSED)
+                guest_enter(g, GUEST_PAUSED, g->run->kept_reason);
 }
 
 static void on_status(QmpClient *c, const QmpResult *result, void *userdata) {
@@ -197,8 +203,13 @@ int monitor_begin_run(Guest *g, int id, const FileStamp *live, bool found_runnin
         run->live = *live;
         run->dir_fd = -EBADF;
         run->quiet = found_running;
+        run->kept_state = _GUEST_STATE_INVALID;
         g->run = run;
         g->id = id;
+        if (found_running)
+                keep_load(g);
+        else if (g->autodestroy)
+                keep_save(g);
         guest_enter(g, GUEST_STARTING, 0);
         try_connect(g);
         return 0;

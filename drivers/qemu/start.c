@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "handlers.h"
 #include "index.h"
+#include "keep.h"
 #include "monitor.h"
 #include "plan/names.h"
 #include "plan/plan.h"
@@ -176,8 +177,13 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
                 return r;
         if (error_path)
                 (void) unlink(error_path);
-        g->autodestroy = mark;
+        guest_set_autodestroy(g, mark);
+        keep_save(g);
         r = systemd_run_job(systemd, "StartUnit", unit, START_TIMEOUT, &result, e);
+        if (r < 0 || result != JOB_DONE) {
+                guest_set_autodestroy(g, 0);
+                keep_save(g);
+        }
         if (r < 0)
                 return r;
         if (result != JOB_DONE) {
@@ -191,8 +197,15 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
 
 #define CREATE_SUPPORTED (CREATE_PAUSED | CREATE_AUTODESTROY | CREATE_BYPASS_CACHE | CREATE_FORCE_BOOT | CREATE_RESET_NVRAM)
 
-static uint64_t mark_for(Call *c, uint32_t flags) {
-        return flags & CREATE_AUTODESTROY ? connection_id(call_connection(c)) + 1 : 0;
+/* A client that has gone meanwhile is nobody's reason to wait for. */
+static int start_for(Call *c, Guest *g, uint32_t flags, Error *e) {
+        uint64_t mark = flags & CREATE_AUTODESTROY ? connection_id(call_connection(c)) + 1 : 0;
+        int r;
+
+        r = guest_start(g, flags, mark, e);
+        if (r >= 0 && mark && !connection_is_alive(call_connection(c)))
+                guests_autodestroy(g->driver, mark);
+        return r;
 }
 
 int domain_create_with_flags(Call *c, const remote_domain_create_with_flags_args *args,
@@ -207,7 +220,7 @@ int domain_create_with_flags(Call *c, const remote_domain_create_with_flags_args
                 r = guest_lock(g, e);
         if (r < 0)
                 return r;
-        r = g->gone ? error_no_domain_uuid(e, g->uuid, g->name) : guest_start(g, args->flags, mark_for(c, args->flags), e);
+        r = g->gone ? error_no_domain_uuid(e, g->uuid, g->name) : start_for(c, g, args->flags, e);
         fiber_unlock(&g->lock);
         return r < 0 ? r : guest_to_wire(g, &ret->dom);
 }
@@ -258,7 +271,7 @@ static int start_transient(Call *c, Guest *g, const Definition *d, uint32_t flag
                 r = write_transient(g, d, e);
                 if (r >= 0) {
                         (void) index_refresh_quietly(g->driver, g->name);
-                        r = guest_start(g, flags, mark_for(c, flags), e);
+                        r = start_for(c, g, flags, e);
                         if (r < 0)
                                 forget_transient(g->driver, g->name);
                 }

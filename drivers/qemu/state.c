@@ -4,6 +4,7 @@
 
 #include "events.h"
 #include "guest.h"
+#include "keep.h"
 
 static const struct {
         const char *name;
@@ -121,6 +122,8 @@ void guest_enter(Guest *g, GuestState state, int reason) {
 
         g->state = state;
         g->reason = reason;
+        if (g->run && (state == GUEST_RUNNING || state == GUEST_PAUSED))
+                keep_save(g);
         if (from == state)
                 return;
         tell(g, from);

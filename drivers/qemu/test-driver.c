@@ -411,6 +411,96 @@ static void a_restarted_supervisor_finds_everything(void **state) {
         assert_state(h, DOMAIN_SHUTOFF, SHUTOFF_CRASHED);
 }
 
+static void a_restarted_supervisor_knows_the_reasons(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        test_restart_driver(h);
+        assert_state(h, DOMAIN_RUNNING, RUNNING_BOOTED);
+        assert_int_equal(SIMPLE_CALL(h, domain_suspend, remote_domain_suspend), 0);
+        assert_int_equal(SIMPLE_CALL(h, domain_resume, remote_domain_resume), 0);
+        test_restart_driver(h);
+        assert_state(h, DOMAIN_RUNNING, RUNNING_UNPAUSED);
+        test_qemu_say(h, "web", "{'event':'WATCHDOG','data':{'action':'pause'}}");
+        test_qemu_say(h, "web", "{'event':'STOP'}");
+        assert_state(h, DOMAIN_PAUSED, PAUSED_WATCHDOG);
+        /* What was kept of an earlier run says nothing of this one. */
+        test_write(h, "run/qemu/web.state", "id=77\nstate=running\nreason=5\nautodestroy=yes\n");
+        test_restart_driver(h);
+        assert_false(test_file_exists(h, "run/qemu/web.state"));
+        assert_int_equal(count(h, LIST_ACTIVE), 1);
+}
+
+static int create_autodestroy(TestHost *h) {
+        remote_domain_create_with_flags_args args = { .dom = dom_of("web", UUID), .flags = CREATE_AUTODESTROY };
+        remote_domain_create_with_flags_ret ret = {};
+        int r = test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_create_with_flags, &args, &ret);
+
+        free(ret.dom.name);
+        return r;
+}
+
+static void autodestroy_holds_when_the_supervisor_dies(void **state) {
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(create_autodestroy(h), 0);
+        assert_state(h, DOMAIN_RUNNING, RUNNING_BOOTED);
+        assert_true(test_file_exists(h, "run/qemu/web.state"));
+        (void) test_jobs(h);
+        test_restart_driver(h);
+        test_pump(h);
+        assert_string_equal(test_jobs(h), "KillUnit vm@web.service 10;");
+        assert_state(h, DOMAIN_SHUTOFF, SHUTOFF_DESTROYED);
+        test_unit_cleanup(h, "web", "destroyed");
+
+        /* Started by anybody else it is nobody's to destroy. */
+        (void) test_jobs(h);
+        test_unit_start(h, "web", true);
+        test_pump(h);
+        test_restart_driver(h);
+        test_pump(h);
+        assert_string_equal(test_jobs(h), "");
+        assert_int_equal(count(h, LIST_ACTIVE), 1);
+}
+
+/* The supervisor dies while systemd starts the unit: there is no run yet. */
+static void autodestroy_takes_back_a_start(void **state) {
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        test_write(h, "run/qemu/web.state", "autodestroy=yes\n");
+        test_write(h, "run/qemu/gone.state", "autodestroy=yes\n");
+        test_restart_driver(h);
+        test_pump(h);
+        assert_string_equal(test_jobs(h), "KillUnit vm@web.service 10;StopUnit vm@web.service;");
+        assert_false(test_file_exists(h, "run/qemu/web.state"));
+        assert_false(test_file_exists(h, "run/qemu/gone.state"));
+}
+
+static int is_updated(TestHost *h) {
+        remote_domain_is_updated_args args = { .dom = dom_of("web", UUID) };
+        remote_domain_is_updated_ret ret = { .updated = -1 };
+
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_is_updated, &args, &ret), 0);
+        return ret.updated;
+}
+
+static void an_update_is_known_after_a_restart(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        assert_false(is_updated(h));
+        usleep(20000); /* a tick of the clock that files have */
+        assert_int_equal(define(h, WEB), 0);
+        assert_true(is_updated(h));
+        test_restart_driver(h);
+        assert_true(is_updated(h));
+        test_qemu_close(h, "web");
+        test_unit_cleanup(h, "web", "crashed");
+        assert_false(is_updated(h));
+}
+
 static void editing_a_running_guest_changes_its_next_start(void **state) {
         TestHost *h = *state;
         _cleanup_free_ char *live = NULL, *next = NULL;
@@ -526,6 +616,10 @@ int main(void) {
                 TEST(a_panic_is_a_crash),
                 TEST(a_start_by_systemctl_is_seen),
                 TEST(a_restarted_supervisor_finds_everything),
+                TEST(a_restarted_supervisor_knows_the_reasons),
+                TEST(autodestroy_holds_when_the_supervisor_dies),
+                TEST(autodestroy_takes_back_a_start),
+                TEST(an_update_is_known_after_a_restart),
                 TEST(editing_a_running_guest_changes_its_next_start),
                 TEST(undefining_a_running_guest_makes_it_transient),
                 TEST(a_transient_guest_leaves_nothing),

@@ -202,6 +202,9 @@ void test_unit_start(TestHost *h, const char *name, bool running) {
         snprintf(path, sizeof(path), "run/qemu/%s.xml", name);
         test_write(h, path, live);
 
+        snprintf(path, sizeof(path), "run/qemu/%s.launch", name);
+        test_write(h, path, "x");
+
         snprintf(path, sizeof(path), "run/qemu/%s", name);
         folder = path_of(h, path);
         assert_int_equal(mkdir_p(folder, 0755), 0);
@@ -217,6 +220,8 @@ void test_unit_cleanup(TestHost *h, const char *name, const char *reason) {
         snprintf(path, sizeof(path), "run/qemu/%s.last", name);
         snprintf(text, sizeof(text), "reason=%s\nwhen=1\n", reason);
         test_write(h, path, text);
+        snprintf(path, sizeof(path), "run/qemu/%s.state", name);
+        test_remove(h, path);
         snprintf(path, sizeof(path), "run/qemu/%s.xml", name);
         test_remove(h, path);
         test_pump(h);
@@ -269,8 +274,22 @@ static int on_kill_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         assert_true(sd_bus_message_read(m, "ssi", &unit, NULL, &signo) >= 0);
         strbuf_addf(&h->jobs, "KillUnit %s %i;", unit, signo);
         assert_int_equal(guest_name_from_unit(unit, &name), 0);
+        if (!h->qemus)
+                return sd_bus_error_set(error, "org.freedesktop.systemd1.NoSuchUnit", "Unit is not loaded.");
         qemu_free(qemu_find(h, name));
         return sd_bus_reply_method_return(m, NULL);
+}
+
+/* Nothing of ours stops a unit that runs in this way. */
+static int on_stop_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        TestHost *h = userdata;
+        const char *unit;
+        int r;
+
+        assert_true(sd_bus_message_read(m, "ss", &unit, NULL) >= 0);
+        strbuf_addf(&h->jobs, "StopUnit %s;", unit);
+        r = sd_bus_reply_method_return(m, "o", "/org/freedesktop/systemd1/job/1000");
+        return r < 0 ? r : send_job_removed(h, "/org/freedesktop/systemd1/job/1000", unit, "done");
 }
 
 static int on_get_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -329,6 +348,7 @@ static const sd_bus_vtable manager[] = {
         SD_BUS_PROPERTY("UnitPath", "as", get_unit_path, 0, 0),
         SD_BUS_METHOD("Reload", "", "", on_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("StartUnit", "ss", "o", on_start_unit, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("StopUnit", "ss", "o", on_stop_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("KillUnit", "ssi", "", on_kill_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetUnit", "s", "o", on_get_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ListUnitsByPatterns", "asas", "a(ssssssouso)", on_list_units, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -383,6 +403,10 @@ Connection *call_connection(const Call *c) {
 
 uint64_t connection_id(const Connection *c) {
         return 7;
+}
+
+bool connection_is_alive(const Connection *c) {
+        return true;
 }
 
 void *connection_data(const Connection *c, const Driver *d) {
@@ -470,6 +494,10 @@ static int host_bus(DriverHost *host, sd_bus **ret, Error *e) {
         return 0;
 }
 
+static void host_hold(DriverHost *host, int add) {
+        container_of(host, TestHost, host)->held += add;
+}
+
 static void call_fiber(void *userdata) {
         Call *c = userdata;
 
@@ -549,7 +577,7 @@ int test_host_setup(void **state) {
         connect_buses(h);
         h->next_id = 1;
         h->reloaded = true;
-        h->host = (DriverHost) { .loop = h->loop, .daemon = "virtqemud", .privileged = true, .bus = host_bus };
+        h->host = (DriverHost) { .loop = h->loop, .daemon = "virtqemud", .privileged = true, .bus = host_bus, .hold = host_hold };
         current = h;
         start_driver(h);
         *state = h;
@@ -561,6 +589,7 @@ int test_host_teardown(void **state) {
         _cleanup_free_ char *command = NULL;
 
         assert_int_equal(loop_stop_fibers(h->loop, 1000000), 0);
+        assert_int_equal(h->held, 0);
         driver_qemu.stop(h->driver);
         while (h->qemus)
                 qemu_free(h->qemus);

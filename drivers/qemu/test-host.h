@@ -21,6 +21,7 @@ typedef struct TestHost {
         const char *chardevs;    /* what QEMUs answer to query-chardev */
         bool reloaded;           /* systemd reads the folder of generated units */
         unsigned n_jobs, next_id;
+        int held;                /* DriverHost.hold() */
 } TestHost;
 
 int test_host_setup(void **state);
