@@ -220,6 +220,8 @@ int loop_run(Loop *l) {
                 if (r < 0)
                         return r;
         }
+        /* What is left to be done at the end may run it further. */
+        l->exiting = false;
         return l->exit_code;
 }
 

@@ -343,6 +343,20 @@ static void a_timer_is_not_forgotten(void **state) {
         sd_event_source_disable_unref(a.timer);
 }
 
+/* What is left to do at a program's end waits for events too. */
+static void an_ended_loop_can_be_run_on(void **state) {
+        Story *s = *state;
+        Watched a = {};
+
+        watch_pipe(s, &a);
+        loop_exit(s->loop, 7);
+        assert_int_equal(loop_run(s->loop), 7);
+        assert_int_equal(write(a.fds[1], "x", 1), 1);
+        assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data, "x ");
+        unwatch_pipe(s, &a);
+}
+
 #define story(f) cmocka_unit_test_setup_teardown(f, story_begin, story_end)
 
 int main(void) {
@@ -357,6 +371,7 @@ int main(void) {
                 story(watches_tell_what_comes),
                 story(an_ended_watch_is_not_told),
                 story(a_timer_is_not_forgotten),
+                story(an_ended_loop_can_be_run_on),
                 story(children_are_run_to_their_end),
                 story(many_fibers_wait_at_once),
                 story(waiting_needs_a_fiber),
