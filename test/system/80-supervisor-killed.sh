@@ -13,6 +13,53 @@ check "a guest that must not notice" define_guest steady
 check "... runs" m virsh -q start steady
 steady_pid=$(qemu_pid steady)
 
+# What only the supervisor knew must be known to the next one.
+kill_supervisor() { m sh -c 'virsh -q uri && kill -KILL "$(systemctl show -P MainPID virtqemud.service)"' && eventually 10 m virsh -q uri; }
+python() { m /usr/bin/python3 -B -c "import libvirt, sys, time
+libvirt.registerErrorHandler(lambda context, error: None, None)
+c = libvirt.open()
+$1"; }
+is_updated() { python 'print(c.lookupByName("kept").isUpdated())'; }
+check "a guest whose state has a reason" define_guest kept
+check "... runs" m virsh -q start kept
+check "... is paused" m virsh -q suspend kept
+check "the supervisor is killed" kill_supervisor
+check "... and it is paused, by the user" equals "paused (user)" virsh_state kept
+check "... continued" m virsh -q resume kept
+check "the supervisor is killed" kill_supervisor
+check "... and it runs, unpaused" equals "running (unpaused)" virsh_state kept
+check "its definition is not updated" equals 0 is_updated
+check "it is updated" m virsh -q desc --config kept changed
+check "... is known" equals 1 is_updated
+check "the supervisor is killed" kill_supervisor
+check "... and still known" equals 1 is_updated
+check "it ends" m virsh -q destroy kept
+check "... and is no longer updated" equals 0 is_updated
+no_state() { m sh -c '! ls /run/libvirt/qemu/*.state'; }
+check "nothing kept is left" eventually 10 no_state
+
+# A client that asks for autodestroy, and holds on to its connection for the given time.
+start_for() { python "c.lookupByName('kept').createWithFlags(libvirt.VIR_DOMAIN_START_AUTODESTROY); time.sleep($1)"; }
+start_for 100 > "$work/client.log" 2>&1 &
+client=$!
+check "a guest of a client that is there" eventually 20 is_running kept
+check "the supervisor is killed" kill_supervisor
+check "... and the guest is destroyed" shows_off kept destroyed
+check "... as the next one starts it does not come back" not eventually 2 is_running kept
+kill $client; wait $client 2>/dev/null
+check "a client that ends" start_for 1
+check "... has its guest destroyed" shows_off kept destroyed
+start_for 100 > "$work/client.log" 2>&1 &
+client=$!
+check "a guest of a client that is there" eventually 20 is_running kept
+check "the supervisor is stopped" m systemctl stop virtqemud.service
+check "... and the guest is destroyed" eventually 5 equals inactive unit_state kept
+kill $client; wait $client 2>/dev/null
+check "a guest that is nobody's" m systemctl start vm@kept
+check "the supervisor is killed" kill_supervisor
+check "... and it runs on" shows_running kept
+check "it ends" m virsh -q destroy kept
+
 # The traffic runs inside, and leaves a line for each call that was answered: what was acknowledged must hold.
 guest_xml moving | m_with_input sh -c 'cat > /root/moving.xml'
 cat > "$work/traffic" <<'TRAFFIC'
