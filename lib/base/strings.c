@@ -204,14 +204,18 @@ int uuid_parse(const char *s, uint8_t ret[16]) {
         return 0;
 }
 
+/* Each access check does this. */
 void uuid_format(const uint8_t u[16], char ret[37]) {
+        static const char hex[16] = "0123456789abcdef";
         char *p = ret;
 
         for (int i = 0; i < 16; i++) {
                 if (i == 4 || i == 6 || i == 8 || i == 10)
                         *p++ = '-';
-                p += sprintf(p, "%02x", u[i]);
+                *p++ = hex[u[i] >> 4];
+                *p++ = hex[u[i] & 15];
         }
+        *p = 0;
 }
 
 int uuid_generate(uint8_t ret[16]) {
