@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -42,11 +43,16 @@ static const char *dropin_folder(bool transient) {
 /*
  * systemd remembers which drop-ins there are, and looks again only when one of its folders has changed. It takes the
  * generators' folder for its own and does not count it, so that a change there is shown to it by the time of another
- * (systemd 252 to 257; unit_file_build_name_map is where it compares them).
+ * (systemd 252 to 257; unit_file_build_name_map is where it compares them). The time is one that no earlier change had:
+ * the kernel's own has steps of milliseconds, and systemd compares microseconds.
  */
 static void show_dropins_to_systemd(void) {
-        if (mkdir_p(dropin_folder(true), 0755) >= 0)
-                (void) utimensat(AT_FDCWD, dropin_folder(true), NULL, 0);
+        struct timespec times[2];
+
+        if (clock_gettime(CLOCK_REALTIME, &times[0]) < 0 || mkdir_p(dropin_folder(true), 0755) < 0)
+                return;
+        times[1] = times[0];
+        (void) utimensat(AT_FDCWD, dropin_folder(true), times, 0);
 }
 
 int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) {
@@ -63,9 +69,10 @@ int guest_write_dropin(Guest *g, const Definition *d, bool transient, Error *e) 
                 r = plan_write_dropin(plan, dropin_folder(transient));
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_QEMU, "cannot write the unit settings of domain '%s'", g->name);
-        show_dropins_to_systemd();
-        if (r > 0)
+        if (r > 0) {
+                show_dropins_to_systemd();
                 systemd_unit_changed(g->driver->systemd, plan_unit(plan));
+        }
         return 0;
 }
 
