@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "host.h"
+#include "machined.h"
 #include "notify.h"
 #include "plan/names.h"
 #include "plan/plan.h"
@@ -365,10 +366,32 @@ static int find_run_dir(Prepare *p) {
         return p->run_dir ? 0 : -ENOMEM;
 }
 
+/* A host without machined, or one that does not answer, is none the worse. */
+static int prepare_machined(Prepare *p) {
+        _cleanup_free_ char *unit = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = machine_name_for_guest(p->name, &p->launch.machine);
+        if (r >= 0)
+                r = unit_name_for_guest(p->name, &unit);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "no machine can have the name '%s'", p->name);
+        r = machined_connect(p->launch.machine, unit, &fd);
+        if (r == -EEXIST)
+                log_warning("machined knows another machine by the name '%s', proceeding without it", p->launch.machine);
+        else if (r < 0)
+                log_full(r == -ENOENT ? LOG_DEBUG : LOG_WARNING, r, "cannot ask machined, proceeding without it: %s", strerror(-r));
+        if (r < 0)
+                return 0;
+        r = notify_store_fd(p->notify_fd, MACHINED_FD_NAME, fd);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager") : 0;
+}
+
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
                 read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_consoles, prepare_graphics, fill_launch,
+                prepare_consoles, prepare_graphics, fill_launch, prepare_machined,
         };
         _cleanup_free_ char *version = NULL;
         int r;

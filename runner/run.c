@@ -41,12 +41,17 @@ uint64_t now_usec(void) {
 
 /* --- what the unit's status says --- */
 
-static void show_status(Run *run) {
+/* With what else the service manager shall know, as "KEY=VALUE\n": each message makes it tell everybody on the bus. */
+static void show_status_with(Run *run, const char *more) {
         if (run->state == RUN_RUNNING)
-                (void) notify_send(run->notify_fd, "STATUS=%s, %s", run->stopping ? "shutting down" : "running",
+                (void) notify_send(run->notify_fd, "%sSTATUS=%s, %s", more, run->stopping ? "shutting down" : "running",
                                    run->launch.size ?: "");
         else
-                (void) notify_send(run->notify_fd, "STATUS=%s", run->status);
+                (void) notify_send(run->notify_fd, "%sSTATUS=%s", more, run->status);
+}
+
+static void show_status(Run *run) {
+        show_status_with(run, "");
 }
 
 static void set_state(Run *run, RunState state, const char *status) {
@@ -242,8 +247,7 @@ static int write_run_file(Run *run, const json_t *chardevs) {
 static void become_ready(Run *run) {
         run->state = run->launch.paused ? RUN_PAUSED : RUN_RUNNING;
         run->status = "paused";
-        (void) notify_send(run->notify_fd, "READY=1");
-        show_status(run);
+        show_status_with(run, "READY=1\n");
         if (run->watchdog_usec > 0)
                 run->watchdog_next = now_usec() + run->watchdog_usec;
         if (run->stopping)
@@ -281,6 +285,7 @@ static void applied(Run *run, const json_t *result, const char *error) {
 void run_greeted(Run *run) {
         struct timespec t;
 
+        registration_end(run);
         (void) clock_gettime(CLOCK_REALTIME, &t);
         run->since = (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
         (void) monitor_execute(run, "qmp_capabilities", applied);
@@ -313,8 +318,7 @@ static void on_stop(Run *run) {
                 return;
         run->stopping = true;
         run->stop_give_up = now_usec() + POWERDOWN_MAX;
-        (void) notify_send(run->notify_fd, "STOPPING=1");
-        show_status(run);
+        show_status_with(run, "STOPPING=1\n");
         if (run->shut_down) {
                 quit(run, GUEST_EXIT_SHUTDOWN, "shut down");
                 return;
@@ -602,9 +606,11 @@ static void run_done(Run *run) {
 static int run_guest(Run *run, const char *name) {
         int r;
 
+        close_inherited_on_exec();
         r = load_launch(run, name);
         if (r < 0)
                 return GUEST_EXIT_START_FAILED;
+        registration_begin(run);
         r = open_signals(run);
         if (r < 0) {
                 log_error_errno(r, "cannot take signals: %s", strerror(-r));
@@ -628,6 +634,7 @@ static int run_guest(Run *run, const char *name) {
 int main(int argc, char **argv) {
         Run run = {
                 .signal_fd = -EBADF,
+                .machined_fd = -EBADF,
                 .monitor.fd = -EBADF,
         };
         int r;

@@ -6,6 +6,7 @@
  *   run.c       signals, time, the loop, and what happens when
  *   monitor.c   QMP: one command at a time, its answer, events
  *   spawn.c     QEMU's descriptors and process
+ *   registration.c  the guest's name in machined
  *   launch.c    what to do, from vm-prepare
  *   notify.c    words to the service manager and the journal */
 
@@ -66,7 +67,7 @@ struct Run {
         int signal_fd;
         int notify_fd;
         int journal_fd;
-        int inherited_launch_fd;
+        int machined_fd;         /* to the bus, as root: closed before the guest's first instruction */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
         Monitor monitor;
         Console *consoles;       /* stderr first, then those of the launch file */
@@ -102,7 +103,15 @@ int monitor_execute(Run *run, const char *command, ReplyFunction reply);
 void monitor_read(Run *run);
 void monitor_done(Monitor *m);
 
+/* registration.c */
+/* Asks machined to know the guest, over the connection that vm-prepare left, before there is a QEMU. */
+void registration_begin(Run *run);
+/* Takes the answer and closes the connection, before the guest's first instruction. */
+void registration_end(Run *run);
+
 /* spawn.c */
+/* Keeps QEMU from what the service manager gave vm-run. */
+void close_inherited_on_exec(void);
 /* Starts QEMU; fills consoles, monitor.fd and qemu. Negative errno. */
 int spawn_qemu(Run *run);
 /* The descriptor that vm-prepare stored under this name, -ENOENT when there is none. */

@@ -46,6 +46,11 @@ int inherited_fd(const char *name) {
         return -ENOENT;
 }
 
+void close_inherited_on_exec(void) {
+        for (unsigned i = 0; i < inherited_count(); i++)
+                (void) fcntl(LISTEN_FDS_START + (int) i, F_SETFD, FD_CLOEXEC);
+}
+
 void release_store(Run *run) {
         char s[64];
 
@@ -75,7 +80,6 @@ static int hand_over_inherited(posix_spawn_file_actions_t *actions) {
                 number = startswith(s, STORED_PREFIX);
                 if (!number || parse_int(number, &n) < 0 || n < LISTEN_FDS_START || n >= PARKING)
                         continue;
-                (void) fcntl(LISTEN_FDS_START + (int) i, F_SETFD, FD_CLOEXEC);
                 r = hand_over(actions, LISTEN_FDS_START + (int) i, n);
                 if (r < 0)
                         return r;

@@ -32,6 +32,16 @@ check "control: a shell in a's place runs, as a's user" equals "$uid_a" as_a id 
 open_images() { m sh -c "readlink /proc/$1/fd/* | grep raw | sort -u"; }
 check "control: it reads what it may" as_a head -c 4 /usr/bin/qemu-system-x86_64
 check "a's QEMU holds a's disk and no other" equals /var/lib/libvirt/images/a.raw open_images "$pid_a"
+open_files() { m sh -c "readlink /proc/$1/fd/*" | grep -c "$2"; }
+check "control: vm-prepare's launch file is there" m test -e /run/libvirt/qemu/a.launch
+check "its QEMU does not hold it" equals 0 open_files "$pid_a" launch
+# What vm-run had of the bus as root is closed: no connection of the bus ends in the unit's processes.
+on_the_bus() {
+        m sh -c "for p in \$(cat /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs); do readlink /proc/\$p/fd/*; done | sed -n 's/^socket:.\([0-9]*\).*/\1/p' | sort > /run/theirs
+                ss -xH | awk '/system_bus_socket/ { print \$NF == \"*\" ? \$(NF-1) : \$NF }' | sort > /run/ends; comm -12 /run/theirs /run/ends | wc -l"
+}
+check "control: the bus has connections" m sh -c 'ss -xH | grep -c system_bus_socket'
+check "neither its QEMU nor its vm-run has one of them" equals 0 on_the_bus
 check "it cannot read b's disk" not as_a head -c 11 /var/lib/libvirt/images/b.raw
 check "it cannot signal b's QEMU" not as_a kill -0 "$pid_b"
 check "control: it may signal its own" as_a kill -0 "$pid_a"
