@@ -48,6 +48,18 @@ bool_t xdr_rpc_void(XDR *xdrs, rpc_void *v) {
         return TRUE;
 }
 
+/* Takes the place of libtirpc's, which sanitizers intercept and then do not find where it is linked statically. Both orders of
+ * bytes are those of whole numbers. */
+bool_t xdr_double(XDR *xdrs, double *v) {
+        uint64_t bits;
+
+        memcpy(&bits, v, sizeof(bits));
+        if (!xdr_uint64_t(xdrs, &bits))
+                return FALSE;
+        memcpy(v, &bits, sizeof(bits));
+        return TRUE;
+}
+
 /* The bytes that are left to decode. x_handy counts down, as libtirpc's memory streams do it. */
 static uint32_t bytes_left(XDR *xdrs) {
         return (uint32_t) xdrs->x_handy;

@@ -135,6 +135,19 @@ static void a_list_of_parameters_is_checked(void **state) {
         assert_int_equal(typed_params_validate(p.val, p.len, rules, 1, &e), -EINVAL);
 }
 
+static void doubles_travel_in_their_order_of_bytes(void **state) {
+        static const uint8_t wire[] = { 0x40, 0x09, 0x21, 0xfb, 0x54, 0x44, 0x2d, 0x18 };
+        double pi = 3.141592653589793, v = 0;
+        _cleanup_buffer_ Buffer b = {};
+
+        assert_int_equal(rpc_encode(&b, SIZE_MAX, (xdrproc_t) xdr_double, &pi), 0);
+        assert_int_equal(b.len, sizeof(wire));
+        assert_memory_equal(b.data, wire, sizeof(wire));
+        assert_int_equal(rpc_decode(wire, sizeof(wire), (xdrproc_t) xdr_double, &v), 0);
+        assert_true(v == pi);
+        assert_int_equal(rpc_decode(wire, 4, (xdrproc_t) xdr_double, &v), -EBADMSG);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rows_are_numbered_from_one),
@@ -142,6 +155,7 @@ int main(void) {
                 cmocka_unit_test(a_count_beyond_the_bytes_takes_no_memory),
                 cmocka_unit_test(strings_keep_their_limits),
                 cmocka_unit_test(a_list_of_parameters_is_checked),
+                cmocka_unit_test(doubles_travel_in_their_order_of_bytes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
