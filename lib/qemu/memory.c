@@ -8,8 +8,12 @@ bool memory_is_split(const Build *b) {
         return xml_find(b->root, "cpu/numa");
 }
 
-/* Graphics adapters with blob resources hand pages of the guest's memory to the display by descriptor. */
+/* Memory that others are to share needs a descriptor; graphics adapters with blob resources hand pages of it to the display. */
 static bool needs_memfd(const Build *b) {
+        const char *type = xml_get(b->root, "memoryBacking/source/@type");
+
+        if (type)
+                return streq(type, "memfd");
         XML_FOREACH(v, b->devices, "video")
                 if (xml_attr_is(xml_child(v, "model"), "blob", "on"))
                         return true;
@@ -17,9 +21,10 @@ static bool needs_memfd(const Build *b) {
 }
 
 void build_memory(Build *b) {
-        const xmlNode *memory = xml_child(b->root, "memory");
+        const xmlNode *memory = xml_child(b->root, "memory"), *allocation = xml_find(b->root, "memoryBacking/allocation");
+        const char *access = xml_get(b->root, "memoryBacking/access/@mode");
         uint64_t bytes = element_size(b, memory, 1024);
-        bool shared = needs_memfd(b);
+        bool memfd = needs_memfd(b);
         json_t *o;
 
         if (bytes == 0)
@@ -27,9 +32,15 @@ void build_memory(Build *b) {
         /* QEMU aligns to its page size; whole MiB are what machine types expect. */
         bytes = (bytes + (1U << 20) - 1) & ~(uint64_t) ((1U << 20) - 1);
         add_option(b, "-m", "size=%lluk", (unsigned long long) bytes / 1024);
-        o = object_new(b, shared ? "memory-backend-memfd" : "memory-backend-ram", "pc.ram");
+        o = object_new(b, memfd ? "memory-backend-memfd" : "memory-backend-ram", "pc.ram");
         put_int(b, o, "size", (long long) bytes);
-        if (shared)
+        if (access)
+                put_bool(b, o, "share", streq(access, "shared"));
+        if (xml_attr_is(allocation, "mode", "immediate")) {
+                put_bool(b, o, "prealloc", true);
+                put_attr_uint(b, o, "prealloc-threads", allocation, "threads");
+        }
+        if (memfd)
                 put_bool(b, o, "x-use-canonical-path-for-ramblock-id", false);
         add_props(b, QEMU_PART_OBJECT, o);
         add_option(b, "-overcommit", "mem-lock=%s", xml_find(b->root, "memoryBacking/locked") ? "on" : "off");

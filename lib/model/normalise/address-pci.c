@@ -21,21 +21,14 @@ static void assign_done(Assign *a) {
 }
 
 static int fail_full(Normaliser *n, const xmlNode *device) {
-        return error_set(n->error, -ENOSPC, ERROR_INTERNAL, ORIGIN_DOMAIN, "No more available PCI slots (for the %s in line %u)",
-                         device ? xml_name(device) : "guest", xml_line(device));
-}
-
-/* Ports without hotplug are for what the user puts there. */
-static bool is_port(const xmlNode *c) {
-        return xml_attr_is(c, "model", "pcie-root-port") || xml_attr_is(c, "model", "pcie-switch-downstream-port");
+        return fail(n, device ?: n->devices, -ENOSPC, ERROR_INTERNAL, "No more available PCI slots");
 }
 
 static int init_buses(Assign *a) {
         memset(a->buses, 0, sizeof(*a->buses));
         XML_FOREACH(c, a->n->devices, "controller")
                 if (xml_attr_is(c, "type", "pci") && number_or(c, "index", PCI_MAX_BUSES) < PCI_MAX_BUSES)
-                        pci_bus_init(a->buses, number_or(c, "index", 0), attr_or(c, "model", ""),
-                                     !is_port(c) || !xml_attr_is(xml_child(c, "target"), "hotplug", "off"));
+                        pci_bus_init(a->buses, number_or(c, "index", 0), attr_or(c, "model", ""));
 
         /* There are no gaps: what the document leaves out below its highest index is added. */
         for (unsigned i = 0; i < a->buses->n; i++)
@@ -44,7 +37,7 @@ static int init_buses(Assign *a) {
 
                         if (!add_controller(a->n, "pci", i, model))
                                 return -ENOMEM;
-                        pci_bus_init(a->buses, i, model, true);
+                        pci_bus_init(a->buses, i, model);
                 }
 
         return 0;
@@ -59,7 +52,7 @@ static int add_bus(Assign *a, const char *model, unsigned *ret) {
         if (!add_controller(a->n, "pci", index, model))
                 return -ENOMEM;
 
-        pci_bus_init(a->buses, index, model, true);
+        pci_bus_init(a->buses, index, model);
         *ret = index;
         return 0;
 }

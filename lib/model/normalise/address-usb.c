@@ -125,11 +125,10 @@ static int choose(Normaliser *n, xmlNode *device) {
                         break;
         }
 
-        return error_set(n->error, -ENOSPC, ERROR_INTERNAL, ORIGIN_DOMAIN, "No free USB ports (for the %s in line %u)",
-                         xml_name(device), xml_line(device));
+        return fail(n, device, -ENOSPC, ERROR_INTERNAL, "No free USB ports");
 }
 
-/* Each hub takes a port and gives eight. */
+/* Each hub takes a port and gives eight; libvirt keeps one port free when it has to add hubs. */
 static void add_hubs(Normaliser *n) {
         unsigned waiting = 0, there = 0;
 
@@ -142,7 +141,7 @@ static void add_hubs(Normaliser *n) {
         for (unsigned bus = 0; bus < MAX_USB_BUSES; bus++)
                 there += ports_of_bus(n, bus);
 
-        for (; waiting > there && there > 0; there += HUB_PORTS - 1)
+        for (bool any = waiting > there && there > 0; any && waiting >= there; there += HUB_PORTS - 1)
                 set(n, add(n, n->devices, "hub"), "type", "usb");
 }
 

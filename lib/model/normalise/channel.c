@@ -32,7 +32,7 @@ int normalise_channels(Normaliser *n) {
 
                 if (!xml_attr(target, "type"))
                         return fail_xml(n, target ?: channel, "target type must be specified for channel device");
-                if (unix_socket && source && (!*attr_or(source, "path", "") || is_generated_path(xml_attr(source, "path")))) {
+                if (unix_socket && source && (!*attr_or(source, "path", "") || (!xml_attr_is(source, "mode", "connect") && is_generated_path(xml_attr(source, "path"))))) {
                         xml_remove_children(channel, "source");
                         source = NULL;
                 }
@@ -63,10 +63,16 @@ static bool port_is_taken(const Normaliser *n, unsigned controller, unsigned por
 #define FIRST_PORT 1U
 #define PORTS_OF_CONTROLLER 31U
 
-static int choose_port(Normaliser *n, xmlNode *device) {
+/* *next is where the last port that any controller would do for was found: all before are taken. */
+typedef struct NextPort {
+        unsigned controller, port;
+} NextPort;
+
+static int choose_port(Normaliser *n, xmlNode *device, NextPort *next) {
         xmlNode *a = xml_child(device, "address");
         bool chosen = xml_attr(a, "controller") != NULL;
-        unsigned controller = number_or(a, "controller", 0), port = FIRST_PORT;
+        unsigned controller = chosen ? number_or(a, "controller", 0) : next->controller;
+        unsigned port = chosen ? FIRST_PORT : next->port;
 
         while (port_is_taken(n, controller, port))
                 if (++port >= number_or(find_controller(n, "virtio-serial", controller), "ports", PORTS_OF_CONTROLLER)) {
@@ -76,6 +82,8 @@ static int choose_port(Normaliser *n, xmlNode *device) {
                         port = FIRST_PORT;
                 }
 
+        if (!chosen)
+                *next = (NextPort) { controller, port };
         need_controllers(n, "virtio-serial", controller, NULL);
         a = new_address(n, device, "virtio-serial");
         setf(n, a, "controller", "%u", controller);
@@ -85,6 +93,7 @@ static int choose_port(Normaliser *n, xmlNode *device) {
 }
 
 int assign_virtio_serial_addresses(Normaliser *n) {
+        NextPort next = { 0, FIRST_PORT };
         int r;
 
         XML_FOREACH(device, n->devices, NULL) {
@@ -109,7 +118,7 @@ int assign_virtio_serial_addresses(Normaliser *n) {
         XML_FOREACH(device, n->devices, "channel")
                 if (xml_attr_is(xml_child(device, "target"), "type", "virtio") &&
                     (!device_address(device) || number_or(device_address(device), "port", 0) == 0)) {
-                        r = choose_port(n, device);
+                        r = choose_port(n, device, &next);
                         if (r < 0)
                                 return r;
                 }

@@ -4,6 +4,23 @@
 
 #include "normalise.h"
 
+/* Each guest has a user of its own, which systemd makes for it: that is what the model dac calls dynamic. */
+static int normalise_labels(Normaliser *n) {
+        XML_FOREACH(label, n->root, "seclabel") {
+                if (xml_attr_is(label, "type", "dynamic") && !xml_attr_is(label, "model", "dac"))
+                        return fail_unsupported(n, label, "security model '%s' is not supported",
+                                                attr_or(label, "model", "default"));
+                set_default(n, label, "model", "none");
+                /* What the last run of the guest had. */
+                xml_remove_children(label, "label");
+                xml_remove_children(label, "imagelabel");
+                if (xml_attr_is(label, "type", "dynamic"))
+                        set_default(n, label, "relabel", "yes");
+        }
+
+        return 0;
+}
+
 int normalise_lifecycle(Normaliser *n) {
         default_child(n, n->root, "on_poweroff", "destroy");
         default_child(n, n->root, "on_reboot", "restart");
@@ -13,10 +30,7 @@ int normalise_lifecycle(Normaliser *n) {
                 if (!xml_attr(pm, "enabled"))
                         return fail_xml(n, pm, "missing attribute 'enabled'");
         drop_empty(n->root, "pm");
-        XML_FOREACH(label, n->root, "seclabel")
-                set_default(n, label, "model", "none");
-
-        return 0;
+        return normalise_labels(n);
 }
 
 int normalise_emulator(Normaliser *n) {

@@ -31,14 +31,14 @@ unsigned pci_controller_kind(const char *model) {
         return 0;
 }
 
-void pci_bus_init(PciBuses *b, unsigned index, const char *model, bool hotplug) {
+void pci_bus_init(PciBuses *b, unsigned index, const char *model) {
         PciBus *bus = &b->bus[index];
 
         for (size_t i = 0; i < ELEMENTSOF(controllers); i++)
                 if (streq(controllers[i].model, model))
                         *bus = (PciBus) {
                                 .present = true,
-                                .accepts = hotplug ? controllers[i].accepts : 0,
+                                .accepts = controllers[i].accepts,
                                 .allows = controllers[i].allows,
                                 .first = controllers[i].first,
                                 .last = controllers[i].last,

@@ -41,7 +41,7 @@ typedef struct PciBuses {
 unsigned pci_controller_kind(const char *model);
 
 /* Makes the bus that a controller of this model has. */
-void pci_bus_init(PciBuses *b, unsigned index, const char *model, bool hotplug);
+void pci_bus_init(PciBuses *b, unsigned index, const char *model);
 
 /* What stands for "makes no bus" below. */
 #define PCI_NO_BUS PCI_MAX_BUSES

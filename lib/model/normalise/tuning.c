@@ -10,15 +10,22 @@
 #define UNLIMITED_KIB UINT64_C(9007199254740991)
 
 static int normalise_memtune(Normaliser *n, xmlNode *memtune) {
-        XML_FOREACH(limit, memtune, NULL) {
+        xmlNode *next;
+
+        for (xmlNode *limit = xml_child(memtune, NULL); limit; limit = next) {
                 uint64_t bytes, kib;
                 char text[24];
                 int r;
 
+                next = xml_next(limit, NULL);
                 r = size_parse(xml_text(limit), xml_attr(limit, "unit"), 1024, &bytes);
                 if (r < 0 && r != -ERANGE)
                         return fail_xml(n, limit, "unknown suffix '%s'", attr_or(limit, "unit", ""));
-                kib = r < 0 ? UNLIMITED_KIB : MIN((bytes + 1023) / 1024, UNLIMITED_KIB);
+                kib = r < 0 ? UNLIMITED_KIB : (bytes + 1023) / 1024;
+                if (kib >= UNLIMITED_KIB) {
+                        xml_remove(limit);
+                        continue;
+                }
                 snprintf(text, sizeof(text), "%" PRIu64, kib);
                 set(n, limit, "unit", "KiB");
                 set_text(n, limit, text);

@@ -12,6 +12,7 @@ static const struct {
 } models[] = {
         { "vga", 0, 16384, 0, true },
         { "cirrus", 0, 16384, 0, true },
+        { "vmvga", 0, 16384, 0, true },
         { "bochs", 0, 16384, 0, true },
         { "qxl", 65536, 65536, 16384, true },
         { "virtio", 0, 0, 0, true },
