@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* unitvirt verify: what is wrong with definitions. Errors and warnings go to stdout, one a line, since they
- * are what was asked for; nothing is printed for a good file. */
+/* unitvirt verify: what is wrong with definitions: in the document, in what becomes of it, or in what QEMU would be asked
+ * for. Errors and warnings go to stdout, one a line, since they are what was asked for; nothing is printed for a good file. */
 
 #include <getopt.h>
 #include <glob.h>
@@ -10,7 +10,15 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "model/definition.h"
+#include "plan/plan.h"
+#include "qemu/args.h"
 #include "tool.h"
+
+typedef struct VerifyOptions {
+        unsigned flags;
+        const char *version;   /* of QEMU; NULL: what this build was made for */
+        HostFacts facts;
+} VerifyOptions;
 
 /* "FILE:LINE: PATH: text", or the file in front where the error has no place in it. */
 static void print_problem(const char *path, const char *kind, const char *text) {
@@ -20,20 +28,36 @@ static void print_problem(const char *path, const char *kind, const char *text) 
                 printf("%s: %s%s\n", path, text, kind);
 }
 
-static int verify_file(const char *path, unsigned flags) {
-        _cleanup_definition_ Definition *d = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
-        HostFacts facts;
+/* The way to unit and command line, as far as it can be gone without the host. */
+static int translate(Definition *d, const HostFacts *facts, const char *version, Error *e) {
+        _cleanup_strv_ char **args = NULL;
+        _cleanup_plan_ Plan *plan = NULL;
+        QemuHostResources res;
         int r;
 
-        r = host_facts_for_qemu(NULL, &facts);
+        qemu_host_resources_init(&res);
+        res.stand_ins = true;
+        r = definition_normalise(d, facts, e);
         if (r >= 0)
-                r = definition_load(path, flags, &d, &e);
+                r = plan_build(d, &plan, e);
+        if (r >= 0)
+                r = definition_assign_aliases(d, e);
+        if (r >= 0)
+                r = qemu_args_build(d, qemu_caps_for(version, "x86_64"), &res, &args, e);
+        return r;
+}
+
+static int verify_file(const char *path, const VerifyOptions *o) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = definition_load(path, o->flags, &d, &e);
         if (r >= 0)
                 for (char *const *w = definition_warnings(d); w && *w; w++)
                         print_problem(path, " (ignored)", *w);
         if (r >= 0)
-                r = definition_normalise(d, &facts, &e);
+                r = translate(d, &o->facts, o->version, &e);
         if (r < 0)
                 print_problem(path, "", e.detail ?: error_text(&e, r));
 
@@ -41,7 +65,7 @@ static int verify_file(const char *path, unsigned flags) {
 }
 
 /* Every definition of the host: what of another libvirt's guests can be run here. */
-static int verify_all(unsigned flags) {
+static int verify_all(const VerifyOptions *o) {
         _cleanup_free_ char *pattern = NULL;
         int r, status = TOOL_OK;
         glob_t found = {};
@@ -57,7 +81,7 @@ static int verify_all(unsigned flags) {
                 return TOOL_FAILED;
         }
         for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
-                if (verify_file(found.gl_pathv[i], flags) < 0)
+                if (verify_file(found.gl_pathv[i], o) < 0)
                         status = TOOL_FAILED;
 
         globfree(&found);
@@ -68,30 +92,38 @@ int verb_verify(int argc, char **argv) {
         static const struct option options[] = {
                 { "strict", no_argument, NULL, 's' },
                 { "all", no_argument, NULL, 'a' },
+                { "qemu-version", required_argument, NULL, 'q' },
                 {},
         };
         int c, status = TOOL_OK;
-        unsigned flags = 0;
+        VerifyOptions o = {};
         bool all = false;
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
                 switch (c) {
                 case 's':
-                        flags |= DEFINITION_VALIDATE;
+                        o.flags |= DEFINITION_VALIDATE;
                         break;
                 case 'a':
                         all = true;
+                        break;
+                case 'q':
+                        o.version = optarg;
                         break;
                 default:
                         return tool_usage(argv[0]);
                 }
         if ((optind >= argc) != all)
                 return tool_usage(argv[0]);
+        if (host_facts_for_qemu(o.version, &o.facts) < 0 || !qemu_caps_for(o.version, "x86_64")) {
+                fprintf(stderr, "unitvirt: nothing is recorded for QEMU '%s'\n", o.version);
+                return TOOL_FAILED;
+        }
         if (all)
-                return verify_all(flags);
+                return verify_all(&o);
 
         for (; optind < argc; optind++)
-                if (verify_file(argv[optind], flags) < 0)
+                if (verify_file(argv[optind], &o) < 0)
                         status = TOOL_FAILED;
 
         return status;

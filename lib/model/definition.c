@@ -3,6 +3,7 @@
 /* The definition object: a tree, where it came from, and what was noticed on the way in. */
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 
 #include "base/fs.h"
@@ -51,6 +52,8 @@ static const char *name_problem(const char *name) {
                 return "name cannot contain '/'";
         if (strpbrk(name, "\n\r"))
                 return "name cannot contain a line break";
+        if (strlen(name) > NAME_MAX - strlen(".xml"))
+                return "name is too long for the name of a file";
         if (streq(name, ".") || streq(name, ".."))
                 return "name cannot be '.' or '..'";
 
@@ -120,7 +123,7 @@ int definition_load(const char *path, unsigned flags, Definition **ret, Error *e
 
         r = file_read(path, XML_MAX_BYTES, &text, &len);
         if (r < 0)
-                return error_set_errno(e, r, ORIGIN_DOMAIN, "cannot read %s", path);
+                return error_set_errno(e, r, ORIGIN_DOMAIN, "%s: cannot be read", path);
 
         r = definition_parse(text, len, path, flags, ret, e);
         if (r < 0)

@@ -314,7 +314,37 @@ static int without(const Metadata *m, const bool *gone, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* The text without the elements of uri; NULL for both: without those of nobody, and all but the last of each namespace. */
+typedef struct Owner {
+        const char *uri;
+        size_t i;
+} Owner;
+
+static int compare_owners(const void *a, const void *b) {
+        const Owner *x = a, *y = b;
+        int r = strcmp(x->uri, y->uri);
+
+        return r != 0 ? r : x->i < y->i ? -1 : 1;
+}
+
+/* Flags those of nobody, and all but the last of each namespace. */
+static int flag_surplus(const Metadata *m, bool *gone) {
+        _cleanup_free_ Owner *owners = calloc(m->n_spans + 1, sizeof(*owners));
+        size_t n_owners = 0;
+
+        if (!owners)
+                return -ENOMEM;
+        METADATA_FOREACH(n, i, m)
+                if (n->ns && n->ns->href)
+                        owners[n_owners++] = (Owner) { (const char *) n->ns->href, i };
+                else
+                        gone[i] = true;
+        qsort(owners, n_owners, sizeof(*owners), compare_owners);
+        for (size_t i = 1; i < n_owners; i++)
+                gone[owners[i - 1].i] = streq(owners[i - 1].uri, owners[i].uri);
+        return 0;
+}
+
+/* The text without the elements of uri, or, where that is NULL, without those that do not count. */
 static int drop_elements(const char *text, const char *uri, char **ret) {
         _cleanup_metadata_ Metadata m = {};
         _cleanup_free_ bool *gone = NULL;
@@ -326,10 +356,13 @@ static int drop_elements(const char *text, const char *uri, char **ret) {
         gone = calloc(m.n_spans + 1, sizeof(*gone));
         if (!gone)
                 return -ENOMEM;
-        METADATA_FOREACH(n, i, &m) {
-                gone[i] = uri ? is_of(n, uri) : !n->ns;
-                for (const xmlNode *later = uri ? NULL : xml_next(n, NULL); later && !gone[i]; later = xml_next(later, NULL))
-                        gone[i] = is_of(later, (const char *) n->ns->href);
+        if (uri) {
+                METADATA_FOREACH(n, i, &m)
+                        gone[i] = is_of(n, uri);
+        } else {
+                r = flag_surplus(&m, gone);
+                if (r < 0)
+                        return r;
         }
 
         return without(&m, gone, ret);

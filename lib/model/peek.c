@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "model/definition.h"
+#include "xml-text.h"
 
 #define PEEK_MAX_TEXT 4096U
 
@@ -104,9 +105,9 @@ int definition_peek(const char *text, size_t len, const char *origin, char **ret
         _cleanup_(peek_done) Peek p = {};
         _cleanup_free_ char *name = NULL, *uuid = NULL;
 
-        if (len > XML_MAX_BYTES)
-                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_DOMAIN, "the document is larger than %u bytes",
-                                 XML_MAX_BYTES);
+        if (len > XML_MAX_BYTES || xml_text_is_crowded(text, len, XML_MAX_ATTRIBUTES))
+                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_DOMAIN, "%s%s1: %s", origin ?: "line ", origin ? ":" : "",
+                                 len > XML_MAX_BYTES ? "the document is larger than 4 MiB" : "an element has too many attributes");
         p.context = xmlCreateMemoryParserCtxt(text, (int) len);
         if (!p.context)
                 return len == 0 ? error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_DOMAIN, "%s%sempty document",

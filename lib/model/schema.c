@@ -48,12 +48,12 @@ static const SchemaAttribute *find_attribute(const SchemaAttribute *rows, const 
 }
 
 /* Notes something that is dropped; an error where the client wants strictness. */
-static int ignore(Check *c, const xmlNode *at, const char *what, const char *name) {
+static int ignore(Check *c, const xmlNode *at, const char *what, const char *name, const char *why) {
         _cleanup_free_ char *path = NULL;
 
         if (c->flags & DEFINITION_VALIDATE)
-                return definition_error(c->d, at, -EBADMSG, ERROR_XML_INVALID_SCHEMA, c->error, "%s '%s' is not known",
-                                        what, name);
+                return definition_error(c->d, at, -EBADMSG, ERROR_XML_INVALID_SCHEMA, c->error, "%s '%s' %s", what,
+                                        name, why);
         if (strv_length(c->d->warnings) >= MAX_WARNINGS)
                 return 0;
 
@@ -61,8 +61,8 @@ static int ignore(Check *c, const xmlNode *at, const char *what, const char *nam
         if (!path)
                 return -ENOMEM;
 
-        return strv_addf(&c->d->warnings, "%s%s%u: %s: %s '%s' is not known", c->d->origin ?: "line ",
-                         c->d->origin ? ":" : "", xml_line(at), path, what, name);
+        return strv_addf(&c->d->warnings, "%s%s%u: %s: %s '%s' %s", c->d->origin ?: "line ",
+                         c->d->origin ? ":" : "", xml_line(at), path, what, name, why);
 }
 
 static int check_enum(Check *c, const xmlNode *at, const char *label, const char *name, const SchemaValue *values,
@@ -84,7 +84,7 @@ static const char *value_problem(SchemaType type, const char *value) {
         bool hex = startswith(value, "0x") || startswith(value, "0X");
         uint8_t bytes[16];
         uint64_t u;
-        int i;
+        int i, r;
 
         switch (type) {
         case SCHEMA_YESNO:
@@ -92,11 +92,12 @@ static const char *value_problem(SchemaType type, const char *value) {
         case SCHEMA_ONOFF:
                 return streq(value, "on") || streq(value, "off") ? NULL : "expected on or off";
         case SCHEMA_UINT:
-                return parse_u64(value, 10, &u) >= 0 && u <= UINT32_MAX ? NULL : "expected a number that is not negative";
         case SCHEMA_HEX:
-                return parse_u64(value, hex ? 16 : 10, &u) >= 0 && u <= UINT32_MAX ? NULL : "expected a number";
         case SCHEMA_U64:
-                return parse_u64(value, 10, &u) >= 0 ? NULL : "expected a number that is not negative";
+                r = parse_u64(value, type == SCHEMA_HEX && hex ? 16 : 10, &u);
+                if (r == -ERANGE || (r >= 0 && type != SCHEMA_U64 && u > UINT32_MAX))
+                        return "the number is too large";
+                return r >= 0 ? NULL : "expected a number that is not negative";
         case SCHEMA_INT:
                 return parse_int(value, &i) >= 0 ? NULL : "expected a number";
         case SCHEMA_UUID:
@@ -135,7 +136,7 @@ static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
 
                 next = a->next;
                 if (!known) {
-                        r = ignore(c, n, "attribute", name);
+                        r = ignore(c, n, "attribute", name, "is not known");
                         if (r < 0)
                                 return r;
                         xmlRemoveProp(a);
@@ -181,7 +182,7 @@ static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
                         next = t->next;
                         if (t->type == XML_ELEMENT_NODE)
                                 continue;
-                        r = xmlIsBlankNode(t) ? 0 : ignore(c, n, "text in", row->name);
+                        r = xmlIsBlankNode(t) ? 0 : ignore(c, n, "text in", row->name, "has no meaning");
                         if (r < 0)
                                 return r;
                         xml_remove(t);
@@ -202,6 +203,7 @@ static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
 static int check_node(Check *c, xmlNode *n, const SchemaElement *row);
 
 static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
+        unsigned count = 0;
         xmlNode *next;
         int r;
 
@@ -210,7 +212,8 @@ static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
 
                 next = xml_next(child, NULL);
                 if (!known || (!known->many && xml_child(n, known->name) != child && !child->ns)) {
-                        r = ignore(c, child, known ? "second element" : "element", xml_name(child));
+                        r = ignore(c, child, known ? "only the first element" : "element", xml_name(child),
+                                   known ? "counts" : "is not known");
                         if (r < 0)
                                 return r;
                         xml_remove(child);
@@ -220,6 +223,10 @@ static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
                         return definition_error(c->d, child, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
                                                 "element '%s' is not supported", known->name);
 
+                /* Whoever looks for duplicates compares each with each. */
+                if (++count > XML_MAX_CHILDREN)
+                        return definition_error(c->d, child, -EBADMSG, ERROR_XML_ERROR, c->error,
+                                                "element '%s' has more than %u elements", row->name, XML_MAX_CHILDREN);
                 r = check_node(c, child, known);
                 if (r < 0)
                         return r;

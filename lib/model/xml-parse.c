@@ -9,7 +9,9 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
+#include "base/strings.h"
 #include "model/metadata.h"
+#include "xml-text.h"
 
 typedef struct Parse {
         const char *refused;   /* our own reason to stop */
@@ -78,9 +80,13 @@ static void on_dtd(void *ctx, const xmlChar *name, const xmlChar *external, cons
         parse_refuse(ctx, "a document type (DTD) is not allowed");
 }
 
-static void chomp(char *s) {
+/* One line. */
+static void flatten(char *s) {
         for (size_t n = strlen(s); n > 0 && (s[n - 1] == '\n' || s[n - 1] == ' '); n--)
                 s[n - 1] = 0;
+        for (; *s; s++)
+                if (*s == '\n')
+                        *s = ' ';
 }
 
 static int parse_error(xmlParserCtxtPtr c, const char *origin, Error *e) {
@@ -99,7 +105,7 @@ static int parse_error(xmlParserCtxtPtr c, const char *origin, Error *e) {
         if (!what || (!p->refused && last && last->code == XML_ERR_NO_MEMORY))
                 return -ENOMEM;
 
-        chomp(what);
+        flatten(what);
         return error_set(e, -EBADMSG, ERROR_XML_DETAIL, ORIGIN_XML, "%s%s%d: %s", origin ?: "line ",
                          origin ? ":" : "", line, what);
 }
@@ -112,15 +118,37 @@ static inline void parser_freep(xmlParserCtxtPtr *c) {
         }
 }
 
+static int refuse_text(const char *origin, unsigned line, Error *e, const char *what) {
+        return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%s%u: %s", origin ?: "line ", origin ? ":" : "", line, what);
+}
+
+/* What libxml2 would take long for, or explain badly. */
+static int check_text(const char *text, size_t len, const char *origin, Error *e) {
+        const char *nul = memchr(text, 0, len);
+        unsigned line = 1;
+
+        if (len > XML_MAX_BYTES)
+                return refuse_text(origin, 1, e, "the document is larger than 4 MiB");
+        if (nul && (len < 4 || xmlDetectCharEncoding((const xmlChar *) text, 4) <= XML_CHAR_ENCODING_UTF8)) {
+                for (const char *p = text; p < nul; p++)
+                        line += *p == '\n';
+                return refuse_text(origin, line, e, "a byte is 0, which is no text");
+        }
+        if (xml_text_is_crowded(text, len, XML_MAX_ATTRIBUTES))
+                return refuse_text(origin, 1, e, "an element has too many attributes");
+
+        return 0;
+}
+
 int xml_parse(const char *text, size_t len, const char *origin, const char *root, xmlDocPtr *ret, Error *e) {
         _cleanup_(parser_freep) xmlParserCtxtPtr c = NULL;
         _cleanup_xml_ xmlDocPtr doc = NULL;
         Parse p = {};
+        int r;
 
-        if (len > XML_MAX_BYTES)
-                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%sthe document is larger than %u bytes",
-                                 origin ?: "", origin ? ": " : "", XML_MAX_BYTES);
-
+        r = check_text(text, len, origin, e);
+        if (r < 0)
+                return r;
         c = xmlNewParserCtxt();
         if (!c)
                 return -ENOMEM;
@@ -140,16 +168,18 @@ int xml_parse(const char *text, size_t len, const char *origin, const char *root
         if (!doc || p.refused || !c->wellFormed)
                 return parse_error(c, origin, e);
 
-        if (root && !xml_is(xmlDocGetRootElement(doc), root))
-                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%sunexpected root element <%s>, expecting <%s>",
-                                 origin ?: "", origin ? ": " : "", xml_name(xmlDocGetRootElement(doc)), root);
+        if (root && !xml_is(xmlDocGetRootElement(doc), root)) {
+                const xmlNode *n = xmlDocGetRootElement(doc);
+
+                return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML,
+                                 "%s%s%u: unexpected root element <%s>%s, expecting <%s>", origin ?: "line ", origin ? ":" : "",
+                                 xml_line(n), xml_name(n), n->ns ? " with a namespace" : "", root);
+        }
 
         if (p.has_opaque) {
-                int r = metadata_fill(doc, text, len);
-
+                r = metadata_fill(doc, text, len);
                 if (r == -EBADMSG)
-                        return error_set(e, r, ERROR_XML_ERROR, ORIGIN_XML, "%s%s<metadata> of a document in the encoding %s",
-                                         origin ?: "", origin ? ": " : "", doc->encoding ? (const char *) doc->encoding : "?");
+                        return refuse_text(origin, 1, e, "<metadata> cannot be converted from this encoding");
                 if (r < 0)
                         return r;
         }

@@ -54,7 +54,7 @@ static Markup next_markup(const char **p, const char *end) {
         if (begins(begin, end, "</"))
                 return MARKUP_CLOSES;
 
-        return (*p)[-2] == '/' ? MARKUP_EMPTY : MARKUP_OPENS;
+        return *p - begin > 2 && (*p)[-2] == '/' ? MARKUP_EMPTY : MARKUP_OPENS;
 }
 
 static int add_span(XmlSpan **list, size_t *n, size_t begin) {
@@ -95,6 +95,33 @@ int xml_text_spans(const char *text, size_t len, unsigned depth, XmlSpan **ret, 
         *ret = TAKE_PTR(list);
         *ret_n = n;
         return 0;
+}
+
+static unsigned count_attributes(const char *p, const char *end) {
+        unsigned n = 0;
+        char quote = 0;
+
+        for (; p < end; p++)
+                if (quote)
+                        quote = *p == quote ? 0 : quote;
+                else if (*p == '"' || *p == '\'')
+                        quote = *p;
+                else
+                        n += *p == '=';
+        return n;
+}
+
+bool xml_text_is_crowded(const char *text, size_t len, unsigned max) {
+        const char *end = text + len;
+
+        for (const char *p = text; (p = memchr(p, '<', (size_t) (end - p)));) {
+                const char *begin = p;
+
+                if (next_markup(&p, end) != MARKUP_OTHER && (size_t) (p - begin) > max && count_attributes(begin, p) > max)
+                        return true;
+        }
+
+        return false;
 }
 
 /* Behind the prefix of the name at p. */

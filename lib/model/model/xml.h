@@ -16,6 +16,8 @@
 #define XML_MAX_BYTES (4U * 1024 * 1024)
 #define XML_MAX_DEPTH 64U
 #define XML_MAX_NODES 200000U
+#define XML_MAX_ATTRIBUTES 100U   /* of one element, with its namespaces */
+#define XML_MAX_CHILDREN 1000U    /* of one element of a definition */
 
 static inline void xml_doc_freep(xmlDocPtr *doc) {
         if (*doc)

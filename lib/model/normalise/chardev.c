@@ -62,11 +62,9 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
 
         source = xml_child(device, "source");
         if (types[i].path && !path_optional && !*attr_or(source, "path", ""))
-                return error_set(n->error, -EBADMSG, ERROR_INTERNAL, ORIGIN_DOMAIN,
-                                 "Missing source path attribute for char device (line %u)", xml_line(device));
+                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL, "Missing source path attribute for char device");
         if (types[i].service && !*attr_or(source, "service", ""))
-                return error_set(n->error, -EBADMSG, ERROR_INTERNAL, ORIGIN_DOMAIN,
-                                 "Missing source service attribute for char device (line %u)", xml_line(device));
+                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL, "Missing source service attribute for char device");
 
         if (streq(type, "tcp")) {
                 set_default(n, source, "mode", "connect");

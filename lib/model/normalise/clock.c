@@ -24,6 +24,14 @@ static void keep_attributes(xmlNode *clock, const char *const *keep) {
                         xml_unset_attr(clock, all[i]);
 }
 
+static bool is_number(const char *s) {
+        char *end;
+
+        errno = 0;
+        (void) strtoll(s, &end, 10);
+        return errno == 0 && end != s && !*end;
+}
+
 static int check_timers(Normaliser *n, xmlNode *clock) {
         XML_FOREACH(t, clock, "timer") {
                 if (!xml_attr(t, "name"))
@@ -55,6 +63,12 @@ int normalise_clock(Normaliser *n) {
         }
         if (streq(offset, "timezone") && !xml_attr(clock, "timezone"))
                 return fail_xml(n, clock, "missing 'timezone' attribute for clock with offset='timezone'");
+
+        /* "reset" forgets what the guest changed. */
+        if (xml_attr(clock, "adjustment") && !is_number(xml_attr(clock, "adjustment")) &&
+            (!xml_attr_is(clock, "adjustment", "reset") || streq(offset, "variable")))
+                return fail_xml(n, clock, "invalid value '%s' for attribute 'adjustment': expected seconds",
+                                xml_attr(clock, "adjustment"));
 
         return check_timers(n, clock);
 }

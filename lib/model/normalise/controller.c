@@ -90,7 +90,7 @@ static const struct {
 } known_models[] = {
         { "ide", { "piix3", "piix4", "ich6" } },
         { "scsi", { "auto", "buslogic", "lsilogic", "lsisas1068", "vmpvscsi", "virtio-scsi", "lsisas1078", "ncr53c90", "dc390",
-                    "am53c974", "virtio-transitional", "virtio-non-transitional" } },
+                    "am53c974", "ibmvscsi", "virtio-transitional", "virtio-non-transitional" } },
         { "virtio-serial", { "virtio", "virtio-transitional", "virtio-non-transitional" } },
         { "usb", { "piix3-uhci", "piix4-uhci", "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci",
                    "pci-ohci", "nec-xhci", "qemu-xhci", "none" } },
@@ -151,7 +151,10 @@ static int check_index(Normaliser *n, xmlNode *c) {
         unsigned index;
 
         if (!xml_attr(c, "index")) {
-                setf(n, c, "index", "%u", is_companion(c) ? companion_index(n, c) : free_index(n, c));
+                index = is_companion(c) ? companion_index(n, c) : free_index(n, c);
+                if (index >= MAX_CONTROLLERS)
+                        return fail_xml(n, c, "more than %u controllers of type '%s'", MAX_CONTROLLERS, type);
+                setf(n, c, "index", "%u", index);
                 return 0;
         }
 
@@ -213,7 +216,7 @@ static int check_scsi(Normaliser *n, xmlNode *c) {
 
         if (!model || streq(model, "auto"))
                 set(n, c, "model", "lsilogic");
-        if (xml_attr_is(c, "model", "buslogic") || xml_attr_is(c, "model", "ncr53c90"))
+        if (xml_attr_is(c, "model", "buslogic") || xml_attr_is(c, "model", "ncr53c90") || xml_attr_is(c, "model", "ibmvscsi"))
                 return fail_unsupported(n, c, "controller model '%s' is not supported", xml_attr(c, "model"));
         return 0;
 }
@@ -302,7 +305,6 @@ int normalise_controllers(Normaliser *n) {
         return 0;
 }
 
-/* An USB 2 set works as one: the full speed companions of a master that stands alone are added. */
 static bool is_usb_device(const xmlNode *d) {
         return xml_attr_is(xml_child(d, "address"), "type", "usb");
 }

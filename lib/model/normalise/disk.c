@@ -115,6 +115,8 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
                                         "aio=threads");
         if (xml_attr(driver, "iothread") && !streq(bus, "virtio"))
                 return fail_unsupported(n, driver, "IOThreads not available for bus %s", bus);
+        if (xml_attr(driver, "iothread") && !has_iothread(n, number_or(driver, "iothread", 0)))
+                return fail_xml(n, driver, "IOThread '%s' not defined in iothreadids", xml_attr(driver, "iothread"));
         if (xml_attr_is(driver, "copy_on_read", "on") && (xml_child(disk, "readonly") || xml_child(disk, "shareable")))
                 return fail_unsupported(n, driver, "copy_on_read is not compatible with read-only disk '%s'",
                                         attr_or(xml_child(disk, "target"), "dev", ""));
@@ -168,7 +170,7 @@ static void write_target(Normaliser *n, xmlNode *disk) {
                 if (xml_attr_is(disk, "snapshot", "no"))
                         xml_unset_attr(disk, "snapshot");
         }
-        if (!xml_attr_is(target, "bus", "usb"))
+        if (!xml_attr_is(target, "bus", "usb") && !xml_attr_is(target, "bus", "scsi"))
                 xml_unset_attr(target, "removable");
 }
 
@@ -213,6 +215,31 @@ static int order_disks(Normaliser *n) {
         return 0;
 }
 
+/* The cache of an image's tables, in bytes. */
+static int write_cache_size(Normaliser *n, xmlNode *size) {
+        uint64_t bytes;
+        char text[24];
+
+        if (!size)
+                return 0;
+        if (size_parse(xml_text(size), xml_attr(size, "unit"), 1, &bytes) < 0)
+                return fail_xml(n, size, "malformed size");
+
+        snprintf(text, sizeof(text), "%" PRIu64, bytes);
+        set(n, size, "unit", "bytes");
+        set_text(n, size, text);
+        return 0;
+}
+
+static int write_cache_sizes(Normaliser *n, xmlNode *disk) {
+        int r;
+
+        r = write_cache_size(n, xml_find(disk, "driver/metadata_cache/max_size"));
+        for (xmlNode *l = xml_child(disk, "backingStore"); l && r >= 0; l = xml_child(l, "backingStore"))
+                r = write_cache_size(n, xml_find(l, "format/metadata_cache/max_size"));
+        return r;
+}
+
 int normalise_disks(Normaliser *n) {
         int r;
 
@@ -226,6 +253,8 @@ int normalise_disks(Normaliser *n) {
                         r = check_driver(n, disk);
                 if (r >= 0)
                         r = check_identification(n, disk);
+                if (r >= 0)
+                        r = write_cache_sizes(n, disk);
                 if (r < 0)
                         return r;
                 write_target(n, disk);

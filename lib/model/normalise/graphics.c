@@ -63,6 +63,16 @@ static int check_listens(Normaliser *n, xmlNode *g) {
         return 0;
 }
 
+static int check_ports(Normaliser *n, xmlNode *g) {
+        static const char *const names[] = { "port", "tlsPort", "websocket" };
+        int port;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (parse_int(attr_or(g, names[i], "0"), &port) < 0 || port < -1 || port > 65535)
+                        return fail_xml(n, g, "%s '%s' is no number of a port", names[i], xml_attr(g, names[i]));
+        return 0;
+}
+
 /* An unset port means that one is chosen at start; then the number of the last start is not kept. */
 static void write_ports(Normaliser *n, xmlNode *g) {
         bool spice = xml_attr_is(g, "type", "spice"), on_network;
@@ -108,6 +118,8 @@ int normalise_graphics(Normaliser *n) {
                 if (!xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice"))
                         continue;
                 r = check_listens(n, g);
+                if (r >= 0)
+                        r = check_ports(n, g);
                 if (r < 0)
                         return r;
                 write_ports(n, g);

@@ -49,6 +49,8 @@ int normalise_identity(Normaliser *n) {
                 xmlAddNextSibling(xml_child(n->root, "name"), node);
         }
 
+        if (strchr(xml_text(xml_child(n->root, "title")) ?: "", '\n'))
+                return fail_xml(n, xml_child(n->root, "title"), "domain title can't contain newlines");
         r = xml_set_text(node, text);
         if (r >= 0)
                 r = write_genid(n);

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 
+#include "base/strings.h"
 #include "normalise.h"
 #include "schema.h"
 
@@ -36,6 +37,7 @@ static const Step steps[] = {
         assign_virtio_serial_addresses,
         assign_usb_addresses,
         assign_pci_addresses,
+        check_aliases,
 };
 
 int definition_normalise(Definition *d, const HostFacts *facts, Error *e) {
@@ -55,6 +57,27 @@ int definition_normalise(Definition *d, const HostFacts *facts, Error *e) {
         }
 
         schema_sort(n.root, &schema_domain);
+        return 0;
+}
+
+/* Names that the user chose become ids in QEMU. One that could not is not kept, as libvirt has it. */
+int check_aliases(Normaliser *n) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+        XML_FOREACH(device, n->devices, NULL) {
+                const char *name = device_alias(device);
+
+                if (!name || !startswith(name, "ua-"))
+                        continue;
+                if (name[strspn(name, letters)]) {
+                        xml_remove_children(device, "alias");
+                        continue;
+                }
+                for (xmlNode *other = xml_next(device, NULL); other; other = xml_next(other, NULL))
+                        if (streq_ptr(device_alias(other), name))
+                                return fail_xml(n, other, "non unique alias detected: %s", name);
+        }
+
         return 0;
 }
 

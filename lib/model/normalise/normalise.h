@@ -46,6 +46,7 @@ int assign_usb_addresses(Normaliser *n);
 int assign_virtio_serial_addresses(Normaliser *n);
 int assign_pci_addresses(Normaliser *n);
 int write_pci_targets(Normaliser *n);
+int check_aliases(Normaliser *n);
 
 /* Fails about node: returns r with the error filled. */
 #define fail(n, node, r, code, ...) definition_error((n)->d, (node), (r), (code), (n)->error, __VA_ARGS__)
@@ -68,6 +69,9 @@ const char *attr_or(const xmlNode *node, const char *name, const char *otherwise
 
 /* Number of an attribute; otherwise where it is absent. Numbers were checked by the schema. */
 unsigned number_or(const xmlNode *node, const char *name, unsigned otherwise);
+
+/* Whether the guest has an I/O thread of this id: listed, or one of as many as <iothreads> says. */
+bool has_iothread(const Normaliser *n, unsigned id);
 
 /* Drops an element that carries nothing at all. */
 void drop_empty(xmlNode *parent, const char *name);

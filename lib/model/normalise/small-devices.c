@@ -5,6 +5,9 @@
 #include "base/strings.h"
 #include "chardev.h"
 
+/* USB has addresses for as many devices on a bus. */
+#define MAX_USB_HUBS 127U
+
 static void normalise_memballoon(Normaliser *n) {
         xmlNode *balloon = ensure(n, n->devices, "memballoon");
 
@@ -115,11 +118,15 @@ static int normalise_redirfilter(Normaliser *n) {
 }
 
 static int normalise_usb_only(Normaliser *n) {
+        unsigned hubs = 0;
         int r;
 
-        XML_FOREACH(hub, n->devices, "hub")
+        XML_FOREACH(hub, n->devices, "hub") {
                 if (!xml_attr(hub, "type"))
                         return fail_xml(n, hub, "missing hub device type");
+                if (++hubs > MAX_USB_HUBS)
+                        return fail_unsupported(n, hub, "more than %u USB hubs are not supported", MAX_USB_HUBS);
+        }
         XML_FOREACH(dev, n->devices, "redirdev") {
                 if (!xml_attr(dev, "type"))
                         return fail_xml(n, dev, "redirdev needs a type");
@@ -130,6 +137,20 @@ static int normalise_usb_only(Normaliser *n) {
         }
 
         return normalise_redirfilter(n);
+}
+
+static int normalise_smartcards(Normaliser *n) {
+        int r;
+
+        XML_FOREACH(card, n->devices, "smartcard") {
+                if (!xml_attr(card, "mode"))
+                        return fail_xml(n, card, "missing smartcard device mode");
+                r = xml_attr_is(card, "mode", "passthrough") ? normalise_chardev(n, card, false) : 0;
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
 }
 
 int normalise_small_devices(Normaliser *n) {
@@ -145,6 +166,8 @@ int normalise_small_devices(Normaliser *n) {
         if (r < 0)
                 return r;
         r = normalise_rngs(n);
+        if (r >= 0)
+                r = normalise_smartcards(n);
         if (r < 0)
                 return r;
 

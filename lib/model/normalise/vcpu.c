@@ -46,12 +46,21 @@ static int write_cpuset(Normaliser *n, xmlNode *vcpu) {
         return 0;
 }
 
-static bool has_iothread(const xmlNode *ids, unsigned id) {
+static bool lists_iothread(const xmlNode *ids, unsigned id) {
         XML_FOREACH(t, ids, "iothread")
                 if (number_or(t, "id", 0) == id)
                         return true;
 
         return false;
+}
+
+bool has_iothread(const Normaliser *n, unsigned id) {
+        const xmlNode *ids = xml_child(n->root, "iothreadids"), *count = xml_child(n->root, "iothreads");
+        unsigned most;
+
+        if (xml_child(ids, "iothread"))
+                return lists_iothread(ids, id);
+        return count && parse_uint(xml_text(count), &most) >= 0 && id >= 1 && id <= most;
 }
 
 /* The number of threads and the list of their ids say the same: each is completed from the other. */
@@ -72,7 +81,7 @@ static int write_iothreads(Normaliser *n) {
         }
 
         for (; ids && listed > 0 && listed < wanted; listed++) {
-                while (has_iothread(ids, next))
+                while (lists_iothread(ids, next))
                         next++;
                 setf(n, add(n, ids, "iothread"), "id", "%u", next);
         }
