@@ -58,16 +58,25 @@ static int compare_uuids(const void *a, const void *b) {
         return memcmp(((const Guest *) a)->uuid, ((const Guest *) b)->uuid, 16);
 }
 
+static int tree_add(Guest *g, void **root, int (*compare)(const void *a, const void *b)) {
+        Guest **p = tsearch(g, root, compare);
+
+        if (!p)
+                return -ENOMEM;
+        return *p == g ? 0 : -EEXIST;
+}
+
 int guests_add(Guest *g) {
         QemuDriver *d = g->driver;
+        int r;
 
-        if (tfind(g, &d->by_name, compare_names) || tfind(g, &d->by_uuid, compare_uuids))
-                return -EEXIST;
-        if (!tsearch(g, &d->by_name, compare_names))
-                return -ENOMEM;
-        if (!tsearch(g, &d->by_uuid, compare_uuids)) {
+        r = tree_add(g, &d->by_name, compare_names);
+        if (r < 0)
+                return r;
+        r = tree_add(g, &d->by_uuid, compare_uuids);
+        if (r < 0) {
                 tdelete(g, &d->by_name, compare_names);
-                return -ENOMEM;
+                return r;
         }
         d->n_guests++;
         guest_ref(g);

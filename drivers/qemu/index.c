@@ -154,7 +154,6 @@ static int add_guest(QemuDriver *d, const char *name, const uint8_t uuid[16], Gu
         if (r < 0)
                 return r;
         g->state = GUEST_OFF;
-        g->reason = last_reason(name, SHUTOFF_UNKNOWN);
         *ret = g;
         return 0;
 }
@@ -218,6 +217,7 @@ static Guest *refresh(QemuDriver *d, const char *name, bool tell, bool at_start)
         if (!g) {
                 if (!any || add_guest(d, name, any->uuid, &g) < 0)
                         return NULL;
+                g->reason = last_reason(name, SHUTOFF_UNKNOWN);
         }
         take_live(g, &live, at_start);
         take_persistent(g, persistent.there && uuid_agrees(&persistent, g->uuid) ? &persistent : &(Head) {}, tell);
@@ -259,26 +259,8 @@ static char *watched_folder(unsigned i) {
         return asprintf(&p, "%s/qemu%s", top, i == FOLDER_TRANSIENT ? "/transient" : "") < 0 ? NULL : p;
 }
 
-static int scan_folder(QemuDriver *d, const char *path, bool at_start) {
-        struct dirent *entry;
-        DIR *dir;
-
-        dir = opendir(path);
-        if (!dir)
-                return -errno;
-        while ((entry = readdir(dir))) {
-                _cleanup_free_ char *name = name_of_file(entry->d_name, ".xml");
-
-                if (name && !(at_start && guests_by_name(d, name)))
-                        (void) refresh(d, name, false, at_start);
-        }
-        closedir(dir);
-        return 0;
-}
-
-/* What an earlier supervisor kept of guests that do not run. */
-static void scan_kept(QemuDriver *d) {
-        _cleanup_free_ char *path = watched_folder(FOLDER_RUN);
+static void for_each_file(QemuDriver *d, unsigned folder, const char *suffix, void (*f)(QemuDriver *d, const char *name)) {
+        _cleanup_free_ char *path = watched_folder(folder);
         struct dirent *entry;
         DIR *dir;
 
@@ -286,27 +268,57 @@ static void scan_kept(QemuDriver *d) {
         if (!dir)
                 return;
         while ((entry = readdir(dir))) {
-                _cleanup_free_ char *name = name_of_file(entry->d_name, ".state");
+                _cleanup_free_ char *name = name_of_file(entry->d_name, suffix);
 
                 if (name)
-                        keep_found(d, name);
+                        f(d, name);
         }
         closedir(dir);
 }
 
-static void rescan(QemuDriver *d, bool at_start) {
+static void found_in_run(QemuDriver *d, const char *name) {
+        if (!guests_by_name(d, name))
+                (void) refresh(d, name, false, true);
+}
+
+/* All of /run was read before, so a guest that is not known yet has this one file. */
+static void found_in_etc(QemuDriver *d, const char *name) {
+        Head h;
+        Guest *g;
+
+        if (guests_by_name(d, name) || head_read(guest_path_persistent(name), name, NULL, NULL, &h) < 0 || !h.there)
+                return;
+        if (add_guest(d, name, h.uuid, &g) >= 0)
+                take_persistent(g, &h, false);
+}
+
+static void found_last(QemuDriver *d, const char *name) {
+        Guest *g = guests_by_name(d, name);
+
+        if (g)
+                index_refresh_end(g);
+}
+
+/* Thousands of guests are stopped, with nothing in /run, and tens run: each stopped one costs one file that is opened. */
+static void first_scan(QemuDriver *d) {
+        for_each_file(d, FOLDER_RUN, ".xml", found_in_run);
+        for_each_file(d, FOLDER_TRANSIENT, ".xml", found_in_run);
+        for_each_file(d, FOLDER_ETC, ".xml", found_in_etc);
+        for_each_file(d, FOLDER_RUN, ".last", found_last);
+        for_each_file(d, FOLDER_RUN, ".state", keep_found);
+}
+
+static void found_again(QemuDriver *d, const char *name) {
+        (void) refresh(d, name, false, false);
+}
+
+static void rescan(QemuDriver *d) {
         Guest **list;
         size_t n;
 
-        for (unsigned i = 0; i < ELEMENTSOF(d->watches); i++) {
-                _cleanup_free_ char *path = watched_folder(i);
-
-                if (path)
-                        (void) scan_folder(d, path, at_start);
-        }
-        if (at_start)
-                scan_kept(d);
-        if (at_start || guests_snapshot(d, &list, &n) < 0)
+        for (unsigned i = 0; i < ELEMENTSOF(d->watches); i++)
+                for_each_file(d, i, ".xml", found_again);
+        if (guests_snapshot(d, &list, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 (void) refresh(d, list[i]->name, true, false);
@@ -318,27 +330,32 @@ void index_refresh_end(Guest *g) {
                 guest_enter(g, GUEST_OFF, last_reason(g->name, g->reason));
 }
 
-/* How a guest ended that was never seen running: its unit failed before. */
-static void on_last(QemuDriver *d, const char *file, const char *suffix) {
-        _cleanup_free_ char *name = strndup(file, (size_t) (suffix - file));
-        Guest *g = name ? guests_by_name(d, name) : NULL;
+/* What we wrote ourselves is news to nobody. */
+static bool is_as_known(QemuDriver *d, const char *name) {
+        _cleanup_free_ char *path = guest_path_persistent(name);
+        const Guest *g = guests_by_name(d, name);
+        FileStamp stamp;
+        struct stat st;
 
-        if (g)
-                index_refresh_end(g);
+        if (!g || !g->persistent || !path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+                return false;
+        file_stamp_of(&st, &stamp);
+        return file_stamp_equal(&g->stamp, &stamp);
 }
 
 static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata) {
         QemuDriver *d = userdata;
-        _cleanup_free_ char *name = NULL;
+        _cleanup_free_ char *name = NULL, *ended = NULL;
 
         if (event->mask & IN_Q_OVERFLOW) {
-                rescan(d, false);
+                rescan(d);
                 return 0;
         }
-        if (event->len > 0 && event->mask & IN_MOVED_TO && endswith(event->name, ".last"))
-                on_last(d, event->name, endswith(event->name, ".last"));
+        /* How a guest ended that was never seen running: its unit failed before. */
+        if (event->len > 0 && event->mask & IN_MOVED_TO && (ended = name_of_file(event->name, ".last")))
+                found_last(d, ended);
         name = event->len > 0 ? name_of_file(event->name, ".xml") : NULL;
-        if (name)
+        if (name && !(s == d->watches[FOLDER_ETC] && is_as_known(d, name)))
                 (void) refresh(d, name, true, false);
         return 0;
 }
@@ -362,7 +379,7 @@ int index_start(QemuDriver *d, Error *e) {
                         return error_set_errno(e, r, ORIGIN_QEMU, "cannot watch %s", path);
         }
         /* Watched first, read then: nothing falls between. */
-        rescan(d, true);
+        first_scan(d);
         guests_autodestroy(d, AUTODESTROY_ORPHAN);
         return 0;
 }
