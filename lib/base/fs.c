@@ -83,10 +83,13 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
                 return -errno;
 
         r = write_all(fd, data, len);
-        if (r >= 0 && fchmod(fd, mode) < 0)
+        if (r >= 0 && mode != 0600 && fchmod(fd, mode) < 0)
                 r = -errno;
         if (r >= 0 && !(flags & FILE_WRITE_NOSYNC) && fsync(fd) < 0)
                 r = -errno;
+        /* Closed under the old name, so that whoever watches the folder is told once of the new one. */
+        closep(&fd);
+        fd = -EBADF;
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0) {
@@ -97,8 +100,14 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 }
 
 int mkdir_p(const char *path, mode_t mode) {
-        _cleanup_free_ char *p = strdup(path);
+        _cleanup_free_ char *p = NULL;
 
+        /* As a rule it is there, or its parent is. */
+        if (mkdir(path, mode) >= 0 || errno == EEXIST)
+                return 0;
+        if (errno != ENOENT)
+                return -errno;
+        p = strdup(path);
         if (!p)
                 return -ENOMEM;
         for (char *s = p + 1;; s++) {

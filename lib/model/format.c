@@ -26,9 +26,26 @@ static void drop_passwords(xmlNode *devices) {
         }
 }
 
+static bool has_live_parts(const xmlNode *n) {
+        for (const xmlNode *c = xml_child(n, NULL); c; c = xml_next(c, NULL))
+                if (xml_is(c, "alias") || (!xml_is(c, "metadata") && has_live_parts(c)))
+                        return true;
+        return false;
+}
+
+static bool has_graphics(const Definition *d) {
+        return xml_child(definition_devices(d), "graphics");
+}
+
 int definition_format(const Definition *d, unsigned flags, char **ret) {
         _cleanup_definition_ Definition *copy = NULL;
         int r;
+
+        /* A copy costs as much as the printing; most have nothing that would be left out. */
+        if ((flags & DEFINITION_FORMAT_SECURE || !has_graphics(d)) &&
+            (!(flags & DEFINITION_FORMAT_INACTIVE) ||
+             (!xml_attr(definition_root(d), "id") && !has_live_parts(definition_root(d)))))
+                return xml_format(definition_root(d), ret);
 
         r = definition_copy(d, &copy);
         if (r < 0)

@@ -32,10 +32,15 @@ static void add_indent(StrBuf *b, unsigned level) {
                 strbuf_add(b, "  ");
 }
 
+static void add_prefix(StrBuf *b, const xmlNs *ns) {
+        strbuf_add(b, (const char *) ns->prefix);
+        strbuf_addc(b, ':');
+}
+
 static void add_start(StrBuf *b, const xmlNode *n) {
         strbuf_addc(b, '<');
         if (n->ns && n->ns->prefix)
-                strbuf_addf(b, "%s:", (const char *) n->ns->prefix);
+                add_prefix(b, n->ns);
         strbuf_add(b, xml_name(n));
 
         for (const xmlNs *ns = n->nsDef; ns; ns = ns->next) {
@@ -47,8 +52,9 @@ static void add_start(StrBuf *b, const xmlNode *n) {
         for (const xmlAttr *a = n->properties; a; a = a->next) {
                 strbuf_addc(b, ' ');
                 if (a->ns && a->ns->prefix)
-                        strbuf_addf(b, "%s:", (const char *) a->ns->prefix);
-                strbuf_addf(b, "%s='", (const char *) a->name);
+                        add_prefix(b, a->ns);
+                strbuf_add(b, (const char *) a->name);
+                strbuf_add(b, "='");
                 if (a->children && a->children->content)
                         add_escaped(b, (const char *) a->children->content, true);
                 strbuf_addc(b, '\'');
@@ -58,8 +64,9 @@ static void add_start(StrBuf *b, const xmlNode *n) {
 static void add_end(StrBuf *b, const xmlNode *n) {
         strbuf_add(b, "</");
         if (n->ns && n->ns->prefix)
-                strbuf_addf(b, "%s:", (const char *) n->ns->prefix);
-        strbuf_addf(b, "%s>\n", xml_name(n));
+                add_prefix(b, n->ns);
+        strbuf_add(b, xml_name(n));
+        strbuf_add(b, ">\n");
 }
 
 static void add_node(StrBuf *b, const xmlNode *n, unsigned level) {

@@ -25,7 +25,9 @@ static int fail_full(Normaliser *n, const xmlNode *device) {
 }
 
 static int init_buses(Assign *a) {
-        memset(a->buses, 0, sizeof(*a->buses));
+        /* Those behind the last one were not touched. */
+        memset(a->buses->bus, 0, a->buses->n * sizeof(PciBus));
+        a->buses->n = 0;
         XML_FOREACH(c, a->n->devices, "controller")
                 if (xml_attr_is(c, "type", "pci") && number_or(c, "index", PCI_MAX_BUSES) < PCI_MAX_BUSES)
                         pci_bus_init(a->buses, number_or(c, "index", 0), attr_or(c, "model", ""));

@@ -138,6 +138,8 @@ static void add_hubs(Normaliser *n) {
                         there += xml_is(d, "hub") ? HUB_PORTS : 0;
                         there -= usb_address(d) && there > 0;
                 }
+        if (waiting == 0)
+                return;
         for (unsigned bus = 0; bus < MAX_USB_BUSES; bus++)
                 there += ports_of_bus(n, bus);
 
