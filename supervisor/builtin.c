@@ -2,6 +2,7 @@
 
 /* What the RPC layer answers itself: opening and closing, features, authentication. */
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "rpc/typed-params.h"
 #include "server.h"
@@ -148,11 +149,11 @@ static int open_at(Call *call, const KnownDriver *k, const char *uri, Error *e) 
         return 0;
 }
 
-/* Without a URI it is the first hypervisor that answers, Xen before QEMU: on a Xen host both may be there. */
+/* Without a URI it is Xen's daemon on a Xen host, else QEMU's. Others are not even tried: systemd would start them. */
 static int open_any(Call *call, const ConnectUri *uri, Error *e) {
         static const char *const order[] = { "xen", "qemu" };
 
-        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
+        for (size_t i = host_is_xen_control_domain() ? 0 : 1; i < ELEMENTSOF(order); i++) {
                 _cleanup_error_ Error ignored = ERROR_INIT;
                 const Client *c = call_client(call);
                 const KnownDriver *k = c ? server_driver_by_name(c->server, order[i]) : NULL;

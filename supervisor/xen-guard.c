@@ -14,16 +14,6 @@
 
 #define MANAGER "org.freedesktop.systemd1"
 
-/* Is this the control domain of a Xen host? UNITVIRT_PROC_XEN moves /proc/xen, for tests. */
-static bool host_is_xen(void) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        size_t len;
-
-        if (asprintf(&path, "%s/capabilities", getenv("UNITVIRT_PROC_XEN") ?: "/proc/xen") < 0)
-                return true;
-        return file_read(path, 4096, &text, &len) >= 0 && strstr(text, "control_d");
-}
-
 /* The manager itself, without the bus daemon, which may not be there early; then the bus. */
 static int connect_manager(sd_bus **ret) {
         sd_bus *bus = NULL;
@@ -136,7 +126,7 @@ int main(int argc, char **argv) {
                 log_error("usage: xen-guard UNIT OTHER-UNIT...");
                 return 1;
         }
-        if (!host_is_xen())
+        if (!host_is_xen_control_domain())
                 return EXIT_SUCCESS;
         return check(argv[1], argv + 2) == 0 ? EXIT_SUCCESS : 1;
 }

@@ -141,3 +141,12 @@ const char *path_run(void) {
 const char *path_lib(void) {
         return path_of("UNITVIRT_LIB", "/var/lib/libvirt");
 }
+
+bool host_is_xen_control_domain(void) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        size_t len;
+
+        if (asprintf(&path, "%s/capabilities", getenv("UNITVIRT_PROC_XEN") ?: "/proc/xen") < 0)
+                return true;
+        return file_read(path, 4096, &text, &len) >= 0 && strstr(text, "control_d");
+}

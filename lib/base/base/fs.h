@@ -31,3 +31,6 @@ int mkdir_p(const char *path, mode_t mode);
 const char *path_etc(void);
 const char *path_run(void);
 const char *path_lib(void);
+
+/* Is this the control domain of a Xen host? UNITVIRT_PROC_XEN moves /proc/xen, for tests. */
+bool host_is_xen_control_domain(void);
