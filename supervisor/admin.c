@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "loop/fiber.h"
 #include "rpc/typed-params.h"
 #include "server.h"
 
@@ -122,11 +123,17 @@ static int admin_lookup_server(Call *call, const admin_connect_lookup_server_arg
         return r < 0 ? r : fill_server(&ret->srv, s->services[kind].name);
 }
 
-/* One thread does all the work, and no call blocks it: that is the pool that there is. */
+/* There are no threads: a worker is a call in work. What can be limited is how many there are at once. */
+
+static unsigned max_workers(const Server *s, ServiceKind kind) {
+        return s->config.limits[kind].max_calls ?: FIBERS_MAX;
+}
+
 static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_parameters_args *args,
                                 admin_server_get_threadpool_parameters_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
         ServiceKind kind = SERVICE_MAIN;
+        unsigned n, max;
         Server *s;
         int r;
 
@@ -135,25 +142,50 @@ static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_pa
                 r = find_service(call, args->srv.name, &s, &kind, e);
         if (r < 0)
                 return r;
-        typed_params_add_uint(&p, "minWorkers", 1);
-        typed_params_add_uint(&p, "maxWorkers", 1);
-        typed_params_add_uint(&p, "nWorkers", 1);
-        typed_params_add_uint(&p, "freeWorkers", 1);
+        n = (unsigned) s->services[kind].n_calls;
+        max = max_workers(s, kind);
+        typed_params_add_uint(&p, "minWorkers", 0);
+        typed_params_add_uint(&p, "maxWorkers", max);
+        typed_params_add_uint(&p, "nWorkers", n);
+        typed_params_add_uint(&p, "freeWorkers", max > n ? max - n : 0);
         typed_params_add_uint(&p, "prioWorkers", 0);
-        typed_params_add_uint(&p, "jobQueueDepth", 0);
+        typed_params_add_uint(&p, "jobQueueDepth", s->services[kind].n_waiting);
         return take_params(&p, &ret->params.params_val, &ret->params.params_len);
 }
 
+/* Workers that wait for calls, and those for urgent ones alone, are what is not there. */
 static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_parameters_args *args, rpc_void *ret, Error *e) {
+        static const TypedParamRule rules[] = {
+                { "minWorkers", TYPED_PARAM_UINT, false },
+                { "maxWorkers", TYPED_PARAM_UINT, false },
+                { "prioWorkers", TYPED_PARAM_UINT, false },
+        };
+        const remote_typed_param *params = (const remote_typed_param *) (const void *) args->params.params_val;
+        unsigned n = args->params.params_len, min = 0, prio = 0, max;
         ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
-        r = find_service(call, args->srv.name, &s, &kind, e);
+        r = call_check_flags(call, args->flags, 0, e);
+        if (r >= 0)
+                r = find_service(call, args->srv.name, &s, &kind, e);
+        if (r >= 0)
+                r = typed_params_validate(params, n, rules, ELEMENTSOF(rules), e);
         if (r < 0)
                 return r;
-        return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN,
-                         "there is no thread pool: calls run concurrently in one thread");
+        max = max_workers(s, kind);
+        (void) typed_params_get_uint(params, n, "minWorkers", &min);
+        (void) typed_params_get_uint(params, n, "prioWorkers", &prio);
+        (void) typed_params_get_uint(params, n, "maxWorkers", &max);
+        if (min != 0 || prio != 0)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN,
+                                 "there are no threads that wait for calls: minWorkers and prioWorkers are 0, maxWorkers limits "
+                                 "the calls in work");
+        if (max == 0 || max > FIBERS_MAX)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN, "maxWorkers must be from 1 to %u", FIBERS_MAX);
+        s->config.limits[kind].max_calls = max;
+        loop_defer(s->loop, &s->services[kind].resume);
+        return 0;
 }
 
 static int admin_get_limits(Call *call, const admin_server_get_client_limits_args *args, admin_server_get_client_limits_ret *ret,

@@ -20,6 +20,7 @@ static int client_ready(Connection *conn);
 static int client_stream(Connection *conn, Packet *p);
 static void client_drained(Connection *conn);
 static void client_closed(Connection *conn, int r);
+static void client_call_ended(size_t *n_calls);
 
 static const ConnectionOps client_ops = {
         .call = client_call,
@@ -28,6 +29,7 @@ static const ConnectionOps client_ops = {
         .ready = client_ready,
         .drained = client_drained,
         .closed = client_closed,
+        .call_ended = client_call_ended,
 };
 
 static void client_link(Client *c) {
@@ -173,7 +175,7 @@ int client_new(Server *s, Listener *l, int fd) {
         c->connection->readonly = l->kind == SOCKET_RO;
         c->connection->controlled = s->config.fine_access && kind == SERVICE_MAIN;
         c->connection->max_calls = s->config.limits[kind].max_client_requests;
-        c->connection->n_calls_total = &s->n_calls;
+        c->connection->n_calls_total = &s->services[kind].n_calls;
         link_set_packet_max(c->connection->link, ANONYMOUS_PACKET_MAX);
         client_link(c);
 
@@ -215,6 +217,8 @@ static void client_closed(Connection *conn, int r) {
         client_drop_login(c);
         upstream_drop_all(c);
         client_unlink(c);
+        if (c->waiting)
+                s->services[c->service].n_waiting--;
         service_update(s, c->service);
         server_touch(s);
         /* Calls that are still at work know the connection, and nothing of the client. */
@@ -273,6 +277,42 @@ static int check_call(const Client *c, const Packet *p, const RpcProcedure **ret
         return 0;
 }
 
+/* The limit of the service: what virt-admin calls its workers. Logging in is no work. */
+static bool service_is_full(Client *c) {
+        Service *v = &c->server->services[c->service];
+        unsigned max = c->server->config.limits[c->service].max_calls;
+
+        if (max == 0 || v->n_calls < max || !c->authenticated)
+                return false;
+        if (!c->waiting)
+                v->n_waiting++;
+        c->waiting = true;
+        return true;
+}
+
+static void client_call_ended(size_t *n_calls) {
+        Service *v = container_of(n_calls, Service, n_calls);
+
+        if (v->n_waiting > 0)
+                loop_defer(v->server->loop, &v->resume);
+}
+
+/* All may try; those who find it full again wait again. The list has the newest first, and who waits longest is to come first. */
+void service_resume(Deferred *d) {
+        Service *v = container_of(d, Service, resume);
+        Client *last = NULL;
+
+        for (Client *c = v->server->clients; c; c = c->next)
+                last = c;
+        for (Client *c = last; c; c = c == v->server->clients ? NULL : container_of(c->prev, Client, next)) {
+                if (!c->waiting || &v->server->services[c->service] != v)
+                        continue;
+                c->waiting = false;
+                v->n_waiting--;
+                link_resume(c->connection->link);
+        }
+}
+
 static int client_call(Connection *conn, Packet *p) {
         _cleanup_error_ Error e = ERROR_INIT;
         Client *c = connection_client(conn);
@@ -280,7 +320,7 @@ static int client_call(Connection *conn, Packet *p) {
         int r;
 
         /* Until it is open, one call at a time: who sends the opening and a call at once may expect the call to wait. */
-        if (connection_is_full(conn) || (!c->opened && conn->n_calls > 0))
+        if (connection_is_full(conn) || (!c->opened && conn->n_calls > 0) || service_is_full(c))
                 return 1;
         r = check_call(c, p, &procedure, &e);
         if (r < 0) {

@@ -23,8 +23,8 @@ static const ServerConfig config_default = {
                 [SOCKET_TLS] = AUTH_NONE,
         },
         .limits = {
-                [SERVICE_MAIN] = { 5000, 20, 5, 5, 5 },
-                [SERVICE_ADMIN] = { 5000, 20, 5, 5, 5 },
+                [SERVICE_MAIN] = { 5000, 20, 5, 0, 5, 5 },
+                [SERVICE_ADMIN] = { 5000, 20, 5, 0, 5, 5 },
         },
 };
 
@@ -133,7 +133,7 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         if (s->clients || s->n_held > 0)
                 return 0;
         /* A call outlives its client: look again. */
-        if (s->n_calls > 0) {
+        if (server_n_calls(s) > 0) {
                 server_touch(s);
                 return 0;
         }
@@ -178,6 +178,10 @@ int server_new(const char *name, const char *drivers, const KnownDriver *known, 
         s->timeout = 120;
         s->services[SERVICE_MAIN].name = name;
         s->services[SERVICE_ADMIN].name = "admin";
+        for (ServiceKind k = SERVICE_MAIN; k <= SERVICE_ADMIN; k++) {
+                s->services[k].server = s;
+                s->services[k].resume = DEFERRED_INIT(service_resume);
+        }
         r = loop_new(&s->loop);
         if (r < 0)
                 return r;
@@ -301,7 +305,7 @@ static void raise_file_limit(void) {
 
 /* The last turns: replies that are queued go out, calls in work get a moment, the rest is cancelled. */
 static void server_wind_down(Server *s) {
-        for (unsigned i = 0; s->n_calls > 0 && i < STOP_PATIENCE / 100000U; i++)
+        for (unsigned i = 0; server_n_calls(s) > 0 && i < STOP_PATIENCE / 100000U; i++)
                 (void) loop_run_once(s->loop, 100000U);
         for (Client *c = s->clients; c; c = c->next)
                 connection_close(c->connection, 0);

@@ -45,6 +45,7 @@ typedef struct ServerConfig {
                 unsigned max_clients;
                 unsigned max_anonymous_clients;
                 unsigned max_client_requests;
+                unsigned max_calls;     /* of all clients at once; 0: as many as there are fibers */
                 int keepalive_interval;
                 unsigned keepalive_count;
         } limits[2]; /* by ServiceKind */
@@ -61,6 +62,10 @@ typedef struct Service {
         size_t n_clients;
         size_t n_anonymous;     /* not authenticated yet */
         bool paused;            /* no more clients are accepted */
+        size_t n_calls;         /* in work, of clients that have gone too */
+        unsigned n_waiting;     /* clients whose next call waits until there are fewer */
+        struct Server *server;
+        Deferred resume;        /* lets them try again */
 } Service;
 
 typedef struct Server Server;
@@ -94,7 +99,6 @@ struct Server {
         size_t n_listeners;
         Client *clients;
         uint64_t next_client;
-        size_t n_calls;                 /* in work, of clients that have gone too */
         size_t n_held;                  /* DriverHost.hold() */
         int timeout;                    /* seconds without clients until the end; 0: never */
         sd_event_source *idle;
@@ -160,6 +164,7 @@ struct Client {
         bool ready;                     /* the transport's handshake is done */
         bool authenticated;
         bool opened;
+        bool waiting;                   /* counted in its service's n_waiting */
         bool close_callback;
         const KnownDriver *primary;     /* of the URI it opened */
         unsigned used;                  /* bits of DriverClass whose open() was called */
@@ -185,6 +190,13 @@ static inline Client *call_client(const Call *c) {
 static inline Client *connection_client(const Connection *c) {
         return c->userdata;
 }
+
+/* Of all that a server's clients have in work. */
+static inline size_t server_n_calls(const Server *s) {
+        return s->services[SERVICE_MAIN].n_calls + s->services[SERVICE_ADMIN].n_calls;
+}
+/* Calls that wait because the limit of the service is reached are tried again. */
+void service_resume(Deferred *d);
 
 /* Which class of drivers a procedure belongs to. */
 DriverClass router_class(const RpcProcedure *p, uint32_t program);

@@ -100,10 +100,7 @@ static void finish_pending(Upstream *u, Pending **at) {
 
         *at = q->next;
         free(q);
-        conn->n_calls--;
-        (*conn->n_calls_total)--;
-        if (conn->link)
-                link_resume(conn->link);
+        connection_call_ended(conn);
 }
 
 static int add_passage(Upstream *u, const PacketHeader *h) {
@@ -454,8 +451,7 @@ int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOr
                 return -ENOMEM;
         *q = (Pending) { .header = p->header, .procedure = procedure, .origin = origin, .next = u->pending };
         u->pending = q;
-        conn->n_calls++;
-        (*conn->n_calls_total)++;
+        connection_call_began(conn);
         r = pass(u->link, p);
         if (r >= 0)
                 return 0;
@@ -493,8 +489,7 @@ void upstream_drop_all(Client *c) {
 
                         u->pending = q->next;
                         free(q);
-                        conn->n_calls--;
-                        (*conn->n_calls_total)--;
+                        connection_call_ended(conn);
                 }
                 while (u->passages)
                         end_passage(&u->passages);

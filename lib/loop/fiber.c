@@ -26,7 +26,6 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#define FIBERS_MAX 16384U /* two mappings each: a quarter of what the kernel allows a process by default */
 #define POOL_MAX 4U       /* stacks that are kept; each holds on to the pages it ever touched */
 #define GUARD_SIZE 4096U
 /* The sanitizer's red zones need more. */

@@ -119,11 +119,7 @@ static Call *call_free(Call *c) {
         rpc_free(c->handler->codec->ret, c->ret);
         fd_list_close(&c->fds);
         fd_list_close(&c->out_fds);
-        conn->n_calls--;
-        if (conn->n_calls_total)
-                (*conn->n_calls_total)--;
-        if (conn->link)
-                link_resume(conn->link);
+        connection_call_ended(conn);
         connection_unref(conn);
         free(c);
         return NULL;
@@ -223,9 +219,7 @@ void call_start(Connection *conn, Packet *p, const RpcProcedure *procedure, cons
                 .ret = (char *) c + ret_at,
         };
         p->fds->n = 0;
-        conn->n_calls++;
-        if (conn->n_calls_total)
-                (*conn->n_calls_total)++;
+        connection_call_began(conn);
 
         r = rpc_decode(p->payload, p->len, handler->codec->args, c->args);
         if (r < 0)

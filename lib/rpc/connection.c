@@ -89,6 +89,23 @@ void connection_set_data(Connection *c, const Driver *d, void *data) {
         c->data[d->class].data = data;
 }
 
+void connection_call_began(Connection *c) {
+        c->n_calls++;
+        if (c->n_calls_total)
+                (*c->n_calls_total)++;
+}
+
+void connection_call_ended(Connection *c) {
+        c->n_calls--;
+        if (c->n_calls_total) {
+                (*c->n_calls_total)--;
+                if (c->ops->call_ended)
+                        c->ops->call_ended(c->n_calls_total);
+        }
+        if (c->link)
+                link_resume(c->link);
+}
+
 /* What is sent */
 
 void connection_reply_error(Connection *c, const PacketHeader *call, int r, const Error *e) {

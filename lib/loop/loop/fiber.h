@@ -22,6 +22,7 @@ typedef void (*FiberFunc)(void *userdata);
 
 #define FIBER_STACK_SIZE (256U * 1024U) /* of address space; only touched pages cost memory */
 #define FIBER_FOREVER UINT64_MAX
+#define FIBERS_MAX 16384U /* at once; two mappings each: a quarter of what the kernel allows a process by default */
 
 /* Makes a fiber that starts after the current event, in the order of the spawns. It frees itself at its end.
  * ret may be NULL. -ENOMEM, or -EAGAIN where too many fibers exist. */

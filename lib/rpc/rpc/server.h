@@ -37,6 +37,8 @@ typedef struct ConnectionOps {
         /* Access control, for connections that are "controlled": may the caller do "object:permission" to the object described
          * by details (pairs)? 1 yes, 0 no, negative errno with e. Within a fiber. */
         int (*access)(Connection *c, const char *object, const char *permission, const char *const *details, Error *e);
+        /* One call less is in work; n_calls_total is the connection's. May be NULL. */
+        void (*call_ended)(size_t *n_calls_total);
         /* A packet that is for nobody here, such as a stream's of a forwarded call. May be NULL. */
         int (*other)(Connection *c, Packet *p);
         /* See LinkOps; drained() may be NULL. */
@@ -91,6 +93,9 @@ int connection_start_keepalive(Connection *c, int interval, unsigned count);
 static inline const Identity *connection_caller(const Connection *c) {
         return c->real ?: &c->identity;
 }
+/* Counts a call that is in work, and no longer is: then the packets that waited are offered again. */
+void connection_call_began(Connection *c);
+void connection_call_ended(Connection *c);
 static inline bool connection_is_full(const Connection *c) {
         return c->n_calls >= c->max_calls;
 }
