@@ -5,7 +5,7 @@
 
 #include <limits.h>
 
-#include "base/log.h"
+#include "base/log-route.h"
 #include "base/strings.h"
 #include "loop/fiber.h"
 #include "rpc/typed-params.h"
@@ -354,51 +354,54 @@ static int admin_client_close(Call *call, const admin_client_close_args *args, r
 
 /* The daemon: log, timeout, end */
 
-static const int levels[] = { 0, LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_ERR }; /* by libvirt's numbers, 1 to 4 */
-
+/* Without a setting it is the journal, with everything that the level lets through. */
 static int admin_get_outputs(Call *call, const admin_connect_get_logging_outputs_args *args,
                              admin_connect_get_logging_outputs_ret *ret, Error *e) {
-        unsigned level = 1;
+        const LogRules *outputs = log_route_get_outputs();
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);
         if (r < 0)
                 return r;
-        while (level < ELEMENTSOF(levels) - 1 && log_max_level() < levels[level])
-                level++;
-        ret->noutputs = 1;
-        return asprintf(&ret->outputs, "%u:journald", level) < 0 ? -ENOMEM : 0;
+        ret->noutputs = outputs->n > 0 ? (unsigned) outputs->n : 1;
+        if (outputs->n == 0)
+                return asprintf(&ret->outputs, "%u:journald", log_route_level()) < 0 ? (ret->outputs = NULL, -ENOMEM) : 0;
+        ret->outputs = log_outputs_format(outputs);
+        return ret->outputs ? 0 : -ENOMEM;
 }
 
-/* There is one output, the journal (or the terminal); its level can be set. Nothing: libvirt's default, warnings. */
 static int admin_set_outputs(Call *call, const admin_connect_set_logging_outputs_args *args, rpc_void *ret, Error *e) {
-        const char *text = args->outputs && *args->outputs ? *args->outputs : "";
-        unsigned level = *text ? (unsigned) (*text - '0') : 3;
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);
-        if (r < 0)
-                return r;
-        if (*text && (level < 1 || level > 4 || (!streq(text + 1, ":journald") && !streq(text + 1, ":stderr"))))
-                return error_set(e, -EINVAL, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_ADMIN,
-                                 "log output '%s': messages go to the journal, \"LEVEL:journald\" with a level from 1 to 4", text);
-        log_set_max_level(levels[level]);
-        return 0;
+        return r < 0 ? r : log_route_outputs(args->outputs ? *args->outputs : NULL, e);
 }
 
 static int admin_get_filters(Call *call, const admin_connect_get_logging_filters_args *args,
                              admin_connect_get_logging_filters_ret *ret, Error *e) {
-        return call_check_flags(call, args->flags, 0, e);
+        const LogRules *filters = log_route_get_filters();
+        int r;
+
+        r = call_check_flags(call, args->flags, 0, e);
+        if (r < 0 || filters->n == 0)
+                return r;
+        ret->filters = calloc(1, sizeof(*ret->filters));
+        if (ret->filters)
+                *ret->filters = log_filters_format(filters);
+        if (!ret->filters || !*ret->filters) {
+                free(ret->filters);
+                ret->filters = NULL;
+                return -ENOMEM;
+        }
+        ret->nfilters = (unsigned) filters->n;
+        return 0;
 }
 
 static int admin_set_filters(Call *call, const admin_connect_set_logging_filters_args *args, rpc_void *ret, Error *e) {
         int r;
 
         r = call_check_flags(call, args->flags, 0, e);
-        if (r < 0 || !args->filters || !**args->filters)
-                return r;
-        return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_ADMIN,
-                         "log filters are not supported: the level of the output is for all messages");
+        return r < 0 ? r : log_route_filters(args->filters ? *args->filters : NULL, e);
 }
 
 static int admin_set_timeout(Call *call, const admin_connect_set_daemon_timeout_args *args, rpc_void *ret, Error *e) {

@@ -2,6 +2,7 @@
 
 /* From the daemon's configuration file to what the server goes by. */
 
+#include "base/log-route.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "server.h"
@@ -24,11 +25,17 @@ static void set_limits(ServerConfig *config, ServiceKind kind, const DaemonLimit
         config->limits[kind].keepalive_count = l->keepalive_count;
 }
 
-/* libvirt's 1 debug, 2 information, 3 warning, 4 error. Notices are for the administrator as warnings are. */
-static int log_level_of(unsigned level) {
-        static const int levels[] = { LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_ERR };
+/* A log that cannot be written as wished is written as ever. */
+static void set_log(const char *program, const DaemonConfig *c) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        unsigned level = log_max_level() >= LOG_DEBUG ? 1 : c->log_level;
+        int r;
 
-        return levels[MIN(level, ELEMENTSOF(levels) - 1)];
+        r = log_route(program, level, c->log_filters, c->log_outputs, &e);
+        if (r >= 0)
+                return;
+        log_error_errno(r, "%s: %s", c->path, error_text(&e, r));
+        (void) log_route(program, level, c->log_filters, NULL, NULL);
 }
 
 void server_configure(Server *s, DaemonConfig *c) {
@@ -42,11 +49,7 @@ void server_configure(Server *s, DaemonConfig *c) {
         if (s->config.fine_access && server_is_proxy(s))
                 log_notice("%s: access_drivers is for what %s answers by itself; the daemons behind it go by their own files",
                            c->path, s->host.daemon);
-        if (log_max_level() < LOG_DEBUG)
-                log_set_max_level(log_level_of(c->log_level));
-        if (c->log_filters || c->log_outputs)
-                log_notice("%s: log_filters and log_outputs have no effect: messages go to the journal, log_level decides how many",
-                           c->path);
+        set_log(s->host.daemon, c);
         daemon_config_free(s->settings);
         s->settings = c;
 }

@@ -9,6 +9,7 @@ static const char *log_program = "unitvirt";
 static int log_fd = STDERR_FILENO;
 static int log_level = LOG_INFO;
 static bool log_prefixed = true;
+static LogSink log_sink;
 
 static const struct {
         const char *name;
@@ -44,9 +45,28 @@ int log_max_level(void) {
         return log_level;
 }
 
-int log_full(int level, int r, const char *format, ...) {
+void log_set_sink(LogSink sink) {
+        log_sink = sink;
+}
+
+void log_default(int level, const char *text) {
+        _cleanup_free_ char *line = NULL;
+        int n;
+
+        /* One write a line: the lines of several processes must not mix. */
+        if (log_prefixed && log_fd != STDERR_FILENO)
+                n = asprintf(&line, "<%d>%s[%d]: %s\n", level, log_program, (int) getpid(), text);
+        else if (log_prefixed)
+                n = asprintf(&line, "<%d>%s\n", level, text);
+        else
+                n = asprintf(&line, "%s: %s\n", log_program, text);
+        if (n > 0 && write(log_fd, line, (size_t) n) < 0)
+                return; /* nowhere left to say it */
+}
+
+int log_line(const char *file, int level, int r, const char *format, ...) {
         PROTECT_ERRNO;
-        _cleanup_free_ char *text = NULL, *line = NULL;
+        _cleanup_free_ char *text = NULL;
         va_list ap;
         int n;
 
@@ -59,15 +79,12 @@ int log_full(int level, int r, const char *format, ...) {
         va_end(ap);
         if (n < 0)
                 return r;
-
-        /* One write a line: the lines of several processes must not mix. */
-        if (log_prefixed && log_fd != STDERR_FILENO)
-                n = asprintf(&line, "<%d>%s[%d]: %s\n", level, log_program, (int) getpid(), text);
-        else if (log_prefixed)
-                n = asprintf(&line, "<%d>%s\n", level, text);
+        for (char *p = text; *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        *p = ' ';
+        if (log_sink)
+                log_sink(level, file, text);
         else
-                n = asprintf(&line, "%s: %s\n", log_program, text);
-        if (n > 0 && write(log_fd, line, (size_t) n) < 0)
-                return r; /* nowhere left to say it */
+                log_default(level, text);
         return r;
 }

@@ -23,8 +23,16 @@ void log_open(const char *program, LogTarget target);
 void log_set_max_level(int level);
 int log_max_level(void);
 
-/* Writes one line. Returns -r's errno form given in r, so that "return log_error_errno(r, ...)" works. */
-int log_full(int level, int r, const char *format, ...) _printf_(3, 4);
+/* Where lines go instead, with the source file that says them; whatever it does not write is lost. NULL: as log_open() said. */
+typedef void (*LogSink)(int level, const char *file, const char *text);
+void log_set_sink(LogSink sink);
+
+/* Writes one line; control characters in it, which may be somebody else's, become spaces. Returns -r's errno form given
+ * in r, so that "return log_error_errno(r, ...)" works. */
+int log_line(const char *file, int level, int r, const char *format, ...) _printf_(4, 5);
+/* The line as log_open() said, past any sink. */
+void log_default(int level, const char *text);
+#define log_full(level, r, ...) log_line(__FILE__, level, r, __VA_ARGS__)
 
 #define log_debug(...) ((void) (log_max_level() >= LOG_DEBUG && log_full(LOG_DEBUG, 0, __VA_ARGS__)))
 #define log_info(...) ((void) log_full(LOG_INFO, 0, __VA_ARGS__))
