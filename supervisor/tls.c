@@ -28,6 +28,7 @@ int server_load_tls(Server *s) {
         if (c)
                 settings = (TlsSettings) {
                         .ca_file = c->ca_file, .crl_file = c->crl_file, .cert_file = c->cert_file, .key_file = c->key_file,
+                        .cert_files = c->cert_files, .key_files = c->key_files,
                         .priority = c->tls_priority, .no_verify = c->tls_no_verify_certificate,
                         .no_sanity = c->tls_no_sanity_certificate, .allowed_dns = c->tls_allowed_dn_list, .refused = log_refused,
                 };

@@ -4,6 +4,7 @@
  * those that libvirt documents, since these files are the users'. */
 
 #include "base/fs.h"
+#include "base/log-route.h"
 #include "base/strings.h"
 #include "config/daemon.h"
 #include "config/table.h"
@@ -36,6 +37,8 @@ static const ConfKey keys[] = {
         { "tcp_min_ssf", CONF_UINT, AT(tcp_min_ssf), "56", NULL, 0, 65536, NETWORK },
         { "key_file", CONF_STRING, AT(key_file), .groups = NETWORK },
         { "cert_file", CONF_STRING, AT(cert_file), .groups = NETWORK },
+        { "key_files", CONF_LIST, AT(key_files), .groups = NETWORK },
+        { "cert_files", CONF_LIST, AT(cert_files), .groups = NETWORK },
         { "ca_file", CONF_STRING, AT(ca_file), .groups = NETWORK },
         { "crl_file", CONF_STRING, AT(crl_file), .groups = NETWORK },
         { "tls_no_verify_certificate", CONF_BOOL, AT(tls_no_verify_certificate), .groups = NETWORK },
@@ -94,12 +97,38 @@ static int check_together(const DaemonConfig *c, Error *e) {
                 wrong = "min_workers is larger than max_workers";
         else if (c->admin.min_workers > c->admin.max_workers)
                 wrong = "admin_min_workers is larger than admin_max_workers";
+        else if ((c->cert_files && c->cert_file) || (c->key_files && c->key_file))
+                wrong = "cert_file and key_file are not set together with cert_files and key_files";
+        else if (strv_length(c->cert_files) != strv_length(c->key_files))
+                wrong = "each of cert_files needs its own of key_files";
         else if (c->unix_sock_dir && c->unix_sock_dir[0] != '/')
                 wrong = "unix_sock_dir is not an absolute path";
         for (char **l = c->access_drivers; l && *l && !wrong; l++)
                 if (!streq(*l, "polkit") && !streq(*l, "none"))
                         wrong = "access_drivers knows \"polkit\" and \"none\"";
         return wrong ? error_set(e, -EINVAL, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s: %s", c->path, wrong) : 0;
+}
+
+/* Words that have a syntax of their own. */
+static int check_log(const DaemonConfig *c, const Conf *conf, Error *e) {
+        static const struct {
+                const char *key;
+                int (*parse)(const char *text, LogRules *ret, const char **ret_why);
+        } checks[] = { { "log_filters", log_filters_parse }, { "log_outputs", log_outputs_parse } };
+
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                const ConfEntry *entry = conf_find(conf, checks[i].key);
+                _cleanup_(log_rules_done) LogRules rules = {};
+                const char *why;
+                int r;
+
+                r = entry && entry->type == CONF_VALUE_STRING ? checks[i].parse(entry->text, &rules, &why) : 0;
+                if (r == -EINVAL)
+                        return error_set(e, r, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s:%u: %s: %s", c->path, entry->line, entry->key, why);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int config_new(const char *daemon, const char *path, DaemonConfig **ret) {
@@ -135,6 +164,8 @@ static int config_from(const char *daemon, const Conf *conf, const char *origin,
                 if (r < 0)
                         return r;
                 r = check_together(c, e);
+                if (r >= 0)
+                        r = check_log(c, conf, e);
                 if (r < 0)
                         return r;
         }

@@ -50,6 +50,35 @@ static int fail(Error *e, const char *what, const char *file, int code) {
         return error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s %s: %s", what, file, gnutls_strerror(code));
 }
 
+/* A server whose own certificate has run out would be refused by every client, which tell little about it. */
+static int check_dates(TlsCredentials *c, const char *file, unsigned index, Error *e) {
+        gnutls_x509_crt_t *list = NULL;
+        unsigned n = 0;
+        int r;
+
+        r = gnutls_certificate_get_x509_crt(c->x509, index, &list, &n);
+        if (r < 0)
+                return fail(e, "cannot look at", file, r);
+        r = 0;
+        if (n > 0 && gnutls_x509_crt_get_expiration_time(list[0]) < time(NULL))
+                r = error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s: the certificate has expired", file);
+        else if (n > 0 && gnutls_x509_crt_get_activation_time(list[0]) > time(NULL))
+                r = error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s: the certificate is not valid yet", file);
+        for (unsigned i = 0; i < n; i++)
+                gnutls_x509_crt_deinit(list[i]);
+        gnutls_free(list);
+        return r;
+}
+
+static int load_pair(TlsCredentials *c, const char *cert, const char *key, unsigned index, Error *e) {
+        int r;
+
+        r = gnutls_certificate_set_x509_key_file(c->x509, cert, key, GNUTLS_X509_FMT_PEM);
+        if (r < 0)
+                return fail(e, "cannot read the server's certificate and key", cert, r);
+        return c->settings.no_sanity ? 0 : check_dates(c, cert, index, e);
+}
+
 static int load_files(TlsCredentials *c, Error *e) {
         const TlsSettings *s = &c->settings;
         int r;
@@ -62,30 +91,11 @@ static int load_files(TlsCredentials *c, Error *e) {
                 if (r < 0)
                         return fail(e, "cannot read the revocation list", s->crl_file, r);
         }
-        r = gnutls_certificate_set_x509_key_file(c->x509, s->cert_file, s->key_file, GNUTLS_X509_FMT_PEM);
-        if (r < 0)
-                return fail(e, "cannot read the server's certificate and key", s->cert_file, r);
-        return 0;
-}
-
-/* A server whose own certificate has run out would be refused by every client, which tell little about it. */
-static int check_dates(TlsCredentials *c, Error *e) {
-        gnutls_x509_crt_t *list = NULL;
-        unsigned n = 0;
-        int r;
-
-        r = gnutls_certificate_get_x509_crt(c->x509, 0, &list, &n);
-        if (r < 0)
-                return fail(e, "cannot look at", c->settings.cert_file, r);
+        if (!s->cert_files)
+                return load_pair(c, s->cert_file, s->key_file, 0, e);
         r = 0;
-        if (n > 0 && gnutls_x509_crt_get_expiration_time(list[0]) < time(NULL))
-                r = error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s: the certificate has expired", c->settings.cert_file);
-        else if (n > 0 && gnutls_x509_crt_get_activation_time(list[0]) > time(NULL))
-                r = error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s: the certificate is not valid yet",
-                              c->settings.cert_file);
-        for (unsigned i = 0; i < n; i++)
-                gnutls_x509_crt_deinit(list[i]);
-        gnutls_free(list);
+        for (unsigned i = 0; s->cert_files[i] && s->key_files[i] && r >= 0; i++)
+                r = load_pair(c, s->cert_files[i], s->key_files[i], i, e);
         return r;
 }
 
@@ -105,12 +115,11 @@ static int credentials_new(const TlsSettings *settings, TlsCredentials **ret, Er
         if (gnutls_certificate_allocate_credentials(&c->x509) < 0)
                 return -ENOMEM;
         r = load_files(c, e);
-        if (r >= 0 && !settings->no_sanity)
-                r = check_dates(c, e);
         if (r < 0)
                 return r;
         /* The names of files are not needed any more, and not ours. */
         c->settings.ca_file = c->settings.crl_file = c->settings.cert_file = c->settings.key_file = NULL;
+        c->settings.cert_files = c->settings.key_files = NULL;
         r = gnutls_priority_init(&c->priority, settings->priority ?: "NORMAL", NULL);
         if (r < 0)
                 return fail(e, "tls_priority", settings->priority ?: "NORMAL", r);

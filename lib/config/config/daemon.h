@@ -42,6 +42,7 @@ typedef struct DaemonConfig {
         char *unix_sock_dir;
 
         char *key_file, *cert_file, *ca_file, *crl_file; /* NULL: libvirt's default places */
+        char **key_files, **cert_files;    /* pairs, for clients of different abilities; NULL: the one pair above */
         bool tls_no_verify_certificate, tls_no_sanity_certificate;
         char **tls_allowed_dn_list;        /* globs; NULL: every certificate of the CA */
         char *tls_priority;                /* gnutls; NULL: "NORMAL" */

@@ -13,6 +13,7 @@
  * /etc/pki/libvirt/servercert.pem, /etc/pki/libvirt/private/serverkey.pem. */
 typedef struct TlsSettings {
         const char *ca_file, *crl_file, *cert_file, *key_file;
+        char *const *cert_files, *const *key_files; /* several pairs, in place of the one; NULL: none */
         const char *priority;           /* gnutls; NULL: "NORMAL" */
         bool no_verify;                 /* take clients without a valid certificate */
         bool no_sanity;                 /* do not check our own certificate's dates */
