@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -17,11 +18,15 @@
 #include "sockets.h"
 
 #define WANTS "machines.target.wants"
+/* More definitions than this are worth another process. */
+#define SHARE_MIN 500U
+#define SHARES_MAX ((size_t) 4)
 
 typedef struct Generator {
         const char *unit_dir;    /* where units of normal priority go */
         char *definitions;       /* /etc/libvirt/qemu */
         char **names;            /* guests, sorted */
+        size_t n_names;
         char **autostart;        /* the same, of those with a link */
 } Generator;
 
@@ -30,9 +35,10 @@ static int compare_names(const void *a, const void *b) {
 }
 
 /* First pass: the names, without a look into the files. "x.xml" is guest x; anything else is none of ours. */
-static int list_names(const char *dir, const char *suffix, char ***ret) {
+static int list_names(const char *dir, const char *suffix, char ***ret, size_t *ret_n) {
         _cleanup_strv_ char **names = NULL;
         struct dirent *entry;
+        size_t n = 0;
         DIR *d;
         int r = 0;
 
@@ -44,14 +50,17 @@ static int list_names(const char *dir, const char *suffix, char ***ret) {
 
                 if (!end || end == entry->d_name || entry->d_name[0] == '.')
                         continue;
-                r = strv_consume(&names, strndup(entry->d_name, (size_t) (end - entry->d_name)));
+                r = strv_consume_at(&names, n, strndup(entry->d_name, (size_t) (end - entry->d_name)));
+                n++;
         }
         (void) closedir(d);
         if (r < 0)
                 return r;
         if (names)
-                qsort(names, strv_length(names), sizeof(char *), compare_names);
+                qsort(names, n, sizeof(char *), compare_names);
         *ret = TAKE_PTR(names);
+        if (ret_n)
+                *ret_n = n;
         return 0;
 }
 
@@ -101,12 +110,61 @@ static int write_guest(const Generator *g, const char *name) {
         return 0;
 }
 
+/* One guest that cannot be written must not keep the others from starting. */
+static int write_guests(const Generator *g, size_t first, size_t end) {
+        int r, result = 0;
+
+        for (size_t i = first; i < end; i++) {
+                r = write_guest(g, g->names[i]);
+                result = result ?: r;
+        }
+        return result;
+}
+
+static int wait_for_share(pid_t pid) {
+        int status;
+
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -EIO;
+}
+
+/* Guests have nothing to do with each other, so thousands of them are shared out to the processors. A share that no
+ * process can be made for is done here. */
+static int write_all_guests(const Generator *g) {
+        long n = g->n_names < SHARE_MIN ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
+        size_t shares = n < 1 ? 1 : MIN((size_t) n, SHARES_MAX), done = 0;
+        pid_t pids[SHARES_MAX] = {};
+        int r, result = 0;
+
+        for (size_t i = 0; i < shares; i++) {
+                size_t end = g->n_names * (i + 1) / shares;
+
+                if (i + 1 < shares)
+                        pids[i] = fork();
+                if (pids[i] == 0 && i + 1 < shares)
+                        _exit(write_guests(g, done, end) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                if (pids[i] <= 0) {
+                        r = write_guests(g, done, end);
+                        result = result ?: r;
+                }
+                done = end;
+        }
+        for (size_t i = 0; i < shares; i++)
+                if (pids[i] > 0) {
+                        r = wait_for_share(pids[i]);
+                        result = result ?: r;
+                }
+        return result;
+}
+
 static int link_wanted(const Generator *g, const char *name) {
         _cleanup_free_ char *unit = NULL, *dir = NULL, *path = NULL;
         int r;
 
         /* an autostart link may outlive its definition */
-        if (!g->names || !bsearch(&name, g->names, strv_length(g->names), sizeof(char *), compare_names))
+        if (!g->names || !bsearch(&name, g->names, g->n_names, sizeof(char *), compare_names))
                 return 0;
         r = unit_name_for_guest(name, &unit);
         if (r < 0)
@@ -136,25 +194,21 @@ static int keep_folder(const Generator *g) {
 static int generate(Generator *g) {
         _cleanup_free_ char *autostart = NULL;
         _cleanup_strv_ char **once = NULL;
-        int r, first = 0;
+        int r, first;
 
         if (asprintf(&g->definitions, "%s/qemu", path_etc()) < 0 || asprintf(&autostart, "%s/autostart", g->definitions) < 0)
                 return log_oom();
         r = keep_folder(g);
         if (r < 0)
                 return r;
-        r = list_names(g->definitions, ".xml", &g->names);
+        r = list_names(g->definitions, ".xml", &g->names, &g->n_names);
         if (r >= 0)
-                r = list_names(autostart, ".xml", &g->autostart);
+                r = list_names(autostart, ".xml", &g->autostart, NULL);
         if (r >= 0)
-                r = list_names(autostart, ".xml.once", &once);
+                r = list_names(autostart, ".xml.once", &once, NULL);
         if (r < 0)
                 return log_error_errno(r, "cannot list %s: %s", g->definitions, strerror(-r));
-        /* One guest that cannot be written must not keep the others from starting. */
-        for (char **n = g->names; n && *n; n++) {
-                r = write_guest(g, *n);
-                first = first ?: r;
-        }
+        first = write_all_guests(g);
         for (char **n = g->autostart; n && *n; n++) {
                 r = link_wanted(g, *n);
                 first = first ?: r;

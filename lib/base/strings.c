@@ -102,13 +102,12 @@ bool strv_contains(char *const *l, const char *s) {
         return false;
 }
 
-int strv_consume(char ***l, char *s) {
-        size_t n = strv_length(*l);
+int strv_consume_at(char ***l, size_t n, char *s) {
         char **p;
 
         if (!s)
                 return -ENOMEM;
-        /* Grows in powers of two, so that long lists stay linear. */
+        /* Grows in powers of two. */
         p = (n & (n + 1)) == 0 ? realloc(*l, (2 * n + 2) * sizeof(char *)) : *l;
         if (!p) {
                 free(s);
@@ -118,6 +117,10 @@ int strv_consume(char ***l, char *s) {
         p[n + 1] = NULL;
         *l = p;
         return 0;
+}
+
+int strv_consume(char ***l, char *s) {
+        return strv_consume_at(l, strv_length(*l), s);
 }
 
 int strv_add(char ***l, const char *s) {

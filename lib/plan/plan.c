@@ -278,6 +278,7 @@ static bool has_content(const char *path, const char *text) {
 
 int plan_write_dropin(const Plan *p, const char *unit_dir) {
         _cleanup_free_ char *dir = NULL, *path = NULL, *text = NULL;
+        bool is_new = true;
         int r;
 
         r = plan_format(p, &text);
@@ -286,6 +287,7 @@ int plan_write_dropin(const Plan *p, const char *unit_dir) {
         if (asprintf(&dir, "%s/%s.d", unit_dir, p->unit) < 0 || asprintf(&path, "%s/" DROPIN, dir) < 0)
                 return -ENOMEM;
         if (mkdir(dir, 0755) < 0) {
+                is_new = errno != EEXIST;
                 if (errno == ENOENT)
                         r = mkdir_p(dir, 0755);
                 else if (errno != EEXIST)
@@ -296,7 +298,7 @@ int plan_write_dropin(const Plan *p, const char *unit_dir) {
         /* systemd and its clients look into it, whatever the umask of a daemon that writes here */
         if (chmod(dir, 0755) < 0)
                 return -errno;
-        if (has_content(path, text))
+        if (!is_new && has_content(path, text))
                 return 0;
         /* Unit folders below /run are gone after a crash anyway. */
         r = file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
