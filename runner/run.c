@@ -19,7 +19,6 @@
 #include "run.h"
 #include "words.h"
 
-#define USEC_PER_SEC ((uint64_t) 1000000)
 /* How often a guest is asked to power off: a kernel that is still booting drops the first request. */
 #define POWERDOWN_REPEAT (10 * USEC_PER_SEC)
 /* A guest that writes to its disks or console while it shuts down gets this much more time, again and again... */
@@ -29,8 +28,6 @@
 /* QEMU closes its images at quit and SIGTERM. */
 #define QUIT_TIMEOUT (10 * USEC_PER_SEC)
 #define DESTROY_TIMEOUT (3 * USEC_PER_SEC)
-/* A guest that writes nothing for this long has finished its line, or asks for something. */
-#define CONSOLE_SILENCE (USEC_PER_SEC / 2)
 
 uint64_t now_usec(void) {
         struct timespec t;
@@ -355,7 +352,23 @@ static void log_end(Run *run, int status) {
                 log_error("QEMU ended with exit status %i", WEXITSTATUS(status));
 }
 
-static void read_console(Run *run, Console *c);
+/* The last line of "systemctl status" once the unit is down, where the status line is gone. */
+static void log_result(const Run *run) {
+        static const struct {
+                GuestExit end;
+                const char *words;
+        } results[] = {
+                { GUEST_EXIT_SHUTDOWN,        "the guest has shut down" },
+                { GUEST_EXIT_DESTROYED,       "the guest was destroyed: ended on request" },
+                { GUEST_EXIT_CRASHED,         "the guest has crashed" },
+                { GUEST_EXIT_QEMU_DIED,       "the guest ended with its QEMU" },
+                { GUEST_EXIT_CRASHED_RESTART, "the guest has crashed, and will be started again" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(results); i++)
+                if (results[i].end == run->end)
+                        log_info("%s", results[i].words);
+}
 
 /* The last words of a QEMU that did not start say why. */
 static void explain_failed_start(Run *run) {
@@ -372,11 +385,12 @@ static void on_child(Run *run) {
                 return;
         run->qemu = 0;
         for (size_t i = 0; i < run->n_consoles; i++)
-                read_console(run, &run->consoles[i]);
+                console_read(run, &run->consoles[i]);
         if (run->state == RUN_STARTING)
                 explain_failed_start(run);
         log_end(run, status);
         decide_end(run, is_restart(run->launch.on_crash) ? GUEST_EXIT_CRASHED_RESTART : GUEST_EXIT_QEMU_DIED);
+        log_result(run);
 }
 
 static void on_signal(Run *run) {
@@ -413,45 +427,6 @@ static int open_signals(Run *run) {
         return run->signal_fd < 0 ? -errno : 0;
 }
 
-/* --- console --- */
-
-static void remember_words(Run *run, const char *data, size_t n) {
-        size_t keep;
-
-        if (n > sizeof run->words) {
-                data += n - sizeof run->words;
-                n = sizeof run->words;
-        }
-        keep = MIN(run->n_words, sizeof run->words - n);
-        memmove(run->words, run->words + run->n_words - keep, keep);
-        memcpy(run->words + keep, data, n);
-        run->n_words = keep + n;
-}
-
-static void read_console(Run *run, Console *c) {
-        char data[4096];
-        ssize_t n;
-
-        while (c->fd >= 0 && (n = read(c->fd, data, sizeof data)) != 0) {
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return;
-                if (c != run->consoles)
-                        run->console_bytes += (uint64_t) n;
-                else
-                        remember_words(run, data, (size_t) n);
-                journal_lines_feed(&c->lines, run->journal_fd, data, (size_t) n);
-                if (c->lines.len > 0)
-                        run->flush_at = now_usec() + CONSOLE_SILENCE;
-        }
-        if (c->fd < 0)
-                return;
-        journal_lines_flush(&c->lines, run->journal_fd);
-        close(c->fd);
-        c->fd = -EBADF;
-}
-
 /* --- time --- */
 
 static void qemu_answered(Run *run, const json_t *result, const char *error) {
@@ -484,12 +459,6 @@ static void powerdown_again(Run *run) {
         ask_to_power_off(run);
 }
 
-static void flush_consoles(Run *run) {
-        run->flush_at = 0;
-        for (size_t i = 0; i < run->n_consoles; i++)
-                journal_lines_flush(&run->consoles[i].lines, run->journal_fd);
-}
-
 static void kill_now(Run *run) {
         log_warning("QEMU does not end, killing it");
         run->kill_at = 0;
@@ -504,7 +473,7 @@ static int run_timers(Run *run) {
         } timers[] = {
                 { &run->watchdog_next,  ask_qemu },
                 { &run->powerdown_next, powerdown_again },
-                { &run->flush_at,       flush_consoles },
+                { &run->flush_at,       consoles_flush },
                 { &run->kill_at,        kill_now },
         };
         uint64_t now = now_usec(), next = UINT64_MAX;
@@ -540,7 +509,7 @@ static int loop(Run *run) {
                 }
                 for (size_t i = 0; i < run->n_consoles; i++)
                         if (p[2 + i].revents)
-                                read_console(run, &run->consoles[i]);
+                                console_read(run, &run->consoles[i]);
                 if (p[1].revents)
                         monitor_read(run);
                 if (p[0].revents)

@@ -4,9 +4,10 @@
 /* vm-run: the main process of one guest's unit. One Run is the whole program.
  *
  *   run.c       signals, time, the loop, and what happens when
+ *   console.c   what the guest and QEMU write
  *   monitor.c   QMP: one command at a time, its answer, events
  *   spawn.c     QEMU's descriptors and process
- *   registration.c  the guest's name in machined
+ *   registration.c: the guest's name in machined
  *   launch.c    what to do, from vm-prepare
  *   notify.c    words to the service manager and the journal */
 
@@ -87,6 +88,8 @@ struct Run {
         uint64_t last_progress;  /* sum of both at the last look */
 };
 
+#define USEC_PER_SEC ((uint64_t) 1000000)
+
 uint64_t now_usec(void);
 
 /* run.c */
@@ -94,6 +97,12 @@ void run_fail_start(Run *run, const char *format, ...) _printf_(2, 3);
 void run_event(Run *run, const char *name, const json_t *data);
 void run_greeted(Run *run);
 void run_monitor_closed(Run *run);
+
+/* console.c */
+/* Reads what is there; closes it at its end. */
+void console_read(Run *run, Console *c);
+/* Sends unfinished lines. */
+void consoles_flush(Run *run);
 
 /* monitor.c */
 /* Queues a command, given as whole JSON text, or formatted as json_pack() does. */
