@@ -19,6 +19,7 @@
 
 #define START_TIMEOUT FIBER_FOREVER     /* the unit has its own limit */
 #define SETTLE_TIMEOUT (5U * 1000000U)
+#define CLEANUP_TIMEOUT (30U * 1000000U)
 #define LOCK_TIMEOUT (30U * 1000000U)
 #define ERROR_FILE_MAX (64U * 1024U)
 
@@ -151,6 +152,19 @@ static void wait_for_qemu(Guest *g, uint32_t flags) {
                 guest_enter(g, GUEST_PAUSED, PAUSED_USER);
 }
 
+/* Clients know of an end when QEMU is gone, its unit goes milliseconds later. As long as systemd holds the unit for
+ * active a start would be done at once, and nothing started. */
+static int wait_for_cleanup(Guest *g, Error *e) {
+        while (!g->gone && g->state == GUEST_ENDING) {
+                int r = fiber_queue_wait(&g->waiters, CLEANUP_TIMEOUT);
+
+                if (r < 0)
+                        return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_QEMU,
+                                         "domain '%s' has ended, but its unit is still being stopped", g->name);
+        }
+        return g->gone ? error_no_domain_uuid(e, g->uuid, g->name) : 0;
+}
+
 int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_free_ char *unit = NULL, *error_path = guest_path_run(g->name, "error");
@@ -158,6 +172,9 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         JobResult result;
         int r;
 
+        r = wait_for_cleanup(g, e);
+        if (r < 0)
+                return r;
         if (guest_is_active(g))
                 return error_set(e, -EALREADY, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is already running");
         if (has_managed_save(g) && !(flags & CREATE_FORCE_BOOT))
@@ -287,6 +304,25 @@ static int start_transient(Call *c, Guest *g, const Definition *d, uint32_t flag
         return r;
 }
 
+/* An earlier transient guest of this name may be about to go, and would take our files with it. */
+static int guest_for_start(QemuDriver *driver, const Definition *d, bool *ret_new, Guest **ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = guest_for_definition(driver, d, ret_new, &g, e);
+        if (r < 0)
+                return r;
+        r = wait_for_cleanup(g, e);
+        if (g->gone) {
+                error_done(e);
+                return guest_for_definition(driver, d, ret_new, ret, e);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
 int domain_create_xml(Call *c, const remote_domain_create_xml_args *args, remote_domain_create_xml_ret *ret, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_guest_ Guest *g = NULL;
@@ -298,7 +334,7 @@ int domain_create_xml(Call *c, const remote_domain_create_xml_args *args, remote
         if (r >= 0)
                 r = client_definition(driver, args->xml_desc, args->flags & CREATE_VALIDATE, &d, e);
         if (r >= 0)
-                r = guest_for_definition(driver, d, &is_new, &g, e);
+                r = guest_for_start(driver, d, &is_new, &g, e);
         if (r < 0)
                 return r;
         if (is_new)

@@ -45,6 +45,15 @@ kill_qemu() { m kill -KILL "$(qemu_pid g1)"; }
 check "kill -9 of QEMU, with the event" event_during "Stopped Failed" kill_qemu
 check "... shut off, crashed, and a failed unit" shows_off g1 crashed failed
 check "a failed guest starts again" start
+start_after_kill() { m /usr/bin/python3 -B /run/test/start-after-kill.py g1 10; }
+check "a start straight after kill -9, ten times, and of a transient guest" contains "20 starts" start_after_kill
+check "start" start
+why_it_ended() { m virsh -q destroy g1; m systemctl status --no-pager vm@g1; }
+check "systemctl status says how it ended" contains "the guest was destroyed" why_it_ended
+check "start" start
+kill_and_ask() { kill_qemu; eventually 10 is_off g1 crashed failed; m systemctl status --no-pager vm@g1; }
+check "... and that QEMU was killed" contains "killed by signal 9" kill_and_ask
+check "start" start
 check "suspend" m virsh -q suspend g1
 check "... paused" equals "paused (user)" virsh_state g1
 check "resume" m virsh -q resume g1
