@@ -2,12 +2,13 @@
 /*
  * floor: QEMU started by hand, with the command line that a manager gave it.
  *
- *     floor ARGUMENTS...
+ *     floor [-k] ARGUMENTS...
  *
  * Each file holds a command line as /proc/PID/cmdline shows it. All are started at once; for each the greeting is
  * read from its monitor, the guest is continued, and its state is asked for until it runs. Prints the microseconds
  * until all greeted and until all run, waits for the end of standard input, sends SIGTERM to all and prints the
- * microseconds until all are gone. No manager can be faster than this, or use less of the processor.
+ * microseconds until all are gone. With -k it sends SIGKILL and prints the microseconds until the kernel has closed
+ * their monitors, the first that anybody sees of it. No manager can be faster than this, or use less of the processor.
  */
 
 #include <errno.h>
@@ -149,26 +150,32 @@ static void run(Guest *g) {
         expect(g, "\"running\": true");
 }
 
-static void end_all(Guest *guests, int n) {
+static void end_all(Guest *guests, int n, int sig) {
+        char rest[4096];
+
         for (int i = 0; i < n; i++)
-                kill(guests[i].pid, SIGTERM);
+                kill(guests[i].pid, sig);
         for (int i = 0; i < n; i++)
-                waitpid(guests[i].pid, NULL, 0);
+                if (sig == SIGKILL)
+                        while (read(guests[i].monitor, rest, sizeof(rest)) > 0)
+                                ;
+                else
+                        waitpid(guests[i].pid, NULL, 0);
 }
 
 int main(int argc, char **argv) {
         Guest *guests = calloc(GUESTS_MAX, sizeof(Guest));
-        int n = argc - 1;
+        int sig = argc > 1 && strcmp(argv[1], "-k") == 0 ? SIGKILL : SIGTERM, skip = sig == SIGKILL, n = argc - 1 - skip;
         uint64_t begin, greeted;
         char c;
 
         if (n < 1 || n > GUESTS_MAX || !guests) {
-                fprintf(stderr, "usage: floor ARGUMENTS...\n");
+                fprintf(stderr, "usage: floor [-k] ARGUMENTS...\n");
                 return 2;
         }
         signal(SIGPIPE, SIG_IGN);
         for (int i = 0; i < n; i++) {
-                load(&guests[i], argv[i + 1]);
+                load(&guests[i], argv[i + 1 + skip]);
                 make_monitor(&guests[i]);
         }
 
@@ -187,7 +194,7 @@ int main(int argc, char **argv) {
         while (read(STDIN_FILENO, &c, 1) > 0)
                 ;
         begin = now_usec();
-        end_all(guests, n);
+        end_all(guests, n, sig);
         printf("wall=%llu\n", (unsigned long long) (now_usec() - begin));
         free(guests);
         return 0;

@@ -206,26 +206,50 @@ def prepare_by_hand(machine, arguments):
         machine.sh(f"mkdir -p \"$(dirname '{path}')\"")
 
 
+def run_floor(machine, arguments, *options):
+    """One start and end by hand: the two lines of numbers, and the processor time until the guest is quiet."""
+    with Group("unitvirt-bench-floor") as group:
+        machine.settle()
+        process = subprocess.Popen(machine.command(["/mnt/bench/floor", *options, f"/mnt/bench/{arguments.name}"]), text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=group.enter)
+        line = process.stdout.readline()
+        time.sleep(0.4)
+        used = group.cpu()
+        process.stdin.close()
+        rest = process.stdout.read()
+        process.wait()
+    walls = [re.search(r"wall=(\d+)", text) for text in (line, rest)]
+    if None in walls:
+        raise Failed("QEMU does not run with this command line by hand")
+    return [float(wall[1]) / 1000 for wall in walls], used / 1000
+
+
 def floor(work, side, machine, arguments, add):
     """The same command line, run by hand."""
     prepare_by_hand(machine, arguments)
     for i in range(8):
-        with Group("unitvirt-bench-floor") as group:
-            machine.settle()
-            process = subprocess.Popen(machine.command(["/mnt/bench/floor", f"/mnt/bench/{arguments.name}"]), text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=group.enter)
-            line = process.stdout.readline()
-            time.sleep(0.4)
-            used = group.cpu()
-            process.stdin.close()
-            rest = process.stdout.read()
-            process.wait()
-        if "wall=" not in line or "wall=" not in rest:
-            raise Failed("QEMU does not run with the command line of " + side.name)
+        (start, end), used = run_floor(machine, arguments)
         if i > 0:
-            add("floor-start", [float(re.search(r"wall=(\d+)", line)[1]) / 1000])
-            add("floor-cpu", [used / 1000])
-        add("floor-destroy", [float(re.search(r"wall=(\d+)", rest)[1]) / 1000])
+            add("floor-start", [start])
+            add("floor-cpu", [used])
+        add("floor-destroy", [end])
+    add("floor-kill", [run_floor(machine, arguments, "-k")[0][1] for _ in range(8)])
+    if side.name == "unitvirt":
+        unit_floor(machine, add)
+
+
+def unit_floor(machine, add):
+    """What systemd takes for one process in the guest's sandbox, whatever it does."""
+    machine.sh("sed -e '/^Exec/d; /^Type=/c Type=oneshot\\nExecStart=/bin/true' -e '/^Watchdog/d; /^NotifyAccess/d; /^Restart/d'"
+               " /usr/lib/systemd/system/vm@.service > /run/systemd/system/bench-floor@.service; systemctl daemon-reload")
+    for i in range(8):
+        machine.settle()
+        before = machine.cpu()
+        machine.sh("systemctl start bench-floor@x")
+        time.sleep(0.4)
+        if i > 0:
+            add("unit-cpu", [(machine.cpu() - before) / 1000])
+    machine.sh("rm /run/systemd/system/bench-floor@.service; systemctl daemon-reload")
 
 
 def twenty(work, side, machine, add):
