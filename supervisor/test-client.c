@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "test-client.h"
 
 #include <poll.h>
@@ -9,12 +16,11 @@
 
 #define XDR_ERROR ((xdrproc_t) (void (*)(void)) xdr_rpc_error)
 
+/* A test that fails is torn down; what it started ends with it. */
 #define must(x)                                                                                              \
         do                                                                                                   \
-                if (!(x)) {                                                                                  \
-                        fprintf(stderr, "%s:%d: %s failed: %m\n", __FILE__, __LINE__, #x);                   \
-                        abort();                                                                             \
-                }                                                                                            \
+                if (!(x))                                                                                    \
+                        fail_msg("%s:%d: %s failed: %s", __FILE__, __LINE__, #x, strerror(errno));           \
         while (0)
 
 void test_connect(TestClient *c, const char *path) {
