@@ -203,7 +203,7 @@ static int admin_get_limits(Call *call, const admin_server_get_client_limits_arg
         typed_params_add_uint(&p, "nclients_max", s->config.limits[kind].max_clients);
         typed_params_add_uint(&p, "nclients", (unsigned) s->services[kind].n_clients);
         typed_params_add_uint(&p, "nclients_unauth_max", s->config.limits[kind].max_anonymous_clients);
-        typed_params_add_uint(&p, "nclients_unauth", (unsigned) s->services[kind].n_anonymous);
+        typed_params_add_uint(&p, "nclients_unauth", (unsigned) (s->services[kind].n_anonymous[0] + s->services[kind].n_anonymous[1]));
         return take_params(&p, &ret->params.params_val, &ret->params.params_len);
 }
 

@@ -15,6 +15,9 @@
 #define HANDSHAKE_MAX (10U * 1000000U) /* microseconds */
 #define LOGIN_MAX (120U * 1000000U)
 
+/* From afar: none is dropped for others before this time. */
+#define ANONYMOUS_PATIENCE (2U * 1000000U)
+
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
 static int client_stream(Connection *conn, Packet *p);
@@ -32,6 +35,10 @@ static const ConnectionOps client_ops = {
         .call_ended = client_call_ended,
 };
 
+static size_t *n_anonymous(Client *c) {
+        return &c->server->services[c->service].n_anonymous[listener_is_remote(c->listener)];
+}
+
 static void client_link(Client *c) {
         Server *s = c->server;
 
@@ -41,7 +48,7 @@ static void client_link(Client *c) {
                 s->clients->prev = &c->next;
         s->clients = c;
         s->services[c->service].n_clients++;
-        s->services[c->service].n_anonymous++;
+        (*n_anonymous(c))++;
 }
 
 static void client_unlink(Client *c) {
@@ -52,7 +59,7 @@ static void client_unlink(Client *c) {
                 c->next->prev = c->prev;
         s->services[c->service].n_clients--;
         if (!c->authenticated)
-                s->services[c->service].n_anonymous--;
+                (*n_anonymous(c))--;
 }
 
 const char *client_peer(const Client *c, char buf[CLIENT_PEER_MAX]) {
@@ -77,19 +84,20 @@ static bool is_same_peer(const Client *a, const Client *b) {
         return !i->address || (strncmp(i->address, j->address, n) == 0 && j->address[n] == ';');
 }
 
-/* Too many who have not proved who they are: of the peer with most of them the one that waits longest goes, so that nobody can
+/* Of too many who have not proved who they are: of the peer with most of them the one that waits longest, so that nobody can
  * keep others out by connecting often. */
-static void drop_anonymous(Server *s, ServiceKind kind) {
-        char peer[CLIENT_PEER_MAX];
+static Client *find_victim(const Listener *l) {
+        ServiceKind kind = socket_service(l->kind);
         Client *victim = NULL;
         size_t most = 0;
 
-        for (Client *c = s->clients; c; c = c->next) {
+        for (Client *c = l->server->clients; c; c = c->next) {
                 size_t n = 0;
 
-                if (c->service != kind || c->authenticated || !connection_is_alive(c->connection))
+                if (c->service != kind || c->authenticated || !connection_is_alive(c->connection) ||
+                    listener_is_remote(c->listener) != listener_is_remote(l))
                         continue;
-                for (Client *o = s->clients; o; o = o->next)
+                for (const Client *o = l->server->clients; o; o = o->next)
                         n += o->service == kind && !o->authenticated && is_same_peer(o, c);
                 /* The list has the newest first. */
                 if (n >= most) {
@@ -97,6 +105,32 @@ static void drop_anonymous(Server *s, ServiceKind kind) {
                         victim = c;
                 }
         }
+        return victim;
+}
+
+static uint64_t now_usec(const Server *s) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(loop_event(s->loop), CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+/* Many may come at once and mean well, and a handshake takes its time. */
+bool client_must_wait(const Listener *l) {
+        ServiceKind kind = socket_service(l->kind);
+        const Client *victim;
+
+        if (!listener_is_remote(l) ||
+            l->server->services[kind].n_anonymous[1] < l->server->config.limits[kind].max_anonymous_clients)
+                return false;
+        victim = find_victim(l);
+        return victim && now_usec(l->server) < victim->since + ANONYMOUS_PATIENCE;
+}
+
+static void drop_anonymous(const Listener *l) {
+        char peer[CLIENT_PEER_MAX];
+        const Client *victim = find_victim(l);
+
         if (!victim)
                 return;
         log_notice("too many clients that are not authenticated: closing %s", client_peer(victim, peer));
@@ -142,7 +176,8 @@ void client_authenticated(Client *c) {
                 return;
         c->authenticated = true;
         c->deadline = sd_event_source_disable_unref(c->deadline);
-        c->server->services[c->service].n_anonymous--;
+        (*n_anonymous(c))--;
+        service_update(c->server, c->service);
         link_set_packet_max(c->connection->link, PACKET_SIZE_MAX);
 }
 
@@ -165,7 +200,7 @@ int client_new(Server *s, Listener *l, int fd) {
                 transport_free(t);
                 return -ENOMEM;
         }
-        *c = (Client) { .server = s, .listener = l, .service = kind };
+        *c = (Client) { .server = s, .listener = l, .service = kind, .since = now_usec(s) };
         r = connection_new(s->loop, t, &client_ops, c, s->events, &c->connection);
         if (r < 0) {
                 free(c);
@@ -187,8 +222,8 @@ int client_new(Server *s, Listener *l, int fd) {
         }
         if (r < 0)
                 connection_close(c->connection, r);
-        else if (s->services[kind].n_anonymous > s->config.limits[kind].max_anonymous_clients)
-                drop_anonymous(s, kind);
+        else if (*n_anonymous(c) > s->config.limits[kind].max_anonymous_clients)
+                drop_anonymous(l);
         return r;
 }
 

@@ -16,6 +16,7 @@
 
 void listener_done(Listener *l) {
         sd_event_source_disable_unref(l->source);
+        sd_event_source_disable_unref(l->retry);
         closep(&l->fd);
         if (l->path)
                 (void) unlink(l->path);
@@ -27,23 +28,49 @@ static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *use
         return 0;
 }
 
-/* Without a free descriptor the connection stays in the backlog, and would wake us for ever: nothing more is accepted until a
- * client has gone. */
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
+        const Listener *l = userdata;
+
+        service_update(l->server, socket_service(l->kind));
+        return 0;
+}
+
+/* Looks again in a moment, or as soon as any client has logged in or gone. */
+static void wait_for_others(Listener *l) {
+        uint64_t moment = 250000; /* microseconds */
+
+        (void) sd_event_source_set_enabled(l->source, SD_EVENT_OFF);
+        if (l->retry && sd_event_source_set_time_relative(l->retry, moment) >= 0)
+                (void) sd_event_source_set_enabled(l->retry, SD_EVENT_ONESHOT);
+        else if (!l->retry)
+                (void) sd_event_add_time_relative(loop_event(l->server->loop), &l->retry, CLOCK_MONOTONIC, moment, 50000, on_retry, l);
+}
+
+/* Without a free descriptor the connection stays in the backlog, and would wake us for ever: nothing more is accepted for a
+ * moment, or until a client has gone. */
 int listener_accept(Listener *l) {
         Service *service = &l->server->services[socket_service(l->kind)];
         int n = 0;
 
         while (!service->paused) {
-                int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                int fd;
+
+                if (client_must_wait(l)) {
+                        wait_for_others(l);
+                        break;
+                }
+                fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
                 if (fd < 0) {
                         if (errno == EMFILE || errno == ENFILE) {
-                                log_warning_errno(-errno, "cannot accept a client, waiting for another one to go: %m");
-                                service->paused = true;
-                                service_update(l->server, socket_service(l->kind));
+                                if (!l->starved)
+                                        log_warning_errno(-errno, "cannot accept a client, waiting for another one to go: %m");
+                                l->starved = true;
+                                wait_for_others(l);
                         }
                         break;
                 }
+                l->starved = false;
                 if (client_new(l->server, l, fd) >= 0)
                         n++;
                 service_update(l->server, socket_service(l->kind));

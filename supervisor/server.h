@@ -60,7 +60,7 @@ typedef enum ServiceKind {
 typedef struct Service {
         const char *name;
         size_t n_clients;
-        size_t n_anonymous;     /* not authenticated yet */
+        size_t n_anonymous[2];  /* not authenticated yet: local ones, and those from afar */
         bool paused;            /* no more clients are accepted */
         size_t n_calls;         /* in work, of clients that have gone too */
         unsigned n_waiting;     /* clients whose next call waits until there are fewer */
@@ -76,6 +76,8 @@ typedef struct Listener {
         SocketKind kind;
         int fd;
         sd_event_source *source;
+        sd_event_source *retry; /* accepts again, while too many are not authenticated */
+        bool starved;           /* of descriptors, and that was told */
         char *path;             /* to remove at the end, where we made it */
 } Listener;
 
@@ -148,6 +150,11 @@ int listener_start(Listener *l);
 /* Accepts what waits at this moment; how many clients there were. */
 int listener_accept(Listener *l);
 void service_update(Server *s, ServiceKind kind);
+static inline bool listener_is_remote(const Listener *l) {
+        return l->kind == SOCKET_TCP || l->kind == SOCKET_TLS;
+}
+/* Too many clients of this kind are not authenticated, and none of them has had the time for it: no more now. */
+bool client_must_wait(const Listener *l);
 AuthMethod listener_auth(const Listener *l, const Identity *peer);
 
 static inline ServiceKind socket_service(SocketKind k) {
@@ -164,6 +171,7 @@ struct Client {
         bool ready;                     /* the transport's handshake is done */
         bool authenticated;
         bool opened;
+        uint64_t since;                 /* CLOCK_MONOTONIC, microseconds */
         bool waiting;                   /* counted in its service's n_waiting */
         bool close_callback;
         const KnownDriver *primary;     /* of the URI it opened */
