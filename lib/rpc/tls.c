@@ -10,6 +10,9 @@
 
 #include "rpc/tls.h"
 
+/* Every client of libvirt's that is still around speaks TLS 1.2; what is older is there to be talked down to. */
+#define DEFAULT_PRIORITY "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"
+
 struct TlsCredentials {
         unsigned n_ref;
         gnutls_certificate_credentials_t x509;
@@ -120,9 +123,9 @@ static int credentials_new(const TlsSettings *settings, TlsCredentials **ret, Er
         /* The names of files are not needed any more, and not ours. */
         c->settings.ca_file = c->settings.crl_file = c->settings.cert_file = c->settings.key_file = NULL;
         c->settings.cert_files = c->settings.key_files = NULL;
-        r = gnutls_priority_init(&c->priority, settings->priority ?: "NORMAL", NULL);
+        r = gnutls_priority_init(&c->priority, settings->priority ?: DEFAULT_PRIORITY, NULL);
         if (r < 0)
-                return fail(e, "tls_priority", settings->priority ?: "NORMAL", r);
+                return fail(e, "tls_priority", settings->priority ?: DEFAULT_PRIORITY, r);
         *ret = TAKE_PTR(c);
         return 0;
 }

@@ -45,7 +45,7 @@ typedef struct DaemonConfig {
         char **key_files, **cert_files;    /* pairs, for clients of different abilities; NULL: the one pair above */
         bool tls_no_verify_certificate, tls_no_sanity_certificate;
         char **tls_allowed_dn_list;        /* globs; NULL: every certificate of the CA */
-        char *tls_priority;                /* gnutls; NULL: "NORMAL" */
+        char *tls_priority;                /* gnutls; NULL: "NORMAL" without TLS 1.0 and 1.1 */
 
         unsigned log_level;                /* 1 debug ... 4 error */
         char *log_filters, *log_outputs;   /* "3:remote 4:event", "1:journald"; NULL: not set */

@@ -14,7 +14,7 @@
 typedef struct TlsSettings {
         const char *ca_file, *crl_file, *cert_file, *key_file;
         char *const *cert_files, *const *key_files; /* several pairs, in place of the one; NULL: none */
-        const char *priority;           /* gnutls; NULL: "NORMAL" */
+        const char *priority;           /* gnutls; NULL: "NORMAL" without TLS 1.0 and 1.1 */
         bool no_verify;                 /* take clients without a valid certificate */
         bool no_sanity;                 /* do not check our own certificate's dates */
         char *const *allowed_dns;       /* globs for the client's distinguished name; NULL: any */
