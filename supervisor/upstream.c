@@ -432,7 +432,7 @@ int upstream_wait(Call *call, DriverClass class, Error *e) {
         if (r >= 0)
                 return 0;
         for (u = c->upstreams; u; u = u->next)
-                if (u->class == class && u->failed && u->error.code != 0)
+                if (u->class == class && u->error.code != 0)
                         error_move(e, &u->error);
         return r;
 }
