@@ -15,8 +15,8 @@
 #define HANDSHAKE_MAX (10U * 1000000U) /* microseconds */
 #define LOGIN_MAX (120U * 1000000U)
 
-/* From afar: none is dropped for others before this time. */
-#define ANONYMOUS_PATIENCE (2U * 1000000U)
+/* From afar: none is dropped for others before it has been quiet for this time. */
+#define ANONYMOUS_PATIENCE (3U * 1000000U)
 
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
@@ -115,6 +115,18 @@ static uint64_t now_usec(const Server *s) {
         return now;
 }
 
+/* Whose handshake goes on has not been waiting. */
+static void note_progress(const Listener *l) {
+        for (Client *c = l->server->clients; c; c = c->next) {
+                unsigned steps = c->authenticated || !c->connection->link ? 0 : link_handshake_steps(c->connection->link);
+
+                if (steps == c->handshake_steps)
+                        continue;
+                c->handshake_steps = steps;
+                c->since = now_usec(l->server);
+        }
+}
+
 /* Many may come at once and mean well, and a handshake takes its time. */
 bool client_must_wait(const Listener *l) {
         ServiceKind kind = socket_service(l->kind);
@@ -123,6 +135,7 @@ bool client_must_wait(const Listener *l) {
         if (!listener_is_remote(l) ||
             l->server->services[kind].n_anonymous[1] < l->server->config.limits[kind].max_anonymous_clients)
                 return false;
+        note_progress(l);
         victim = find_victim(l);
         return victim && now_usec(l->server) < victim->since + ANONYMOUS_PATIENCE;
 }

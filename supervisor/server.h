@@ -171,7 +171,8 @@ struct Client {
         bool ready;                     /* the transport's handshake is done */
         bool authenticated;
         bool opened;
-        uint64_t since;                 /* CLOCK_MONOTONIC, microseconds */
+        uint64_t since;                 /* it came, or its handshake went on; CLOCK_MONOTONIC, microseconds */
+        unsigned handshake_steps;
         bool waiting;                   /* counted in its service's n_waiting */
         bool close_callback;
         const KnownDriver *primary;     /* of the URI it opened */

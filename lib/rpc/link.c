@@ -38,6 +38,7 @@ struct Link {
         size_t n_out_fds;
         size_t packet_max;
         int error;              /* of the end */
+        unsigned n_shakes;
         bool handshake;
         bool refused;           /* a packet waits for link_resume() */
         bool resumed;
@@ -109,6 +110,10 @@ void link_set_transport(Link *l, Transport *t) {
         l->next = t;
         l->next_at = l->out.len;
         loop_defer(l->loop, &l->work);
+}
+
+unsigned link_handshake_steps(const Link *l) {
+        return l->n_shakes;
 }
 
 void link_set_packet_max(Link *l, size_t max) {
@@ -442,6 +447,7 @@ static void link_work(Deferred *d) {
 static void link_shake(Link *l) {
         int r;
 
+        l->n_shakes++;
         r = l->transport->ops->handshake(l->transport);
         if (r >= 0) {
                 l->handshake = false;

@@ -35,6 +35,8 @@ Transport *link_transport(const Link *l);
 /* Puts a layer over the transport in use (SASL after its last step): once all that was appended so far has been written, and nothing
  * is read before. The layer owns the transport in use from now on. */
 void link_set_transport(Link *l, Transport *t);
+/* How often the transport's handshake was taken further: it goes on as long as this number grows. */
+unsigned link_handshake_steps(const Link *l);
 /* The largest packet taken; PACKET_SIZE_MAX at first. */
 void link_set_packet_max(Link *l, size_t max);
 
