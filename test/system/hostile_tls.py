@@ -28,7 +28,6 @@ def ends(s):
         pass
     except socket.timeout:
         return False
-    print(f"ended after {time.monotonic() - begin:.1f} s")
     return True
 
 
