@@ -2,7 +2,8 @@
 
 /* Images are opened here, as root, and reach QEMU as descriptors: whoever owns a file keeps it, and the guest's
  * user has access to nothing but what is open. QEMU finds them as /dev/fdset/N; it opens an image for reading first
- * and for writing when a device needs that (auto-read-only), so a set of a writable image has one of each. */
+ * and for writing when a device needs that (auto-read-only), so a set of a writable image has one of each. From version
+ * 9.1 on it also wants one that is open past the page cache where the disk's cache mode says so. */
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -11,14 +12,14 @@
 #include "base/strings.h"
 #include "prepare.h"
 
-static int image_set_of(const Prepare *p, const char *path) {
+static int image_set_of(const Prepare *p, const char *path, bool direct) {
         for (size_t i = 0; i < p->n_images; i++)
-                if (streq(p->images[i].path, path))
+                if (streq(p->images[i].path, path) && p->images[i].direct == direct)
                         return p->images[i].set;
         return -ENOENT;
 }
 
-static int add_image_set(Prepare *p, const char *path) {
+static int add_image_set(Prepare *p, const char *path, bool direct) {
         char *copy = strdup(path);
         ImageSet *images;
 
@@ -29,7 +30,7 @@ static int add_image_set(Prepare *p, const char *path) {
                 free(copy);
                 return -ENOMEM;
         }
-        p->images[p->n_images++] = (ImageSet) { copy, descriptor_set(p) };
+        p->images[p->n_images++] = (ImageSet) { copy, direct, descriptor_set(p) };
         return p->images[p->n_images - 1].set;
 }
 
@@ -39,30 +40,31 @@ static int open_one(Prepare *p, const xmlNode *element, const char *path, int fl
 
         fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
-                return prepare_refuse(p, -errno, element, "cannot open '%s'%s: %s", path,
-                                      flags == O_RDWR ? " for writing" : "", strerror(errno));
+                return prepare_refuse(p, -errno, element, "cannot open '%s'%s%s: %s", path,
+                                      (flags & O_ACCMODE) == O_RDWR ? " for writing" : "",
+                                      flags & O_DIRECT ? " without the page cache" : "", strerror(errno));
         number = descriptor_store(p, fd);
         return number < 0 ? number : descriptor_add_to_set(p, set, number);
 }
 
-static int open_image(Prepare *p, const xmlNode *element, const char *path, bool readonly) {
+static int open_image(Prepare *p, const xmlNode *element, const char *path, bool readonly, bool direct) {
+        int set, r, flags = direct ? O_DIRECT : 0;
         struct stat st;
-        int set, r;
 
-        if (image_set_of(p, path) >= 0)
+        if (image_set_of(p, path, direct) >= 0)
                 return 0;
         if (stat(path, &st) < 0)
                 return prepare_refuse(p, -errno, element, "cannot open '%s': %s", path, strerror(errno));
         if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
                 return prepare_refuse(p, -EINVAL, element, "'%s' is no image: neither a file nor a block device", path);
-        set = add_image_set(p, path);
+        set = add_image_set(p, path, direct);
         if (set < 0)
                 return set;
         /* A drive without a medium can be opened only so. */
-        r = open_one(p, element, path, S_ISBLK(st.st_mode) ? O_RDONLY | O_NONBLOCK : O_RDONLY, set);
+        r = open_one(p, element, path, O_RDONLY | flags | (S_ISBLK(st.st_mode) ? O_NONBLOCK : 0), set);
         if (r < 0 || readonly)
                 return r;
-        return open_one(p, element, path, O_RDWR, set);
+        return open_one(p, element, path, O_RDWR | flags, set);
 }
 
 static const char *path_of(const xmlNode *source) {
@@ -80,6 +82,8 @@ static bool is_missing_and_optional(const xmlNode *disk, const xmlNode *source) 
 
 static int prepare_disk(Prepare *p, xmlNode *disk) {
         bool readonly = xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom");
+        const char *cache = xml_attr(xml_child(disk, "driver"), "cache");
+        bool direct = streq_ptr(cache, "none") || streq_ptr(cache, "directsync");
         xmlNode *source = xml_child(disk, "source");
         int r;
 
@@ -89,14 +93,14 @@ static int prepare_disk(Prepare *p, xmlNode *disk) {
                 xml_remove(source);
                 return 0;
         }
-        r = open_image(p, source, path_of(source), readonly);
+        r = open_image(p, source, path_of(source), readonly, direct);
         if (r < 0)
                 return r;
         r = prepare_chain(p, disk);
         for (const xmlNode *b = xml_child(disk, "backingStore"); r >= 0 && b; b = xml_child(b, "backingStore")) {
                 const xmlNode *s = xml_child(b, "source");
 
-                r = s && path_of(s) ? open_image(p, s, path_of(s), true) : 0;
+                r = s && path_of(s) ? open_image(p, s, path_of(s), true, direct) : 0;
         }
         return r;
 }
@@ -107,9 +111,9 @@ static int prepare_flash(Prepare *p) {
         int r = 0;
 
         if (loader && xml_attr_is(loader, "type", "pflash"))
-                r = open_image(p, loader, xml_text(loader), !xml_attr_is(loader, "readonly", "no"));
+                r = open_image(p, loader, xml_text(loader), !xml_attr_is(loader, "readonly", "no"), false);
         if (r >= 0 && nvram && xml_text(nvram) && *xml_text(nvram) == '/')
-                r = open_image(p, nvram, xml_text(nvram), false);
+                r = open_image(p, nvram, xml_text(nvram), false, false);
         return r;
 }
 
@@ -127,7 +131,8 @@ int prepare_images(Prepare *p) {
 static int rewrite_blockdev(Prepare *p, char **arg) {
         json_t *node = json_loads(*arg, 0, NULL);
         const char *filename = json_string_value(json_object_get(node, "filename"));
-        int set = filename ? image_set_of(p, filename) : -ENOENT;
+        bool direct = json_is_true(json_object_get(json_object_get(node, "cache"), "direct"));
+        int set = filename ? image_set_of(p, filename, direct) : -ENOENT;
         char *text = NULL, name[32];
         int r = 0;
 

@@ -28,6 +28,7 @@
 /* One file that QEMU knows as /dev/fdset/SET. */
 typedef struct ImageSet {
         char *path;
+        bool direct;              /* past the host's page cache */
         int set;
 } ImageSet;
 
