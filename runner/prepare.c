@@ -396,11 +396,11 @@ static int prepare(Prepare *p) {
         _cleanup_free_ char *version = NULL;
         int r;
 
-        r = find_run_dir(p);
-        if (r >= 0)
-                r = load_definition(p);
+        r = load_definition(p);
         if (r >= 0)
                 r = check_plan(p);
+        if (r >= 0)
+                r = find_run_dir(p);
         if (r >= 0)
                 r = normalise(p, &version);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)

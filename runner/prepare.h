@@ -34,7 +34,7 @@ typedef struct ImageSet {
 
 typedef struct Prepare {
         const char *name;
-        char *run_dir;            /* /run/libvirt/qemu/ESC, owned by the guest's user */
+        char *run_dir;            /* /run/libvirt/qemu/USER, owned by the guest's user */
         uid_t uid;                /* that user */
         gid_t gid;
         int notify_fd;

@@ -141,17 +141,17 @@ static int on_folder(sd_event_source *s, const struct inotify_event *event, void
 
 /* The folder is there once systemd runs the unit's first command, which may be later than our coming. */
 static int open_folder(Guest *g) {
-        _cleanup_free_ char *escaped = NULL, *path = NULL;
+        _cleanup_free_ char *user = NULL, *path = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
 
         if (g->run->dir_fd >= 0)
                 return 0;
-        r = unit_name_escape(g->name, &escaped);
+        r = user_name_for_guest(g->name, &user);
         if (r < 0)
                 return r;
-        if (asprintf(&path, "%s/qemu/%s", path_run(), escaped) < 0)
+        if (asprintf(&path, "%s/qemu/%s", path_run(), user) < 0)
                 return -ENOMEM;
         fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)

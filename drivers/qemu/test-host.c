@@ -189,6 +189,7 @@ static void qemu_new(TestHost *h, const char *name, const char *socket_path, boo
 
 void test_unit_start(TestHost *h, const char *name, bool running) {
         _cleanup_free_ char *source = NULL, *transient = NULL, *text = NULL, *live = NULL, *folder = NULL, *socket_path = NULL;
+        _cleanup_free_ char *user = NULL;
         char path[256], *rest;
 
         snprintf(path, sizeof(path), "run/qemu/transient/%s.xml", name);
@@ -205,12 +206,13 @@ void test_unit_start(TestHost *h, const char *name, bool running) {
         snprintf(path, sizeof(path), "run/qemu/%s.launch", name);
         test_write(h, path, "x");
 
-        snprintf(path, sizeof(path), "run/qemu/%s", name);
+        assert_int_equal(user_name_for_guest(name, &user), 0);
+        snprintf(path, sizeof(path), "run/qemu/%s", user);
         folder = path_of(h, path);
         assert_int_equal(mkdir_p(folder, 0755), 0);
         assert_true(asprintf(&socket_path, "%s/qmp.sock", folder) > 0);
         qemu_new(h, name, socket_path, running);
-        snprintf(path, sizeof(path), "run/qemu/%s/run", name);
+        snprintf(path, sizeof(path), "run/qemu/%s/run", user);
         test_write(h, path, "pid=1\n");
 }
 

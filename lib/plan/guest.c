@@ -345,6 +345,9 @@ static int plan_identity(GuestPlan *g) {
         r = user_name_for_guest(name, &user);
         if (r >= 0)
                 r = plan_add(g->plan, PLAN_SERVICE, "User", user);
+        /* Not by %i: systemd 257 cannot pass a folder with a backslash in its name to the process it starts. */
+        if (r >= 0)
+                r = plan_addf(g->plan, PLAN_SERVICE, "RuntimeDirectory", "libvirt/qemu/%s", user);
         if (r >= 0)
                 r = plan_addf(g->plan, PLAN_SERVICE, "LogExtraFields", "VM_NAME=%s", name);
         if (r < 0)

@@ -130,6 +130,7 @@ static const struct {
         { "Environment",             NULL,                 append_list },
         { "SupplementaryGroups",     NULL,                 append_list },
         { "User",                    NULL,                 append_string },
+        { "RuntimeDirectory",        NULL,                 append_list },
         { "Slice",                   NULL,                 append_string },
         { "LogExtraFields",          NULL,                 append_field },
         { "DeviceAllow",             NULL,                 append_device },

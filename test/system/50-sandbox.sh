@@ -46,10 +46,10 @@ check "it cannot read b's disk" not as_a head -c 11 /var/lib/libvirt/images/b.ra
 check "it cannot signal b's QEMU" not as_a kill -0 "$pid_b"
 check "control: it may signal its own" as_a kill -0 "$pid_a"
 connects() { as_a python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$1"; }
-check "it cannot open b's monitor" not connects /run/libvirt/qemu/b/qmp.sock
-check "control: it reaches its own" connects /run/libvirt/qemu/a/qmp.sock
+check "it cannot open b's monitor" not connects /run/libvirt/qemu/vm-b/qmp.sock
+check "control: it reaches its own" connects /run/libvirt/qemu/vm-a/qmp.sock
 found() { as_a find / -path /proc -prune -o -path /sys -prune -o -name "$1" -print 2>/dev/null; }
-check "control: it finds its own monitor" contains /run/libvirt/qemu/a/qmp.sock found qmp.sock
+check "control: it finds its own monitor" contains /run/libvirt/qemu/vm-a/qmp.sock found qmp.sock
 check "it does not find b's disk anywhere" equals "" found b.raw
 check "nor the daemon's socket" not connects /run/libvirt/virtqemud-sock
 check "nor the system bus" not connects /run/dbus/system_bus_socket
