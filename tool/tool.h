@@ -18,6 +18,18 @@ typedef struct Command {
 /* Prints "Usage: unitvirt NAME ARGUMENTS" to stderr, for a wrong call. Returns TOOL_USAGE. */
 int tool_usage(const char *name);
 
+/* Prints "FILE:LINE: PATH: text", or the file in front where the text has no place in it, and what kind of problem. */
+void tool_print_problem(const char *path, const char *kind, const char *text);
+
+/* Calls visit for each file base/PATTERN (glob(7)), in the order of names. 0: it liked all (or there are none); positive: some it
+ * did not; negative errno: told already. */
+typedef int (*ToolVisitor)(const char *path, const void *data);
+int tool_visit_files(const char *base, const char *pattern, ToolVisitor visit, const void *data);
+
+/* What a host that comes from libvirt has besides guests and Unitvirt does not use yet, one a line on standard output.
+ * 0: nothing; positive: something; negative errno where it could not be found out. */
+int verify_rest_of_host(void);
+
 int verb_args(int argc, char **argv);
 int verb_canonical(int argc, char **argv);
 int verb_explain(int argc, char **argv);

@@ -4,7 +4,6 @@
  * for. Errors and warnings go to stdout, one a line, since they are what was asked for; nothing is printed for a good file. */
 
 #include <getopt.h>
-#include <glob.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -20,8 +19,7 @@ typedef struct VerifyOptions {
         HostFacts facts;
 } VerifyOptions;
 
-/* "FILE:LINE: PATH: text", or the file in front where the error has no place in it. */
-static void print_problem(const char *path, const char *kind, const char *text) {
+void tool_print_problem(const char *path, const char *kind, const char *text) {
         if (startswith(text, path))
                 printf("%s%s\n", text, kind);
         else
@@ -55,37 +53,26 @@ static int verify_file(const char *path, const VerifyOptions *o) {
         r = definition_load(path, o->flags, &d, &e);
         if (r >= 0)
                 for (char *const *w = definition_warnings(d); w && *w; w++)
-                        print_problem(path, " (ignored)", *w);
+                        tool_print_problem(path, " (ignored)", *w);
         if (r >= 0)
                 r = translate(d, &o->facts, o->version, &e);
         if (r < 0)
-                print_problem(path, "", e.detail ?: error_text(&e, r));
+                tool_print_problem(path, "", e.detail ?: error_text(&e, r));
 
         return r;
 }
 
-/* Every definition of the host: what of another libvirt's guests can be run here. */
+static int verify_one(const char *path, const void *options) {
+        return verify_file(path, options) < 0;
+}
+
+/* Every definition of the host, and all else that another libvirt left there: what cannot be run or used here. */
 static int verify_all(const VerifyOptions *o) {
-        _cleanup_free_ char *pattern = NULL;
-        int r, status = TOOL_OK;
-        glob_t found = {};
+        int guests, rest;
 
-        if (asprintf(&pattern, "%s/qemu/*.xml", path_etc()) < 0) {
-                pattern = NULL;
-                return log_oom() < 0 ? TOOL_FAILED : TOOL_OK;
-        }
-
-        r = glob(pattern, GLOB_ERR, NULL, &found);
-        if (r != 0 && r != GLOB_NOMATCH) {
-                fprintf(stderr, "unitvirt: cannot read %s/qemu\n", path_etc());
-                return TOOL_FAILED;
-        }
-        for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
-                if (verify_file(found.gl_pathv[i], o) < 0)
-                        status = TOOL_FAILED;
-
-        globfree(&found);
-        return status;
+        guests = tool_visit_files(path_etc(), "qemu/*.xml", verify_one, o);
+        rest = verify_rest_of_host();
+        return guests != 0 || rest != 0 ? TOOL_FAILED : TOOL_OK;
 }
 
 int verb_verify(int argc, char **argv) {
