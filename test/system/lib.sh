@@ -4,7 +4,8 @@
 # The verbs of the system tests. A test NN-AREA.sh is called with a build folder, boots one machine, checks, and ends
 # with `finish`, which prints the totals. Each check is one line of `ok` or `not ok` with what was seen.
 #
-#   machine_up                        boots the machine, with the guests' images in /var/lib/libvirt/images
+#   machine_up [NSPAWN-OPTION...]     boots the machine, with the guests' images in /var/lib/libvirt/images; where bare=yes,
+#                                     without Unitvirt
 #   m COMMAND...                      runs a command in it
 #   guest_xml NAME [KIND [DEVICES]]   a definition on standard output; KIND: idle (answers the power button), stubborn
 #                                     (does not), linux (a disk, a login prompt)
@@ -39,7 +40,9 @@ trap 'exit 130' INT TERM HUP
 only_at_night() { [ -n "${NIGHTLY-}" ]; }
 
 machine_up() {
-        "$here/container" up "$dir" --owner $$ --install "$build" "$@" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" ||
+        local install=(--install "$build")
+        [ -z "${bare-}" ] || install=()
+        "$here/container" up "$dir" --owner $$ "${install[@]}" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
         m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
 }
