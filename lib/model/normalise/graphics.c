@@ -96,7 +96,7 @@ static void write_ports(Normaliser *n, xmlNode *g) {
                         xml_unset_attr(g, "port");
                 if (automatic || tls <= 0)
                         xml_unset_attr(g, "tlsPort");
-                set(n, g, "autoport", automatic || (port == 0 && tls == 0) ? "yes" : "no");
+                set(n, g, "autoport", automatic || (port <= 0 && tls <= 0) ? "yes" : "no");
         } else {
                 bool automatic = xml_attr_bool(g, "autoport", false) || port <= 0;
 
