@@ -2,6 +2,8 @@
 
 /* unitvirt: looks at definitions and units without a daemon. A table of subcommands. */
 
+#include <ctype.h>
+
 #include "base/log.h"
 #include "base/strings.h"
 #include "tool.h"
@@ -9,7 +11,7 @@
 static const Command commands[] = {
         { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE", "the arguments of QEMU, one a line",
           verb_args },
-        { "canonical", "[--qemu-version V] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
+        { "canonical", "[--qemu-version V] [--strict] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
         { "explain", "[--qemu-version V] FILE|NAME", "units, dependencies, drop-in and command line of a guest", verb_explain },
         { "status", "", "which socket leads to which daemon, what is active, what conflicts", verb_status },
         { "verify", "[--qemu-version V] [--strict] {FILE... | --all}", "say what is wrong with definitions, file:line:element: message", verb_verify },
@@ -58,6 +60,11 @@ int main(int argc, char **argv) {
         if (!c) {
                 fprintf(stderr, "unitvirt: there is no command '%s'; see unitvirt --help\n", argv[1]);
                 return TOOL_USAGE;
+        }
+
+        if (argc == 3 && (streq(argv[2], "--help") || streq(argv[2], "-h"))) {
+                printf("Usage: unitvirt %s %s\n\n%c%s.\n", c->name, c->arguments, toupper(c->help[0]), c->help + 1);
+                return TOOL_OK;
         }
 
         return c->run(argc - 1, argv + 1);
