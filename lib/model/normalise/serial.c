@@ -94,6 +94,9 @@ static int normalise_consoles(Normaliser *n) {
         /* Any console with target serial behind the first has no device that it could be. */
         if (first && is_serial_console(first)) {
                 if (!serial) {
+                        r = normalise_chardev(n, first, false);
+                        if (r < 0)
+                                return r;
                         serial_for_console(n, first);
                         serial = xml_child(n->devices, "serial");
                 } else
