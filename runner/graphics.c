@@ -21,11 +21,27 @@ static bool has_port(const xmlNode *graphics) {
         return !xml_attr(graphics, "socket") && !xml_attr_is(listen, "type", "socket") && !xml_attr_is(listen, "type", "none");
 }
 
+/* Clients look for the address in the live definition, at either place. */
+static int write_address(xmlNode *graphics, const char *address) {
+        xmlNode *listen = xml_ensure(graphics, "listen");
+
+        if (!listen)
+                return -ENOMEM;
+        if (!xml_attr(listen, "type") && xml_set_attr(listen, "type", "address") < 0)
+                return -ENOMEM;
+        if (!*(xml_attr(listen, "address") ?: "") && xml_set_attr(listen, "address", address) < 0)
+                return -ENOMEM;
+        return *(xml_attr(graphics, "listen") ?: "") ? 0 : xml_set_attr(graphics, "listen", xml_attr(listen, "address"));
+}
+
 static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         const char *address = address_of(graphics);
         int port = -1, r;
         unsigned u;
 
+        r = write_address(graphics, address);
+        if (r < 0)
+                return r;
         (void) parse_int(xml_attr(graphics, "port") ?: "-1", &port);
         /* SPICE with nothing but a TLS port listens on that one only */
         if (port > 0 || (port == 0 && xml_attr(graphics, "tlsPort"))) {

@@ -30,7 +30,7 @@ static int add_image_set(Prepare *p, const char *path, bool direct) {
                 free(copy);
                 return -ENOMEM;
         }
-        p->images[p->n_images++] = (ImageSet) { copy, direct, descriptor_set(p) };
+        p->images[p->n_images++] = (ImageSet) { .path = copy, .direct = direct, .set = descriptor_set(p) };
         return p->images[p->n_images - 1].set;
 }
 
@@ -80,6 +80,21 @@ static bool is_missing_and_optional(const xmlNode *disk, const xmlNode *source) 
                 errno == ENOENT && (xml_attr_is(disk, "device", "cdrom") || xml_attr_is(disk, "device", "floppy"));
 }
 
+/* usb-storage lets go of its image and takes it again, so QEMU would go from the writable descriptor to the other one and back.
+ * The locks that belong to the first are not released meanwhile, since we hold it too, and the second is then refused. */
+static void stay_writable(Prepare *p, const char *path) {
+        for (size_t i = 0; i < p->n_images; i++)
+                if (streq(p->images[i].path, path))
+                        p->images[i].stays_writable = true;
+}
+
+static bool stays_writable(const Prepare *p, int set) {
+        for (size_t i = 0; i < p->n_images; i++)
+                if (p->images[i].set == set)
+                        return p->images[i].stays_writable;
+        return false;
+}
+
 static int prepare_disk(Prepare *p, xmlNode *disk) {
         bool readonly = xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom");
         const char *cache = xml_attr(xml_child(disk, "driver"), "cache");
@@ -96,6 +111,8 @@ static int prepare_disk(Prepare *p, xmlNode *disk) {
         r = open_image(p, source, path_of(source), readonly, direct);
         if (r < 0)
                 return r;
+        if (!readonly && streq_ptr(xml_get(disk, "target/@bus"), "usb"))
+                stay_writable(p, path_of(source));
         r = prepare_chain(p, disk);
         for (const xmlNode *b = xml_child(disk, "backingStore"); r >= 0 && b; b = xml_child(b, "backingStore")) {
                 const xmlNode *s = xml_child(b, "source");
@@ -138,7 +155,9 @@ static int rewrite_blockdev(Prepare *p, char **arg) {
 
         if (set >= 0) {
                 (void) snprintf(name, sizeof name, "/dev/fdset/%i", set);
-                if (json_object_set_new(node, "filename", json_string(name)) == 0)
+                if (stays_writable(p, set) && json_object_set_new(node, "auto-read-only", json_false()) < 0)
+                        r = -ENOMEM;
+                if (r == 0 && json_object_set_new(node, "filename", json_string(name)) == 0)
                         text = json_dumps(node, JSON_COMPACT | JSON_PRESERVE_ORDER);
                 if (text) {
                         free(*arg);

@@ -253,44 +253,6 @@ static int prepare_monitors(Prepare *p) {
         return 0;
 }
 
-static int prepare_console(Prepare *p, const xmlNode *device, size_t n) {
-        int number = descriptor_number(p), set = descriptor_set(p), r;
-        QemuChardev *c = &p->chardevs[n];
-
-        if (number < 0)
-                return number;
-        r = descriptor_add_to_set(p, set, number);
-        if (r >= 0)
-                r = launch_add_console(&p->launch, device_alias(device), number);
-        if (r >= 0 && asprintf(&p->chardev_paths[n], "/dev/fdset/%i", set) < 0) {
-                p->chardev_paths[n] = NULL;
-                r = -ENOMEM;
-        }
-        *c = (QemuChardev) { .alias = device_alias(device), .fd = -EBADF, .log_path = p->chardev_paths[n] };
-        return r;
-}
-
-/* What the guest writes to a serial port or console goes to the journal too, unless the definition has a log of its own. */
-static int prepare_consoles(Prepare *p) {
-        size_t n = 0;
-
-        XML_FOREACH(device, definition_devices(p->live), NULL) {
-                bool serial = xml_is(device, "serial");
-                int r;
-
-                if (!serial && !(xml_is(device, "console") && !streq_ptr(xml_get(device, "target/@type"), "serial")))
-                        continue;
-                if (xml_child(device, "log") || !device_alias(device) || n == CHARDEVS_MAX)
-                        continue;
-                r = prepare_console(p, device, n++);
-                if (r < 0)
-                        return r;
-        }
-        p->res.chardevs = p->chardevs;
-        p->res.n_chardevs = n;
-        return 0;
-}
-
 static int build_arguments(Prepare *p, const char *version) {
         const QemuCaps *caps = qemu_caps_for(version, xml_get(definition_root(p->live), "os/type/@arch") ?: "x86_64");
         int r;
@@ -391,7 +353,7 @@ static int prepare_machined(Prepare *p) {
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
                 read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_consoles, prepare_graphics, fill_launch, prepare_machined,
+                prepare_chardevs, prepare_graphics, fill_launch, prepare_machined,
         };
         _cleanup_free_ char *version = NULL;
         int r;
@@ -430,8 +392,7 @@ static int fail(const char *name, int notify_fd, const char *message) {
 static void prepare_done(Prepare *p) {
         free(p->run_dir);
         free((char *) p->monitors[0].path);
-        for (size_t i = 0; i < CHARDEVS_MAX; i++)
-                free(p->chardev_paths[i]);
+        strv_free(p->chardev_paths);
         for (size_t i = 0; i < p->n_images; i++)
                 free(p->images[i].path);
         free(p->images);

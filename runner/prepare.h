@@ -21,7 +21,7 @@
 
 #define NETS_MAX 64U
 #define QUEUES_MAX 64U
-#define CHARDEVS_MAX 64U
+#define CHARDEVS_MAX 512U
 #define GRAPHICS_MAX 8U
 #define IMAGES_MAX 1024U
 
@@ -30,6 +30,7 @@ typedef struct ImageSet {
         char *path;
         bool direct;              /* past the host's page cache */
         int set;
+        bool stays_writable;   /* QEMU keeps the descriptor for writing */
 } ImageSet;
 
 typedef struct Prepare {
@@ -57,7 +58,7 @@ typedef struct Prepare {
         int tap_fds[NETS_MAX][QUEUES_MAX];
         int vhost_fds[NETS_MAX][QUEUES_MAX];
         QemuChardev chardevs[CHARDEVS_MAX];
-        char *chardev_paths[CHARDEVS_MAX];
+        char **chardev_paths;
         QemuGraphics graphics[GRAPHICS_MAX];
 
         Error error;
@@ -94,6 +95,10 @@ int prepare_network(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+
+/* chardevs.c */
+/* Sockets, files and logs of serial ports, channels and the like. */
+int prepare_chardevs(Prepare *p);
 
 /* state.c */
 /* The next id of a running guest. */

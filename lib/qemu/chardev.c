@@ -46,8 +46,12 @@ static void chardev_path(Build *b, StrBuf *o, const xmlNode *device) {
 
 static void chardev_file(Build *b, StrBuf *o, const xmlNode *device) {
         const char *append = xml_attr(source_of(device, NULL), "append");
+        const QemuChardev *res = find_chardev(b, device_alias(device));
 
-        chardev_path(b, o, device);
+        if (res && res->path)
+                opt(o, "path", res->path);
+        else
+                chardev_path(b, o, device);
         opt(o, "append", append ?: "on");
 }
 

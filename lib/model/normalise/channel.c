@@ -20,7 +20,10 @@ static bool is_generated_path(const char *path) {
                 return !name || startswith(name, "domain-") || !strchr(name, '/');
         }
 
-        return false;
+        /* Ours: /run/libvirt/qemu/GUEST/channel0.sock. */
+        path = startswith(path, "/run/libvirt/qemu/");
+        path = path ? strchr(path, '/') : NULL;
+        return path && startswith(path, "/channel") && endswith(path, ".sock") && !strchr(path + 1, '/');
 }
 
 int normalise_channels(Normaliser *n) {

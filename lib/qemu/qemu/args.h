@@ -31,7 +31,7 @@ typedef struct QemuNet {
  * ("serial0", "channel0"). Members that are NULL or -EBADF change nothing. */
 typedef struct QemuChardev {
         const char *alias;
-        const char *path;     /* socket that QEMU listens on or connects to, in place of the definition's */
+        const char *path;     /* socket that QEMU listens on or connects to, or file, in place of the definition's */
         int fd;               /* listening socket that QEMU inherits, in place of a path */
         const char *log_path; /* what the guest writes is copied here as well (chardev logfile=, appended);
                                * /dev/fdset/N and /proc/self/fd/N are fine */
