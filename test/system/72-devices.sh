@@ -1,0 +1,266 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Devices and firmware that definitions can name, each in a guest that runs: what QEMU and the guest's kernel see of
+# them, and the calls that are about them.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+images=/var/lib/libvirt/images
+py() { m_with_input /usr/bin/python3 - "$@"; }
+define() { m_with_input sh -c "cat > /root/x.xml && virsh -q define /root/x.xml"; }
+said() { m sh -c "journalctl -b -o cat --no-pager VM_NAME=$1 | grep -aE 'guest: '"; }
+saw() { said "$1" | grep -aqE -- "$2" || { said "$1"; return 1; }; }
+
+# Firmware in flash: OVMF with a copy of its variables.
+uefi() {
+        cat <<XML
+<domain type='qemu'>
+  <name>uefi</name>
+  <memory unit='MiB'>128</memory>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>
+    <nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'/>
+  </os>
+  <features><acpi/></features>
+  <devices><serial type='pty'/><memballoon model='none'/></devices>
+</domain>
+XML
+}
+nvram=/var/lib/libvirt/qemu/nvram/uefi_VARS.fd
+define_uefi() { uefi | define; }
+has_its_own_variables() { m sh -c "cmp -s $nvram /usr/share/OVMF/OVMF_VARS_4M.fd; [ \$? = 1 ] && [ \$(stat -c %s $nvram) = \$(stat -c %s /usr/share/OVMF/OVMF_VARS_4M.fd) ]"; }
+if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
+        check "define of a guest with UEFI" define_uefi
+        check "... names its variables" contains "$nvram" m virsh dumpxml uefi
+        check "... there is no file yet" not m test -e "$nvram"
+        check "start" m virsh -q start uefi
+        check "... it runs" shows_running uefi
+        check "... the file was made of the template" m test -s "$nvram"
+        check "... the firmware writes into it" eventually 60 has_its_own_variables
+        check "... it is not readable for others" m sh -c "[ \$(stat -c %a $nvram) = 600 ]"
+        check "destroy" m virsh -q destroy uefi
+        sum=$(m sha256sum "$nvram")
+        check "the file is kept" [ -n "$sum" ]
+        check "undefine without a word about it is refused" not m virsh -q undefine uefi
+        check "undefine --keep-nvram" m virsh -q undefine --keep-nvram uefi
+        check "... keeps it" m test -s "$nvram"
+        check "define again, start" sh -c true
+        check "... define" define_uefi
+        check "... start" m virsh -q start uefi
+        check "... destroy" m virsh -q destroy uefi
+        check "undefine --nvram" m virsh -q undefine --nvram uefi
+        check "... removes it" not m test -e "$nvram"
+else
+        echo "SKIPPED: UEFI: ovmf is not installed"
+fi
+
+# Disks on each bus, and everything else that the guest's kernel can tell of.
+m sh -c "cd $images && cp /run/guest/disk.qcow2 many.qcow2 && for n in scsi sata usb cdrom other; do truncate -s 4M \$n.raw; printf 'this-is-%s------' \$n | dd of=\$n.raw conv=notrunc status=none; done
+        qemu-img create -q -f qcow2 extra.qcow2 8M"
+loop=$(m sh -c "truncate -s 4M $images/loop.raw && printf 'this-is-loop------' | dd of=$images/loop.raw conv=notrunc status=none && losetup -f --show $images/loop.raw" 2>/dev/null)
+trap '[ -z "$loop" ] || m losetup -d "$loop"; clean_up' EXIT
+m sh -c 'ip link add br-test type bridge && ip link set br-test up'
+
+many() {
+        cat <<XML
+<domain type='qemu'>
+  <name>many</name>
+  <memory unit='MiB'>256</memory>
+  <currentMemory unit='MiB'>224</currentMemory>
+  <vcpu>2</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=many quiet report tsc=reliable no_timer_check</cmdline>
+  </os>
+  <features><acpi/></features>
+  <pm><suspend-to-mem enabled='yes'/><suspend-to-disk enabled='no'/></pm>
+  <devices>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/><serial>first</serial></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/extra.qcow2'/><target dev='vdb' bus='virtio'/></disk>
+    ${loop:+<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vdc' bus='virtio'/></disk>}
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/scsi.raw'/><target dev='sda' bus='scsi'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/sata.raw'/><target dev='sdb' bus='sata'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/usb.raw'/><target dev='sdc' bus='usb'/></disk>
+    <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$images/cdrom.raw'/><target dev='sdd' bus='sata'/></disk>
+    <controller type='scsi' index='0' model='virtio-scsi'/>
+    <controller type='usb' index='0' model='qemu-xhci'/>
+    <controller type='virtio-serial' index='0'/>
+    <interface type='bridge'><source bridge='br-test'/><mac address='52:54:00:00:00:07'/><model type='virtio'/></interface>
+    <interface type='user'><model type='e1000e'/></interface>
+    <serial type='pty'/>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <channel type='unix'><source mode='bind' path='/run/libvirt/qemu/many.extra'/><target type='virtio' name='org.example.extra'/></channel>
+    <input type='tablet' bus='usb'/>
+    <input type='keyboard' bus='virtio'/>
+    <graphics type='vnc' port='-1' autoport='yes'/>
+    <sound model='ich9'/>
+    <video><model type='virtio'/></video>
+    <watchdog model='i6300esb' action='reset'/>
+    <memballoon model='virtio'><stats period='1'/></memballoon>
+    <rng model='virtio'><rate bytes='4096' period='1000'/><backend model='random'>/dev/urandom</backend></rng>
+    <panic model='pvpanic'/>
+  </devices>
+</domain>
+XML
+}
+define_many() { many | define; }
+check "define of a guest with devices of all kinds" define_many
+check "start" m virsh -q start many
+check "... it runs" shows_running many
+check "... its kernel reports" eventually 150 saw many 'end of report'
+check "virtio disk: size and serial number" saw many 'disk vda sectors 98304 readonly 0 serial first'
+check "second virtio disk, qcow2" saw many 'disk vdb sectors 16384 readonly 0'
+if [ -n "$loop" ]; then check "block device" saw many 'start this-is-loop'; else echo "SKIPPED: a block device: no loop device here"; fi
+check "SCSI disk: what is on it" saw many 'disk sd. sectors 8192 readonly 0 .*start this-is-scsi'
+# Debian's cloud kernel has no drivers for these: QEMU tells of them.
+for disk in sdb sdc sdd; do check "SATA disk, USB disk, CD drive: $disk" contains "$disk rd_req" m virsh domblkstat many $disk; done
+check "CD drive: read only" contains "<readonly/>" m virsh dumpxml many
+check "bridge interface with its address" saw many 'net eth. mac 52:54:00:00:00:07'
+check "agent's channel" saw many 'port org.qemu.guest_agent.0'
+check "... has a socket where the definition wants it" m test -S /run/libvirt/qemu/many.extra
+check "another channel" saw many 'port org.example.extra'
+check "random numbers" saw many 'random 8'
+check "sound card" saw many 'pci .* 0x8086 0x293e 0x0403'
+check "USB controller" saw many 'pci .* 0x1b36 0x000d 0x0c03'
+check "watchdog" saw many 'pci .* 0x8086 0x25ab'
+check "graphics adapter" saw many 'pci .* 0x1af4 0x1050'
+check "two processors" saw many 'cpus 2'
+
+ask_agent() {
+        py many <<'PY'
+import libvirt, socket, sys, xml.etree.ElementTree as et
+d = libvirt.open('qemu:///system').lookupByName(sys.argv[1])
+for c in et.fromstring(d.XMLDesc()).iter('channel'):
+    if c.find('target').get('name') == 'org.qemu.guest_agent.0':
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(20)
+        s.connect(c.find('source').get('path'))
+        s.sendall(b'{"execute": "guest-sync", "arguments": {"id": 4711}}\n')
+        answer = s.recv(1000)
+        assert b'4711' in answer, answer
+        sys.exit(0)
+sys.exit('no channel')
+PY
+}
+check "the agent answers on its socket" eventually 20 ask_agent
+check "the tap is in the bridge" m sh -c 'ls /sys/class/net/br-test/brif | grep -q vnet'
+tap=$(m virsh -q domiflist many | awk '$2 == "bridge" { print $1 }')
+check "domiflist names it" [ -n "$tap" ]
+check "domifstat" contains "rx_bytes" m virsh domifstat many "$tap"
+check "domblklist" contains "$images/scsi.raw" m virsh domblklist many
+check "domblkstat counts reads" m sh -c "[ \$(virsh domblkstat many vda | awk '\$2 == \"rd_bytes\" { print \$3 }') -gt 1000000 ]"
+check "domblkstat of the SCSI disk" contains "rd_req" m virsh domblkstat many sda
+check "domblkinfo" contains "Capacity:       8388608" m virsh domblkinfo many vdb
+
+balloon_is() { m virsh dommemstat many | grep -qx "actual $1"; }
+check "balloon: the current memory of the definition" eventually 20 balloon_is 229376
+has_statistics() { m virsh dommemstat many | grep -qE '^(unused|available) [1-9]'; }
+check "dommemstat: statistics of the guest" eventually 20 has_statistics
+
+check "vncdisplay" contains "127.0.0.1:0" m virsh vncdisplay many
+check "domdisplay" contains "vnc://127.0.0.1:0" m virsh domdisplay many
+vnc_greets() { m /usr/bin/python3 -c 'import socket; s = socket.create_connection(("127.0.0.1", 5900)); s.settimeout(10); assert s.recv(12).startswith(b"RFB 003.")'; }
+check "VNC greets on its port" vnc_greets
+check "it runs on" shows_running many
+
+check "destroy" m virsh -q destroy many
+
+# The conventional machine, with IDE, an empty drive and a floppy, and graphics for clients of SPICE where QEMU has it.
+old() {
+        cat <<XML
+<domain type='qemu'>
+  <name>old</name>
+  <memory unit='MiB'>192</memory>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=old quiet report tsc=reliable no_timer_check</cmdline>
+  </os>
+  <features><acpi/><apic/></features>
+  <devices>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/other.raw'/><target dev='hda' bus='ide'/></disk>
+    <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><target dev='hdc' bus='ide'/></disk>
+    <disk type='file' device='floppy'><driver name='qemu' type='raw'/><target dev='fda' bus='fdc'/></disk>
+    <controller type='usb' index='0' model='ich9-ehci1'/><controller type='usb' index='0' model='ich9-uhci1'/>
+    <controller type='usb' index='0' model='ich9-uhci2'/><controller type='usb' index='0' model='ich9-uhci3'/>
+    <interface type='user'><model type='rtl8139'/></interface>
+    <serial type='pty'/>
+    <console type='pty'><target type='virtio'/></console>
+    <parallel type='file'><source path='/root/old.parallel'/></parallel>
+    <input type='mouse' bus='usb'/>
+    <graphics type='vnc' autoport='yes' passwd='secret'/>
+    <sound model='ac97'/>
+    <video><model type='vga'/></video>
+    <watchdog model='ib700' action='poweroff'/>
+    <memballoon model='virtio' autodeflate='on'/>
+    <rng model='virtio'><backend model='builtin'/></rng>
+    <panic model='isa'/>
+  </devices>
+</domain>
+XML
+}
+define_old() { old | define; }
+check "define of a guest of the conventional machine" define_old
+check "start" m virsh -q start old
+check "... its kernel reports" eventually 150 saw old 'end of report'
+check "IDE disk" saw old 'disk sd. sectors 8192 .*start this-is-other'
+check "empty drive" saw old 'disk sr0 sectors'
+check "USB 2" saw old 'pci .* 0x8086 0x293a 0x0c03'
+check "sound card" saw old 'pci .* 0x8086 0x2415'
+check "the password is not in the definition for all" not contains secret m virsh dumpxml old
+check "... but in the one that asks for it" contains "passwd='secret'" m virsh dumpxml --security-info old
+check "parallel port: the file is there" m test -f /root/old.parallel
+check "a name while it runs stays" not m virsh domrename old older
+check "shutdown by the power button" m virsh -q shutdown old
+check "... it is off" shows_off old shutdown
+check "domrename" m virsh -q domrename old older
+check "... the new one starts" m virsh -q start older
+check "destroy" m virsh -q destroy older
+
+# What happens at the end.
+ending() { guest_xml "$1" linux "<panic model='isa'/>" | sed -e "s|</os>|</os>$3|" -e "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
+boots() { m sh -c "[ \$(journalctl -b -o cat --no-pager VM_NAME=$1 | grep -ac 'login:') -ge $2 ]"; }
+ended() { [ "$(m virsh domstate "$1" --reason | head -1)" = "$2" ]; }
+check "on_reboot=destroy" ending e1 reboot '<on_reboot>destroy</on_reboot>'
+check "... start" m virsh -q start e1
+is_off_now() { [ "$(m virsh domstate "$1")" = "shut off" ]; }
+check "... off when the guest reboots" eventually 150 is_off_now e1
+check "... for systemd as well" eventually 10 equals inactive unit_state e1
+check "... after one boot" not boots e1 2
+check "on_crash=preserve" ending e2 panic '<on_crash>preserve</on_crash>'
+check "... start" m virsh -q start e2
+check "... crashed when the guest panics, and still there" eventually 150 ended e2 "crashed (panicked)"
+check "... for systemd as well" equals active unit_state e2
+check "... destroy" m virsh -q destroy e2
+check "on_crash=restart" ending e3 panic '<on_crash>restart</on_crash>'
+check "... start" m virsh -q start e3
+check "... boots again after a panic" eventually 200 boots e3 2
+check "... destroy" m virsh -q destroy e3
+check "on_poweroff=restart" ending e4 poweroff '<on_poweroff>restart</on_poweroff>'
+check "... start" m virsh -q start e4
+check "... boots again after it switched itself off" eventually 200 boots e4 2
+check "... destroy" m virsh -q destroy e4
+
+# Metadata: as the user wrote it, through both ways into the host.
+written='<metadata>
+	<app:a   xmlns:app = "urn:example:app" b="it'"'"'s"  ><![CDATA[ <x> ]]><!-- kept --></app:a  >
+</metadata>'
+meta() { guest_xml "$1" | awk -v t="$written" '{ print } /<name>/ { print t }'; }
+put_meta() { meta byhand | m_with_input sh -c 'cat > /etc/libvirt/qemu/byhand.xml' && m systemctl daemon-reload; }
+define_meta() { meta bydefine | define; }
+keeps_metadata() { contains "$written" m virsh dumpxml "$1"; }
+check "a file with metadata" put_meta
+check "... dumpxml gives its bytes" keeps_metadata byhand
+check "define with metadata" define_meta
+check "... dumpxml gives its bytes" keeps_metadata bydefine
+check "... metadata --set of another" m virsh -q metadata bydefine --uri urn:example:other --key o --set "<b c='1'/>"
+check "... is shown" contains "<b c='1'/>" m virsh -q metadata bydefine --uri urn:example:other
+check "... and the first one is as it was" contains "$(echo "$written" | sed -n 2p)" m virsh dumpxml bydefine
+check "... --remove" m virsh -q metadata bydefine --uri urn:example:other --remove
+check "... and everything is as it was" keeps_metadata bydefine
+finish
