@@ -391,9 +391,6 @@ int plan_build(const Definition *d, Plan **ret, Error *e) {
         GuestPlan g;
         int r;
 
-        r = guest_name_check(definition_name(d), e);
-        if (r < 0)
-                return r;
         r = plan_new(definition_name(d), &p);
         if (r < 0)
                 return error_set(e, r, ERROR_XML_ERROR, ORIGIN_DOMAIN, "the name '%.64s...' is too long for a unit",

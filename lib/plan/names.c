@@ -81,27 +81,6 @@ int unit_name_unescape(const char *escaped, char **ret) {
         return 0;
 }
 
-/* Names that files and folders of other guests, or of all, have in /run/libvirt/qemu. */
-static bool is_reserved(const char *name) {
-        static const char *const whole[] = { "ports", "ports.lock", "transient" };
-        static const char *const ends[] = { ".error", ".last", ".launch", ".request", ".state", ".xml" };
-
-        for (size_t i = 0; i < ELEMENTSOF(whole); i++)
-                if (streq(name, whole[i]))
-                        return true;
-        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
-                if (endswith(name, ends[i]))
-                        return true;
-        return false;
-}
-
-int guest_name_check(const char *name, Error *e) {
-        if (is_reserved(name))
-                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
-                                 "a guest cannot be called '%s': a file of that name is kept for other guests", name);
-        return 0;
-}
-
 int unit_name_for_guest(const char *name, char **ret) {
         _cleanup_free_ char *escaped = NULL;
         char *unit;

@@ -61,20 +61,6 @@ static void long_names_are_refused(void **state) {
         assert_int_equal(unit_name_for_guest("", &s), -EINVAL);
 }
 
-static void names_of_our_files_are_reserved(void **state) {
-        static const char *const reserved[] = { "transient", "ports", "ports.lock", "web.xml", "web.state", "a.launch", "a.error" };
-        static const char *const others[] = { "web", "ports2", "xml", "web.xmls", "transient.a", "a.example.org" };
-
-        for (size_t i = 0; i < ELEMENTSOF(reserved); i++) {
-                _cleanup_error_ Error e = ERROR_INIT;
-
-                assert_int_equal(guest_name_check(reserved[i], &e), -EINVAL);
-                assert_non_null(strstr(e.message, reserved[i]));
-        }
-        for (size_t i = 0; i < ELEMENTSOF(others); i++)
-                assert_int_equal(guest_name_check(others[i], NULL), 0);
-}
-
 static void users_are_valid_and_distinct(void **state) {
         check(user_name_for_guest, "web_1-A", "vm-web_1-A");
         check(user_name_for_guest, "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "vm-aaaaaaaaaaaaaaaaaaaaaaaaaaaa");
@@ -125,7 +111,6 @@ int main(void) {
                 cmocka_unit_test(units_are_escaped_as_systemd_does),
                 cmocka_unit_test(foreign_units_are_no_guests),
                 cmocka_unit_test(long_names_are_refused),
-                cmocka_unit_test(names_of_our_files_are_reserved),
                 cmocka_unit_test(users_are_valid_and_distinct),
                 cmocka_unit_test(machines_are_host_names),
                 cmocka_unit_test(slices_follow_partitions),

@@ -4,7 +4,6 @@
 /* The names that one guest has in systemd, in the user database and in machined.
  * All are functions of the guest's name alone; docs/architecture.md lists the rules. */
 
-#include "base/error.h"
 #include "base/macros.h"
 
 /* NAME as part of a unit name, as systemd-escape(1) does it. *ret is the caller's. -ENOMEM. */
@@ -12,10 +11,6 @@ int unit_name_escape(const char *name, char **ret);
 
 /* The way back. -EINVAL for what no escaping gives. */
 int unit_name_unescape(const char *escaped, char **ret);
-
-/* A guest has a folder of its name in /run/libvirt/qemu, beside NAME.xml and its like of all guests, ports and transient.
- * -EINVAL and e for a name that one of these may have. */
-int guest_name_check(const char *name, Error *e);
 
 /* "vm@ESC.service". -ENAMETOOLONG where systemd would refuse the length, -EINVAL for an empty name. */
 int unit_name_for_guest(const char *name, char **ret);
