@@ -16,7 +16,7 @@ libvirt.registerErrorHandler(lambda *_: None, None)
 
 
 def qemu_pid(guest):
-    for line in open(f"/run/libvirt/qemu/{guest}/run"):
+    for line in open(f"/run/libvirt/qemu/vm-{guest}/run"):
         if line.startswith("pid="):
             return int(line[4:])
     raise RuntimeError("no pid")
