@@ -291,6 +291,23 @@ def security(work, side, machine, add):
             session.ask("undefine", "rom", 1)
 
 
+def daemons(work, side, machine, add):
+    """The daemons of a usual machine: started together, while nobody asks, and after a client used all of them."""
+    units = " ".join(side.daemons)
+    memory = lambda: sum(smaps(pid) for pid, _, unit in machine.processes() if unit in side.daemons) / 1024
+    for _ in range(5):
+        machine.sh(f"systemctl stop {units}; systemctl reset-failed {units} 2>/dev/null || true")
+        machine.settle()
+        before, begin = machine.cpu(), time.monotonic()
+        machine.sh(f"systemctl start {units}")
+        add("set-start", [(time.monotonic() - begin) * 1000])
+        machine.settle()
+        add("set-start-cpu", [(machine.cpu() - before) / 1000])
+        add("set-idle", [memory()])
+    machine.sh("/usr/bin/python3 -B /mnt/bench/exercise.py " + side.uri, timeout=180)
+    add("set-active", [memory()])
+
+
 def generator(work, side, machine, add):
     """Definitions to drop-ins, the time and memory of it."""
     if side.name != "unitvirt":
@@ -325,4 +342,5 @@ def generator(work, side, machine, add):
 
 # In one machine, in this order; the first needs a machine that has never run a daemon.
 PHASES = {"cold": cold, "rates": rates, "define": define, "life": life, "twenty": twenty, "security": security,
+          "daemons": daemons,
           "generator": generator}

@@ -16,6 +16,8 @@ class Side:
     uri = "qemu:///system"
     # the unit and the socket that answer qemu:///system
     daemon = socket = ""
+    # the units of a usual machine
+    daemons = ()
 
     def __init__(self, work):
         self.work = work
@@ -61,6 +63,8 @@ class Libvirt(Side):
     name = "libvirt"
     title = "libvirt"
     daemon = "libvirtd.service"
+    # Debian 12 has no others
+    daemons = ("libvirtd.service", "virtlogd.service", "virtlockd.service")
     socket = "/run/libvirt/libvirt-sock"
 
     def trees(self):
@@ -88,6 +92,8 @@ class Unitvirt(Side):
     name = "unitvirt"
     title = "Unitvirt"
     daemon = "virtqemud.service"
+    daemons = tuple(f"virt{name}d.service" for name in ("qemu", "network", "nodedev", "nwfilter", "secret", "storage", "interface",
+                                                        "proxy", "log", "lock"))
     socket = "/run/libvirt/virtqemud-sock"
 
     def options(self, trees=()):
