@@ -113,6 +113,19 @@ configured 'tls_allowed_dn_list = [ "CN=b*,O=Acme", "O=Acme,CN=b*" ]'
 refused_once "who is not in tls_allowed_dn_list" "tls_allowed_dn_list" m virsh -c "$tls-client" version
 configured 'tls_no_verify_certificate = 1'
 check "tls_no_verify_certificate lets everybody in" m virsh -c "$tls-stranger&no_sanity=1" version
+# --- a password on top
+with_password() { m virsh -c "$tls-client&authfile=/tmp/c/$1" version; }
+m_with_input bash -s <<'PASSWORDS'
+sed -i 's/^mech_list.*/mech_list: scram-sha-256/' /etc/sasl2/libvirt.conf
+echo secret | saslpasswd2 -p -c -a libvirt alice
+for word in secret guess; do
+        printf '[credentials-c]\nauthname=alice\npassword=%s\n[auth-libvirt-localhost]\ncredentials=c\n' $word > /tmp/c/$word
+done
+PASSWORDS
+configured 'auth_tls = "sasl"'
+check "SCRAM-SHA-256 within TLS" contains "QEMU" with_password secret
+refused_once "... where a wrong password is refused" "authentication failure" with_password guess
+
 configured
 check "the daemon is up again" others_served
 pid=$(daemon_pid)
