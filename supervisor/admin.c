@@ -17,17 +17,23 @@
 /* One wire format under two names; the lists are built and read by the same code. */
 _Static_assert(sizeof(admin_typed_param) == sizeof(remote_typed_param), "typed parameters differ");
 
-static int need_server(Call *call, Server **ret) {
-        Client *c = call_client(call);
+/* Calls begin with one of these three: no flags are known, then what the call is about. */
 
+static int need_server(Call *call, unsigned flags, Server **ret, Error *e) {
+        Client *c = call_client(call);
+        int r;
+
+        r = call_check_flags(call, flags, 0, e);
+        if (r < 0)
+                return r;
         *ret = c ? c->server : NULL;
         return c ? 0 : -ENOTCONN;
 }
 
-static int find_service(Call *call, const char *name, Server **ret, ServiceKind *ret_kind, Error *e) {
+static int find_service(Call *call, unsigned flags, const char *name, Server **ret, ServiceKind *ret_kind, Error *e) {
         int r;
 
-        r = need_server(call, ret);
+        r = need_server(call, flags, ret, e);
         if (r < 0)
                 return r;
         for (ServiceKind k = SERVICE_MAIN; k <= SERVICE_ADMIN; k++)
@@ -38,12 +44,12 @@ static int find_service(Call *call, const char *name, Server **ret, ServiceKind 
         return error_set(e, -ENOENT, ERROR_NO_SERVER, ORIGIN_ADMIN, "no server with matching name '%s' found", name);
 }
 
-static int find_client(Call *call, const char *server, uint64_t id, Client **ret, Error *e) {
+static int find_client(Call *call, unsigned flags, const char *server, uint64_t id, Client **ret, Error *e) {
         ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
 
-        r = find_service(call, server, &s, &kind, e);
+        r = find_service(call, flags, server, &s, &kind, e);
         if (r < 0)
                 return r;
         for (Client *c = s->clients; c; c = c->next)
@@ -94,9 +100,7 @@ static int admin_list_servers(Call *call, const admin_connect_list_servers_args 
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = need_server(call, &s);
+        r = need_server(call, args->flags, &s, e);
         if (r < 0)
                 return r;
         ret->ret = ELEMENTSOF(s->services);
@@ -117,9 +121,7 @@ static int admin_lookup_server(Call *call, const admin_connect_lookup_server_arg
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->name, &s, &kind, e);
+        r = find_service(call, args->flags, args->name, &s, &kind, e);
         return r < 0 ? r : fill_server(&ret->srv, s->services[kind].name);
 }
 
@@ -137,9 +139,7 @@ static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_pa
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r < 0)
                 return r;
         n = (unsigned) s->services[kind].n_calls;
@@ -166,9 +166,7 @@ static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_pa
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r >= 0)
                 r = typed_params_validate(params, n, rules, ELEMENTSOF(rules), e);
         if (r < 0)
@@ -195,9 +193,7 @@ static int admin_get_limits(Call *call, const admin_server_get_client_limits_arg
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r < 0)
                 return r;
         typed_params_add_uint(&p, "nclients_max", s->config.limits[kind].max_clients);
@@ -218,9 +214,7 @@ static int admin_set_limits(Call *call, const admin_server_set_client_limits_arg
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r >= 0)
                 r = typed_params_validate(params, n, rules, ELEMENTSOF(rules), e);
         if (r < 0)
@@ -244,9 +238,7 @@ static int admin_update_tls(Call *call, const admin_server_update_tls_files_args
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r < 0)
                 return r;
         if (kind != SERVICE_MAIN || !s->tls)
@@ -275,9 +267,7 @@ static int admin_list_clients(Call *call, const admin_server_list_clients_args *
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_service(call, args->srv.name, &s, &kind, e);
+        r = find_service(call, args->flags, args->srv.name, &s, &kind, e);
         if (r < 0)
                 return r;
         n = (unsigned) MIN(s->services[kind].n_clients, (size_t) ADMIN_CLIENT_LIST_MAX);
@@ -300,9 +290,7 @@ static int admin_lookup_client(Call *call, const admin_server_lookup_client_args
         Client *c = NULL;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_client(call, args->srv.name, args->id, &c, e);
+        r = find_client(call, args->flags, args->srv.name, args->id, &c, e);
         return r < 0 ? r : fill_client(&ret->clnt, c);
 }
 
@@ -326,9 +314,7 @@ static int admin_client_info(Call *call, const admin_client_get_info_args *args,
         Client *c = NULL;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_client(call, args->clnt.srv.name, args->clnt.id, &c, e);
+        r = find_client(call, args->flags, args->clnt.srv.name, args->clnt.id, &c, e);
         if (r < 0)
                 return r;
         typed_params_add_boolean(&p, "readonly", c->connection->readonly);
@@ -340,9 +326,7 @@ static int admin_client_close(Call *call, const admin_client_close_args *args, r
         Client *c = NULL;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = find_client(call, args->clnt.srv.name, args->clnt.id, &c, e);
+        r = find_client(call, args->flags, args->clnt.srv.name, args->clnt.id, &c, e);
         if (r < 0)
                 return r;
         if (c->connection == call_connection(call))
@@ -408,9 +392,7 @@ static int admin_set_timeout(Call *call, const admin_connect_set_daemon_timeout_
         Server *s;
         int r;
 
-        r = call_check_flags(call, args->flags, 0, e);
-        if (r >= 0)
-                r = need_server(call, &s);
+        r = need_server(call, args->flags, &s, e);
         if (r < 0)
                 return r;
         if (args->timeout > INT_MAX)
@@ -426,7 +408,7 @@ static int admin_shutdown(Call *call, const admin_connect_daemon_shutdown_args *
         /* 1: let guests be, which is the only way here: they are no children of the daemon. */
         r = call_check_flags(call, args->flags, 1, e);
         if (r >= 0)
-                r = need_server(call, &s);
+                r = need_server(call, 0, &s, e);
         if (r < 0)
                 return r;
         server_stop(s);
