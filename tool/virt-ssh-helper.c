@@ -102,20 +102,6 @@ static int connect_to(const char *path) {
         return TAKE_FD(fd);
 }
 
-static int write_all(int fd, const char *data, size_t len) {
-        while (len > 0) {
-                ssize_t n = write(fd, data, len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                len -= (size_t) n;
-        }
-        return 0;
-}
-
 /* 1: bytes went over, 0: the end, negative: broken. */
 static int copy_some(int from, int to) {
         char buffer[COPY_SIZE];

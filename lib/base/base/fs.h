@@ -18,6 +18,9 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 #define FILE_WRITE_NOSYNC 1U /* for /run, which no crash of the machine survives anyway */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags);
 
+/* Writes all len bytes to a descriptor that blocks. Negative errno of write(2); some bytes may have gone then. */
+int write_all(int fd, const char *data, size_t len);
+
 /* Syncs the folder that holds path: after a rename or an unlink that must last. */
 int fsync_parent(const char *path);
 
