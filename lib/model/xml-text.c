@@ -24,16 +24,24 @@ static const char *behind(const char *p, const char *end, const char *what) {
         return found ? found + strlen(what) : end;
 }
 
+/* Whether c belongs to a quoted value; *quote is the quote that is open, 0 at the start of a tag. */
+static bool is_quoted(char c, char *quote) {
+        if (*quote) {
+                if (c == *quote)
+                        *quote = 0;
+                return true;
+        }
+        if (c == '"' || c == '\'')
+                *quote = c;
+        return *quote;
+}
+
 /* A '>' within quotes ends no tag. */
 static const char *behind_tag(const char *p, const char *end) {
         char quote = 0;
 
         for (; p < end; p++)
-                if (quote)
-                        quote = *p == quote ? 0 : quote;
-                else if (*p == '"' || *p == '\'')
-                        quote = *p;
-                else if (*p == '>')
+                if (!is_quoted(*p, &quote) && *p == '>')
                         return p + 1;
         return end;
 }
@@ -102,12 +110,7 @@ static unsigned count_attributes(const char *p, const char *end) {
         char quote = 0;
 
         for (; p < end; p++)
-                if (quote)
-                        quote = *p == quote ? 0 : quote;
-                else if (*p == '"' || *p == '\'')
-                        quote = *p;
-                else
-                        n += *p == '=';
+                n += !is_quoted(*p, &quote) && *p == '=';
         return n;
 }
 
