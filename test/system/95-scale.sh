@@ -33,22 +33,8 @@ figures "300 at the same time through virtproxyd" held 'qemu:///system?mode=lega
 # --- TLS
 m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: certificates"; failed=1; finish; }
 set -e
-mkdir -p /etc/pki/CA /etc/pki/libvirt/private /tmp/c && cd /tmp/c
-pair() { # pair NAME LINE...
-        local name=$1; shift
-        certtool --generate-privkey --key-type rsa --bits 2048 --outfile $name.key 2>/dev/null
-        printf '%s\n' "$@" 'expiration_days = 100' > $name.info
-}
-pair ca 'cn = ca' ca cert_signing_key
-certtool --generate-self-signed --load-privkey ca.key --template ca.info --outfile ca.pem 2>/dev/null
-pair server 'cn = localhost' 'dns_name = localhost' tls_www_server signing_key encryption_key
-pair client 'cn = client' tls_www_client signing_key encryption_key
-for n in server client; do
-        certtool --generate-certificate --load-privkey $n.key --load-ca-certificate ca.pem --load-ca-privkey ca.key --template $n.info --outfile $n.pem 2>/dev/null
-done
-cp ca.pem /etc/pki/CA/cacert.pem; cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem
-mkdir pki; cp ca.pem pki/cacert.pem; cp client.pem pki/clientcert.pem; cp client.key pki/clientkey.pem
-cp ca.pem good.pem
+/run/test/certificates
+cp /tmp/c/ca.pem /tmp/c/good.pem
 ip link set lo up
 systemctl stop virtproxyd.socket virtproxyd.service 2>/dev/null
 systemctl start libvirtd-tls.socket

@@ -12,21 +12,7 @@ m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo
 set -e
 ip link set lo up
 # --- TLS
-mkdir -p /etc/pki/CA /etc/pki/libvirt/private /tmp/c && cd /tmp/c
-pair() {
-        local name=$1; shift
-        certtool --generate-privkey --key-type rsa --bits 2048 --outfile $name.key 2>/dev/null
-        printf '%s\n' "$@" 'expiration_days = 100' > $name.info
-}
-pair ca 'cn = ca' ca cert_signing_key
-certtool --generate-self-signed --load-privkey ca.key --template ca.info --outfile ca.pem 2>/dev/null
-pair server 'cn = localhost' 'dns_name = localhost' tls_www_server signing_key encryption_key
-pair client 'cn = client' tls_www_client signing_key encryption_key
-for n in server client; do
-        certtool --generate-certificate --load-privkey $n.key --load-ca-certificate ca.pem --load-ca-privkey ca.key --template $n.info --outfile $n.pem 2>/dev/null
-done
-cp ca.pem /etc/pki/CA/cacert.pem; cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem
-mkdir pki; cp ca.pem pki/cacert.pem; cp client.pem pki/clientcert.pem; cp client.key pki/clientkey.pem
+/run/test/certificates
 # --- TCP
 for daemon in libvirtd virtproxyd; do echo 'auth_tcp = "none"' > /etc/libvirt/$daemon.conf; done
 # --- ssh
