@@ -72,7 +72,7 @@ static int make_readable(Prepare *p, xmlNode *element) {
 }
 
 static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
-        const char *path = xml_text(nvram), *template = xml_attr(nvram, "template");
+        const char *path = definition_nvram(p->live), *template = xml_attr(nvram, "template");
         _cleanup_free_ char *dir = NULL;
         int r;
 

@@ -124,13 +124,14 @@ static int prepare_disk(Prepare *p, xmlNode *disk) {
 
 static int prepare_flash(Prepare *p) {
         const xmlNode *os = xml_child(definition_root(p->live), "os");
-        const xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
+        const xmlNode *loader = xml_child(os, "loader");
+        const char *nvram = definition_nvram(p->live);
         int r = 0;
 
         if (loader && xml_attr_is(loader, "type", "pflash"))
                 r = open_image(p, loader, xml_text(loader), !xml_attr_is(loader, "readonly", "no"), false);
-        if (r >= 0 && nvram && xml_text(nvram) && *xml_text(nvram) == '/')
-                r = open_image(p, nvram, xml_text(nvram), false, false);
+        if (r >= 0 && nvram && *nvram == '/')
+                r = open_image(p, xml_child(os, "nvram"), nvram, false, false);
         return r;
 }
 

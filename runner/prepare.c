@@ -20,6 +20,7 @@
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "prepare.h"
+#include "qemu/firmware.h"
 #include "qemu/version.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
@@ -88,6 +89,7 @@ static int check_plan(Prepare *p) {
 
 static int normalise(Prepare *p, char **ret_version) {
         const char *emulator = xml_get(definition_root(p->live), "devices/emulator") ?: DEFAULT_EMULATOR;
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         HostFacts facts;
         unsigned version;
         uint8_t uuid[16];
@@ -106,6 +108,7 @@ static int normalise(Prepare *p, char **ret_version) {
                 return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s is version %s: too old", emulator,
                                  *ret_version);
         facts.emulator = emulator;
+        firmware_host_offer(&firmware, &facts);
         if (!definition_uuid(p->live, uuid)) {
                 char text[37];
 

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "model/definition.h"
 #include "qemu/args.h"
+#include "qemu/firmware.h"
 #include "tool.h"
 
 typedef struct ArgsOptions {
@@ -72,6 +73,7 @@ static bool parse_options(int argc, char **argv, ArgsOptions *o) {
 
 int verb_args(int argc, char **argv) {
         _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_strv_ char **args = NULL;
         ArgsOptions o = {};
         const QemuCaps *caps;
@@ -88,6 +90,7 @@ int verb_args(int argc, char **argv) {
                 fprintf(stderr, "unitvirt: nothing is recorded for QEMU '%s'\n", o.version);
                 return TOOL_FAILED;
         }
+        firmware_host_offer(&firmware, &facts);
         r = build(argv[optind], &o, &facts, caps, &args, &e);
         if (r < 0) {
                 fprintf(stderr, "unitvirt: %s\n", error_text(&e, r));

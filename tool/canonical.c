@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "model/definition.h"
+#include "qemu/firmware.h"
 #include "tool.h"
 
 static int canonical(const char *path, const HostFacts *facts, unsigned flags, char **ret, Error *e) {
@@ -33,6 +34,7 @@ int verb_canonical(int argc, char **argv) {
                 {},
         };
         _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_free_ char *text = NULL;
         const char *version = NULL;
         unsigned flags = 0;
@@ -59,6 +61,7 @@ int verb_canonical(int argc, char **argv) {
                 return TOOL_FAILED;
         }
 
+        firmware_host_offer(&firmware, &facts);
         r = canonical(argv[optind], &facts, flags, &text, &e);
         if (r < 0) {
                 fprintf(stderr, "unitvirt: %s\n", error_text(&e, r));

@@ -12,6 +12,7 @@
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "qemu/args.h"
+#include "qemu/firmware.h"
 #include "tool.h"
 
 /* FILE where it is one; else the file of the guest NAME: that of a transient guest first. */
@@ -104,6 +105,7 @@ static void print_word(const char *s) {
 
 static int print_command(Definition *d, const char *version, Error *e) {
         const QemuCaps *caps = qemu_caps_for(version, "x86_64");
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_strv_ char **args = NULL;
         QemuHostResources res;
         HostFacts facts;
@@ -114,6 +116,7 @@ static int print_command(Definition *d, const char *version, Error *e) {
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "nothing is recorded for QEMU '%s'", version);
         qemu_host_resources_init(&res);
         res.stand_ins = true;
+        firmware_host_offer(&firmware, &facts);
         r = definition_normalise(d, &facts, e);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);

@@ -11,6 +11,7 @@
 #include "model/definition.h"
 #include "plan/plan.h"
 #include "qemu/args.h"
+#include "qemu/firmware.h"
 #include "tool.h"
 
 typedef struct VerifyOptions {
@@ -82,6 +83,7 @@ int verb_verify(int argc, char **argv) {
                 { "qemu-version", required_argument, NULL, 'q' },
                 {},
         };
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         int c, status = TOOL_OK;
         VerifyOptions o = {};
         bool all = false;
@@ -106,6 +108,7 @@ int verb_verify(int argc, char **argv) {
                 fprintf(stderr, "unitvirt: nothing is recorded for QEMU '%s'\n", o.version);
                 return TOOL_FAILED;
         }
+        firmware_host_offer(&firmware, &o.facts);
         if (all)
                 return verify_all(&o);
 

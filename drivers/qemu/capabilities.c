@@ -8,6 +8,7 @@
 #include "handlers.h"
 #include "host-cpu.h"
 #include "qemu/caps.h"
+#include "qemu/firmware.h"
 #include "start.h"
 
 /* --- a document in the making --- */
@@ -232,7 +233,6 @@ static const struct {
 } enumerations[] = {
         { "os/loader", "type", "rom pflash" },
         { "os/loader", "readonly", "yes no" },
-        { "os/loader", "secure", "no" },
         { "devices/disk", "diskDevice", "disk cdrom" },
         { "devices/disk", "bus", "ide scsi virtio usb sata" },
         { "devices/disk", "model", "virtio virtio-transitional virtio-non-transitional" },
@@ -295,17 +295,36 @@ static void add_cpu_modes(xmlNode *root, bool kvm) {
         }
 }
 
-static void add_os(xmlNode *root) {
-        static const char *const images[] = { "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_CODE_4M.fd" };
-        xmlNode *os = add(root, "os", NULL), *loader;
+/* What <os firmware=...> and <loader secure=...> may ask for on this host. */
+static void add_os(xmlNode *root, const FirmwareList *list, const char *arch, const char *machine) {
+        xmlNode *os = add(root, "os", NULL), *kinds, *loader, *secures;
+        bool efi = false, bios = false, secure = false;
 
         attr(os, "supported", "yes");
+        kinds = add(os, "enum", NULL);
+        attr(kinds, "name", "firmware");
         loader = add(os, "loader", NULL);
         attr(loader, "supported", "yes");
-        for (size_t i = 0; i < ELEMENTSOF(images); i++)
-                if (access(images[i], F_OK) == 0)
-                        add(loader, "value", images[i]);
+        for (size_t i = 0; i < list->n; i++) {
+                const Firmware *f = &list->list[i];
+
+                if (!firmware_fits_machine(f, arch, machine) || f->mapping == FIRMWARE_FLASH_COMBINED)
+                        continue;
+                efi |= f->efi;
+                bios |= f->bios;
+                secure |= f->secure_boot && f->requires_smm;
+                add(loader, "value", f->executable);
+        }
+        if (bios)
+                add(kinds, "value", "bios");
+        if (efi)
+                add(kinds, "value", "efi");
         add_enumerations(loader, "os/loader");
+        secures = add(loader, "enum", NULL);
+        attr(secures, "name", "secure");
+        if (secure)
+                add(secures, "value", "yes");
+        add(secures, "value", "no");
 }
 
 static void add_device_kinds(xmlNode *root) {
@@ -361,6 +380,7 @@ static int resolve(const remote_connect_get_domain_capabilities_args *args, cons
 
 int connect_get_domain_capabilities(Call *c, const remote_connect_get_domain_capabilities_args *args,
                                    remote_connect_get_domain_capabilities_ret *ret, Error *e) {
+        _cleanup_(firmware_list_done) FirmwareList firmware = {};
         _cleanup_xml_ xmlDocPtr doc = NULL;
         xmlNode *root;
         Asked asked = {};
@@ -374,6 +394,9 @@ int connect_get_domain_capabilities(Call *c, const remote_connect_get_domain_cap
                 r = resolve(args, &f, &asked, e);
         if (r < 0)
                 return r;
+        r = firmware_list_load(&firmware);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "the descriptors of firmware cannot be read");
         root = new_document("domainCapabilities", &doc);
         if (!root)
                 return -ENOMEM;
@@ -383,7 +406,7 @@ int connect_get_domain_capabilities(Call *c, const remote_connect_get_domain_cap
         add(root, "arch", asked.arch);
         attr_int(add(root, "vcpu", NULL), "max", strstr(asked.machine, "q35") ? 288 : 255);
         attr(add(root, "iothreads", NULL), "supported", "no");
-        add_os(root);
+        add_os(root, &firmware, asked.arch, asked.machine);
         add_cpu_modes(root, streq(asked.type, "kvm"));
         add_device_kinds(root);
         add_features(root);

@@ -9,6 +9,7 @@
 #include "events.h"
 #include "handlers.h"
 #include "index.h"
+#include "qemu/firmware.h"
 #include "savefile.h"
 #include "start.h"
 
@@ -48,6 +49,7 @@ static int check_name(const char *name, Error *e) {
 }
 
 int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e) {
+        _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_definition_ Definition *def = NULL;
         HostFacts facts;
         int r;
@@ -59,8 +61,10 @@ int client_definition(QemuDriver *d, const char *xml, bool validate, Definition 
                 r = ensure_uuid(def);
         if (r >= 0)
                 r = driver_host_facts(d, &facts, e);
-        if (r >= 0)
-                r = definition_normalise(def, &facts, e);
+        if (r < 0)
+                return r;
+        firmware_host_offer(&firmware, &facts);
+        r = definition_normalise(def, &facts, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(def);
@@ -209,7 +213,7 @@ int domain_define_xml(Call *c, const remote_domain_define_xml_args *args, remote
 
 /* The guest's own copy of the firmware variables: written at its first start, so not there before. */
 static char *nvram_of(const Definition *d) {
-        const char *path = xml_get(definition_root(d), "os/nvram");
+        const char *path = definition_nvram(d);
 
         return path && path[0] == '/' && access(path, F_OK) == 0 ? strdup(path) : NULL;
 }

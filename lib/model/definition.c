@@ -178,6 +178,13 @@ bool definition_uuid(const Definition *d, uint8_t ret[16]) {
         return s && uuid_parse(s, ret) >= 0;
 }
 
+const char *definition_nvram(const Definition *d) {
+        const xmlNode *nvram = xml_find(definition_root(d), "os/nvram");
+        const char *path = xml_get(nvram, "source/@file") ?: nvram ? xml_text(nvram) : NULL;
+
+        return path && *path ? path : NULL;
+}
+
 const char *definition_origin(const Definition *d) {
         return d->origin;
 }

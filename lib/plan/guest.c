@@ -189,7 +189,7 @@ static int plan_os(GuestPlan *g) {
         if (!nvram)
                 return 0;
         r = add_mounts_for(g, nvram, xml_attr(nvram, "template"));
-        return r < 0 ? r : add_mounts_for(g, nvram, xml_text(nvram));
+        return r < 0 ? r : add_mounts_for(g, nvram, definition_nvram(g->definition));
 }
 
 static int limit_weight(GuestPlan *g, const xmlNode *n, const char *key) {

@@ -77,10 +77,12 @@ static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *pat
 
 void machine_firmware(Build *b, StrBuf *machine) {
         const xmlNode *loader = xml_find(b->root, "os/loader"), *nvram = xml_find(b->root, "os/nvram");
-        const char *vars = b->res->nvram ?: xml_get(nvram, "source/@file") ?: nvram ? xml_text(nvram) : NULL;
+        const char *vars = b->res->nvram ?: definition_nvram(b->d), *kind = xml_get(b->root, "os/@firmware");
+        bool chosen = loader && *xml_text(loader) && (!nvram || vars);
 
-        if (xml_get(b->root, "os/@firmware") && !loader) {
-                refuse(b, xml_child(b->root, "os"), "firmware that is left to be chosen is not supported; name a loader");
+        if (kind && !chosen) {
+                refuse(b, xml_child(b->root, "os"), "Unable to find '%s' firmware that is compatible with the current configuration",
+                       kind);
                 return;
         }
         if (!loader_is_flash(loader))
@@ -89,7 +91,7 @@ void machine_firmware(Build *b, StrBuf *machine) {
                 invalid(b, loader, "the loader names no file");
         machine_flash(b, machine, 0, xml_text(loader), xml_attr(loader, "format"),
                       xml_attr_bool(loader, "readonly", false));
-        if (vars && *vars)
+        if (vars)
                 machine_flash(b, machine, 1, vars, xml_attr(nvram, "format"), false);
 }
 

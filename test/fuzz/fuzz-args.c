@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "model/definition.h"
+#include "firmware.h"
 #include "qemu/args.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +36,7 @@ static void run(const char *text, size_t size, unsigned flags) {
         if (!(flags & DEFINITION_UNCHECKED)) {
                 if (host_facts_for_qemu("10.0", &facts) < 0)
                         abort();
+                facts.firmware = fuzz_firmware;
                 if (definition_normalise(d, &facts, &e) < 0)
                         return;
         }

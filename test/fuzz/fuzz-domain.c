@@ -4,6 +4,7 @@
  * idempotent, and the reader of names agrees with the parser. */
 
 #include "base/strings.h"
+#include "firmware.h"
 #include "model/definition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,6 +19,7 @@ static char *canonical(const char *text, size_t size, unsigned flags, char **ret
 
         if (host_facts_for_qemu("7.2", &facts) < 0)
                 abort();
+        facts.firmware = fuzz_firmware;
 
         r = definition_parse(text, size, NULL, flags, &d, &e);
         if (r >= 0 && ret_name)

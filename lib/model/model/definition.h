@@ -16,7 +16,8 @@
  *   vcpu                         text is the maximum, @placement there; @current only where it is less
  *   os/type                      hvm; @arch x86_64; @machine versioned ("pc-i440fx-7.2", "pc-q35-7.2")
  *   os/boot                      there unless a device has boot/@order
- *   os/loader                    @type and @format; os/nvram has a path and @format
+ *   os/loader                    @type and @format; os/nvram has a path (definition_nvram()) and @format. Where os/@firmware is
+ *                                there and no such firmware is installed: as the document says
  *   iothreads, iothreadids       where ids are listed there are as many as iothreads says
  *   memtune                      KiB
  *   cpu                          there; mode custom with model text, or host-passthrough, host-model, maximum
@@ -100,6 +101,9 @@ int definition_set_name(Definition *d, const char *name, Error *e);
 
 /* False where the document has no uuid (before normalising). */
 bool definition_uuid(const Definition *d, uint8_t ret[16]);
+
+/* Path of the file with the variables of UEFI: text of os/nvram or its source's file. NULL where there is none. */
+const char *definition_nvram(const Definition *d);
 
 /* File name given to parse, or NULL. */
 const char *definition_origin(const Definition *d);

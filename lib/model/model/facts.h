@@ -5,6 +5,7 @@
  * result of probing. */
 
 #include "base/macros.h"
+#include "model/firmware.h"
 
 /* Versions of QEMU as one number: 7.2.22 is 7002022. */
 #define QEMU_VERSION(major, minor, micro) ((major) * 1000000U + (minor) * 1000U + (micro))
@@ -16,6 +17,10 @@ typedef struct HostFacts {
         bool kvm;                  /* not consulted today: definitions of type kvm may be made on any host */
         uint8_t host_uuid[16];     /* for smbios mode=host; zero when unknown */
         const char *vnc_listen;    /* default listen address of graphics, "127.0.0.1"; NULL is that too */
+        /* The host's firmware, asked for only by a definition that leaves it to be chosen, or names an image of UEFI. The list
+         * stays the callee's. NULL: none is known. Negative errno. See qemu/firmware.h. */
+        int (*firmware)(void *context, const FirmwareList **ret);
+        void *firmware_context;
 } HostFacts;
 
 /* The newest version this build has recorded. */

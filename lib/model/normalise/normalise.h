@@ -48,6 +48,9 @@ int assign_pci_addresses(Normaliser *n);
 int write_pci_targets(Normaliser *n);
 int check_aliases(Normaliser *n);
 
+/* Chooses the firmware, as part of the os step. */
+int normalise_firmware(Normaliser *n, xmlNode *os);
+
 /* Fails about node: returns r with the error filled. */
 #define fail(n, node, r, code, ...) definition_error((n)->d, (node), (r), (code), (n)->error, __VA_ARGS__)
 #define fail_xml(n, node, ...) fail(n, node, -EBADMSG, ERROR_XML_ERROR, __VA_ARGS__)

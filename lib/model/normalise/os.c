@@ -37,9 +37,11 @@ static int write_nvram(Normaliser *n, xmlNode *nvram) {
 
 static int check_loader(Normaliser *n, xmlNode *os) {
         xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
-        bool pflash = xml_attr_is(loader, "type", "pflash");
+        bool automatic = xml_attr(os, "firmware"), pflash = xml_attr_is(loader, "type", "pflash");
 
-        if (loader && !*xml_text(loader)) {
+        if (loader && !*xml_text(loader) && !automatic) {
+                if (loader->properties)
+                        return fail_unsupported(n, loader, "no loader path specified and firmware auto selection disabled");
                 xml_remove(loader);
                 loader = NULL;
         }
@@ -47,15 +49,19 @@ static int check_loader(Normaliser *n, xmlNode *os) {
                 return fail_unsupported(n, loader, "UEFI requires ACPI on this architecture");
         if (xml_attr_bool(loader, "secure", false) && !n->q35)
                 return fail_unsupported(n, loader, "Secure boot is supported with q35 machine types only");
-        if (nvram && !pflash)
+        if (nvram && !pflash && !automatic)
                 return fail_unsupported(n, nvram, "a variable store needs a loader of type pflash");
+        if (loader && !pflash && !automatic && xml_attr_is(loader, "stateless", "no"))
+                return fail_unsupported(n, loader, "Only pflash loader type permits NVRAM");
         if (nvram && xml_attr_bool(loader, "stateless", false))
                 return fail_unsupported(n, nvram, "a stateless loader has no variable store");
 
-        set_default(n, loader, "type", "rom");
         set_default(n, loader, "format", "raw");
+        if (automatic && !xml_child(xml_child(os, "firmware"), NULL))
+                return 0; /* none that fits is installed: said at the start, when one may be */
+        set_default(n, loader, "type", "rom");
         set_default(n, nvram, "format", "raw");
-        return nvram && !*xml_text(nvram) ? write_nvram(n, nvram) : 0;
+        return nvram && !*xml_text(nvram) && !xml_attr(nvram, "type") ? write_nvram(n, nvram) : 0;
 }
 
 static int check_menu(Normaliser *n, xmlNode *os) {
@@ -105,6 +111,9 @@ int normalise_os(Normaliser *n) {
         set_default(n, type, "arch", "x86_64");
 
         r = write_machine(n, type);
+        if (r < 0)
+                return r;
+        r = normalise_firmware(n, os);
         if (r < 0)
                 return r;
         r = check_loader(n, os);
