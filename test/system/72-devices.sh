@@ -53,6 +53,23 @@ if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
         check "... destroy" m virsh -q destroy uefi
         check "undefine --nvram" m virsh -q undefine --nvram uefi
         check "... removes it" not m test -e "$nvram"
+
+        # The same, with the image left to be chosen: by define, and by the start of a file that was written by hand.
+        chosen() { uefi | sed -e "/<loader/d; /<nvram/d; s/<os>/<os firmware='efi'>/; s/>uefi</>$1</"; }
+        define_chosen() { chosen chosen | define; }
+        put_chosen() { chosen byfile | m_with_input sh -c 'cat > /etc/libvirt/qemu/byfile.xml' && m systemctl daemon-reload; }
+        check "domcapabilities: efi may be asked for" contains "<value>efi</value>" m virsh domcapabilities --machine q35
+        check "... and secure boot" contains "<value>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</value>" m virsh domcapabilities --machine q35
+        check "define of a guest that leaves its firmware to be chosen" define_chosen
+        check "... the choice is in the definition" contains "type='pflash' format='raw'>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" m virsh dumpxml chosen
+        check "... start" m virsh -q start chosen
+        check "... it runs" shows_running chosen
+        check "... destroy" m virsh -q destroy chosen
+        check "a file that leaves it to be chosen" put_chosen
+        check "... start" m systemctl start vm@byfile
+        check "... the choice is in the live definition" contains "/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" m virsh dumpxml byfile
+        check "... the file is as it was" m sh -c '! grep -q loader /etc/libvirt/qemu/byfile.xml'
+        check "... destroy" m virsh -q destroy byfile
 else
         echo "SKIPPED: UEFI: ovmf is not installed"
 fi
