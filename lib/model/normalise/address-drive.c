@@ -92,6 +92,22 @@ static bool has_drive_address(const char *bus) {
         return streq(bus, "fdc") || streq(bus, "ide") || streq(bus, "sata") || streq(bus, "scsi");
 }
 
+/* What was placed by its name may be where another one is on purpose. */
+static int check_places(Normaliser *n) {
+        XML_FOREACH(disk, n->devices, "disk") {
+                const char *bus = xml_get(disk, "target/@bus") ?: "";
+                int r;
+
+                if (!has_drive_address(bus))
+                        continue;
+                r = check_explicit(n, disk, bus);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
 int assign_drive_addresses(Normaliser *n) {
         int r;
 
@@ -128,5 +144,5 @@ int assign_drive_addresses(Normaliser *n) {
                         return fail_unsupported(n, disk, "there is no room for IDE disk '%s': only hda to hdd", dev);
         }
 
-        return 0;
+        return check_places(n);
 }

@@ -8,6 +8,7 @@
 #define HUB_PORTS 8U
 #define MAX_HUB_DEPTH 4U
 #define MAX_USB_BUSES 256U
+#define MAX_PORT 64U
 
 static const struct {
         const char *model;
@@ -89,10 +90,33 @@ static char *free_port(Normaliser *n, unsigned bus, const char *prefix, unsigned
         return NULL;
 }
 
+static unsigned port_depth(const char *port) {
+        unsigned depth = 1;
+
+        for (; *port; port++)
+                depth += *port == '.';
+        return depth;
+}
+
+/* "1.2" needs a hub at "1", which is written to ret where it is not there. */
+static bool missing_hub(const Normaliser *n, unsigned bus, const char *port, char ret[MAX_PORT]) {
+        for (const char *dot = strchr(port, '.'); dot; dot = strchr(dot + 1, '.')) {
+                const xmlNode *hub;
+
+                snprintf(ret, MAX_PORT, "%.*s", (int) (dot - port), port);
+                hub = device_at(n, bus, ret);
+                if (!hub || !xml_is(hub, "hub"))
+                        return true;
+        }
+
+        return false;
+}
+
 static int check_explicit(Normaliser *n, xmlNode *device) {
         xmlNode *a = usb_address(device), *other;
         unsigned bus = number_or(a, "bus", 0);
         const char *port = xml_attr(a, "port");
+        char hub[MAX_PORT];
 
         setf(n, a, "bus", "%u", bus);
         if (ports_of_bus(n, bus) == 0)
@@ -100,6 +124,11 @@ static int check_explicit(Normaliser *n, xmlNode *device) {
         if (!*port || port[strspn(port, "0123456789.")] || strtoul(port, NULL, 10) == 0 ||
             strtoul(port, NULL, 10) > ports_of_bus(n, bus))
                 return fail_xml(n, a, "USB bus %u has no port '%s'", bus, port);
+
+        if (port_depth(port) > MAX_HUB_DEPTH)
+                return fail_xml(n, a, "port '%s' is behind more than %u hubs", port, MAX_HUB_DEPTH - 1);
+        if (missing_hub(n, bus, port, hub))
+                return fail_xml(n, a, "there is no hub at port %s in USB address bus: %u port: %s", hub, bus, port);
 
         other = device_at(n, bus, port);
         if (other != device)

@@ -9,7 +9,7 @@ static const struct {
         const char *type;
         bool path, host, service;   /* required */
         const char *keep[5];        /* attributes of the source that mean something */
-        bool protocol;
+        bool protocol, children;    /* children: elements of the source that mean something on their own */
 } types[] = {
         { "null", .keep = {} },
         { "vc", .keep = {} },
@@ -23,6 +23,7 @@ static const struct {
         { "tcp", .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
         { "udp", .service = true, .keep = { "mode", "host", "service" } },
         { "spiceport", .keep = { "channel" } },
+        { "qemu-vdagent", .children = true },
 };
 
 static void keep_attributes(xmlNode *source, const char *const keep[5]) {
@@ -37,6 +38,19 @@ static void keep_attributes(xmlNode *source, const char *const keep[5]) {
                 if (!kept)
                         xmlRemoveProp(a);
         }
+}
+
+/* A connection that is made again when it breaks. */
+static int check_reconnect(Normaliser *n, xmlNode *source) {
+        xmlNode *reconnect = xml_child(source, "reconnect");
+
+        if (!reconnect)
+                return 0;
+        if (!xml_attr_is(source, "mode", "connect"))
+                return fail(n, reconnect, -EBADMSG, ERROR_INTERNAL, "chardev reconnect is possible only for connect mode");
+        if (xml_attr_bool(reconnect, "enabled", false) && number_or(reconnect, "timeout", 0) == 0)
+                return fail(n, reconnect, -EINVAL, ERROR_INVALID_ARG, "chardev reconnect source timeout cannot be '0'");
+        return 0;
 }
 
 int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
@@ -56,7 +70,7 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
         for (source = xml_child(device, "source"); source; source = next) {
                 next = xml_next(source, "source");
                 keep_attributes(source, types[i].keep);
-                if (!source->properties)
+                if (!source->properties && !(types[i].children && xml_child(source, NULL)))
                         xml_remove(source);
         }
 
@@ -73,5 +87,5 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
         if (streq(type, "unix"))
                 set_default(n, source, "mode", "connect");
 
-        return 0;
+        return check_reconnect(n, source);
 }

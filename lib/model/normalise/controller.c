@@ -201,6 +201,9 @@ static int check_usb(Normaliser *n, xmlNode *c) {
                 if (streq(companions[i].model, model))
                         set_default(n, ensure(n, c, "master"), "startport", companions[i].startport);
 
+        if (endswith(model, "-xhci") && number_or(c, "ports", 1) > 15)
+                return fail_unsupported(n, c, "'%s' controller only supports up to '15' ports", model);
+
         if (streq(model, "none")) {
                 xml_remove_children(c, "address");
                 XML_FOREACH(other, n->devices, "controller")
@@ -246,9 +249,22 @@ static int check_pci(Normaliser *n, xmlNode *c) {
                 return fail_xml(n, c, "pci-root and pcie-root controllers should have index 0");
         if (index == 0 && xml_child(c, "address"))
                 return fail_unsupported(n, c, "pci-root and pcie-root controllers should not have an address");
+        if (xml_find(c, "target/node"))
+                return fail_xml(n, xml_find(c, "target/node"), "%s with index %u is configured for a NUMA node (%s) not present "
+                                                               "in the domain's <cpu><numa> array (0)",
+                                attr_or(c, "model", "pci"), index, xml_text(xml_find(c, "target/node")));
         if (index > 0 && !xml_attr(c, "model"))
                 set(n, c, "model", n->q35 ? "pcie-root-port" : "pci-bridge");
 
+        return 0;
+}
+
+/* Attributes of the driver that only one kind of adapter has. */
+static int check_driver(Normaliser *n, xmlNode *c) {
+        xmlNode *driver = xml_child(c, "driver");
+
+        if (xml_attr(driver, "iothread") && !(xml_attr_is(c, "type", "scsi") && startswith(attr_or(c, "model", ""), "virtio-")))
+                return fail_xml(n, driver, "'iothread' attribute only supported for virtio scsi controllers");
         return 0;
 }
 
@@ -279,6 +295,21 @@ static void add_builtin(Normaliser *n) {
         need_controllers(n, "pci", 0, n->q35 ? "pcie-root" : "pci-root");
 }
 
+/* A companion takes the slow devices of the ports of its master. */
+static int check_masters(Normaliser *n) {
+        XML_FOREACH(c, n->devices, "controller") {
+                bool master = !xml_child(c, "master");
+
+                XML_FOREACH(other, n->devices, "controller")
+                        master |= xml_attr_is(other, "model", "ich9-ehci1") &&
+                                  streq_ptr(xml_attr(other, "index"), xml_attr(c, "index"));
+                if (!master)
+                        return fail_unsupported(n, c, "No master USB controller specified");
+        }
+
+        return 0;
+}
+
 int normalise_controllers(Normaliser *n) {
         int r;
 
@@ -292,12 +323,16 @@ int normalise_controllers(Normaliser *n) {
                         r = check_index(n, c);
                 if (r >= 0)
                         r = check_type(n, c, type);
+                if (r >= 0)
+                        r = check_driver(n, c);
                 if (r < 0)
                         return r;
                 drop_foreign(c, type);
         }
 
-        r = order_controllers(n);
+        r = check_masters(n);
+        if (r >= 0)
+                r = order_controllers(n);
         if (r < 0)
                 return r;
 

@@ -57,6 +57,30 @@ static int check_topology(Normaliser *n, xmlNode *cpu) {
         return 0;
 }
 
+static int check_cache(Normaliser *n, xmlNode *cpu) {
+        xmlNode *cache = xml_child(cpu, "cache");
+        const char *mode = attr_or(cache, "mode", "");
+        bool hosts = xml_attr_is(cpu, "mode", "host-passthrough") || xml_attr_is(cpu, "mode", "maximum");
+
+        if (streq(mode, "emulate") && xml_attr(cache, "level") && !xml_attr_is(cache, "level", "3"))
+                return fail_unsupported(n, cache, "CPU cache mode 'emulate' can only be used with level='3'");
+        if (streq(mode, "passthrough") && !hosts)
+                return fail_unsupported(n, cache,
+                                        "CPU cache mode 'passthrough' can only be used with 'host-passthrough' / 'maximum' CPUs");
+        if (streq(mode, "passthrough") && xml_attr(cache, "level"))
+                return fail_unsupported(n, cache, "unsupported CPU cache level for mode 'passthrough'");
+        return 0;
+}
+
+static int check_address_width(Normaliser *n, xmlNode *cpu) {
+        xmlNode *width = xml_child(cpu, "maxphysaddr");
+
+        if (xml_attr_is(width, "mode", "passthrough") && xml_attr(width, "bits"))
+                return fail_unsupported(n, width, "CPU maximum physical address bits number specification cannot be used with "
+                                                  "mode='passthrough'");
+        return 0;
+}
+
 static int check_custom(Normaliser *n, xmlNode *cpu) {
         xmlNode *model = xml_child(cpu, "model");
 
@@ -100,8 +124,9 @@ int normalise_cpu(Normaliser *n) {
         }
 
         r = check_features(n, cpu);
-        if (r < 0)
-                return r;
-
-        return check_topology(n, cpu);
+        if (r >= 0)
+                r = check_cache(n, cpu);
+        if (r >= 0)
+                r = check_address_width(n, cpu);
+        return r < 0 ? r : check_topology(n, cpu);
 }

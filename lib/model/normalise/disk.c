@@ -89,6 +89,8 @@ static int check_source(Normaliser *n, xmlNode *disk) {
 
         if (source && xml_attr(source, wanted))
                 return 0;
+        if (xml_attr_is(xml_child(disk, "target"), "bus", "usb"))
+                return fail_unsupported(n, source ?: disk, "'usb' disk must not be empty");
         if (!removable)
                 return fail_xml(n, source ?: disk, "no source %s is given for disk '%s'", wanted,
                                 attr_or(xml_child(disk, "target"), "dev", ""));
@@ -109,6 +111,10 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
         if (!xml_attr_is(driver, "name", "qemu"))
                 return fail_unsupported(n, driver, "unsupported driver name '%s' for disk", attr_or(driver, "name", ""));
 
+        if (xml_child(disk, "shareable") && !xml_child(disk, "readonly") && !xml_attr_is(driver, "type", "raw"))
+                return fail_unsupported(n, xml_child(disk, "shareable"),
+                                        "shared access for disk '%s' requires use of supported storage format",
+                                        attr_or(xml_child(disk, "target"), "dev", ""));
         if (xml_attr_is(driver, "io", "native") && !streq(cache, "none") && !streq(cache, "directsync"))
                 return fail_unsupported(n, driver,
                                         "native I/O needs either no disk cache or directsync cache mode, QEMU will fallback to "
@@ -140,12 +146,20 @@ static int check_identification(Normaliser *n, xmlNode *disk) {
         static const struct {
                 const char *name;
                 size_t max;
-        } limits[] = { { "vendor", 8 }, { "product", 16 } };
+                const char *buses[3];
+        } limits[] = { { "vendor", 8, { "scsi" } }, { "product", 16, { "scsi", "sata", "ide" } } };
         xmlNode *wwn = xml_child(disk, "wwn");
+        const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
 
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
                 xmlNode *e = xml_child(disk, limits[i].name);
 
+                bool has = false;
+
+                for (size_t j = 0; j < ELEMENTSOF(limits[i].buses) && limits[i].buses[j]; j++)
+                        has |= streq(limits[i].buses[j], bus);
+                if (e && !has)
+                        return fail_unsupported(n, e, "a disk on bus %s has no '%s'", bus, limits[i].name);
                 if (e && strlen(xml_text(e)) > limits[i].max)
                         return fail_unsupported(n, e, "disk %s is more than %zu characters", limits[i].name, limits[i].max);
                 for (const char *s = xml_text(e); s && *s; s++)

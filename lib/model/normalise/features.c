@@ -47,6 +47,10 @@ int normalise_features(Normaliser *n) {
                     xml_is(f, "pmu"))
                         set_default(n, f, "state", "on");
 
+        if (xml_attr_is(xml_child(features, "ps2"), "state", "off") && xml_attr_is(xml_child(features, "vmport"), "state", "on"))
+                return fail_unsupported(n, xml_child(features, "vmport"),
+                                        "vmport feature requires the ps2 feature not to be disabled");
+
         if (tseg) {
                 char text[24];
 

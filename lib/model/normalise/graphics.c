@@ -107,6 +107,18 @@ static void write_ports(Normaliser *n, xmlNode *g) {
         }
 }
 
+/* QEMU draws for one OpenGL display only. */
+static int check_gl(Normaliser *n) {
+        bool spice = false;
+
+        XML_FOREACH(g, n->devices, "graphics")
+                spice |= xml_attr_is(g, "type", "spice") && xml_attr_is(xml_child(g, "gl"), "enable", "yes");
+        XML_FOREACH(g, n->devices, "graphics")
+                if (spice && xml_attr_is(g, "type", "egl-headless"))
+                        return fail_unsupported(n, g, "multiple OpenGL displays are not supported by QEMU");
+        return 0;
+}
+
 int normalise_graphics(Normaliser *n) {
         int r;
 
@@ -128,5 +140,5 @@ int normalise_graphics(Normaliser *n) {
                                 return fail_xml(n, c, "spice channel missing name/mode");
         }
 
-        return 0;
+        return check_gl(n);
 }

@@ -45,6 +45,8 @@ int normalise_inputs(Normaliser *n) {
                         return fail_unsupported(n, input, "ps2 bus does not support tablet input device");
                 if (xml_attr(input, "model") && !xml_attr_is(input, "bus", "virtio"))
                         return fail_unsupported(n, input, "only input devices on bus virtio have a model");
+                if (endswith(attr_or(input, "model", ""), "transitional") && !streq(type, "passthrough"))
+                        return fail_unsupported(n, input, "virtio (non-)transitional models are not supported for input type=%s", type);
                 if (xml_attr_is(input, "bus", "ps2") && !has_ps2)
                         return fail_unsupported(n, input, "ps2 bus inputs require the ps2 feature not to be disabled");
                 if (xml_attr_is(input, "bus", "ps2"))

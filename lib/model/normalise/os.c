@@ -81,9 +81,23 @@ static int check_menu(Normaliser *n, xmlNode *os) {
         return 0;
 }
 
+/* mm/dd/yyyy, or yy of this table's first century. */
+static bool is_bios_date(const char *s) {
+        unsigned month, day, year;
+        char rest;
+
+        if (sscanf(s, "%2u/%2u/%4u%c", &month, &day, &year, &rest) != 3)
+                return false;
+        return month >= 1 && month <= 12 && day >= 1 && day <= 31 && (year < 100 || (year >= 1900 && year <= 9999));
+}
+
 static int check_sysinfo(Normaliser *n, xmlNode *os) {
         xmlNode *info = xml_child(n->root, "sysinfo");
         uint8_t ours[16], theirs[16];
+
+        XML_FOREACH(entry, xml_child(info, "bios"), "entry")
+                if (xml_attr_is(entry, "name", "date") && !is_bios_date(xml_text(entry)))
+                        return fail_xml(n, entry, "Invalid BIOS 'date' format");
 
         if (xml_attr_is(xml_child(os, "smbios"), "mode", "sysinfo") && !info)
                 return fail_xml(n, xml_child(os, "smbios"), "smbios mode 'sysinfo' needs a <sysinfo> element");
