@@ -20,6 +20,7 @@ static const struct {
 } fields[] = {
         { "name",        FIELD_STRING,  offsetof(Launch, name) },
         { "uuid",        FIELD_STRING,  offsetof(Launch, uuid) },
+        { "unit",        FIELD_STRING,  offsetof(Launch, unit) },
         { "machine",     FIELD_STRING,  offsetof(Launch, machine) },
         { "size",        FIELD_STRING,  offsetof(Launch, size) },
         { "on-poweroff", FIELD_STRING,  offsetof(Launch, on_poweroff) },
@@ -36,6 +37,7 @@ static const struct {
 void launch_done(Launch *l) {
         free(l->name);
         free(l->uuid);
+        free(l->unit);
         free(l->machine);
         free(l->size);
         free(l->on_poweroff);

@@ -17,6 +17,7 @@ typedef struct LaunchConsole {
 typedef struct Launch {
         char *name;
         char *uuid;
+        char *unit;            /* name of the guest's unit */
         char *machine;         /* name in machined */
         char *size;            /* "2 vCPUs, 1.5 GiB", for the unit's status */
         char *on_poweroff;     /* destroy, restart, preserve */

@@ -9,19 +9,21 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "host.h"
-#include "machined.h"
 #include "notify.h"
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "prepare.h"
 #include "qemu/firmware.h"
 #include "qemu/version.h"
+#include "register.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 /* Descriptors of QEMU begin here: above stdin, stdout, stderr and a few to spare. */
@@ -331,32 +333,30 @@ static int find_run_dir(Prepare *p) {
         return p->run_dir ? 0 : -ENOMEM;
 }
 
-/* A host without machined, or one that does not answer, is none the worse. */
-static int prepare_machined(Prepare *p) {
-        _cleanup_free_ char *unit = NULL;
-        _cleanup_close_ int fd = -EBADF;
+/* Who may register a machine is decided by who connects. A host without a bus is none the worse. */
+static int prepare_registration(Prepare *p) {
+        const struct sockaddr_un bus = { .sun_family = AF_UNIX, .sun_path = "/run/dbus/system_bus_socket" };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int r;
 
         r = machine_name_for_guest(p->name, &p->launch.machine);
         if (r >= 0)
-                r = unit_name_for_guest(p->name, &unit);
+                r = unit_name_for_guest(p->name, &p->launch.unit);
         if (r < 0)
                 return error_set_errno(&p->error, r, ORIGIN_QEMU, "no machine can have the name '%s'", p->name);
-        r = machined_connect(p->launch.machine, unit, &fd);
-        if (r == -EEXIST)
-                log_warning("machined knows another machine by the name '%s', proceeding without it", p->launch.machine);
-        else if (r < 0)
-                log_full(r == -ENOENT ? LOG_DEBUG : LOG_WARNING, r, "cannot ask machined, proceeding without it: %s", strerror(-r));
-        if (r < 0)
+        if (fd < 0 || connect(fd, (const struct sockaddr *) &bus, sizeof bus) < 0) {
+                log_full(errno == ENOENT || errno == ECONNREFUSED ? LOG_DEBUG : LOG_WARNING, -errno,
+                         "cannot connect to the system bus, proceeding without machined: %m");
                 return 0;
-        r = notify_store_fd(p->notify_fd, MACHINED_FD_NAME, fd);
+        }
+        r = notify_store_fd(p->notify_fd, REGISTER_FD_NAME, fd);
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager") : 0;
 }
 
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
                 read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_chardevs, prepare_graphics, fill_launch, prepare_machined,
+                prepare_chardevs, prepare_graphics, fill_launch, prepare_registration,
         };
         _cleanup_free_ char *version = NULL;
         int r;

@@ -603,7 +603,6 @@ static int run_guest(Run *run, const char *name) {
 int main(int argc, char **argv) {
         Run run = {
                 .signal_fd = -EBADF,
-                .machined_fd = -EBADF,
                 .monitor.fd = -EBADF,
         };
         int r;

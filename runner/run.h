@@ -68,7 +68,7 @@ struct Run {
         int signal_fd;
         int notify_fd;
         int journal_fd;
-        int machined_fd;         /* to the bus, as root: closed before the guest's first instruction */
+        pid_t registrar;         /* has a connection to the bus as root: ends before the guest's first instruction */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
         Monitor monitor;
         Console *consoles;       /* stderr first, then those of the launch file */
@@ -113,9 +113,9 @@ void monitor_read(Run *run);
 void monitor_done(Monitor *m);
 
 /* registration.c */
-/* Asks machined to know the guest, over the connection that vm-prepare left, before there is a QEMU. */
+/* Has a child ask machined to know the guest, over the connection that vm-prepare left, before there is a QEMU. */
 void registration_begin(Run *run);
-/* Takes the answer and closes the connection, before the guest's first instruction. */
+/* Waits for the child's end, before the guest's first instruction. */
 void registration_end(Run *run);
 
 /* spawn.c */
