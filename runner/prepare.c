@@ -157,7 +157,7 @@ static int read_request(Prepare *p) {
 
 /* --- what vm-run does before and around QEMU --- */
 
-static int add_command(Prepare *p, json_t *command) {
+int prepare_command(Prepare *p, json_t *command) {
         char *text = json_dumps(command, JSON_COMPACT);
         int r = text ? strv_addf(&p->launch.commands, "%s\n", text) : -ENOMEM;
 
@@ -169,7 +169,7 @@ static int add_command(Prepare *p, json_t *command) {
 static int add_link_states(Prepare *p) {
         XML_FOREACH(interface, definition_devices(p->live), "interface")
                 if (streq_ptr(xml_get(interface, "link/@state"), "down")) {
-                        int r = add_command(p, json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name",
+                        int r = prepare_command(p, json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name",
                                                          device_alias(interface), "up", 0));
 
                         if (r < 0)
@@ -183,7 +183,7 @@ static int add_balloon(Prepare *p, uint64_t memory, uint64_t current) {
 
         if (!balloon || xml_attr_is(balloon, "model", "none") || current >= memory)
                 return 0;
-        return add_command(p, json_pack("{s:s,s:{s:I}}", "execute", "balloon", "arguments", "value",
+        return prepare_command(p, json_pack("{s:s,s:{s:I}}", "execute", "balloon", "arguments", "value",
                                         (json_int_t) (current * 1024)));
 }
 
@@ -194,7 +194,7 @@ static int add_passwords(Prepare *p) {
 
                 if (!password)
                         continue;
-                r = add_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "set_password", "arguments", "protocol",
+                r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "set_password", "arguments", "protocol",
                                              xml_attr(graphics, "type"), "password", password));
                 if (r < 0)
                         return r;
@@ -233,11 +233,13 @@ static int fill_launch(Prepare *p) {
         if (!l->name || !l->uuid || !l->on_poweroff || !l->on_crash || format_size(vcpus, current, &l->size) < 0)
                 return -ENOMEM;
         /* The guest's end after a panic is vm-run's decision, as on_crash says. */
-        r = add_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));
+        r = prepare_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));
         if (r >= 0)
                 r = add_link_states(p);
         if (r >= 0)
                 r = add_passwords(p);
+        if (r >= 0)
+                r = prepare_throttles(p);
         return r < 0 ? r : add_balloon(p, memory, current);
 }
 
@@ -356,7 +358,7 @@ static int prepare_registration(Prepare *p) {
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
                 read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_chardevs, prepare_graphics, fill_launch, prepare_registration,
+                prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, prepare_registration,
         };
         _cleanup_free_ char *version = NULL;
         int r;

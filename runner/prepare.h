@@ -13,6 +13,8 @@
  *   state.c        ids, ports and other small files below /run/libvirt/qemu
  */
 
+#include <jansson.h>
+
 #include "base/error.h"
 #include "base/macros.h"
 #include "launch.h"
@@ -95,6 +97,15 @@ int prepare_network(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+
+/* A QMP command for vm-run, executed before the first instruction. Takes the reference, also of NULL (-ENOMEM). */
+int prepare_command(Prepare *p, json_t *command);
+
+/* throttle.c: the commands that limit disks. */
+int prepare_throttles(Prepare *p);
+
+/* environment.c: variables for QEMU, into launch. -ENOMEM. */
+int prepare_environment(Prepare *p);
 
 /* chardevs.c */
 /* Sockets, files and logs of serial ports, channels and the like. */

@@ -98,6 +98,9 @@ int definition_parse(const char *text, size_t len, const char *origin, unsigned 
         r = xml_parse(text, len, origin, "domain", &d->doc, e);
         if (r < 0)
                 return r;
+        r = qemu_namespace_adopt(d);
+        if (r < 0)
+                return r;
         r = check_name(d, e);
         if (r < 0)
                 return r;
@@ -108,8 +111,10 @@ int definition_parse(const char *text, size_t len, const char *origin, unsigned 
                 r = schema_check(d, definition_root(d), &schema_domain, flags, e);
                 if (r < 0)
                         return r;
-                /* Every element that used one of these is gone now. */
-                xmlFreeNsList(TAKE_PTR(definition_root(d)->nsDef));
+                /* Every element that had a namespace is gone now. */
+                r = qemu_namespace_declare(d);
+                if (r < 0)
+                        return r;
         }
 
         *ret = TAKE_PTR(d);

@@ -43,12 +43,6 @@ static void add_start(StrBuf *b, const xmlNode *n) {
                 add_prefix(b, n->ns);
         strbuf_add(b, xml_name(n));
 
-        for (const xmlNs *ns = n->nsDef; ns; ns = ns->next) {
-                strbuf_addf(b, " xmlns%s%s='", ns->prefix ? ":" : "", ns->prefix ? (const char *) ns->prefix : "");
-                add_escaped(b, ns->href ? (const char *) ns->href : "", true);
-                strbuf_addc(b, '\'');
-        }
-
         for (const xmlAttr *a = n->properties; a; a = a->next) {
                 strbuf_addc(b, ' ');
                 if (a->ns && a->ns->prefix)
@@ -57,6 +51,12 @@ static void add_start(StrBuf *b, const xmlNode *n) {
                 strbuf_add(b, "='");
                 if (a->children && a->children->content)
                         add_escaped(b, (const char *) a->children->content, true);
+                strbuf_addc(b, '\'');
+        }
+
+        for (const xmlNs *ns = n->nsDef; ns; ns = ns->next) {
+                strbuf_addf(b, " xmlns%s%s='", ns->prefix ? ":" : "", ns->prefix ? (const char *) ns->prefix : "");
+                add_escaped(b, ns->href ? (const char *) ns->href : "", true);
                 strbuf_addc(b, '\'');
         }
 }

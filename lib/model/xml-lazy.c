@@ -46,7 +46,9 @@
         F(xmlNewDoc)                                                                                         \
         F(xmlNewDocNode)                                                                                     \
         F(xmlNewDocText)                                                                                     \
+        F(xmlNewNs)                                                                                          \
         F(xmlNewParserCtxt)                                                                                  \
+        F(xmlNodeSetName)                                                                                    \
         F(xmlParseCharEncoding)                                                                              \
         F(xmlParseDocument)                                                                                  \
         F(xmlReadMemory)                                                                                     \

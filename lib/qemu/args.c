@@ -202,6 +202,7 @@ static void build_all(Build *b) {
         build_features(b);
         build_genid(b);
         build_devices(b);
+        build_commandline(b);
         build_sandbox(b);
 }
 

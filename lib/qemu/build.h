@@ -106,7 +106,8 @@ void build_memory(Build *b);       /* memory.c */
 void build_smp(Build *b);          /* cpu.c */
 void build_iothreads(Build *b);    /* memory.c */
 void build_sysinfo(Build *b);      /* sysinfo.c */
-void build_clock(Build *b);        /* clock.c */
+void build_clock(Build *b);
+void build_commandline(Build *b);        /* clock.c */
 void build_pm(Build *b);           /* clock.c */
 void build_boot(Build *b);         /* os.c */
 void build_firmware(Build *b);     /* os.c */

@@ -54,12 +54,12 @@ static void image_number(Build *b, Image *image, unsigned otherwise) {
 /* What stands in the way of an image of this disk. */
 static void check_disk(Build *b, const xmlNode *disk) {
         static const char *const refused[] = {
-                "encryption", "auth", "iotune", "throttlefilters", "mirror", "transient", "diskSecret",
+                "encryption", "auth", "throttlefilters", "mirror", "transient", "diskSecret",
         };
         const xmlNode *source = xml_child(disk, "source");
 
         for (size_t i = 0; i < ELEMENTSOF(refused); i++)
-                if (xml_child(disk, refused[i]) && !streq(refused[i], "iotune"))
+                if (xml_child(disk, refused[i]))
                         refuse(b, xml_child(disk, refused[i]), "element <%s> of a disk is not supported", refused[i]);
         XML_FOREACH(c, source, NULL)
                 if (!xml_is(c, "seclabel") && !xml_is(c, "address"))

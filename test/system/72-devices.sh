@@ -97,11 +97,11 @@ many() {
   <pm><suspend-to-mem enabled='yes'/><suspend-to-disk enabled='no'/></pm>
   <devices>
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/><serial>first</serial></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/extra.qcow2'/><target dev='vdb' bus='virtio'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/extra.qcow2'/><target dev='vdb' bus='virtio'/><iotune><total_iops_sec>10001</total_iops_sec><total_iops_sec_max>20001</total_iops_sec_max><total_iops_sec_max_length>3</total_iops_sec_max_length><group_name>ours</group_name></iotune></disk>
     ${loop:+<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vdc' bus='virtio'/></disk>}
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/scsi.raw'/><target dev='sda' bus='scsi'/></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/sata.raw'/><target dev='sdb' bus='sata'/></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/usb.raw'/><target dev='sdc' bus='usb'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/scsi.raw'/><target dev='sda' bus='scsi'/><iotune><read_bytes_sec>10000002</read_bytes_sec><read_iops_sec>10005</read_iops_sec><size_iops_sec>4096</size_iops_sec></iotune></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/sata.raw'/><target dev='sdb' bus='sata'/><iotune><write_iops_sec>10003</write_iops_sec></iotune></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/usb.raw'/><target dev='sdc' bus='usb'/><iotune><total_bytes_sec>10000004</total_bytes_sec></iotune></disk>
     <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$images/cdrom.raw'/><target dev='sdd' bus='sata'/></disk>
     <controller type='scsi' index='0' model='virtio-scsi'/>
     <controller type='usb' index='0' model='qemu-xhci'/>
@@ -135,6 +135,10 @@ if [ -n "$loop" ]; then check "block device" saw many 'start this-is-loop'; else
 check "SCSI disk: what is on it" saw many 'disk sd. sectors 8192 readonly 0 .*start this-is-scsi'
 # Debian's cloud kernel has no drivers for these: QEMU tells of them.
 for disk in sdb sdc sdd; do check "SATA disk, USB disk, CD drive: $disk" contains "$disk rd_req" m virsh domblkstat many $disk; done
+limits() { m virsh qemu-monitor-command many '{"execute":"query-block"}'; }
+for limit in '"iops":10001' '"iops_max":20001' '"iops_max_length":3' '"group":"ours"' '"bps_rd":10000002' '"iops_size":4096' '"iops_wr":10003' '"bps":10000004'; do
+        check "limits of disks: $limit" contains "$limit" limits
+done
 check "CD drive: read only" contains "<readonly/>" m virsh dumpxml many
 check "bridge interface with its address" saw many 'net eth. mac 52:54:00:00:00:07'
 check "agent's channel" saw many 'port org.qemu.guest_agent.0'
@@ -189,7 +193,7 @@ check "destroy" m virsh -q destroy many
 # The conventional machine, with IDE, an empty drive and a floppy, and graphics for clients of SPICE where QEMU has it.
 old() {
         cat <<XML
-<domain type='qemu'>
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>old</name>
   <memory unit='MiB'>192</memory>
   <os>
@@ -198,6 +202,7 @@ old() {
     <cmdline>console=ttyS0 root=/dev/vda hostname=old quiet report tsc=reliable no_timer_check</cmdline>
   </os>
   <features><acpi/><apic/></features>
+  <clock offset='timezone' timezone='Asia/Tokyo'/>
   <devices>
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/></disk>
     <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/other.raw'/><target dev='hda' bus='ide'/></disk>
@@ -218,6 +223,7 @@ old() {
     <rng model='virtio'><backend model='builtin'/></rng>
     <panic model='isa'/>
   </devices>
+  <qemu:commandline><qemu:arg value='-device'/><qemu:arg value='edu,addr=0x1e'/><qemu:env name='ADDED' value='by hand'/></qemu:commandline>
 </domain>
 XML
 }
@@ -226,6 +232,10 @@ check "define of a guest of the conventional machine" define_old
 check "start" m virsh -q start old
 check "... its kernel reports" eventually 150 saw old 'end of report'
 check "IDE disk" saw old 'disk sd. sectors 8192 .*start this-is-other'
+check "a device of qemu:commandline" saw old 'pci .* 0x1234 0x11e8'
+environment() { m sh -c "tr '\\0' '\\n' < /proc/\$(pgrep -P \$(systemctl show -P MainPID vm@$1))/environ"; }
+check "a variable of qemu:commandline" contains "ADDED=by hand" environment old
+check "the clock's zone is QEMU's" contains "TZ=Asia/Tokyo" environment old
 check "empty drive" saw old 'disk sr0 sectors'
 check "USB 2" saw old 'pci .* 0x8086 0x293a 0x0c03'
 check "sound card" saw old 'pci .* 0x8086 0x2415'

@@ -269,6 +269,8 @@ int normalise_disks(Normaliser *n) {
                         r = check_identification(n, disk);
                 if (r >= 0)
                         r = write_cache_sizes(n, disk);
+                if (r >= 0)
+                        r = normalise_throttle(n, disk);
                 if (r < 0)
                         return r;
                 write_target(n, disk);

@@ -20,6 +20,7 @@ static const Step steps[] = {
         normalise_cpu,
         normalise_clock,
         normalise_lifecycle,
+        normalise_commandline,
         normalise_emulator,
         normalise_disks,
         normalise_controllers,

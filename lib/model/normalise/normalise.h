@@ -28,6 +28,7 @@ int normalise_features(Normaliser *n);
 int normalise_cpu(Normaliser *n);
 int normalise_clock(Normaliser *n);
 int normalise_lifecycle(Normaliser *n);
+int normalise_commandline(Normaliser *n);
 int normalise_emulator(Normaliser *n);
 int normalise_disks(Normaliser *n);
 int normalise_controllers(Normaliser *n);
@@ -47,6 +48,9 @@ int assign_virtio_serial_addresses(Normaliser *n);
 int assign_pci_addresses(Normaliser *n);
 int write_pci_targets(Normaliser *n);
 int check_aliases(Normaliser *n);
+
+/* iotune of a disk, as part of its step. */
+int normalise_throttle(Normaliser *n, xmlNode *disk);
 
 /* Chooses the firmware, as part of the os step. */
 int normalise_firmware(Normaliser *n, xmlNode *os);
