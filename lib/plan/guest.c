@@ -262,6 +262,34 @@ static const struct {
         { "blkiotune/weight",         "IOWeight",      limit_weight },
 };
 
+/* <blkiotune><device>: what the guest takes of one device of the host. */
+static int plan_device_limits(GuestPlan *g, const xmlNode *device) {
+        static const struct {
+                const char *element, *key;
+        } keys[] = {
+                { "weight",          "IODeviceWeight" },
+                { "read_iops_sec",   "IOReadIOPSMax" },
+                { "write_iops_sec",  "IOWriteIOPSMax" },
+                { "read_bytes_sec",  "IOReadBandwidthMax" },
+                { "write_bytes_sec", "IOWriteBandwidthMax" },
+        };
+        const char *path = xml_get(device, "path");
+
+        for (size_t i = 0; path && *path == '/' && i < ELEMENTSOF(keys); i++) {
+                uint64_t v = 0;
+                char text[24];
+                int r;
+
+                if (xml_get_u64(device, keys[i].element, &v) < 0 || v == 0)
+                        continue; /* 0 is no limit */
+                snprintf(text, sizeof(text), "%" PRIu64, v);
+                r = add_from(g, device, PLAN_SERVICE, keys[i].key, path, text);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int plan_limits(GuestPlan *g) {
         const char *partition = xml_get(g->domain, "resource/partition");
 
@@ -282,6 +310,12 @@ static int plan_limits(GuestPlan *g) {
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
                 const xmlNode *n = xml_find(g->domain, limits[i].path);
                 int r = n ? limits[i].limit(g, n, limits[i].key) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        XML_FOREACH(device, xml_child(g->domain, "blkiotune"), "device") {
+                int r = plan_device_limits(g, device);
 
                 if (r < 0)
                         return r;

@@ -82,6 +82,15 @@ static int append_device(sd_bus_message *m, const char *value, const char *optio
         return sd_bus_message_append(m, "v", "a(ss)", 1, value, options ?: "rwm");
 }
 
+/* A device of the host and its limit. */
+static int append_device_limit(sd_bus_message *m, const char *value, const char *options) {
+        uint64_t n;
+        int r;
+
+        r = parse_u64(options ?: "", 10, &n);
+        return r < 0 ? r : sd_bus_message_append(m, "v", "a(st)", 1, value, n);
+}
+
 static int append_bind(sd_bus_message *m, const char *value, const char *options) {
         bool optional = *value == '-';
 
@@ -146,6 +155,11 @@ static const struct {
         { "MemoryHigh",              NULL,                 append_number },
         { "MemorySwapMax",           NULL,                 append_number },
         { "IOWeight",                NULL,                 append_number },
+        { "IODeviceWeight",          NULL,                 append_device_limit },
+        { "IOReadBandwidthMax",      NULL,                 append_device_limit },
+        { "IOReadIOPSMax",           NULL,                 append_device_limit },
+        { "IOWriteBandwidthMax",     NULL,                 append_device_limit },
+        { "IOWriteIOPSMax",          NULL,                 append_device_limit },
 };
 
 static int append_setting(sd_bus_message *m, const PlanSetting *s) {

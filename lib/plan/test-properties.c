@@ -14,7 +14,8 @@
 static const char guest[] =
         "<domain type='kvm'><name>web</name><resource><partition>/machine/web</partition></resource>"
         "<vcpu cpuset='0,9'>2</vcpu><memtune><hard_limit unit='MiB'>1</hard_limit></memtune>"
-        "<cputune><shares>7</shares><global_quota>150000</global_quota></cputune><on_crash>restart</on_crash>"
+        "<blkiotune><device><path>/dev/x</path><weight>321</weight><read_bytes_sec>4321</read_bytes_sec><read_iops_sec>1</read_iops_sec>"
+        "<write_bytes_sec>2</write_bytes_sec><write_iops_sec>3</write_iops_sec></device></blkiotune><cputune><shares>7</shares><global_quota>150000</global_quota></cputune><on_crash>restart</on_crash>"
         "<os><kernel>/k</kernel></os><devices><graphics type='vnc'/></devices></domain>";
 
 /* What the peer would read, as text. */
@@ -51,6 +52,7 @@ static void each_setting_is_a_property(void **state) {
                 "\"CPUQuotaPerSecUSec\"", "UINT64 1500000;", "\"AllowedCPUs\"", "\"BindReadOnlyPaths\"", "STRING \"/k\"",
                 "\"PrivateNetwork\"", "BOOLEAN false;", "\"AF_INET6\"", "\"RestartForceExitStatus\"", "INT32 86;",
                 "\"DeviceAllow\"", "\"/dev/kvm\"", "\"SupplementaryGroups\"", "\"LogExtraFields\"",
+                "\"IODeviceWeight\"", "STRING \"/dev/x\"", "UINT64 321;", "\"IOReadBandwidthMax\"", "UINT64 4321;",
         };
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_error_ Error e = ERROR_INIT;

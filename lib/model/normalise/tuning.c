@@ -49,6 +49,21 @@ static int check_number(Normaliser *n, const char *path, long min, long max) {
         return 0;
 }
 
+static int check_device_limits(Normaliser *n) {
+        XML_FOREACH(device, xml_child(n->root, "blkiotune"), "device") {
+                xmlNode *weight = xml_child(device, "weight");
+                uint64_t v = 0;
+
+                if (!*(xml_get(device, "path") ?: ""))
+                        return fail_xml(n, device, "missing per-device path");
+                (void) xml_get_u64(device, "weight", &v);
+                if (weight && v != 0 && (v < 10 || v > 1000))
+                        return fail_xml(n, weight, "the value has to be from 10 to 1000");
+        }
+
+        return 0;
+}
+
 int normalise_tuning(Normaliser *n) {
         static const struct {
                 const char *path;
@@ -68,6 +83,9 @@ int normalise_tuning(Normaliser *n) {
                         return r;
         }
 
+        r = check_device_limits(n);
+        if (r < 0)
+                return r;
         r = normalise_memtune(n, xml_child(n->root, "memtune"));
         if (r < 0)
                 return r;
