@@ -375,5 +375,6 @@ static int client_call(Connection *conn, Packet *p) {
                 connection_reply_error(conn, &p->header, r, &e);
                 return 0;
         }
+        server_used(c->server);
         return router_call(c, p, procedure);
 }

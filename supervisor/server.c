@@ -9,9 +9,11 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/strings.h"
 #include "loop/fiber.h"
 
+#define QUIET_USEC (10U * 1000000U)    /* without calls until memory is given back */
 #define STOP_PATIENCE (10U * 1000000U) /* microseconds that calls in work get at the end */
 
 static const ServerConfig config_default = {
@@ -159,6 +161,34 @@ void server_touch(Server *s) {
         (void) sd_event_source_set_enabled(s->idle, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
+/* Clients come in bursts, and stay connected in between. Each call notes that it was there, which costs nothing; the timer
+ * looks whether any did since. */
+static int on_quiet(sd_event_source *source, uint64_t usec, void *userdata) {
+        Server *s = userdata;
+
+        if (!s->used) {
+                memory_give_back();
+                return 0;
+        }
+        s->used = false;
+        (void) sd_event_source_set_time_relative(source, QUIET_USEC);
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+void server_used(Server *s) {
+        int on = SD_EVENT_ONESHOT;
+
+        if (s->used)
+                return;
+        s->used = true;
+        if (!s->quiet || sd_event_source_get_enabled(s->quiet, &on) < 0 || on != SD_EVENT_OFF)
+                return;
+        loop_touch(s->loop);
+        (void) sd_event_source_set_time_relative(s->quiet, QUIET_USEC);
+        (void) sd_event_source_set_enabled(s->quiet, SD_EVENT_ONESHOT);
+}
+
 void server_set_timeout(Server *s, int seconds) {
         s->timeout = seconds;
         server_touch(s);
@@ -217,6 +247,7 @@ Server *server_free(Server *s) {
         driver_instance_free(s->registrations);
         sd_bus_flush_close_unref(s->bus);
         sd_event_source_disable_unref(s->idle);
+        sd_event_source_disable_unref(s->quiet);
         event_hub_free(s->events);
         loop_free(s->loop);
         free(s);
@@ -334,6 +365,8 @@ int server_run(Server *s) {
                         return log_error_errno(r, "cannot watch a socket: %m");
         }
         r = sd_event_add_time_relative(loop_event(s->loop), &s->idle, CLOCK_MONOTONIC, UINT64_MAX / 2, 500000U, on_idle, s);
+        if (r >= 0)
+                r = sd_event_add_time_relative(loop_event(s->loop), &s->quiet, CLOCK_MONOTONIC, QUIET_USEC, 500000U, on_quiet, s);
         if (r < 0)
                 return log_error_errno(r, "cannot make a timer: %m");
         server_touch(s);

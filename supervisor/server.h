@@ -104,6 +104,8 @@ struct Server {
         size_t n_held;                  /* DriverHost.hold() */
         int timeout;                    /* seconds without clients until the end; 0: never */
         sd_event_source *idle;
+        sd_event_source *quiet;         /* gives memory back after calls */
+        bool used;                      /* there was a call since quiet was armed */
         sd_bus *bus;
         bool stopping;
 };
@@ -128,6 +130,8 @@ int server_run(Server *s);
 /* Asks for a check whether the program is idle, after the timeout from now on. */
 void server_touch(Server *s);
 void server_set_timeout(Server *s, int seconds);
+/* For each call: memory is given back once there was none for a while. */
+void server_used(Server *s);
 /* Ends the program in an orderly way. */
 void server_stop(Server *s);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/memory.h"
 #include "base/strings.h"
 
 static void uuids_round_trip(void **state) {
@@ -91,6 +92,32 @@ static void a_file_is_replaced_whole(void **state) {
         assert_int_equal(rmdir(dir), 0);
 }
 
+static unsigned long resident_file_kib(void) {
+        FILE *f = fopen("/proc/self/status", "re");
+        unsigned long kib = 0;
+        char line[256];
+
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f))
+                (void) sscanf(line, "RssFile: %lu", &kib);
+        fclose(f);
+        return kib;
+}
+
+/* The first of these also touches what looking itself needs. */
+static void memory_comes_back_when_it_is_needed(void **state) {
+        unsigned long before, after;
+
+        (void) resident_file_kib();
+        before = resident_file_kib();
+        memory_give_back();
+        after = resident_file_kib();
+        assert_true(after < before);
+        uuids_round_trip(state);
+        memory_give_back();
+        numbers_are_whole(state);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(uuids_round_trip),
@@ -98,6 +125,7 @@ int main(void) {
                 cmocka_unit_test(lists_grow),
                 cmocka_unit_test(the_first_error_stays),
                 cmocka_unit_test(a_file_is_replaced_whole),
+                cmocka_unit_test(memory_comes_back_when_it_is_needed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
