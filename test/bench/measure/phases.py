@@ -13,6 +13,8 @@ from .machine import Failed, Group, Machine, Timed, smaps
 from .sides import fresh
 
 RATE_SECONDS = 1.5
+# until a daemon has noticed that nobody calls any more
+QUIET_SECONDS = 21
 CALLS = (("state", "idle"), ("version", "-"), ("xml", "idle"), ("list", "-"))
 
 
@@ -98,7 +100,7 @@ def stub_rate(work, side, machine, call, guest, add):
     recorder.wait(timeout=10)
     with Group("unitvirt-bench-stub") as group:
         server = subprocess.Popen(machine.command(["/mnt/bench/replay", "serve", names, "/run/replay"]),
-                                  stdout=subprocess.PIPE, preexec_fn=group.enter)
+                                  stdout=subprocess.PIPE, preexec_fn=group.enter, start_new_session=True)
         try:
             server.stdout.readline()
             for connections in (1, 8):
@@ -122,7 +124,10 @@ def define(work, side, machine, add):
     main = [p for p in machine.processes() if p[2] == side.daemon]
     if not main:
         raise Failed(f"{side.daemon} has no process")
-    add("daemon-1000", [sum(smaps(p[0]) for p in main) / 1024])
+    memory = lambda: sum(smaps(p[0]) for p in main) / 1024
+    add("daemon-1000", [memory()])
+    time.sleep(QUIET_SECONDS)
+    add("daemon-1000-quiet", [memory()])
     restart_with_5000(work, side, machine, add)
 
 
