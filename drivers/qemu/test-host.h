@@ -50,3 +50,16 @@ void test_unit_cleanup(TestHost *h, const char *name, const char *reason);
 /* A message of QEMU's (with ' for "); its death. */
 void test_qemu_say(TestHost *h, const char *name, const char *message);
 void test_qemu_close(TestHost *h, const char *name);
+
+/* --- among the files of this host --- */
+
+/* A path in the folder, owned by the caller. */
+char *test_path(TestHost *h, const char *path);
+
+/* test-systemd.c: both ends of a connection, with systemd's manager at one. */
+void test_connect_buses(TestHost *h);
+
+/* test-qemu.c */
+void fake_qemu_new(TestHost *h, const char *name, const char *socket_path, bool running);
+void fake_qemu_kill(TestHost *h, const char *name);
+void fake_qemu_free(FakeQemu *q);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Definitions: how they come and go, between a fake system manager and real files in a temporary folder. */
+
+#include "test-steps.h"
+
+static void a_definition_is_a_file_and_a_drop_in(void **state) {
+        TestHost *h = *state;
+        _cleanup_free_ char *text = NULL, *xml = NULL;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_string_equal(test_events(h), "web defined 0;");
+        assert_true(test_file_exists(h, "etc/qemu/web.xml"));
+        assert_true(test_file_exists(h, "units/vm@web.service.d/50-unitvirt.conf"));
+        assert_int_equal(count(h, LIST_INACTIVE), 1);
+        assert_int_equal(count(h, LIST_ACTIVE), 0);
+        assert_state(h, DOMAIN_SHUTOFF, SHUTOFF_UNKNOWN);
+        xml = dumpxml(h, 0);
+        assert_non_null(strstr(xml, "<name>web</name>"));
+        assert_non_null(strstr(xml, "<uuid>" UUID "</uuid>"));
+}
+
+static void redefining_replaces(void **state) {
+        TestHost *h = *state;
+        _cleanup_free_ char *xml = NULL;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(define(h, "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid><title>new</title>"
+                                   "<memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>"), 0);
+        assert_string_equal(test_events(h), "web defined 0;web defined 1;");
+        xml = dumpxml(h, XML_INACTIVE);
+        assert_non_null(strstr(xml, "<title>new</title>"));
+        assert_int_equal(count(h, 0), 1);
+}
+
+static void a_name_or_uuid_in_use_is_refused(void **state) {
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(define(h, XML_OF("web", "<uuid>" OTHER_UUID "</uuid>")), -EEXIST);
+        assert_string_equal(h->error.message, "operation failed: domain 'web' already exists with uuid " UUID);
+        assert_int_equal(h->error.code, 9);
+        assert_int_equal(h->error.origin, 20);
+        assert_int_equal(define(h, XML_OF("db", "<uuid>" UUID "</uuid>")), -EEXIST);
+        assert_string_equal(h->error.message, "operation failed: domain 'web' is already defined with uuid " UUID);
+        assert_int_equal(count(h, 0), 1);
+}
+
+static void names_that_are_no_files_are_refused(void **state) {
+        TestHost *h = *state;
+
+        assert_true(define(h, XML_OF("../x", "")) < 0);
+        assert_true(define(h, XML_OF("a/b", "")) < 0);
+        assert_true(define(h, XML_OF(".a", "")) < 0);
+        assert_true(define(h, "<domain>") < 0);
+        assert_int_equal(count(h, 0), 0);
+        assert_string_equal(test_events(h), "");
+}
+
+static void files_made_by_hand_are_seen(void **state) {
+        TestHost *h = *state;
+
+        test_write(h, "etc/qemu/web.xml", WEB);
+        test_pump(h);
+        assert_int_equal(count(h, 0), 1);
+        assert_string_equal(test_events(h), "web defined 0;");
+        test_write(h, "etc/qemu/other.xml", WEB); /* name and file differ */
+        test_write(h, "etc/qemu/bad.xml", "<domain");
+        test_pump(h);
+        assert_int_equal(count(h, 0), 1);
+        test_remove(h, "etc/qemu/web.xml");
+        test_pump(h);
+        assert_int_equal(count(h, 0), 0);
+}
+
+static void a_definition_without_a_uuid_always_gets_the_same(void **state) {
+        TestHost *h = *state;
+        uint8_t uuid[16], again[16];
+
+        test_write(h, "etc/qemu/web.xml", XML_OF("web", ""));
+        test_pump(h);
+        assert_non_null(guests_by_name(h->driver, "web"));
+        memcpy(uuid, guests_by_name(h->driver, "web")->uuid, 16);
+        test_restart_driver(h);
+        memcpy(again, guests_by_name(h->driver, "web")->uuid, 16);
+        assert_memory_equal(uuid, again, 16);
+}
+
+static void undefining_removes_what_defining_made(void **state) {
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine), 0);
+        assert_string_equal(test_events(h), "web defined 0;web undefined 0;");
+        assert_false(test_file_exists(h, "etc/qemu/web.xml"));
+        assert_false(test_file_exists(h, "units/vm@web.service.d/50-unitvirt.conf"));
+        assert_int_equal(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine), -ENOENT);
+        assert_int_equal(h->error.code, 42);
+        assert_int_equal(h->error.origin, 10);
+}
+
+static void leftovers_keep_a_definition(void **state) {
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        test_write(h, "lib/qemu/save/web.save", "x");
+        assert_true(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine) < 0);
+        assert_int_equal(h->error.code, 55);
+        assert_true(SIMPLE_CALL(h, domain_create, remote_domain_create) < 0); /* restoring is not supported: not ignored either */
+        test_remove(h, "lib/qemu/save/web.save");
+        test_write(h, "lib/qemu/snapshot/web/s1.xml", "x");
+        assert_true(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine) < 0);
+        assert_non_null(strstr(h->error.message, "1 snapshots"));
+}
+
+static void renaming_keeps_the_uuid(void **state) {
+        TestHost *h = *state;
+        char *name = (char *) "db";
+        remote_domain_rename_args args = { .dom = dom_of("web", UUID), .new_name = &name };
+        remote_domain_rename_ret ret = {};
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_rename, &args, &ret), 0);
+        assert_string_equal(test_events(h), "web defined 0;web undefined 1;db defined 2;");
+        assert_false(test_file_exists(h, "etc/qemu/web.xml"));
+        assert_true(test_file_exists(h, "etc/qemu/db.xml"));
+        assert_null(guests_by_name(h->driver, "web"));
+        test_restart_driver(h);
+        assert_non_null(guests_by_name(h->driver, "db"));
+}
+
+static int set_metadata(TestHost *h, int type, const char *text, const char *key, const char *uri) {
+        char *t = (char *) text, *k = (char *) key, *u = (char *) uri;
+        remote_domain_set_metadata_args args = {
+                .dom = dom_of("web", UUID), .type = type, .metadata = text ? &t : NULL, .key = key ? &k : NULL,
+                .uri = uri ? &u : NULL,
+        };
+        rpc_void nothing;
+
+        return test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_set_metadata, &args, &nothing);
+}
+
+static char *get_metadata(TestHost *h, int type, const char *uri) {
+        char *u = (char *) uri;
+        remote_domain_get_metadata_args args = { .dom = dom_of("web", UUID), .type = type, .uri = uri ? &u : NULL };
+        remote_domain_get_metadata_ret ret = {};
+
+        (void) test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_metadata, &args, &ret);
+        return ret.metadata;
+}
+
+static void metadata_is_kept_by_namespace(void **state) {
+        TestHost *h = *state;
+        _cleanup_free_ char *title = NULL, *element = NULL, *none = NULL;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(set_metadata(h, 1, "The web", NULL, NULL), 0);
+        assert_int_equal(set_metadata(h, 0, "It serves", NULL, NULL), 0);
+        assert_int_equal(set_metadata(h, 2, "<a x='1'><b/></a>", "app", "http://example.org/1"), 0);
+        assert_int_equal(set_metadata(h, 2, "<c/>", "other", "http://example.org/2"), 0);
+        test_restart_driver(h);
+        title = get_metadata(h, 1, NULL);
+        assert_string_equal(title, "The web");
+        element = get_metadata(h, 2, "http://example.org/1");
+        assert_string_equal(element, "<a x='1'><b/></a>");
+        assert_int_equal(set_metadata(h, 2, NULL, NULL, "http://example.org/1"), 0);
+        none = get_metadata(h, 2, "http://example.org/1");
+        assert_null(none);
+        assert_int_equal(h->error.code, 80);
+        assert_true(set_metadata(h, 1, "two\nlines", NULL, NULL) < 0);
+}
+
+int main(void) {
+        const struct CMUnitTest list[] = {
+                TEST(a_definition_is_a_file_and_a_drop_in),
+                TEST(redefining_replaces),
+                TEST(a_name_or_uuid_in_use_is_refused),
+                TEST(names_that_are_no_files_are_refused),
+                TEST(files_made_by_hand_are_seen),
+                TEST(a_definition_without_a_uuid_always_gets_the_same),
+                TEST(undefining_removes_what_defining_made),
+                TEST(leftovers_keep_a_definition),
+                TEST(renaming_keeps_the_uuid),
+                TEST(metadata_is_kept_by_namespace),
+        };
+
+        return cmocka_run_group_tests(list, NULL, NULL);
+}

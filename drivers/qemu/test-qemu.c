@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* QEMUs that answer on their QMP socket and nothing more. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cmocka.h>
+
+#include "base/strings.h"
+#include "test-host.h"
+
+struct FakeQemu {
+        FakeQemu *next;
+        TestHost *host;
+        char *name;
+        int listener, fd;
+        sd_event_source *accept_source, *read_source;
+        bool running;
+        char line[4096];
+        size_t n;
+};
+
+static void qemu_write(FakeQemu *q, const char *text) {
+        assert_int_equal(write(q->fd, text, strlen(text)), strlen(text));
+}
+
+static void qemu_event(FakeQemu *q, const char *name) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "{\"event\": \"%s\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n", name);
+        qemu_write(q, text);
+}
+
+static void qemu_reply(FakeQemu *q, json_t *id, const char *value) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "{\"return\": %s, \"id\": %i}\r\n", value, (int) json_integer_value(id));
+        qemu_write(q, text);
+}
+
+static void qemu_command(FakeQemu *q, const char *line) {
+        _cleanup_(json_decrefp) json_t *m = json_loads(line, 0, NULL);
+        const char *command = json_string_value(json_object_get(m, "execute"));
+        json_t *id = json_object_get(m, "id");
+
+        assert_non_null(command);
+        if (streq(command, "query-status")) {
+                qemu_reply(q, id, q->running ? "{\"status\": \"running\"}" : "{\"status\": \"paused\"}");
+                return;
+        }
+        if (streq(command, "query-chardev")) {
+                qemu_reply(q, id, q->host->chardevs ? q->host->chardevs : "[]");
+                return;
+        }
+        if (streq(command, "stop") || streq(command, "cont")) {
+                q->running = streq(command, "cont");
+                qemu_event(q, q->running ? "RESUME" : "STOP");
+        }
+        qemu_reply(q, id, "{}");
+}
+
+static int on_qemu_read(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        FakeQemu *q = userdata;
+        ssize_t n = read(fd, q->line + q->n, sizeof(q->line) - q->n - 1);
+        char *end;
+
+        if (n <= 0) {
+                q->read_source = sd_event_source_disable_unref(q->read_source);
+                close(TAKE_FD(q->fd));
+                return 0;
+        }
+        q->n += (size_t) n;
+        q->line[q->n] = 0;
+        while ((end = strchr(q->line, '\n'))) {
+                *end = 0;
+                qemu_command(q, q->line);
+                q->n -= (size_t) (end + 1 - q->line);
+                memmove(q->line, end + 1, q->n + 1);
+        }
+        return 0;
+}
+
+static int on_qemu_accept(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        FakeQemu *q = userdata;
+
+        q->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        assert_true(q->fd >= 0);
+        q->n = 0;
+        assert_true(sd_event_add_io(loop_event(q->host->loop), &q->read_source, q->fd, EPOLLIN, on_qemu_read, q) >= 0);
+        qemu_write(q, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
+        return 0;
+}
+
+static FakeQemu *find(TestHost *h, const char *name) {
+        for (FakeQemu *q = h->qemus; q; q = q->next)
+                if (streq(q->name, name))
+                        return q;
+        fail_msg("no QEMU of %s", name);
+        return NULL;
+}
+
+void fake_qemu_free(FakeQemu *q) {
+        FakeQemu **p = &q->host->qemus;
+
+        while (*p != q)
+                p = &(*p)->next;
+        *p = q->next;
+        sd_event_source_disable_unref(q->accept_source);
+        sd_event_source_disable_unref(q->read_source);
+        close(q->listener);
+        if (q->fd >= 0)
+                close(q->fd);
+        free(q->name);
+        free(q);
+}
+
+void fake_qemu_kill(TestHost *h, const char *name) {
+        fake_qemu_free(find(h, name));
+}
+
+void test_qemu_say(TestHost *h, const char *name, const char *message) {
+        _cleanup_free_ char *text = NULL;
+
+        assert_true(asprintf(&text, "%s\r\n", message) > 0);
+        for (char *p = text; *p; p++)
+                *p = *p == '\'' ? '"' : *p;
+        qemu_write(find(h, name), text);
+        test_pump(h);
+}
+
+void test_qemu_close(TestHost *h, const char *name) {
+        fake_qemu_kill(h, name);
+        test_pump(h);
+}
+
+void fake_qemu_new(TestHost *h, const char *name, const char *socket_path, bool running) {
+        FakeQemu *q = calloc(1, sizeof(*q));
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        assert_non_null(q);
+        q->host = h;
+        q->name = strdup(name);
+        q->fd = -EBADF;
+        q->running = running;
+        q->next = h->qemus;
+        h->qemus = q;
+        strcpy(address.sun_path, socket_path);
+        (void) unlink(socket_path);
+        q->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(bind(q->listener, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(listen(q->listener, 5), 0);
+        assert_true(sd_event_add_io(loop_event(h->loop), &q->accept_source, q->listener, EPOLLIN, on_qemu_accept, q) >= 0);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test-steps.h"
+
+int define(TestHost *h, const char *xml) {
+        remote_domain_define_xml_args args = { .xml = (char *) xml };
+        remote_domain_define_xml_ret ret = {};
+        int r = test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_define_xml, &args, &ret);
+
+        free(ret.dom.name);
+        return r;
+}
+
+remote_nonnull_domain dom_of(const char *name, const char *uuid) {
+        remote_nonnull_domain d = { .name = (char *) name, .id = -1 };
+
+        assert_int_equal(uuid_parse(uuid, (uint8_t *) d.uuid), 0);
+        return d;
+}
+
+void assert_state(TestHost *h, int state, int reason) {
+        remote_domain_get_state_args args = { .dom = dom_of("web", UUID) };
+        remote_domain_get_state_ret ret = {};
+
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_state, &args, &ret), 0);
+        assert_int_equal(ret.state, state);
+        assert_int_equal(ret.reason, reason);
+}
+
+char *dumpxml(TestHost *h, unsigned flags) {
+        remote_domain_get_xml_desc_args args = { .dom = dom_of("web", UUID), .flags = flags };
+        remote_domain_get_xml_desc_ret ret = {};
+
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_xml_desc, &args, &ret), 0);
+        return ret.xml;
+}
+
+unsigned count(TestHost *h, unsigned flags) {
+        remote_connect_list_all_domains_args args = { .need_results = 0, .flags = flags };
+        remote_connect_list_all_domains_ret ret = {};
+
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) connect_list_all_domains, &args, &ret), 0);
+        return ret.ret;
+}
+
+void start_web(TestHost *h) {
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(SIMPLE_CALL(h, domain_create, remote_domain_create), 0);
+        assert_state(h, DOMAIN_RUNNING, RUNNING_BOOTED);
+}
