@@ -182,14 +182,23 @@ static void add_host(xmlNode *root) {
         add(security, "doi", "0");
 }
 
-static void add_guest(xmlNode *root, const Facts *f) {
+/* What guests may be made for. One package installs both programs, so the version of the first is that of both. */
+static const struct {
+        const char *arch, *wordsize, *emulator;
+        const char *firmware;      /* its name in descriptors of firmware */
+} arches[] = {
+        { "x86_64", "64", "/usr/bin/qemu-system-x86_64", "x86_64" },
+        { "i686", "32", "/usr/bin/qemu-system-i386", "i386" },
+};
+
+static void add_guest(xmlNode *root, const Facts *f, size_t which) {
         xmlNode *guest = add(root, "guest", NULL), *arch, *features, *feature;
 
         add(guest, "os_type", "hvm");
         arch = add(guest, "arch", NULL);
-        attr(arch, "name", "x86_64");
-        add(arch, "wordsize", "64");
-        add(arch, "emulator", f->host.emulator);
+        attr(arch, "name", arches[which].arch);
+        add(arch, "wordsize", arches[which].wordsize);
+        add(arch, "emulator", arches[which].emulator);
         add_machines(arch, f->caps);
         attr(add(arch, "domain", NULL), "type", "qemu");
         if (host_has_kvm())
@@ -218,8 +227,9 @@ int connect_get_capabilities(Call *c, const rpc_void *args, remote_connect_get_c
         r = facts_read(driver_of(c), &f, e);
         if (r < 0)
                 return r;
-        if (access(f.host.emulator, X_OK) == 0)
-                add_guest(root, &f);
+        for (size_t i = 0; i < ELEMENTSOF(arches); i++)
+                if (access(arches[i].emulator, X_OK) == 0)
+                        add_guest(root, &f, i);
         return take_document(doc, &ret->capabilities);
 }
 
@@ -355,16 +365,22 @@ static void add_features(xmlNode *root) {
 /* Arguments that the client left out are filled in; those it gave must be what there is. */
 typedef struct Asked {
         const char *emulator, *arch, *machine, *type;
+        const char *firmware_arch;
 } Asked;
 
 static int resolve(const remote_connect_get_domain_capabilities_args *args, const Facts *f, Asked *ret, Error *e) {
         const char *machine = args->machine ? *args->machine : "pc";
+        size_t i = 0;
 
         ret->arch = args->arch ? *args->arch : "x86_64";
-        ret->emulator = args->emulatorbin ? *args->emulatorbin : f->host.emulator;
+        while (i < ELEMENTSOF(arches) && !streq(arches[i].arch, ret->arch))
+                i++;
+        if (i == ELEMENTSOF(arches))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "architecture '%s' is not supported: only x86_64 and i686 are", ret->arch);
+        ret->firmware_arch = arches[i].firmware;
+        ret->emulator = args->emulatorbin ? *args->emulatorbin : arches[i].emulator;
         ret->type = args->virttype ? *args->virttype : host_has_kvm() ? "kvm" : "qemu";
-        if (!streq(ret->arch, "x86_64"))
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "architecture '%s' is not supported: only x86_64 is", ret->arch);
         if (!streq(ret->emulator, f->host.emulator) && access(ret->emulator, X_OK) < 0)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "unable to find any emulator to serve '%s' at '%s'",
                                  ret->arch, ret->emulator);
@@ -406,7 +422,7 @@ int connect_get_domain_capabilities(Call *c, const remote_connect_get_domain_cap
         add(root, "arch", asked.arch);
         attr_int(add(root, "vcpu", NULL), "max", strstr(asked.machine, "q35") ? 288 : 255);
         attr(add(root, "iothreads", NULL), "supported", "no");
-        add_os(root, &firmware, asked.arch, asked.machine);
+        add_os(root, &firmware, asked.firmware_arch, asked.machine);
         add_cpu_modes(root, streq(asked.type, "kvm"));
         add_device_kinds(root);
         add_features(root);

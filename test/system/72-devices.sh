@@ -74,6 +74,22 @@ else
         echo "SKIPPED: UEFI: ovmf is not installed"
 fi
 
+# A guest of 32 bits has a QEMU of its own.
+define_i686() { guest_i686 | define; }
+guest_i686() { echo "<domain type='qemu'><name>old32</name><memory unit='MiB'>64</memory><os><type arch='i686'>hvm</type></os><devices><memballoon model='none'/></devices></domain>"; }
+runs_qemu() { m sh -c "readlink /proc/\$(pgrep -P \$(systemctl show -P MainPID vm@old32))/exe"; }
+if m test -x /usr/bin/qemu-system-i386; then
+        check "capabilities: guests of 32 bits" contains "<arch name='i686'>" m virsh capabilities
+        check "domcapabilities for them" contains "<path>/usr/bin/qemu-system-i386</path>" m virsh domcapabilities --arch i686
+        check "define of one" define_i686
+        check "... start" m virsh -q start old32
+        check "... it runs" shows_running old32
+        check "... by the program for it" contains qemu-system-i386 runs_qemu
+        check "... destroy" m virsh -q destroy old32
+else
+        echo "SKIPPED: a guest of 32 bits: qemu-system-i386 is not installed"
+fi
+
 # Disks on each bus, and everything else that the guest's kernel can tell of.
 m sh -c "cd $images && cp /run/guest/disk.qcow2 many.qcow2 && for n in scsi sata usb cdrom other; do truncate -s 4M \$n.raw; printf 'this-is-%s------' \$n | dd of=\$n.raw conv=notrunc status=none; done
         qemu-img create -q -f qcow2 extra.qcow2 8M"

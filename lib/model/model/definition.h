@@ -14,7 +14,7 @@
  *   memory, currentMemory        whole KiB, unit='KiB'; as the document says: a machine of x86 gets whole MiB, so
  *                                whoever starts it rounds up
  *   vcpu                         text is the maximum, @placement there; @current only where it is less
- *   os/type                      hvm; @arch x86_64; @machine versioned ("pc-i440fx-7.2", "pc-q35-7.2")
+ *   os/type                      hvm; @arch x86_64 or i686; @machine versioned ("pc-i440fx-7.2", "pc-q35-7.2")
  *   os/boot                      there unless a device has boot/@order
  *   os/loader                    @type and @format; os/nvram has a path (definition_nvram()) and @format. Where os/@firmware is
  *                                there and no such firmware is installed: as the document says

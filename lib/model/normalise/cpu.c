@@ -7,6 +7,11 @@
 #include "base/strings.h"
 #include "normalise.h"
 
+/* The default model is the emulator's, whatever the guest's architecture is. */
+static const char *default_model(const Normaliser *n) {
+        return endswith(xml_text(xml_child(n->devices, "emulator")), "-i386") ? "qemu32" : "qemu64";
+}
+
 static void default_cpu(Normaliser *n, xmlNode *cpu) {
         xmlNode *model = ensure(n, cpu, "model");
 
@@ -14,7 +19,7 @@ static void default_cpu(Normaliser *n, xmlNode *cpu) {
         set_default(n, cpu, "match", "exact");
         set_default(n, cpu, "check", "none");
         set(n, model, "fallback", "forbid");
-        set_text(n, model, "qemu64");
+        set_text(n, model, default_model(n));
 }
 
 static int check_features(Normaliser *n, xmlNode *cpu) {

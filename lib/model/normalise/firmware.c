@@ -50,7 +50,7 @@ static void read_wanted(const Normaliser *n, const xmlNode *os, Wanted *w) {
 
         *w = (Wanted) {
                 .bios = xml_attr_is(os, "firmware", "bios"),
-                .arch = attr_or(type, "arch", ""),
+                .arch = xml_attr_is(type, "arch", "i686") ? "i386" : attr_or(type, "arch", ""), /* QEMU's name */
                 .machine = attr_or(type, "machine", ""),
                 .loader = text_or_null(loader),
                 .loader_type = xml_attr(loader, "type"),

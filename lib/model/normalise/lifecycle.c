@@ -33,8 +33,13 @@ int normalise_lifecycle(Normaliser *n) {
         return normalise_labels(n);
 }
 
+/* Guests of 32 bits have a QEMU of their own, which the same packages install. */
+static const char *default_emulator(const Normaliser *n) {
+        return xml_attr_is(xml_find(n->root, "os/type"), "arch", "i686") ? "/usr/bin/qemu-system-i386" : n->facts->emulator;
+}
+
 int normalise_emulator(Normaliser *n) {
         drop_empty(n->devices, "emulator");
-        default_child(n, n->devices, "emulator", n->facts->emulator);
+        default_child(n, n->devices, "emulator", default_emulator(n));
         return 0;
 }
