@@ -205,8 +205,10 @@ int client_new(Server *s, Listener *l, int fd) {
                 return r;
         if (l->kind == SOCKET_TLS) {
                 r = server_wrap_tls(s, &t);
-                if (r < 0)
+                if (r < 0) {
+                        transport_free(t);
                         return r;
+                }
         }
         c = calloc(1, sizeof(*c));
         if (!c) {

@@ -144,7 +144,7 @@ int server_load_sasl(Server *s);
 
 /* Reads the certificates, where there is a TLS listener; anew, too: the old ones stay where that fails. Logs. */
 int server_load_tls(Server *s);
-/* Puts TLS over *t, or frees it and fails. */
+/* Puts TLS over *t, which stays as it was on failure: -ENOKEY where there are no certificates, -ENOMEM. */
 int server_wrap_tls(Server *s, Transport **t);
 void server_free_tls(Server *s);
 

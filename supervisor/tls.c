@@ -42,11 +42,9 @@ int server_load_tls(Server *s) {
 }
 
 int server_wrap_tls(Server *s, Transport **t) {
-        if (!s->tls_credentials) {
-                *t = transport_free(*t);
+        if (!s->tls_credentials)
                 return -ENOKEY;
-        }
-        return s->tls->transport_new(s->tls_credentials, TAKE_PTR(*t), t);
+        return s->tls->transport_new(s->tls_credentials, *t, t);
 }
 
 void server_free_tls(Server *s) {

@@ -268,18 +268,22 @@ static int tls_identify(Transport *transport, Identity *i) {
         return t->under->ops->identify(t->under, i);
 }
 
-static void tls_free(Transport *transport) {
-        TlsTransport *t = tls_of(transport);
-
-        if (t->session) {
-                if (t->handshaken)
-                        (void) gnutls_bye(t->session, GNUTLS_SHUT_WR);
+static void layer_free(TlsTransport *t) {
+        if (t->session)
                 gnutls_deinit(t->session);
-        }
         credentials_unref(t->credentials);
-        t->under->ops->free(t->under);
         free(t->dname);
         free(t);
+}
+
+static void tls_free(Transport *transport) {
+        TlsTransport *t = tls_of(transport);
+        Transport *under = t->under;
+
+        if (t->handshaken)
+                (void) gnutls_bye(t->session, GNUTLS_SHUT_WR);
+        layer_free(t);
+        under->ops->free(under);
 }
 
 static const TransportOps tls_ops = {
@@ -295,10 +299,8 @@ static const TransportOps tls_ops = {
 static int transport_new(TlsCredentials *c, Transport *under, Transport **ret) {
         TlsTransport *t = calloc(1, sizeof(*t));
 
-        if (!t) {
-                under->ops->free(under);
+        if (!t)
                 return -ENOMEM;
-        }
         c->n_ref++;
         *t = (TlsTransport) {
                 .transport = { .ops = &tls_ops, .fd = under->fd, .want = EPOLLIN, .kind = TRANSPORT_TLS },
@@ -308,7 +310,7 @@ static int transport_new(TlsCredentials *c, Transport *under, Transport **ret) {
         if (gnutls_init(&t->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0 ||
             gnutls_priority_set(t->session, c->priority) < 0 ||
             gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, c->x509) < 0) {
-                tls_free(&t->transport);
+                layer_free(t);
                 return -ENOMEM;
         }
         gnutls_certificate_server_set_request(t->session, c->settings.no_verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);

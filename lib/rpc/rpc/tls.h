@@ -29,8 +29,8 @@ typedef struct TlsModule {
         int (*credentials_new)(const TlsSettings *settings, TlsCredentials **ret, Error *e);
         /* Connections hold references of their own: after a reload they go on with what they began with. */
         TlsCredentials *(*credentials_unref)(TlsCredentials *c);
-        /* Puts TLS over a transport; takes it, also on failure. Its handshake ends with the byte that tells a client of
-         * libvirt's that it was let in. */
+        /* Puts TLS over a transport; nothing is taken on failure (-ENOMEM). Its handshake ends with the byte that tells a
+         * client of libvirt's that it was let in. */
         int (*transport_new)(TlsCredentials *c, Transport *under, Transport **ret);
 } TlsModule;
 

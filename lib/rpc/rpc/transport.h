@@ -3,7 +3,8 @@
 
 /* What carries the bytes of a connection: a plain socket, TLS or SASL over one.
  *
- * A layer (TLS, SASL) wraps another transport and frees it with itself. All
+ * A layer (TLS, SASL) wraps another transport and frees it with itself; where
+ * the layer cannot be made, the other one stays its owner's, as it was. All
  * functions are non-blocking: -EAGAIN says "when the descriptor is ready for
  * t->want", anything else negative ends the connection. */
 
