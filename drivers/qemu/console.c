@@ -158,16 +158,11 @@ static const xmlNode *find_device(const Definition *d, const char *name) {
         return NULL;
 }
 
-static int pty_of(Guest *g, const char *name, char **ret, Error *e) {
-        _cleanup_definition_ Definition *d = NULL;
-        const xmlNode *n;
+/* name NULL: the first of them. The path is the definition's. */
+static int pty_of(const Definition *d, const char *name, const char **ret, Error *e) {
+        const xmlNode *n = find_device(d, name);
         const char *path;
-        int r;
 
-        r = guest_load_live(g, &d, e);
-        if (r < 0)
-                return r;
-        n = find_device(d, name);
         if (!n && name)
                 return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_QEMU, "cannot find character device %s", name);
         if (!n)
@@ -177,9 +172,10 @@ static int pty_of(Guest *g, const char *name, char **ret, Error *e) {
                 return error_set(e, -EINVAL, ERROR_INTERNAL, ORIGIN_QEMU, "character device %s is not using a PTY",
                                  name ? name : device_alias(n) ? device_alias(n) : "console");
         if (!path)
-                return error_set(e, -EAGAIN, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "the console of domain '%s' is not ready yet", g->name);
-        *ret = strdup(path);
-        return *ret ? 0 : -ENOMEM;
+                return error_set(e, -EAGAIN, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "the console of domain '%s' is not ready yet",
+                                 definition_name(d));
+        *ret = path;
+        return 0;
 }
 
 static int put_others_out(QemuDriver *d, dev_t device, uint32_t flags, Error *e) {
@@ -228,15 +224,16 @@ static int console_start(Call *c, Guest *g, int fd, dev_t device, Error *e) {
 
 int domain_open_console(Call *c, const remote_domain_open_console_args *args, rpc_void *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
-        _cleanup_free_ char *path = NULL;
+        _cleanup_definition_ Definition *d = NULL;
+        const char *path = NULL;
         dev_t device = 0;
         int fd, r;
 
         r = call_check_flags(c, args->flags, CONSOLE_FORCE | CONSOLE_SAFE, e);
         if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+                r = domain_get_live(c, &args->dom, args->flags, &g, &d, e);
         if (r >= 0)
-                r = pty_of(g, args->dev_name ? *args->dev_name : NULL, &path, e);
+                r = pty_of(d, args->dev_name ? *args->dev_name : NULL, &path, e);
         if (r < 0)
                 return r;
         fd = open_pty(path, &device, e);

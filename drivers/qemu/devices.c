@@ -59,9 +59,7 @@ int domain_block_stats(Call *c, const remote_domain_block_stats_args *args, remo
         _cleanup_(json_decrefp) json_t *list = NULL;
         int r;
 
-        r = domain_get_active(c, &args->dom, 0, &g, e);
-        if (r >= 0)
-                r = guest_load_live(g, &d, e);
+        r = domain_get_live(c, &args->dom, 0, &g, &d, e);
         if (r < 0)
                 return r;
         if (args->path[0] && !find_disk(d, args->path))
@@ -124,9 +122,7 @@ int domain_interface_stats(Call *c, const remote_domain_interface_stats_args *ar
         NetStats s;
         int r;
 
-        r = domain_get_active(c, &args->dom, 0, &g, e);
-        if (r >= 0)
-                r = guest_load_live(g, &d, e);
+        r = domain_get_live(c, &args->dom, 0, &g, &d, e);
         if (r < 0)
                 return r;
         XML_FOREACH(net, definition_devices(d), "interface") {

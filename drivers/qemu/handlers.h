@@ -15,6 +15,8 @@ static inline QemuDriver *driver_of(const Call *c) {
 int domain_get(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Error *e);
 /* The same, and the guest must be active: code 55 "domain is not running". Its state has been asked for. */
 int domain_get_active(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Error *e);
+/* The same, with the guest's live definition, owned by the caller. */
+int domain_get_live(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Definition **ret_live, Error *e);
 /* Access alone, for a guest that was found otherwise. */
 int domain_check_access(Call *c, const Guest *g, uint32_t flags, Error *e);
 /* 1 where the element of a list may be shown. */

@@ -72,6 +72,19 @@ int domain_get_active(Call *c, const remote_nonnull_domain *dom, uint32_t flags,
         return 0;
 }
 
+int domain_get_live(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Definition **ret_live, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = domain_get_active(c, dom, flags, &g, e);
+        if (r >= 0)
+                r = guest_load_live(g, ret_live, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
 int resolve_impact(const Guest *g, uint32_t flags, Error *e) {
         if ((flags & (AFFECT_LIVE | AFFECT_CONFIG)) == (AFFECT_LIVE | AFFECT_CONFIG))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_DOMAIN,

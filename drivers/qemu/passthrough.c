@@ -108,20 +108,17 @@ int domain_pm_wakeup(Call *c, const remote_domain_pm_wakeup_args *args, rpc_void
 
 /* --- the screen for a client that brings a socket --- */
 
-static const char *graphics_kind(Guest *g, unsigned index) {
-        _cleanup_definition_ Definition *d = NULL;
+static const char *graphics_kind(const Definition *d, unsigned index) {
         unsigned i = 0;
 
-        if (guest_load_live(g, &d, NULL) < 0)
-                return NULL;
         XML_FOREACH(n, definition_devices(d), "graphics")
                 if (i++ == index)
                         return xml_attr_is(n, "type", "vnc") ? "vnc" : xml_attr_is(n, "type", "spice") ? "spice" : NULL;
         return NULL;
 }
 
-static int add_client(Call *c, Guest *g, unsigned index, uint32_t flags, int fd, Error *e) {
-        const char *kind = graphics_kind(g, index);
+static int add_client(Guest *g, const Definition *d, unsigned index, uint32_t flags, int fd, Error *e) {
+        const char *kind = graphics_kind(d, index);
         json_t *request;
         int r;
 
@@ -139,30 +136,32 @@ static int add_client(Call *c, Guest *g, unsigned index, uint32_t flags, int fd,
 
 int domain_open_graphics(Call *c, const remote_domain_open_graphics_args *args, rpc_void *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
+        _cleanup_definition_ Definition *d = NULL;
         int r;
 
         r = call_check_flags(c, args->flags, 1, e); /* skip authentication */
         if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+                r = domain_get_live(c, &args->dom, args->flags, &g, &d, e);
         if (r < 0)
                 return r;
         if (call_n_fds(c) != 1)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "a socket is missing");
-        return add_client(c, g, args->idx, args->flags, call_fd(c, 0), e);
+        return add_client(g, d, args->idx, args->flags, call_fd(c, 0), e);
 }
 
 int domain_open_graphics_fd(Call *c, const remote_domain_open_graphics_fd_args *args, rpc_void *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
+        _cleanup_definition_ Definition *d = NULL;
         int pair[2], r;
 
         r = call_check_flags(c, args->flags, 1, e);
         if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+                r = domain_get_live(c, &args->dom, args->flags, &g, &d, e);
         if (r < 0)
                 return r;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot make a pair of sockets");
-        r = add_client(c, g, args->idx, args->flags, pair[1], e);
+        r = add_client(g, d, args->idx, args->flags, pair[1], e);
         close(pair[1]);
         if (r < 0) {
                 close(pair[0]);
