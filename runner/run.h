@@ -3,11 +3,14 @@
 
 /* vm-run: the main process of one guest's unit. One Run is the whole program.
  *
- *   run.c       signals, time, the loop, and what happens when
+ *   run.c       the program, its loop, and time
+ *   begin.c     from QEMU's greeting until the unit is ready
+ *   lifecycle.c what the guest does, and how it ends
+ *   signals.c   what the service manager and machined ask for
  *   console.c   what the guest and QEMU write
  *   monitor.c   QMP: one command at a time, its answer, events
  *   spawn.c     QEMU's descriptors and process
- *   registration.c: the guest's name in machined
+ *   registration.c  the guest's name in machined
  *   launch.c    what to do, from vm-prepare
  *   notify.c    words to the service manager and the journal */
 
@@ -92,11 +95,35 @@ struct Run {
 
 uint64_t now_usec(void);
 
-/* run.c */
-void run_fail_start(Run *run, const char *format, ...) _printf_(2, 3);
-void run_event(Run *run, const char *name, const json_t *data);
+/* begin.c */
 void run_greeted(Run *run);
+
+/* lifecycle.c */
+/* Tells the service manager what the guest does, with what else it shall know, as "KEY=VALUE\n": each message makes it tell
+ * everybody on the bus. */
+void run_show_status(Run *run, const char *more);
+/* Not once it is ending. status is kept by reference. */
+void run_set_state(Run *run, RunState state, const char *status);
+/* The exit status; the first decision holds. */
+void run_decide_end(Run *run, GuestExit end);
+/* Ends it: by QMP, by SIGTERM, by a signal alone. SIGKILL follows where the first two do not do. */
+void run_quit(Run *run, GuestExit end, const char *status);
+void run_destroy(Run *run, const char *status);
+void run_kill_qemu(Run *run, int sig);
+void run_fail_start(Run *run, const char *format, ...) _printf_(2, 3);
+/* An event of QEMU's. */
+void run_event(Run *run, const char *name, const json_t *data);
+/* Whether an action of on_poweroff or on_crash starts the guest anew. */
+bool run_is_restart(const char *action);
+/* The answer to "cont". */
+void run_resumed(Run *run, const json_t *result, const char *error);
 void run_monitor_closed(Run *run);
+
+/* signals.c */
+int signals_open(Run *run);
+void signals_read(Run *run);
+/* The power button, and again after a while. */
+void run_ask_to_power_off(Run *run);
 
 /* console.c */
 /* Reads what is there; closes it at its end. */
