@@ -254,6 +254,16 @@ static int write_cache_sizes(Normaliser *n, xmlNode *disk) {
         return r;
 }
 
+/* Images are opened as root and handed over; what owns or labels them stays as it is, so only that can be asked for. */
+static int check_labels(Normaliser *n, xmlNode *disk) {
+        for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
+                XML_FOREACH(label, xml_child(layer, "source"), "seclabel")
+                        if (!xml_attr_is(label, "relabel", "no") && !xml_attr_is(label, "labelskip", "yes"))
+                                return fail_unsupported(n, label, "images are not relabelled: only relabel='no' is supported");
+
+        return 0;
+}
+
 int normalise_disks(Normaliser *n) {
         int r;
 
@@ -271,6 +281,8 @@ int normalise_disks(Normaliser *n) {
                         r = write_cache_sizes(n, disk);
                 if (r >= 0)
                         r = normalise_throttle(n, disk);
+                if (r >= 0)
+                        r = check_labels(n, disk);
                 if (r < 0)
                         return r;
                 write_target(n, disk);
