@@ -257,9 +257,14 @@ static int write_cache_sizes(Normaliser *n, xmlNode *disk) {
 /* Images are opened as root and handed over; what owns or labels them stays as it is, so only that can be asked for. */
 static int check_labels(Normaliser *n, xmlNode *disk) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                XML_FOREACH(label, xml_child(layer, "source"), "seclabel")
+                XML_FOREACH(label, xml_child(layer, "source"), "seclabel") {
                         if (!xml_attr_is(label, "relabel", "no") && !xml_attr_is(label, "labelskip", "yes"))
-                                return fail_unsupported(n, label, "images are not relabelled: only relabel='no' is supported");
+                                return fail_unsupported(n, label, "another label of an image than relabel='no' is not supported");
+                        for (xmlNode *other = xml_next(label, "seclabel"); other; other = xml_next(other, "seclabel"))
+                                if (streq_ptr(xml_attr(other, "model"), xml_attr(label, "model")))
+                                        return fail_xml(n, other, "seclabel for model %s is already provided",
+                                                        attr_or(other, "model", "none"));
+                }
 
         return 0;
 }
