@@ -2,6 +2,8 @@
 #include "notify.h"
 
 #include <endian.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -51,37 +53,60 @@ int notify_send(int fd, const char *format, ...) {
         return send(fd, text, (size_t) n, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int notify_store_fd(int fd, const char *name, int stored) {
+static int send_with_fd(int fd, const char *text, int passed) {
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(sizeof(int))];
         } control = {};
-        _cleanup_free_ char *text = NULL;
-        struct iovec iov;
-        struct msghdr message;
-        int n;
-
-        if (fd < 0)
-                return -ENOTCONN;
-        n = asprintf(&text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-        if (n < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        iov = (struct iovec) { text, (size_t) n };
-        message = (struct msghdr) {
+        struct iovec iov = { (char *) text, strlen(text) };
+        struct msghdr message = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
                 .msg_control = &control,
                 .msg_controllen = sizeof control,
         };
+
         control.header = (struct cmsghdr) {
                 .cmsg_level = SOL_SOCKET,
                 .cmsg_type = SCM_RIGHTS,
                 .cmsg_len = CMSG_LEN(sizeof(int)),
         };
-        memcpy(CMSG_DATA(&control.header), &stored, sizeof stored);
+        memcpy(CMSG_DATA(&control.header), &passed, sizeof passed);
         return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int notify_store_fd(int fd, const char *name, int stored) {
+        _cleanup_free_ char *text = NULL;
+
+        if (fd < 0)
+                return -ENOTCONN;
+        if (asprintf(&text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return send_with_fd(fd, text, stored);
+}
+
+int notify_wait(int fd, int timeout_ms) {
+        int ends[2], r;
+
+        if (fd < 0)
+                return 0;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        r = send_with_fd(fd, "BARRIER=1", ends[1]);
+        close(ends[1]);
+        /* the manager closes its copy when it comes to this message */
+        while (r >= 0) {
+                int n = poll(&(struct pollfd) { .fd = ends[0] }, 1, timeout_ms);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                r = n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
+                break;
+        }
+        close(ends[0]);
+        return r;
 }
 
 int journal_open(void) {

@@ -16,6 +16,10 @@ int notify_send(int fd, const char *format, ...) _printf_(2, 3);
 /* Gives a descriptor to the service manager's store under a name; the manager does not watch it. */
 int notify_store_fd(int fd, const char *name, int stored);
 
+/* Waits until the manager has dealt with all that was sent before; -ETIMEDOUT. What a process sends just before its end is
+ * lost where the manager learns of the end first: it finds no unit for a process that is gone. */
+int notify_wait(int fd, int timeout_ms);
+
 /* A socket connected to the journal; errno. */
 int journal_open(void);
 

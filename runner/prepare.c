@@ -28,6 +28,8 @@
 #define DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 /* Descriptors of QEMU begin here: above stdin, stdout, stderr and a few to spare. */
 #define FIRST_FD 20
+/* The manager may have hundreds of guests to start. */
+#define STORE_TIMEOUT_MS 30000
 
 static char *run_path(const char *name, const char *suffix) {
         char *path;
@@ -312,6 +314,13 @@ static int write_live(Prepare *p) {
         return r < 0 ? r : write_file(p, ".xml", text);
 }
 
+/* Nothing that vm-run needs may get lost with our end. */
+static int leave_store(Prepare *p) {
+        int r = notify_wait(p->notify_fd, STORE_TIMEOUT_MS);
+
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "the service manager did not take the guest's files") : 0;
+}
+
 /* virsh autostart --once */
 static void forget_autostart_once(Prepare *p) {
         _cleanup_free_ char *path = NULL;
@@ -378,6 +387,8 @@ static int prepare(Prepare *p) {
                 r = write_launch(p);
         if (r >= 0)
                 r = write_live(p);
+        if (r >= 0)
+                r = leave_store(p);
         if (r >= 0)
                 forget_autostart_once(p);
         return r;

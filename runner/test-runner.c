@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -187,6 +188,31 @@ static void last_words_are_the_last_message(void **state) {
         assert_null(last_words("", 0));
 }
 
+/* The manager is a child, which begins before there is anything to wait for. */
+static void the_manager_is_waited_for(void **state) {
+        char text[64] = "", control[64];
+        struct iovec iov = { text, sizeof text - 1 };
+        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+        int s[2], status;
+        pid_t pid;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                ssize_t n = recvmsg(s[1], &m, 0);
+
+                _exit(n == 9 && streq(text, "BARRIER=1") && m.msg_controllen > 0 ? 0 : 1);
+        }
+        assert_int_equal(notify_wait(s[0], 10000), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(notify_wait(s[0], 20), -ETIMEDOUT);
+        assert_int_equal(notify_wait(-EBADF, 20), 0);
+        close(s[0]);
+        close(s[1]);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_launch_file_round_trips),
@@ -196,6 +222,7 @@ int main(void) {
                 cmocka_unit_test(an_image_without_one_says_so),
                 cmocka_unit_test(consoles_become_plain_lines),
                 cmocka_unit_test(last_words_are_the_last_message),
+                cmocka_unit_test(the_manager_is_waited_for),
                 cmocka_unit_test(long_lines_are_divided_and_lost_ones_counted),
         };
 
