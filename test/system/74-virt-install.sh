@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# virt-install and virt-xml make, boot and change guests. Disks are named by --xml: virt-install takes --disk path= only from a
+# host with storage pools.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+images=/var/lib/libvirt/images
+m cp /run/guest/disk.qcow2 $images/made.qcow2
+
+install() { LIMIT=120 m virt-install --memory 192 --disk none --virt-type qemu --osinfo detect=on,require=off --noautoconsole "$@"; }
+kernel() { echo "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=$1 quiet tsc=reliable no_timer_check\""; }
+disk=(--xml ./devices/disk/@type=file --xml ./devices/disk/driver/@name=qemu --xml ./devices/disk/driver/@type=qcow2
+      --xml "./devices/disk/source/@file=$images/made.qcow2" --xml ./devices/disk/target/@dev=vda --xml ./devices/disk/target/@bus=virtio)
+
+check "virt-install of a guest with kernel, disk, network and screen" install --name made --import --boot "$(kernel made)" \
+        --network user,model=virtio --graphics vnc --rng /dev/urandom --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 "${disk[@]}"
+check "... it runs" shows_running made
+check "... it has booted" eventually 60 m sh -c "journalctl -b -o cat --no-pager VM_NAME=made | grep -q 'made login:'"
+check "... it has what was asked for" m sh -c "virsh dumpxml made | grep -q \"<model type='virtio'/>\" && virsh domblklist made | grep -q 'vda *$images/made.qcow2'"
+check "... its screen is served" contains 127.0.0.1:0 m virsh vncdisplay made
+check "virt-xml changes the definition" m virt-xml made --edit --memory 256 --define
+check "... the running guest is as it was" m sh -c "virsh dominfo made | grep -qE 'Max memory: +196608 KiB'"
+check "... the next start has the change" m sh -c "virsh dumpxml --inactive made | grep -q \"<memory unit='KiB'>262144</memory>\""
+check "virt-xml adds a device" m virt-xml made --add-device --watchdog action=reset --define
+check "... to the next start" m sh -c "virsh dumpxml --inactive made | grep -q '<watchdog'"
+check "virt-xml removes it" m virt-xml made --remove-device --watchdog all --define
+check "virsh shutdown" m virsh -q shutdown made
+check "... shut off, by shutdown" eventually 40 shows_off made shutdown
+check "start with the change" m virsh -q start made
+check "... it is there" m sh -c "virsh dominfo made | grep -qE 'Max memory: +262144 KiB'"
+check "destroy, undefine" m sh -c 'virsh -q destroy made && virsh -q undefine made'
+
+check "virt-install --transient" install --name passing --import --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom" --transient --network none --graphics none
+check "... it is transient" m sh -c "virsh dominfo passing | grep -qE 'Persistent: +no'"
+check "... and gone after its end" m sh -c 'virsh -q destroy passing && ! virsh dominfo passing'
+check "virt-install --autostart" install --name early --import --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom" --autostart --network none --graphics none
+check "... systemd enables it" contains enabled m systemctl is-enabled vm@early
+check "destroy, undefine" m sh -c 'virsh -q destroy early && virsh -q undefine early'
+check "... it is not enabled any more" not m systemctl is-enabled vm@early
+
+if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
+        check "virt-install --boot uefi" install --name efi --import --boot uefi --network none --graphics none
+        check "... it runs" shows_running efi
+        check "... from flash" m sh -c "virsh dumpxml efi | grep -q \"type='pflash'\""
+        check "destroy, undefine --nvram" m sh -c 'virsh -q destroy efi && virsh -q undefine --nvram efi'
+fi
+refused "a network that is not written yet is named" "network" install --name net --import --boot "$(kernel net)" --network network=default --graphics none
+check "... nothing is left of it" not m virsh dominfo net
+finish
