@@ -182,6 +182,16 @@ int parse_int(const char *s, int *ret) {
         return 0;
 }
 
+int hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -EINVAL;
+}
+
 int uuid_parse(const char *s, uint8_t ret[16]) {
         uint8_t u[16];
         int n = 0;
@@ -189,13 +199,12 @@ int uuid_parse(const char *s, uint8_t ret[16]) {
         while (isspace((unsigned char) *s))
                 s++;
         for (; n < 32; s++) {
-                int c = tolower((unsigned char) *s), digit;
+                int digit = hex_digit(*s);
 
-                if (c == '-')
+                if (*s == '-')
                         continue;
-                if (!isxdigit(c))
-                        return -EINVAL;
-                digit = isdigit(c) ? c - '0' : c - 'a' + 10;
+                if (digit < 0)
+                        return digit;
                 u[n / 2] = (uint8_t) (n % 2 ? u[n / 2] | digit : digit << 4);
                 n++;
         }

@@ -53,17 +53,6 @@ int size_parse(const char *number, const char *unit, uint64_t default_scale, uin
         return 0;
 }
 
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-
-        return -1;
-}
-
 int mac_parse(const char *s, uint8_t ret[6]) {
         for (unsigned i = 0; i < 6; i++) {
                 int value = hex_digit(*s);

@@ -40,16 +40,6 @@ int unit_name_escape(const char *name, char **ret) {
         return 0;
 }
 
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -EINVAL;
-}
-
 int unit_name_unescape(const char *escaped, char **ret) {
         _cleanup_strbuf_ StrBuf b = {};
         char *s;

@@ -60,6 +60,8 @@ int strv_addf(char ***l, const char *format, ...) _printf_(2, 3);
 int parse_u64(const char *s, int base, uint64_t *ret);
 int parse_uint(const char *s, unsigned *ret);
 int parse_int(const char *s, int *ret);
+/* The value of one hex digit of either case; -EINVAL where it is none. */
+int hex_digit(char c);
 
 /* 32 hex digits with or without hyphens (and surrounding spaces) to 16 bytes; -EINVAL otherwise. */
 int uuid_parse(const char *s, uint8_t ret[16]);
