@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The keys of qemu.conf. */
+/* The keys of qemu.conf, and what is done with each. */
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -8,15 +8,38 @@
 #include "config/table.h"
 
 #define AT(member) offsetof(QemuConfig, member)
+
+/* honoured */
 #define HERE(name, type, fallback) { #name, type, AT(name), fallback, .groups = 1 }
-#define WORDS(name, fallback, words) { #name, CONF_STRING, AT(name), fallback, words, .groups = 1 }
-#define PORT(name, fallback) { #name, CONF_UINT, AT(name), fallback, NULL, 1, 65535, 1 }
-#define ELSEWHERE(name, type) { #name, type, CONF_NOWHERE, .groups = 1 }
-#define TLS(prefix)                                                                                          \
-        ELSEWHERE(prefix##_tls_x509_cert_dir, CONF_STRING), ELSEWHERE(prefix##_tls_x509_verify, CONF_BOOL),  \
-        ELSEWHERE(prefix##_tls_x509_secret_uuid, CONF_STRING), ELSEWHERE(prefix##_tls_priority, CONF_STRING)
+#define RANGE(name, type, fallback, from, to) { #name, type, AT(name), fallback, NULL, from, to, 1 }
+/* refused, for guests that it concerns */
+#define REFUSED(name, concerned, why) { #name, CONF_BOOL, CONF_NOWHERE, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned }
+#define REFUSED_WORDS(name, words, good, concerned, why)                                                                  \
+        { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned, \
+          .harmless = good }
+/* without effect */
+#define UNUSED(name, type, why) { #name, type, CONF_NOWHERE, .groups = 1, .note = why }
+#define UNUSED_WORDS(name, words, why) { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why }
+#define UNUSED_PORT(name, why) { #name, CONF_UINT, CONF_NOWHERE, .min = 1, .max = 65535, .groups = 1, .note = why }
+#define UNUSED_TLS(prefix, why)                                                                                \
+        UNUSED(prefix##_tls_x509_cert_dir, CONF_STRING, why), UNUSED(prefix##_tls_x509_verify, CONF_BOOL, why),  \
+        UNUSED(prefix##_tls_x509_secret_uuid, CONF_STRING, why), UNUSED(prefix##_tls_priority, CONF_STRING, why)
 
 #define IMAGE_FORMATS "raw gzip bzip2 xz lzop zstd sparse"
+
+#define OR_REMOVE ", or remove the key where the guest may be reached without"
+#define NO_CERTIFICATES "QEMU is given no certificates"
+#define NO_MIGRATION "guests are not migrated yet"
+#define NO_BACKUP "backups are not made yet"
+#define NO_SAVE "guests are not saved and dumped yet"
+#define NO_RDP "RDP graphics are not supported"
+#define NO_TPM "TPM devices are not supported yet"
+#define OWN_USER "each guest has a user of its own, made by its unit"
+#define OWN_FILES "images are handed to QEMU as open files, their owners stay"
+#define IN_UNIT "the sandbox is that of the guest's unit, systemctl edit vm@.service changes it"
+#define BY_UNITS "units are started and stopped by systemd, see vm@.service(8)"
+#define DEFINITION_SAYS "the guest's definition says where sound goes, in <audio>"
+#define NO_HELPER "there is nothing yet that needs it"
 
 static const ConfKey keys[] = {
         HERE(vnc_listen, CONF_STRING, "127.0.0.1"),
@@ -25,65 +48,76 @@ static const ConfKey keys[] = {
         HERE(spice_listen, CONF_STRING, "127.0.0.1"),
         HERE(spice_password, CONF_STRING, NULL),
         HERE(spice_auto_unix_socket, CONF_BOOL, NULL),
-        PORT(remote_display_port_min, "5900"),
-        PORT(remote_display_port_max, "65535"),
-        PORT(remote_websocket_port_min, "5700"),
-        PORT(remote_websocket_port_max, "65535"),
-        PORT(migration_port_min, "49152"),
-        PORT(migration_port_max, "49215"),
-        HERE(migration_address, CONF_STRING, NULL),
-        HERE(migration_host, CONF_STRING, NULL),
-        WORDS(save_image_format, "raw", IMAGE_FORMATS),
-        WORDS(dump_image_format, "raw", IMAGE_FORMATS),
-        WORDS(snapshot_image_format, "raw", IMAGE_FORMATS),
-        HERE(auto_dump_path, CONF_STRING, "/var/lib/libvirt/qemu/dump"),
-        HERE(hugetlbfs_mount, CONF_LIST, NULL),
-        HERE(memory_backing_dir, CONF_STRING, "/var/lib/libvirt/qemu/ram"),
+        RANGE(remote_display_port_min, CONF_UINT, "5900", 5900, 65535),
+        RANGE(remote_display_port_max, CONF_UINT, "65535", 5900, 65535),
+        RANGE(remote_websocket_port_min, CONF_UINT, "5700", 5700, 65535),
+        RANGE(remote_websocket_port_max, CONF_UINT, "65535", 5700, 65535),
+        HERE(dump_guest_core, CONF_BOOL, NULL),
+        RANGE(seccomp_sandbox, CONF_INT, "-1", -1, 1),
         HERE(max_core, CONF_LIMIT, NULL),
         HERE(max_processes, CONF_LIMIT, NULL),
         HERE(max_files, CONF_LIMIT, NULL),
-        HERE(set_process_name, CONF_BOOL, "1"),
-        { "seccomp_sandbox", CONF_INT, AT(seccomp_sandbox), "-1", NULL, -1, 1, 1 },
-        HERE(log_timestamp, CONF_BOOL, "1"),
-        WORDS(lock_manager, NULL, "lockd sanlock nop"),
-        HERE(bridge_helper, CONF_STRING, "/usr/lib/qemu/qemu-bridge-helper"),
-        HERE(swtpm_user, CONF_STRING, "tss"),
-        HERE(swtpm_group, CONF_STRING, "tss"),
-        HERE(nvram, CONF_LIST, NULL),
-        WORDS(deprecation_behavior, "none", "none omit reject crash"),
+        HERE(max_threads_per_process, CONF_UINT, NULL),
 
-        ELSEWHERE(default_tls_x509_cert_dir, CONF_STRING), ELSEWHERE(default_tls_x509_verify, CONF_BOOL),
-        ELSEWHERE(default_tls_x509_secret_uuid, CONF_STRING), ELSEWHERE(default_tls_priority, CONF_STRING),
-        ELSEWHERE(vnc_tls, CONF_BOOL), TLS(vnc), ELSEWHERE(vnc_sasl, CONF_BOOL), ELSEWHERE(vnc_sasl_dir, CONF_STRING),
-        ELSEWHERE(vnc_allow_host_audio, CONF_BOOL), ELSEWHERE(nographics_allow_host_audio, CONF_BOOL),
-        ELSEWHERE(spice_tls, CONF_BOOL), ELSEWHERE(spice_tls_x509_cert_dir, CONF_STRING),
-        ELSEWHERE(spice_sasl, CONF_BOOL), ELSEWHERE(spice_sasl_dir, CONF_STRING),
-        ELSEWHERE(rdp_listen, CONF_STRING), ELSEWHERE(rdp_tls_x509_cert_dir, CONF_STRING),
-        ELSEWHERE(rdp_username, CONF_STRING), ELSEWHERE(rdp_password, CONF_STRING),
-        ELSEWHERE(chardev_tls, CONF_BOOL), TLS(chardev), ELSEWHERE(vxhs_tls, CONF_BOOL), TLS(vxhs),
-        ELSEWHERE(nbd_tls, CONF_BOOL), TLS(nbd), TLS(migrate), ELSEWHERE(migrate_tls_force, CONF_BOOL), TLS(backup),
-        { "backup_port_min", CONF_UINT, CONF_NOWHERE, NULL, NULL, 1, 65535, 1 },
-        { "backup_port_max", CONF_UINT, CONF_NOWHERE, NULL, NULL, 1, 65535, 1 },
-        ELSEWHERE(security_driver, CONF_LIST), ELSEWHERE(security_default_confined, CONF_BOOL),
-        ELSEWHERE(security_require_confined, CONF_BOOL), ELSEWHERE(user, CONF_STRING), ELSEWHERE(group, CONF_STRING),
-        ELSEWHERE(dynamic_ownership, CONF_BOOL), ELSEWHERE(remember_owner, CONF_BOOL),
-        ELSEWHERE(namespaces, CONF_LIST), ELSEWHERE(capability_filters, CONF_LIST),
-        ELSEWHERE(clear_emulator_capabilities, CONF_BOOL), ELSEWHERE(allow_disk_format_probing, CONF_BOOL),
-        ELSEWHERE(cgroup_controllers, CONF_LIST), ELSEWHERE(cgroup_device_acl, CONF_LIST),
-        ELSEWHERE(auto_dump_bypass_cache, CONF_BOOL), ELSEWHERE(auto_dump_max_size, CONF_SIZE),
-        ELSEWHERE(auto_start_bypass_cache, CONF_BOOL), ELSEWHERE(auto_save_bypass_cache, CONF_BOOL),
-        ELSEWHERE(auto_start_delay, CONF_INT), ELSEWHERE(auto_shutdown_try_save, CONF_STRING),
-        ELSEWHERE(auto_shutdown_try_shutdown, CONF_STRING), ELSEWHERE(auto_shutdown_poweroff, CONF_STRING),
-        ELSEWHERE(auto_shutdown_wait, CONF_INT), ELSEWHERE(auto_shutdown_restore, CONF_BOOL),
-        ELSEWHERE(max_threads_per_process, CONF_UINT), ELSEWHERE(dump_guest_core, CONF_BOOL),
-        ELSEWHERE(sched_core, CONF_STRING), ELSEWHERE(max_queued, CONF_UINT),
-        ELSEWHERE(keepalive_interval, CONF_INT), ELSEWHERE(keepalive_count, CONF_UINT),
-        ELSEWHERE(pr_helper, CONF_STRING), ELSEWHERE(slirp_helper, CONF_STRING), ELSEWHERE(dbus_daemon, CONF_STRING),
-        ELSEWHERE(qemu_rdp, CONF_STRING), ELSEWHERE(qemu_vnc, CONF_STRING), ELSEWHERE(storage_use_nbdkit, CONF_BOOL),
-        ELSEWHERE(virtiofsd_debug, CONF_BOOL), ELSEWHERE(gluster_debug_level, CONF_UINT),
-        ELSEWHERE(stdio_handler, CONF_STRING), ELSEWHERE(mac_filter, CONF_BOOL),
-        ELSEWHERE(relaxed_acs_check, CONF_BOOL), ELSEWHERE(default_cpu_deprecated_features, CONF_STRING),
-        ELSEWHERE(shared_filesystems, CONF_LIST),
+        REFUSED(vnc_tls, VNC, "VNC cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
+        REFUSED(vnc_sasl, VNC, "VNC cannot ask for SASL logins yet: set vnc_password" OR_REMOVE),
+        REFUSED(spice_tls, SPICE_PORT, "SPICE cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
+        REFUSED(spice_sasl, SPICE, "SPICE cannot ask for SASL logins yet: set spice_password" OR_REMOVE),
+        REFUSED(chardev_tls, TCP_CHARDEV, "serial ports and the like cannot be encrypted with TLS yet: give the device's <source> tls='no'"
+                                          OR_REMOVE),
+        REFUSED(mac_filter, BRIDGE, "MAC addresses on bridges are not filtered yet: remove the key where guests may use any"),
+        REFUSED_WORDS(sched_core, "none vcpus emulator full", "none", EVERY_GUEST,
+                      "guests cannot keep others from the threads of their cores yet: set it to \"none\", or switch SMT off"),
+        REFUSED_WORDS(lock_manager, "lockd sanlock nop", "lockd nop", DISK,
+                      "there are no leases of sanlock: remove the key, QEMU itself locks the images of a guest on one host"),
+
+        UNUSED_TLS(default, NO_CERTIFICATES), UNUSED_TLS(vnc, NO_CERTIFICATES), UNUSED_TLS(chardev, NO_CERTIFICATES),
+        UNUSED(vnc_sasl_dir, CONF_STRING, "there are no SASL logins of VNC"),
+        UNUSED(spice_tls_x509_cert_dir, CONF_STRING, NO_CERTIFICATES),
+        UNUSED(spice_sasl_dir, CONF_STRING, "there are no SASL logins of SPICE"),
+        UNUSED(vnc_allow_host_audio, CONF_BOOL, DEFINITION_SAYS), UNUSED(nographics_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
+        UNUSED(rdp_listen, CONF_STRING, NO_RDP), UNUSED(rdp_tls_x509_cert_dir, CONF_STRING, NO_RDP),
+        UNUSED(rdp_username, CONF_STRING, NO_RDP), UNUSED(rdp_password, CONF_STRING, NO_RDP), UNUSED(qemu_rdp, CONF_STRING, NO_RDP),
+        UNUSED(vxhs_tls, CONF_BOOL, "VxHS disks are not supported"), UNUSED_TLS(vxhs, "VxHS disks are not supported"),
+        UNUSED(nbd_tls, CONF_BOOL, "NBD disks are not supported yet"), UNUSED_TLS(nbd, "NBD disks are not supported yet"),
+        UNUSED_TLS(migrate, NO_MIGRATION), UNUSED(migrate_tls_force, CONF_BOOL, NO_MIGRATION),
+        UNUSED(migration_address, CONF_STRING, NO_MIGRATION), UNUSED(migration_host, CONF_STRING, NO_MIGRATION),
+        UNUSED_PORT(migration_port_min, NO_MIGRATION), UNUSED_PORT(migration_port_max, NO_MIGRATION),
+        UNUSED(keepalive_interval, CONF_INT, NO_MIGRATION), UNUSED(keepalive_count, CONF_UINT, NO_MIGRATION),
+        UNUSED(shared_filesystems, CONF_LIST, NO_MIGRATION),
+        UNUSED_TLS(backup, NO_BACKUP), UNUSED_PORT(backup_port_min, NO_BACKUP), UNUSED_PORT(backup_port_max, NO_BACKUP),
+        UNUSED_WORDS(save_image_format, IMAGE_FORMATS, NO_SAVE), UNUSED_WORDS(dump_image_format, IMAGE_FORMATS, NO_SAVE),
+        UNUSED_WORDS(snapshot_image_format, IMAGE_FORMATS, "snapshots are not made yet"),
+        UNUSED(auto_dump_path, CONF_STRING, NO_SAVE), UNUSED(auto_dump_bypass_cache, CONF_BOOL, NO_SAVE),
+        UNUSED(auto_dump_max_size, CONF_SIZE, NO_SAVE), UNUSED(auto_start_bypass_cache, CONF_BOOL, NO_SAVE),
+        UNUSED(auto_save_bypass_cache, CONF_BOOL, NO_SAVE),
+        UNUSED(auto_start_delay, CONF_INT, BY_UNITS), UNUSED(auto_shutdown_try_save, CONF_STRING, BY_UNITS),
+        UNUSED(auto_shutdown_try_shutdown, CONF_STRING, BY_UNITS), UNUSED(auto_shutdown_poweroff, CONF_STRING, BY_UNITS),
+        UNUSED(auto_shutdown_wait, CONF_INT, BY_UNITS), UNUSED(auto_shutdown_restore, CONF_BOOL, BY_UNITS),
+        UNUSED(user, CONF_STRING, OWN_USER), UNUSED(group, CONF_STRING, OWN_USER),
+        UNUSED(dynamic_ownership, CONF_BOOL, OWN_FILES), UNUSED(remember_owner, CONF_BOOL, OWN_FILES),
+        UNUSED(security_driver, CONF_LIST, IN_UNIT), UNUSED(security_default_confined, CONF_BOOL, IN_UNIT),
+        UNUSED(security_require_confined, CONF_BOOL, IN_UNIT), UNUSED(namespaces, CONF_LIST, IN_UNIT),
+        UNUSED(clear_emulator_capabilities, CONF_BOOL, IN_UNIT), UNUSED(cgroup_controllers, CONF_LIST, IN_UNIT),
+        UNUSED(cgroup_device_acl, CONF_LIST, "add DeviceAllow= with systemctl edit vm@.service"),
+        UNUSED(set_process_name, CONF_BOOL, "the unit and the arguments tell whose QEMU it is"),
+        UNUSED_WORDS(stdio_handler, "file logd", "what QEMU says is in the journal"),
+        UNUSED(log_timestamp, CONF_BOOL, "what QEMU says is in the journal, with the time"),
+        UNUSED(nvram, CONF_LIST, "firmware is found by its descriptors, see unitvirt(1)"),
+        UNUSED(hugetlbfs_mount, CONF_LIST, "huge pages are not supported yet"),
+        UNUSED(memory_backing_dir, CONF_STRING, "memory in files is not supported yet"),
+        UNUSED(allow_disk_format_probing, CONF_BOOL, "formats of images are never guessed"),
+        UNUSED(relaxed_acs_check, CONF_BOOL, "devices of the host are not assigned yet"),
+        UNUSED(max_queued, CONF_UINT, "max_client_requests in virtqemud.conf limits calls"),
+        UNUSED(capability_filters, CONF_LIST, "QEMU is not probed"),
+        UNUSED_WORDS(deprecation_behavior, "none omit reject crash", "it is for those who develop libvirt"),
+        UNUSED(default_cpu_deprecated_features, CONF_STRING, "the CPU model is taken as QEMU has it"),
+        UNUSED(bridge_helper, CONF_STRING, "taps are opened by vm-prepare"),
+        UNUSED(swtpm_user, CONF_STRING, NO_TPM), UNUSED(swtpm_group, CONF_STRING, NO_TPM),
+        UNUSED(pr_helper, CONF_STRING, NO_HELPER), UNUSED(slirp_helper, CONF_STRING, NO_HELPER),
+        UNUSED(dbus_daemon, CONF_STRING, NO_HELPER), UNUSED(qemu_vnc, CONF_STRING, NO_HELPER),
+        UNUSED(storage_use_nbdkit, CONF_BOOL, NO_HELPER), UNUSED(virtiofsd_debug, CONF_BOOL, NO_HELPER),
+        UNUSED(gluster_debug_level, CONF_UINT, NO_HELPER),
 };
 
 static int check_together(const QemuConfig *c, const char *origin, Error *e) {
@@ -93,9 +127,32 @@ static int check_together(const QemuConfig *c, const char *origin, Error *e) {
                 wrong = "remote_display_port_min is larger than remote_display_port_max";
         else if (c->remote_websocket_port_min > c->remote_websocket_port_max)
                 wrong = "remote_websocket_port_min is larger than remote_websocket_port_max";
-        else if (c->migration_port_min > c->migration_port_max)
-                wrong = "migration_port_min is larger than migration_port_max";
         return wrong ? error_set(e, -EINVAL, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s: %s", origin, wrong) : 0;
+}
+
+static int add_refusal(QemuConfig *c, const ConfKey *key, const ConfEntry *entry, const char *origin) {
+        QemuRefusal *refusals = reallocarray(c->refusals, c->n_refusals + 1, sizeof(*refusals));
+        char *text;
+
+        if (!refusals)
+                return -ENOMEM;
+        c->refusals = refusals;
+        if (asprintf(&text, "%s:%u: %s: %s", origin, entry->line, entry->key, key->note) < 0)
+                return -ENOMEM;
+        refusals[c->n_refusals++] = (QemuRefusal) { (QemuConcern) key->refused, text };
+        return 0;
+}
+
+static int find_refusals(QemuConfig *c, const Conf *conf) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && conf->n_entries > 0 && i < ELEMENTSOF(keys); i++) {
+                const ConfEntry *entry = keys[i].refused ? conf_find(conf, keys[i].name) : NULL;
+
+                if (entry && conf_key_asks(&keys[i], entry))
+                        r = add_refusal(c, &keys[i], entry, conf->origin);
+        }
+        return r;
 }
 
 static int config_from(const Conf *conf, const char *origin, QemuConfig **ret, char ***warnings, Error *e) {
@@ -105,16 +162,14 @@ static int config_from(const Conf *conf, const char *origin, QemuConfig **ret, c
         if (!c)
                 return -ENOMEM;
         r = conf_table_init(keys, ELEMENTSOF(keys), c);
+        if (r >= 0 && conf)
+                r = conf_table_apply(keys, ELEMENTSOF(keys), 1, conf, c, warnings, e);
+        if (r >= 0 && conf)
+                r = check_together(c, origin, e);
+        if (r >= 0 && conf)
+                r = find_refusals(c, conf);
         if (r < 0)
                 return r;
-        if (conf) {
-                r = conf_table_apply(keys, ELEMENTSOF(keys), 1, conf, c, warnings, e);
-                if (r < 0)
-                        return r;
-                r = check_together(c, origin, e);
-                if (r < 0)
-                        return r;
-        }
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -140,8 +195,8 @@ int qemu_config_load(const char *path, QemuConfig **ret, char ***warnings, Error
                 path = own;
         }
         r = conf_load(path, &conf, e);
-        if (r < 0 && r != -ENOENT)
-                return r;
+        if (r < 0 && (r != -ENOENT || !own))
+                return error_is_set(e) ? r : error_set_errno(e, r, ORIGIN_CONF, "cannot read %s", path);
         return config_from(conf, path, ret, warnings, e);
 }
 
@@ -149,6 +204,9 @@ QemuConfig *qemu_config_free(QemuConfig *c) {
         if (!c)
                 return NULL;
         conf_table_done(keys, ELEMENTSOF(keys), c);
+        for (size_t i = 0; i < c->n_refusals; i++)
+                free(c->refusals[i].text);
+        free(c->refusals);
         free(c);
         return NULL;
 }

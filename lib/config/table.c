@@ -249,8 +249,22 @@ static int check_entry(const ConfKey *key, const ConfEntry *entry, const char **
         return r;
 }
 
-static int warn(char ***warnings, const Conf *c, const ConfEntry *entry, const char *text) {
-        return warnings ? strv_addf(warnings, "%s:%u: %s: %s", c->origin, entry->line, entry->key, text) : 0;
+static int warn(char ***warnings, const Conf *c, const ConfEntry *entry, const char *text, const char *note) {
+        if (!warnings)
+                return 0;
+        return strv_addf(warnings, "%s:%u: %s: %s%s%s", c->origin, entry->line, entry->key, text, note ? ": " : "", note ?: "");
+}
+
+bool conf_key_asks(const ConfKey *key, const ConfEntry *entry) {
+        switch (entry->type) {
+        case CONF_VALUE_INT:
+                return entry->number != 0;
+        case CONF_VALUE_STRING:
+                return *entry->text && !(key->harmless && word_allowed(key->harmless, entry->text));
+        case CONF_VALUE_LIST:
+                return entry->list;
+        }
+        return true;
 }
 
 int conf_table_apply(const ConfKey *table, size_t n, unsigned groups, const Conf *c, void *object,
@@ -263,15 +277,15 @@ int conf_table_apply(const ConfKey *table, size_t n, unsigned groups, const Conf
                 const char *why = NULL;
 
                 if (!key) {
-                        r = warn(warnings, c, entry, "unknown key, ignoring");
+                        r = warn(warnings, c, entry, "unknown key, ignoring", NULL);
                         if (r < 0)
                                 return r;
                         continue;
                 }
                 if (key->offset == CONF_NOWHERE) {
                         r = check_entry(key, entry, &why);
-                        if (r >= 0)
-                                r = warn(warnings, c, entry, "has no effect in Unitvirt, ignoring");
+                        if (r >= 0 && !key->refused)
+                                r = warn(warnings, c, entry, key->note ? "has no effect" : "has no effect in Unitvirt, ignoring", key->note);
                 } else
                         r = set_entry(key, entry, field(key, object), &why);
                 if (r < 0 && why)

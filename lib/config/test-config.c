@@ -157,22 +157,83 @@ static void keys_belong_to_daemons(void **state) {
 static void qemu_keys(void **state) {
         static const char text[] =
                 "vnc_listen = \"0.0.0.0\"\nmax_core = \"unlimited\"\nmax_files = 100\nuser = \"qemu\"\n"
-                "security_driver = \"none\"\n";
+                "security_driver = \"none\"\nspice_password = \"\"\n";
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
 
         assert_int_equal(qemu_config_parse(text, strlen(text), "q.conf", &c, &warnings, NULL), 0);
         assert_string_equal(c->vnc_listen, "0.0.0.0");
+        assert_string_equal(c->spice_listen, "127.0.0.1");
+        assert_null(c->vnc_password);
+        assert_string_equal(c->spice_password, "");
         assert_true(c->max_core == CONF_UNLIMITED);
         assert_int_equal(c->max_files, 100);
         assert_int_equal(c->remote_display_port_min, 5900);
         assert_int_equal(c->seccomp_sandbox, -1);
         assert_int_equal(strv_length(warnings), 2);
+        assert_string_equal(warnings[0], "q.conf:4: user: has no effect: each guest has a user of its own, made by its unit");
+        assert_int_equal(c->n_refusals, 0);
         c = qemu_config_free(c);
 
         assert_int_equal(qemu_config_parse("save_image_format = \"zip\"", 25, "q.conf", &c, NULL, &e), -EINVAL);
         assert_non_null(strstr(e.detail, "q.conf:1: save_image_format: not one of the known words (raw gzip"));
+}
+
+/* What asks for protection that is not given is neither lost nor a warning. */
+static void qemu_keys_are_refused(void **state) {
+        static const struct {
+                const char *text;
+                QemuConcern concern; /* NONE: not refused */
+                const char *words;
+        } cases[] = {
+                { "vnc_tls = 1", QEMU_CONCERN_VNC, "q.conf:1: vnc_tls: VNC cannot be encrypted with TLS yet" },
+                { "\nvnc_sasl = 1", QEMU_CONCERN_VNC, "q.conf:2: vnc_sasl: " },
+                { "spice_tls = 1", QEMU_CONCERN_SPICE_PORT, "spice_tls: " },
+                { "spice_sasl = 1", QEMU_CONCERN_SPICE, "spice_sasl: " },
+                { "chardev_tls = 1", QEMU_CONCERN_TCP_CHARDEV, "tls='no'" },
+                { "mac_filter = 1", QEMU_CONCERN_BRIDGE, "mac_filter: " },
+                { "sched_core = \"vcpus\"", QEMU_CONCERN_EVERY_GUEST, "sched_core: " },
+                { "lock_manager = \"sanlock\"", QEMU_CONCERN_DISK, "lock_manager: " },
+                { "vnc_tls = 0", QEMU_CONCERN_NONE, NULL },
+                { "vnc_tls = 1\nvnc_tls = 0", QEMU_CONCERN_NONE, NULL },
+                { "sched_core = \"none\"", QEMU_CONCERN_NONE, NULL },
+                { "lock_manager = \"lockd\"", QEMU_CONCERN_NONE, NULL },
+                { "#vnc_tls = 1", QEMU_CONCERN_NONE, NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+                _cleanup_strv_ char **warnings = NULL;
+
+                assert_int_equal(qemu_config_parse(cases[i].text, strlen(cases[i].text), "q.conf", &c, &warnings, NULL), 0);
+                assert_null(warnings);
+                assert_int_equal(c->n_refusals, cases[i].concern != QEMU_CONCERN_NONE);
+                if (!c->n_refusals)
+                        continue;
+                assert_int_equal(c->refusals[0].concern, cases[i].concern);
+                assert_non_null(strstr(c->refusals[0].text, cases[i].words));
+        }
+}
+
+static void qemu_values_are_checked(void **state) {
+        static const char *const cases[][2] = {
+                { "vnc_tls = \"yes\"", "q.conf:1: vnc_tls: expected a number, found a string" },
+                { "\nsched_core = \"all\"", "q.conf:2: sched_core: not one of the known words (none vcpus emulator full)" },
+                { "remote_display_port_min = 5899", "q.conf:1: remote_display_port_min: number out of range" },
+                { "remote_display_port_min = 6000\nremote_display_port_max = 5999",
+                  "q.conf: remote_display_port_min is larger than remote_display_port_max" },
+                { "vnc_listen = 0.0.0.0", "q.conf:1: expected a number, a quoted string or a list (strings need quotes)" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                assert_true(qemu_config_parse(cases[i][0], strlen(cases[i][0]), "q.conf", &c, NULL, &e) < 0);
+                assert_null(c);
+                assert_string_equal(e.detail, cases[i][1]);
+        }
 }
 
 int main(void) {
@@ -183,6 +244,8 @@ int main(void) {
                 cmocka_unit_test(settings_arrive),
                 cmocka_unit_test(keys_belong_to_daemons),
                 cmocka_unit_test(qemu_keys),
+                cmocka_unit_test(qemu_keys_are_refused),
+                cmocka_unit_test(qemu_values_are_checked),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

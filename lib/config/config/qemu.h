@@ -1,39 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/libvirt/qemu.conf. Every key that libvirt documents is known; those that
- * lead nowhere in Unitvirt are told as warnings, so that no setting is lost in
- * silence. */
+/* /etc/libvirt/qemu.conf. Every key that libvirt documents is known and has one row in a table, which says what is done with it:
+ *
+ *   honoured   the value is in QemuConfig, and holds
+ *   refused    it asks for protection that guests would not get: those that it concerns are not started (QemuRefusal)
+ *   no effect  a warning, with the reason
+ *
+ * so that no setting is lost in silence. vm@.service(8) lists them. */
 
 #include "base/error.h"
 #include "config/conf.h"
 
+/* The guests that a refused setting is about. Who has the definition at hand finds out whether it is one. */
+typedef enum QemuConcern {
+        QEMU_CONCERN_NONE,
+        QEMU_CONCERN_EVERY_GUEST,
+        QEMU_CONCERN_VNC,         /* a screen that clients can reach by VNC, on a port or a socket */
+        QEMU_CONCERN_SPICE,
+        QEMU_CONCERN_SPICE_PORT,  /* ... on a port */
+        QEMU_CONCERN_TCP_CHARDEV, /* a serial port or the like on TCP, whose <source> does not say tls='no' */
+        QEMU_CONCERN_BRIDGE,      /* an interface on a bridge of the host */
+        QEMU_CONCERN_DISK,        /* a disk that the guest may write */
+        _QEMU_CONCERN_MAX,
+} QemuConcern;
+
+typedef struct QemuRefusal {
+        QemuConcern concern;
+        char *text;              /* "file:line: key: what is not given, and what to do" */
+} QemuRefusal;
+
 typedef struct QemuConfig {
-        char *vnc_listen;               /* "127.0.0.1" */
-        char *vnc_password;             /* NULL: none */
-        bool vnc_auto_unix_socket;
-        char *spice_listen;
-        char *spice_password;
-        bool spice_auto_unix_socket;
+        /* for each start of a guest */
+        char *vnc_listen, *spice_listen;     /* where a definition names no address; "127.0.0.1" */
+        char *vnc_password, *spice_password; /* where it has none; "": nobody is let in; NULL: none needed */
+        bool vnc_auto_unix_socket, spice_auto_unix_socket; /* a socket in place of vnc_listen, spice_listen */
         unsigned remote_display_port_min, remote_display_port_max;
         unsigned remote_websocket_port_min, remote_websocket_port_max;
-        unsigned migration_port_min, migration_port_max;
-        char *migration_address;        /* NULL: all */
-        char *migration_host;
-        char *save_image_format, *dump_image_format, *snapshot_image_format;
-        char *auto_dump_path;
-        char **hugetlbfs_mount;         /* NULL: found among the mounts */
-        char *memory_backing_dir;
-        uint64_t max_core;              /* bytes; CONF_UNLIMITED */
-        uint64_t max_processes, max_files; /* 0: not set */
-        bool set_process_name;
-        int seccomp_sandbox;            /* -1: where QEMU can */
-        bool log_timestamp;
-        char *lock_manager;             /* NULL: none */
-        char *bridge_helper;
-        char *swtpm_user, *swtpm_group;
-        char **nvram;                   /* pairs of firmware and variables */
-        char *deprecation_behavior;
+        bool dump_guest_core;
+        int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */
+
+        /* for the unit of every guest; 0: not set */
+        uint64_t max_core;                   /* bytes; CONF_UNLIMITED */
+        uint64_t max_processes, max_files;
+        unsigned max_threads_per_process;
+
+        QemuRefusal *refusals;               /* in the order of the table */
+        size_t n_refusals;
 } QemuConfig;
 
 /* As daemon_config_load(), path NULL: path_etc()/qemu.conf. */

@@ -30,6 +30,9 @@ typedef struct ConfKey {
         const char *allowed;  /* of strings: the words that are, separated by a space */
         int64_t min, max;     /* of numbers, where max > min */
         unsigned groups;      /* which files have the key; the caller's bits */
+        const char *note;     /* of keys that lead nowhere: why, or what the refusal of their setting says */
+        unsigned refused;     /* not 0: a setting is no warning but the caller's to refuse, whose number this is ... */
+        const char *harmless; /* ... unless it is 0, empty, or one of these words */
 } ConfKey;
 
 /* Fills the struct with the fallbacks of all rows. -ENOMEM or 0. */
@@ -41,6 +44,9 @@ int conf_table_init(const ConfKey *table, size_t n, void *object);
  * it stays applied. A key that no row knows, or knows without effect, is a line in *warnings (appended). */
 int conf_table_apply(const ConfKey *table, size_t n, unsigned groups, const Conf *c, void *object,
                      char ***warnings, Error *e);
+
+/* Does the setting of a row with "refused" ask for something? */
+bool conf_key_asks(const ConfKey *key, const ConfEntry *entry);
 
 /* Frees what the rows own. */
 void conf_table_done(const ConfKey *table, size_t n, void *object);
