@@ -15,6 +15,7 @@
 #include "model/definition.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "guests.h"
 #include "sockets.h"
 
 #define WANTS "machines.target.wants"
@@ -217,6 +218,8 @@ static int generate(Generator *g) {
                 r = link_wanted(g, *n);
                 first = first ?: r;
         }
+        r = guests_generate(g->unit_dir);
+        first = first ?: r;
         r = sockets_generate(g->unit_dir);
         return first ?: r;
 }
