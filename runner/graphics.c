@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <graphics>: where QEMU listens, on which port, and who is let in. What the definition leaves open is as qemu.conf says. */
+
 #include "base/strings.h"
 #include "prepare.h"
 
-/* libvirt's range, remote_display_port_min and _max of its qemu.conf */
-#define PORT_FIRST 5900U
-#define PORT_LAST 65535U
+/* What qemu.conf says about screens of one type. */
+typedef struct GraphicsDefaults {
+        const char *listen, *password;
+        bool on_socket;
+} GraphicsDefaults;
 
-static const char *address_of(const xmlNode *graphics) {
-        const xmlNode *listen = xml_child(graphics, "listen");
-        const char *address = xml_attr(listen, "address") ?: xml_attr(graphics, "listen");
+static GraphicsDefaults defaults_of(const Prepare *p, const xmlNode *graphics) {
+        const QemuConfig *c = p->config;
 
-        return address && *address ? address : "127.0.0.1";
+        if (xml_attr_is(graphics, "type", "vnc"))
+                return (GraphicsDefaults) { c->vnc_listen, c->vnc_password, c->vnc_auto_unix_socket };
+        if (xml_attr_is(graphics, "type", "spice"))
+                return (GraphicsDefaults) { c->spice_listen, c->spice_password, c->spice_auto_unix_socket };
+        return (GraphicsDefaults) {};
 }
 
-static bool has_port(const xmlNode *graphics) {
+const char *graphics_password(const Prepare *p, const xmlNode *graphics) {
+        return xml_attr(graphics, "passwd") ?: defaults_of(p, graphics).password;
+}
+
+/* The address that the definition names. NULL: none. */
+static const char *address_of(const xmlNode *graphics) {
+        const char *address = xml_attr(xml_child(graphics, "listen"), "address") ?: xml_attr(graphics, "listen");
+
+        return address && *address ? address : NULL;
+}
+
+bool graphics_has_port(const xmlNode *graphics) {
         const xmlNode *listen = xml_child(graphics, "listen");
 
         if (!xml_attr_is(graphics, "type", "vnc") && !xml_attr_is(graphics, "type", "spice"))
@@ -34,28 +53,65 @@ static int write_address(xmlNode *graphics, const char *address) {
         return *(xml_attr(graphics, "listen") ?: "") ? 0 : xml_set_attr(graphics, "listen", xml_attr(listen, "address"));
 }
 
-static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
-        const char *address = address_of(graphics);
+/* vnc_auto_unix_socket, spice_auto_unix_socket: a socket that only root and the guest's user reach. */
+static int write_socket(Prepare *p, xmlNode *graphics) {
+        static const char *const ports[] = { "port", "tlsPort", "autoport", "websocket", "listen" };
+        xmlNode *listen = xml_ensure(graphics, "listen");
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(ports); i++)
+                xml_unset_attr(graphics, ports[i]);
+        r = listen ? xml_set_attr(listen, "type", "socket") : -ENOMEM;
+        if (r >= 0)
+                r = xml_set_attrf(listen, "socket", "%s/%s.sock", p->run_dir, xml_attr(graphics, "type"));
+        if (r >= 0 && xml_attr_is(graphics, "type", "vnc"))
+                r = xml_set_attr(graphics, "socket", xml_attr(listen, "socket"));
+        return r;
+}
+
+/* Takes a free port for one attribute. */
+static int choose_port(Prepare *p, xmlNode *graphics, const char *attribute, const char *address, unsigned first, unsigned last,
+                       int *ret) {
+        unsigned port;
+        int r;
+
+        r = state_reserve_port(p->name, address, first, last, &port);
+        if (r < 0)
+                return prepare_refuse(p, r, graphics, "no free port from %u to %u at %s: %s", first, last, address, strerror(-r));
+        *ret = (int) port;
+        return xml_set_attrf(graphics, attribute, "%u", port);
+}
+
+static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
+        const char *address = address_of(graphics) ?: defaults_of(p, graphics).listen;
+        const QemuConfig *c = p->config;
         int port = -1, r;
-        unsigned u;
 
         r = write_address(graphics, address);
         if (r < 0)
                 return r;
+        address = xml_attr(graphics, "listen");
         (void) parse_int(xml_attr(graphics, "port") ?: "-1", &port);
         /* SPICE with nothing but a TLS port listens on that one only */
-        if (port > 0 || (port == 0 && xml_attr(graphics, "tlsPort"))) {
+        if (port > 0 || (port == 0 && xml_attr(graphics, "tlsPort")))
                 g->port = port;
-                return strv_addf(&p->launch.graphics, "%s=%s:%i", xml_attr(graphics, "type"), address, port);
-        }
-        r = state_reserve_port(p->name, address, PORT_FIRST, PORT_LAST, &u);
-        if (r < 0)
-                return prepare_refuse(p, r, graphics, "no free port at %s: %s", address, strerror(-r));
-        g->port = (int) u;
-        r = xml_set_attrf(graphics, "port", "%u", u);
+        else
+                r = choose_port(p, graphics, "port", address, c->remote_display_port_min, c->remote_display_port_max, &g->port);
+        if (r >= 0 && xml_attr_is(graphics, "websocket", "-1"))
+                r = choose_port(p, graphics, "websocket", address, c->remote_websocket_port_min, c->remote_websocket_port_max,
+                                &g->websocket);
         if (r < 0)
                 return r;
-        return strv_addf(&p->launch.graphics, "%s=%s:%u", xml_attr(graphics, "type"), address, u);
+        return strv_addf(&p->launch.graphics, "%s=%s:%i", xml_attr(graphics, "type"), address, g->port);
+}
+
+static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
+        *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = graphics_password(p, graphics) };
+        if (!graphics_has_port(graphics))
+                return 0;
+        if (defaults_of(p, graphics).on_socket && !address_of(graphics))
+                return write_socket(p, graphics);
+        return prepare_port(p, graphics, g);
 }
 
 int prepare_graphics(Prepare *p) {
@@ -66,8 +122,7 @@ int prepare_graphics(Prepare *p) {
 
                 if (n == GRAPHICS_MAX)
                         return prepare_refuse(p, -E2BIG, graphics, "more than %u graphics devices", GRAPHICS_MAX);
-                p->graphics[n] = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1 };
-                r = has_port(graphics) ? prepare_one(p, graphics, &p->graphics[n]) : 0;
+                r = prepare_one(p, graphics, &p->graphics[n]);
                 if (r < 0)
                         return r;
                 n++;

@@ -191,10 +191,11 @@ static int add_balloon(Prepare *p, uint64_t memory, uint64_t current) {
 
 static int add_passwords(Prepare *p) {
         XML_FOREACH(graphics, definition_devices(p->live), "graphics") {
-                const char *password = xml_attr(graphics, "passwd");
+                const char *password = graphics_password(p, graphics);
                 int r;
 
-                if (!password)
+                /* QEMU lets nobody in until a password is set, but lets everybody in who sends an empty one that is. */
+                if (!password || !*password)
                         continue;
                 r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "set_password", "arguments", "protocol",
                                              xml_attr(graphics, "type"), "password", password));
@@ -366,7 +367,7 @@ static int prepare_registration(Prepare *p) {
 
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
-                read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
+                prepare_config, read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
                 prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, prepare_registration,
         };
         _cleanup_free_ char *version = NULL;
@@ -414,6 +415,7 @@ static void prepare_done(Prepare *p) {
         free(p->images);
         strv_free(p->fd_args);
         launch_done(&p->launch);
+        qemu_config_free(p->config);
         definition_free(p->live);
         error_done(&p->error);
 }

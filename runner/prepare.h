@@ -9,7 +9,8 @@
  *   chain.c        what an image says about its backing file
  *   boot.c         kernel, initrd, variables of UEFI
  *   network.c      taps on bridges
- *   graphics.c     ports of VNC and SPICE
+ *   config.c       qemu.conf, and what of it is refused
+ *   graphics.c     addresses, ports and passwords of VNC and SPICE
  *   state.c        ids, ports and other small files below /run/libvirt/qemu
  */
 
@@ -17,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "config/qemu.h"
 #include "launch.h"
 #include "model/definition.h"
 #include "qemu/args.h"
@@ -44,6 +46,7 @@ typedef struct Prepare {
 
         Definition *live;         /* what NAME.xml will say */
         Launch launch;
+        QemuConfig *config;       /* qemu.conf, or its defaults */
         bool paused;              /* asked for by the supervisor */
         bool reset_nvram;
 
@@ -95,8 +98,15 @@ int prepare_boot(Prepare *p);
 /* network.c */
 int prepare_network(Prepare *p);
 
+/* config.c: reads qemu.conf; an error where it is broken, or asks for what this guest would not get. */
+int prepare_config(Prepare *p);
+
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+/* The password of the definition, or of qemu.conf. "": nobody is let in; NULL: none is needed. */
+const char *graphics_password(const Prepare *p, const xmlNode *graphics);
+/* Do clients reach it by a port, rather than by a socket or not at all? */
+bool graphics_has_port(const xmlNode *graphics);
 
 /* A QMP command for vm-run, executed before the first instruction. Takes the reference, also of NULL (-ENOMEM). */
 int prepare_command(Prepare *p, json_t *command);

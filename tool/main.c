@@ -14,7 +14,7 @@ static const Command commands[] = {
         { "canonical", "[--qemu-version V] [--strict] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
         { "explain", "[--qemu-version V] FILE|NAME", "units, dependencies, drop-in and command line of a guest", verb_explain },
         { "status", "", "which socket leads to which daemon, what is active, what conflicts", verb_status },
-        { "verify", "[--qemu-version V] [--strict] {FILE... | --all}", "say what is wrong with definitions, file:line:element: message", verb_verify },
+        { "verify", "[--qemu-version V] [--strict] {FILE... | --all}", "say what is wrong with definitions, file:line:element: message, and with qemu.conf", verb_verify },
 };
 
 static const Command *find_command(const char *name) {

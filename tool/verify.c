@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "config/qemu.h"
 #include "model/definition.h"
 #include "plan/plan.h"
 #include "qemu/args.h"
@@ -63,17 +64,41 @@ static int verify_file(const char *path, const VerifyOptions *o) {
         return r;
 }
 
+/* qemu.conf: what is wrong, what would stop guests, and what holds for none. */
+static int verify_config(const char *path) {
+        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = qemu_config_load(path, &c, &warnings, &e);
+        for (char **w = warnings; w && *w; w++)
+                tool_print_problem(path, " (ignored)", *w);
+        if (r < 0)
+                tool_print_problem(path, "", e.detail ?: error_text(&e, r));
+        for (size_t i = 0; c && i < c->n_refusals; i++)
+                tool_print_problem(path, " (guests that it is about are not started)", c->refusals[i].text);
+        return r < 0 || c->n_refusals > 0 ? -EINVAL : 0;
+}
+
+static bool is_config(const char *path) {
+        const char *name = strrchr(path, '/');
+
+        return streq(name ? name + 1 : path, "qemu.conf");
+}
+
 static int verify_one(const char *path, const void *options) {
-        return verify_file(path, options) < 0;
+        return (is_config(path) ? verify_config(path) : verify_file(path, options)) < 0;
 }
 
 /* Every definition of the host, and all else that another libvirt left there: what cannot be run or used here. */
 static int verify_all(const VerifyOptions *o) {
-        int guests, rest;
+        int guests, rest, config;
 
+        config = tool_visit_files(path_etc(), "qemu.conf", verify_one, o);
         guests = tool_visit_files(path_etc(), "qemu/*.xml", verify_one, o);
         rest = verify_rest_of_host();
-        return guests != 0 || rest != 0 ? TOOL_FAILED : TOOL_OK;
+        return config != 0 || guests != 0 || rest != 0 ? TOOL_FAILED : TOOL_OK;
 }
 
 int verb_verify(int argc, char **argv) {
@@ -113,7 +138,7 @@ int verb_verify(int argc, char **argv) {
                 return verify_all(&o);
 
         for (; optind < argc; optind++)
-                if (verify_file(argv[optind], &o) < 0)
+                if (verify_one(argv[optind], &o))
                         status = TOOL_FAILED;
 
         return status;

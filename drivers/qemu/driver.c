@@ -5,7 +5,9 @@
 
 #include <search.h>
 
+#include "base/log.h"
 #include "base/strings.h"
+#include "config/qemu.h"
 #include "handlers.h"
 #include "index.h"
 #include "start.h"
@@ -31,6 +33,22 @@ static void driver_stop(void *state) {
         free(d);
 }
 
+/* What of qemu.conf does not hold, once; guests read the file for themselves, at each start. */
+static void report_config(void) {
+        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = qemu_config_load(NULL, &c, &warnings, &e);
+        for (char **w = warnings; w && *w; w++)
+                log_warning("%s", *w);
+        if (r < 0)
+                log_error_errno(r, "%s; no guest is started until that is right", error_text(&e, r));
+        for (size_t i = 0; c && i < c->n_refusals; i++)
+                log_warning("%s; guests that it is about are not started", c->refusals[i].text);
+}
+
 static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         QemuDriver *d;
         int r;
@@ -46,6 +64,7 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
                 driver_stop(d);
                 return r;
         }
+        report_config();
         *ret_state = d;
         return 0;
 }

@@ -41,7 +41,6 @@ int host_facts_for_qemu(const char *version, HostFacts *ret) {
                 .emulator = "/usr/bin/qemu-system-x86_64",
                 .spice = true,
                 .kvm = true,
-                .vnc_listen = "127.0.0.1",
         };
         return 0;
 }

@@ -114,7 +114,7 @@ static void build_vnc(Build *b, const xmlNode *n) {
         if (websocket > 0)
                 strbuf_addf(&o, ",websocket=%lld", websocket);
         opt(&o, "share", xml_attr(n, "sharePolicy"));
-        if (xml_attr(n, "passwd"))
+        if (xml_attr(n, "passwd") || (c && c->password))
                 opt(&o, "password", "on");
         if (xml_attr(n, "powerControl"))
                 opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
@@ -197,7 +197,7 @@ static void build_spice(Build *b, const xmlNode *n) {
         if (tls_port > 0)
                 opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
         spice_channels(b, &o, n, tls_port > 0);
-        if (!xml_attr(n, "passwd") && !b->res->recorded)
+        if (!xml_attr(n, "passwd") && !(c && c->password) && !b->res->recorded)
                 opt(&o, "disable-ticketing", "on");
         spice_options(b, &o, n);
         add_option_buf(b, "-spice", &o);

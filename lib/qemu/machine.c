@@ -60,6 +60,7 @@ static void build_accel(Build *b) {
 }
 
 void build_machine(Build *b) {
+        const xmlNode *memory = xml_child(b->root, "memory");
         _cleanup_strbuf_ StrBuf o = {};
 
         check_machine(b);
@@ -68,7 +69,7 @@ void build_machine(Build *b) {
         machine_switch(b, &o, "vmport", "features/vmport/@state");
         machine_switch(b, &o, "smm", "features/smm/@state");
         machine_irqchip(b, &o);
-        opt_onoff(&o, "dump-guest-core", xml_attr_is(xml_child(b->root, "memory"), "dumpCore", "on"));
+        opt_onoff(&o, "dump-guest-core", xml_attr(memory, "dumpCore") ? xml_attr_is(memory, "dumpCore", "on") : b->res->dump_guest_core);
         if (xml_find(b->root, "memoryBacking/nosharepages"))
                 opt(&o, "mem-merge", "off");
         if (!memory_is_split(b))

@@ -186,6 +186,31 @@ static void test_refusals(void **state) {
         assert_refused("<video><model type='virtio' heads='x'/><alias name='video0'/></video>", "7.2", -EINVAL, "heads");
 }
 
+/* What the host's configuration adds to a definition that does not say it. */
+static void test_host_defaults(void **state) {
+        static const char xml[] = "<graphics type='vnc' port='5901' listen='::'/><graphics type='spice' port='5902' listen='::'/>";
+        const QemuGraphics graphics[] = {
+                { .port = -1, .tls_port = -1, .websocket = 5710, .password = true },
+                { .port = -1, .tls_port = -1, .websocket = -1, .password = true },
+        };
+        QemuHostResources res;
+        _cleanup_strv_ char **with = NULL, **without = NULL;
+
+        qemu_host_resources_init(&res);
+        without = build(xml, "7.2", &res);
+        assert_true(strv_contains(without, "[::]:1"));
+        assert_true(strv_contains(without, "port=5902,addr=::,disable-ticketing=on,seamless-migration=on"));
+        res.graphics = graphics;
+        res.n_graphics = ELEMENTSOF(graphics);
+        res.dump_guest_core = true;
+        with = build(xml, "7.2", &res);
+        assert_true(strv_contains(with, "[::]:1,websocket=5710,password=on"));
+        assert_true(strv_contains(with, "port=5902,addr=::,seamless-migration=on"));
+        for (char **a = with; *a; a++)
+                if (startswith(*a, "pc-q35-7.2,"))
+                        assert_non_null(strstr(*a, "dump-guest-core=on"));
+}
+
 int main(void) {
         const struct CMUnitTest list[] = {
                 cmocka_unit_test(test_escape),
@@ -197,6 +222,7 @@ int main(void) {
                 cmocka_unit_test(test_accel),
                 cmocka_unit_test(test_device_parts),
                 cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_host_defaults),
         };
 
         return cmocka_run_group_tests(list, NULL, NULL);

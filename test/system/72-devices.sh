@@ -206,6 +206,79 @@ check "it runs on" shows_running many
 
 check "destroy" m virsh -q destroy many
 
+# qemu.conf: what it says about screens holds where the definition says nothing, and what cannot be had is refused.
+qemu_conf() { printf '%s\n' "$@" | m_with_input sh -c 'cat > /etc/libvirt/qemu.conf && systemctl daemon-reload'; }
+screen() { m virsh -q undefine screen 2>/dev/null; define_guest screen idle "<graphics type='vnc' $1/>"; }
+listens() { m sh -c "ss -Hltn 'sport = :$2' | awk '{ print \$4 }' | grep -qxF '$1:$2'"; }
+security_types() { m /usr/bin/python3 -c 'import socket, sys; s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10); f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
+# Can a client log in with the empty password? The answer to a challenge is the challenge, encrypted with the password by DES.
+logs_in() {
+        py "$1" <<'PY'
+import socket, subprocess, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10)
+f = s.makefile("rwb")
+def send(b): f.write(b); f.flush()
+send(f.readline()); assert 2 in f.read(f.read(1)[0]); send(bytes([2]))
+des = "openssl enc -des-ecb -nopad -provider legacy -provider default -K 0000000000000000".split()
+answer = subprocess.run(des, input=f.read(16), capture_output=True, check=True).stdout
+assert len(answer) == 16; send(answer)
+result = f.read(4); print("result", result); sys.exit(0 if result == bytes(4) else 1 if result == bytes([0, 0, 0, 1]) else 2)
+PY
+}
+nobody_logs_in() { logs_in "$1"; [ $? = 1 ]; }
+m sh -c 'cp /etc/libvirt/qemu.conf /root/qemu.conf.kept 2>/dev/null'
+check "qemu.conf" qemu_conf 'vnc_listen = "0.0.0.0"' 'remote_display_port_min = 5950' 'user = "root"' 'vnc_password = "sesame"' 'max_files = 9000'
+check "a guest that names no address" screen "port='-1'"
+check "... start" m virsh -q start screen
+check "... vnc_listen, remote_display_port_min: it listens there" listens 0.0.0.0 5950
+check "... and clients are told" contains "vnc://localhost:50" m virsh domdisplay screen
+check "... dumpxml" contains "listen='0.0.0.0'" m virsh dumpxml screen
+check "... the stored definition is as it was" not contains 0.0.0.0 m virsh dumpxml --inactive screen
+check "vnc_password: a password is asked for" equals 2 security_types 5950
+check "... that nobody reads in the definition" not contains sesame m virsh dumpxml --security-info screen
+check "max_files: a limit of the unit" equals 9000 m systemctl show -P LimitNOFILE vm@screen
+check "destroy" m virsh -q destroy screen
+check "the definition's own address wins" screen "port='5960' listen='127.0.0.1' passwd='x'"
+check "... start" m virsh -q start screen
+check "... it listens there" listens 127.0.0.1 5960
+check "destroy" m virsh -q destroy screen
+check "an empty password" qemu_conf 'vnc_password = ""'
+check "... a guest without one" screen "port='5960'"
+check "... start" m virsh -q start screen
+check "... a password is asked for" equals 2 security_types 5960
+check "... and nobody is let in, not with an empty one either" nobody_logs_in 5960
+check "destroy" m virsh -q destroy screen
+check "the same in the definition" screen "port='5960' passwd=''"
+check "... start" m virsh -q start screen
+check "... nobody is let in" nobody_logs_in 5960
+check "destroy" m virsh -q destroy screen
+check "qemu.conf" qemu_conf '' '' 'user = "root"'
+warned() { m sh -c "journalctl -b -o cat -u virtqemud | grep -qF '/etc/libvirt/qemu.conf:3: user: has no effect: '"; }
+check "a key without effect" m systemctl restart virtqemud.service
+check "... is a warning of the daemon" eventually 10 warned
+check "... and of verify" contains "/etc/libvirt/qemu.conf:3: user: has no effect: each guest has a user of its own" m unitvirt verify /etc/libvirt/qemu.conf
+check "vnc_auto_unix_socket" qemu_conf 'vnc_auto_unix_socket = 1'
+check "... a guest that names no address" screen "port='-1'"
+check "... start" m virsh -q start screen
+check "... has a socket" contains "vnc.sock" m virsh domdisplay screen
+check "... and no port" not m sh -c "ss -Hltn 'sport >= :5900 and sport <= :5999' | grep ."
+check "destroy" m virsh -q destroy screen
+check "vnc_tls" qemu_conf '# of the host' 'vnc_tls = 1'
+refused "... start of a guest with VNC" "/etc/libvirt/qemu.conf:2: vnc_tls: VNC cannot be encrypted" m virsh start screen
+check "... its unit says why" contains "qemu.conf:2: vnc_tls" m systemctl status -l --no-pager vm@screen
+refused "... verify --all" "/etc/libvirt/qemu.conf:2: vnc_tls" m unitvirt verify --all
+check "... a guest without" define_guest plain
+check "... starts" m virsh -q start plain
+check "a broken file" qemu_conf 'vnc_tls = 0' 'vnc_listen = 0.0.0.0'
+refused "... no guest is started" "/etc/libvirt/qemu.conf:2: " m virsh start screen
+check "... the one that runs is not touched" shows_running plain
+check "... the daemon answers" m virsh -q list
+check "destroy" m virsh -q destroy plain
+check "no file" m sh -c 'rm /etc/libvirt/qemu.conf; ! test -e /root/qemu.conf.kept || mv /root/qemu.conf.kept /etc/libvirt/qemu.conf; systemctl daemon-reload'
+check "... start" m virsh -q start screen
+check "... the limit is that of all" equals 65536 m systemctl show -P LimitNOFILE vm@screen
+check "destroy" m virsh -q destroy screen
+
 # The conventional machine, with IDE, an empty drive and a floppy, and graphics for clients of SPICE where QEMU has it.
 old() {
         cat <<XML

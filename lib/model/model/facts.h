@@ -16,7 +16,6 @@ typedef struct HostFacts {
         bool spice;                /* QEMU is built with SPICE */
         bool kvm;                  /* not consulted today: definitions of type kvm may be made on any host */
         uint8_t host_uuid[16];     /* for smbios mode=host; zero when unknown */
-        const char *vnc_listen;    /* default listen address of graphics, "127.0.0.1"; NULL is that too */
         /* The host's firmware, asked for only by a definition that leaves it to be chosen, or names an image of UEFI. The list
          * stays the callee's. NULL: none is known. Negative errno. See qemu/firmware.h. */
         int (*firmware)(void *context, const FirmwareList **ret);

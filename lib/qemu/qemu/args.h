@@ -43,6 +43,7 @@ typedef struct QemuGraphics {
         int tls_port;
         int websocket;
         const char *socket;   /* UNIX socket, in place of an address */
+        bool password;        /* clients need one, whatever the definition says */
 } QemuGraphics;
 
 /* What the host side prepared for this start. Everything that is zero or NULL
@@ -62,6 +63,7 @@ typedef struct QemuHostResources {
         long long now;            /* the time, for clocks at an offset from it; 0: the host asks its clock */
         const char *nvram;        /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
         bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
+        bool dump_guest_core;     /* QEMU's core dumps hold the guest's memory, where the definition does not say */
         bool stand_ins;           /* made-up numbers for taps that nobody opened: to show the arguments, not to run them */
         bool recorded;            /* stand_ins and listening sockets as libvirt's recordings have them, to compare with those */
 } QemuHostResources;
