@@ -21,8 +21,32 @@ static GraphicsDefaults defaults_of(const Prepare *p, const xmlNode *graphics) {
         return (GraphicsDefaults) {};
 }
 
-const char *graphics_password(const Prepare *p, const xmlNode *graphics) {
+/* "": nobody is let in; NULL: none is needed. */
+static const char *password_of(const Prepare *p, const xmlNode *graphics) {
         return xml_attr(graphics, "passwd") ?: defaults_of(p, graphics).password;
+}
+
+/* What happens to clients that are there already is QEMU's to refuse: VNC knows "keep" only. */
+static int add_password(Prepare *p, const xmlNode *graphics) {
+        const char *password = password_of(p, graphics), *until = xml_attr(graphics, "passwdValidTo");
+        const char *type = xml_attr(graphics, "type"), *connected = xml_attr(graphics, "connected");
+        char seconds[24];
+        int64_t time;
+        int r;
+
+        /* QEMU lets nobody in until a password is set, but lets everybody in who sends an empty one that is. */
+        if (!password || !*password)
+                return 0;
+        r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s,s:s*}}", "execute", "set_password", "arguments", "protocol", type,
+                                         "password", password, "connected", connected));
+        if (r < 0 || !until)
+                return r;
+        r = utc_time_parse(until, &time);
+        if (r < 0)
+                return prepare_refuse(p, r, graphics, "passwdValidTo '%s' is no time", until);
+        snprintf(seconds, sizeof(seconds), "%lld", (long long) time);
+        return prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "expire_password", "arguments", "protocol", type, "time",
+                                            seconds));
 }
 
 /* The address that the definition names. NULL: none. */
@@ -106,7 +130,12 @@ static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
 }
 
 static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
-        *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = graphics_password(p, graphics) };
+        int r;
+
+        *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = password_of(p, graphics) };
+        r = add_password(p, graphics);
+        if (r < 0)
+                return r;
         if (!graphics_has_port(graphics))
                 return 0;
         if (defaults_of(p, graphics).on_socket && !address_of(graphics))

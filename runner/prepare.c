@@ -189,22 +189,6 @@ static int add_balloon(Prepare *p, uint64_t memory, uint64_t current) {
                                         (json_int_t) (current * 1024)));
 }
 
-static int add_passwords(Prepare *p) {
-        XML_FOREACH(graphics, definition_devices(p->live), "graphics") {
-                const char *password = graphics_password(p, graphics);
-                int r;
-
-                /* QEMU lets nobody in until a password is set, but lets everybody in who sends an empty one that is. */
-                if (!password || !*password)
-                        continue;
-                r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "set_password", "arguments", "protocol",
-                                             xml_attr(graphics, "type"), "password", password));
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 /* "2 vCPUs, 1.5 GiB" */
 static int format_size(uint64_t vcpus, uint64_t kib, char **ret) {
         bool gib = kib >= 1024 * 1024;
@@ -239,8 +223,6 @@ static int fill_launch(Prepare *p) {
         r = prepare_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));
         if (r >= 0)
                 r = add_link_states(p);
-        if (r >= 0)
-                r = add_passwords(p);
         if (r >= 0)
                 r = prepare_throttles(p);
         return r < 0 ? r : add_balloon(p, memory, current);

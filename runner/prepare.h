@@ -103,8 +103,6 @@ int prepare_config(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
-/* The password of the definition, or of qemu.conf. "": nobody is let in; NULL: none is needed. */
-const char *graphics_password(const Prepare *p, const xmlNode *graphics);
 /* Do clients reach it by a port, rather than by a socket or not at all? */
 bool graphics_has_port(const xmlNode *graphics);
 

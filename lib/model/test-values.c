@@ -131,10 +131,22 @@ static void test_facts(void **state) {
         assert_int_equal(host_facts_for_qemu("ten", &facts), -EINVAL);
 }
 
+static void test_times(void **state) {
+        static const char *const wrong[] = { "", "soon", "2011-05-31", "2011-05-31 16:11:22", "2011-13-31T16:11:22", "2011-05-31T16:11:22Z",
+                                             "1901-05-31T16:11:22" };
+        int64_t t;
+
+        assert_int_equal(utc_time_parse("2011-05-31T16:11:22", &t), 0);
+        assert_int_equal(t, 1306858282);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                assert_int_equal(utc_time_parse(wrong[i], &t), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest cases[] = {
                 cmocka_unit_test(test_sizes),  cmocka_unit_test(test_macs),   cmocka_unit_test(test_cpusets),
                 cmocka_unit_test(test_tables), cmocka_unit_test(test_device), cmocka_unit_test(test_facts),
+                cmocka_unit_test(test_times),
         };
 
         return cmocka_run_group_tests(cases, NULL, NULL);

@@ -4,9 +4,24 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <time.h>
 
 #include "base/strings.h"
 #include "model/definition.h"
+
+int utc_time_parse(const char *s, int64_t *ret) {
+        struct tm tm = {};
+        const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+        time_t t;
+
+        if (!end || *end)
+                return -EINVAL;
+        t = timegm(&tm);
+        if (t < 0)
+                return -EINVAL;
+        *ret = t;
+        return 0;
+}
 
 /* Units as libvirt's documents spell them; a letter alone and "iB" are powers of 1024, "B" of 1000. */
 static int unit_scale(const char *unit, uint64_t *ret) {

@@ -211,21 +211,22 @@ qemu_conf() { printf '%s\n' "$@" | m_with_input sh -c 'cat > /etc/libvirt/qemu.c
 screen() { m virsh -q undefine screen 2>/dev/null; define_guest screen idle "<graphics type='vnc' $1/>"; }
 listens() { m sh -c "ss -Hltn 'sport = :$2' | awk '{ print \$4 }' | grep -qxF '$1:$2'"; }
 security_types() { m /usr/bin/python3 -c 'import socket, sys; s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10); f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
-# Can a client log in with the empty password? The answer to a challenge is the challenge, encrypted with the password by DES.
+# Can a client log in? The answer to a challenge is the challenge, encrypted by DES with the password, whose bytes are turned round.
 logs_in() {
-        py "$1" <<'PY'
+        py "$1" "$2" <<'PY'
 import socket, subprocess, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10)
 f = s.makefile("rwb")
 def send(b): f.write(b); f.flush()
 send(f.readline()); assert 2 in f.read(f.read(1)[0]); send(bytes([2]))
-des = "openssl enc -des-ecb -nopad -provider legacy -provider default -K 0000000000000000".split()
+des = "openssl enc -des-ecb -nopad -provider legacy -provider default -K".split() + [sys.argv[2]]
 answer = subprocess.run(des, input=f.read(16), capture_output=True, check=True).stdout
 assert len(answer) == 16; send(answer)
 result = f.read(4); print("result", result); sys.exit(0 if result == bytes(4) else 1 if result == bytes([0, 0, 0, 1]) else 2)
 PY
 }
-nobody_logs_in() { logs_in "$1"; [ $? = 1 ]; }
+empty=0000000000000000 x=1e00000000000000
+is_kept_out() { logs_in "$@"; [ $? = 1 ]; }
 m sh -c 'cp /etc/libvirt/qemu.conf /root/qemu.conf.kept 2>/dev/null'
 check "qemu.conf" qemu_conf 'vnc_listen = "0.0.0.0"' 'remote_display_port_min = 5950' 'user = "root"' 'vnc_password = "sesame"' 'max_files = 9000'
 check "a guest that names no address" screen "port='-1'"
@@ -246,12 +247,23 @@ check "an empty password" qemu_conf 'vnc_password = ""'
 check "... a guest without one" screen "port='5960'"
 check "... start" m virsh -q start screen
 check "... a password is asked for" equals 2 security_types 5960
-check "... and nobody is let in, not with an empty one either" nobody_logs_in 5960
+check "... and nobody is let in, not with an empty one either" is_kept_out 5960 $empty
 check "destroy" m virsh -q destroy screen
 check "the same in the definition" screen "port='5960' passwd=''"
 check "... start" m virsh -q start screen
-check "... nobody is let in" nobody_logs_in 5960
+check "... nobody is let in" is_kept_out 5960 $empty
 check "destroy" m virsh -q destroy screen
+check "a password that is good until next year" screen "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) + 1))-01-01T00:00:00'"
+check "... start" m virsh -q start screen
+check "... lets in who has it" logs_in 5960 $x
+check "... and nobody else" is_kept_out 5960 $empty
+check "destroy" m virsh -q destroy screen
+check "one that was good until last year" screen "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) - 1))-01-01T00:00:00'"
+check "... start" m virsh -q start screen
+check "... lets nobody in" is_kept_out 5960 $x
+check "destroy" m virsh -q destroy screen
+refused "a time that is none" "password validity time 'soon'" screen "passwd='x' passwdValidTo='soon'"
+check "define again" screen "port='-1'"
 check "qemu.conf" qemu_conf '' '' 'user = "root"'
 warned() { m sh -c "journalctl -b -o cat -u virtqemud | grep -qF '/etc/libvirt/qemu.conf:3: user: has no effect: '"; }
 check "a key without effect" m systemctl restart virtqemud.service

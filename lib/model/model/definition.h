@@ -139,6 +139,9 @@ int size_parse(const char *number, const char *unit, uint64_t default_scale, uin
 /* "52:54:00:12:34:56" to bytes; each part one or two hex digits. -EINVAL. */
 int mac_parse(const char *s, uint8_t ret[6]);
 
+/* "2011-05-31T16:11:22", a time of UTC from 1970 on, to seconds since then. -EINVAL. */
+int utc_time_parse(const char *s, int64_t *ret);
+
 typedef struct PciAddress {
         unsigned domain, bus, slot, function;
 } PciAddress;

@@ -73,6 +73,15 @@ static int check_ports(Normaliser *n, xmlNode *g) {
         return 0;
 }
 
+static int check_password(Normaliser *n, xmlNode *g) {
+        const char *until = xml_attr(g, "passwdValidTo");
+        int64_t time;
+
+        if (until && utc_time_parse(until, &time) < 0)
+                return fail_xml(n, g, "cannot parse password validity time '%s', expect YYYY-MM-DDTHH:MM:SS", until);
+        return 0;
+}
+
 /* An unset port means that one is chosen at start; then the number of the last start is not kept. */
 static void write_ports(Normaliser *n, xmlNode *g) {
         bool spice = xml_attr_is(g, "type", "spice"), on_network;
@@ -132,6 +141,8 @@ int normalise_graphics(Normaliser *n) {
                 r = check_listens(n, g);
                 if (r >= 0)
                         r = check_ports(n, g);
+                if (r >= 0)
+                        r = check_password(n, g);
                 if (r < 0)
                         return r;
                 write_ports(n, g);
