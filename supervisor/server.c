@@ -161,6 +161,14 @@ void server_touch(Server *s) {
         (void) sd_event_source_set_enabled(s->idle, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
+static void arm_quiet(Server *s) {
+        if (!s->quiet)
+                return;
+        loop_touch(s->loop);
+        (void) sd_event_source_set_time_relative(s->quiet, QUIET_USEC);
+        (void) sd_event_source_set_enabled(s->quiet, SD_EVENT_ONESHOT);
+}
+
 /* Clients come in bursts, and stay connected in between. Each call notes that it was there, which costs nothing; the timer
  * looks whether any did since. */
 static int on_quiet(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -171,22 +179,15 @@ static int on_quiet(sd_event_source *source, uint64_t usec, void *userdata) {
                 return 0;
         }
         s->used = false;
-        (void) sd_event_source_set_time_relative(source, QUIET_USEC);
-        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        arm_quiet(s);
         return 0;
 }
 
 void server_used(Server *s) {
-        int on = SD_EVENT_ONESHOT;
-
         if (s->used)
                 return;
         s->used = true;
-        if (!s->quiet || sd_event_source_get_enabled(s->quiet, &on) < 0 || on != SD_EVENT_OFF)
-                return;
-        loop_touch(s->loop);
-        (void) sd_event_source_set_time_relative(s->quiet, QUIET_USEC);
-        (void) sd_event_source_set_enabled(s->quiet, SD_EVENT_ONESHOT);
+        arm_quiet(s);
 }
 
 void server_set_timeout(Server *s, int seconds) {
