@@ -148,8 +148,14 @@ static void on_stop(Guest *g, json_t *data) {
 }
 
 static void on_resume(Guest *g, json_t *data) {
+        int reason = RUNNING_UNPAUSED;
+
+        if (g->state == GUEST_STARTING)
+                reason = RUNNING_BOOTED;
+        else if (g->state == GUEST_PANICKED)
+                reason = RUNNING_CRASHED; /* vm-run has reset it, as on_crash says */
         g->run->end_reason = SHUTOFF_UNKNOWN;
-        guest_enter(g, GUEST_RUNNING, g->state == GUEST_STARTING ? RUNNING_BOOTED : RUNNING_UNPAUSED);
+        guest_enter(g, GUEST_RUNNING, reason);
 }
 
 static void on_reset(Guest *g, json_t *data) {

@@ -142,6 +142,18 @@ static void a_panic_is_a_crash(void **state) {
         assert_string_equal(test_events(h), "web crashed 0;web stopped 2;");
 }
 
+static void a_reset_after_a_panic_has_its_reason(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        test_qemu_say(h, "web", "{'event':'GUEST_PANICKED','data':{'action':'pause'}}");
+        (void) test_events(h);
+        test_qemu_say(h, "web", "{'event':'RESET','data':{'guest':false,'reason':'host-qmp-system-reset'}}");
+        test_qemu_say(h, "web", "{'event':'RESUME'}");
+        assert_state(h, DOMAIN_RUNNING, RUNNING_CRASHED);
+        assert_string_equal(test_events(h), "web resumed 0;");
+}
+
 static void a_start_by_systemctl_is_seen(void **state) {
         TestHost *h = *state;
 
@@ -362,6 +374,7 @@ int main(void) {
                 TEST(pausing_and_continuing),
                 TEST(an_io_error_pauses_with_its_reason),
                 TEST(a_panic_is_a_crash),
+                TEST(a_reset_after_a_panic_has_its_reason),
                 TEST(a_start_by_systemctl_is_seen),
                 TEST(a_restarted_supervisor_finds_everything),
                 TEST(a_restarted_supervisor_knows_the_reasons),
