@@ -25,6 +25,9 @@ static const struct {
         { "size",        FIELD_STRING,  offsetof(Launch, size) },
         { "on-poweroff", FIELD_STRING,  offsetof(Launch, on_poweroff) },
         { "on-crash",    FIELD_STRING,  offsetof(Launch, on_crash) },
+        { "dump-prefix", FIELD_STRING,  offsetof(Launch, dump_prefix) },
+        { "dump-limit",  FIELD_STRING,  offsetof(Launch, dump_limit) },
+        { "watchdog-dumps", FIELD_BOOL, offsetof(Launch, watchdog_dumps) },
         { "paused",      FIELD_BOOL,    offsetof(Launch, paused) },
         { "monitor-fd",  FIELD_INT,     offsetof(Launch, monitor_fd) },
         { "console",     FIELD_CONSOLE, offsetof(Launch, consoles) },
@@ -42,6 +45,8 @@ void launch_done(Launch *l) {
         free(l->size);
         free(l->on_poweroff);
         free(l->on_crash);
+        free(l->dump_prefix);
+        free(l->dump_limit);
         strv_free(l->argv);
         strv_free(l->environment);
         strv_free(l->commands);

@@ -22,6 +22,9 @@ typedef struct Launch {
         char *size;            /* "2 vCPUs, 1.5 GiB", for the unit's status */
         char *on_poweroff;     /* destroy, restart, preserve */
         char *on_crash;        /* destroy, restart, preserve, coredump-destroy, ... */
+        char *dump_prefix;     /* "/var/lib/libvirt/qemu/dump/7-web": memory may be dumped to a file whose name begins so; or NULL */
+        char *dump_limit;      /* bytes that all dumps in that folder may take, as text; NULL: any */
+        bool watchdog_dumps;   /* the watchdog's pause is for a dump */
         bool paused;           /* do not start the virtual CPUs */
         int monitor_fd;        /* number of QEMU's end of vm-run's monitor */
         char **argv;           /* QEMU and its arguments */

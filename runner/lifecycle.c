@@ -96,6 +96,7 @@ void run_resumed(Run *run, const json_t *result, const char *error) {
 static void restart_guest(Run *run) {
         run->rebooting = false;
         run->shut_down = false;
+        run->crashed = false;
         (void) monitor_execute(run, "system_reset", NULL);
         (void) monitor_execute(run, "cont", run_resumed);
 }
@@ -125,10 +126,9 @@ static void guest_powered_off(Run *run, const json_t *data) {
                 run_quit(run, GUEST_EXIT_SHUTDOWN, "shut down");
 }
 
-static void guest_panicked(Run *run, const json_t *data) {
+static void after_panic(Run *run) {
         const char *action = run->launch.on_crash;
 
-        log_warning("the guest's kernel panicked");
         if (run->stopping)
                 run_quit(run, GUEST_EXIT_CRASHED, "crashed");
         else if (run_is_restart(action))
@@ -137,6 +137,30 @@ static void guest_panicked(Run *run, const json_t *data) {
                 run_set_state(run, RUN_PAUSED, "crashed, preserved");
         else
                 run_quit(run, GUEST_EXIT_CRASHED, "crashed");
+}
+
+static void guest_panicked(Run *run, const json_t *data) {
+        log_warning("the guest's kernel panicked");
+        run->crashed = true;
+        if (run->stopping || !startswith(run->launch.on_crash ?: "", "coredump-")) {
+                after_panic(run);
+                return;
+        }
+        run_set_state(run, RUN_PAUSED, "crashed, its memory is being dumped");
+        run_dump(run, after_panic);
+}
+
+static void resume_guest(Run *run) {
+        (void) monitor_execute(run, "cont", run_resumed);
+}
+
+/* QEMU has paused it for that. */
+static void guest_watchdog(Run *run, const json_t *data) {
+        log_warning("the guest's watchdog expired");
+        if (run->launch.watchdog_dumps && streq_ptr(json_string_value(json_object_get(data, "action")), "pause")) {
+                run_set_state(run, RUN_PAUSED, "its memory is being dumped");
+                run_dump(run, resume_guest);
+        }
 }
 
 static void guest_stopped(Run *run, const json_t *data) {
@@ -171,6 +195,8 @@ static const struct {
         { "SUSPEND",        guest_suspended },
         { "WAKEUP",         guest_resumed },
         { "BLOCK_IO_ERROR", guest_block_error },
+        { "WATCHDOG",       guest_watchdog },
+        { "DUMP_COMPLETED", run_dump_completed },
 };
 
 void run_event(Run *run, const char *name, const json_t *data) {

@@ -7,6 +7,24 @@
 /* No answer that vm-run asks for comes near. */
 #define MESSAGE_MAX (1024U * 1024U)
 
+/* As send(2). fd, if there is one, goes with the first byte. */
+static ssize_t send_with_fd(int socket, const char *data, size_t len, int fd) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        struct iovec v = { (char *) data, len };
+        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+        if (fd >= 0) {
+                m.msg_control = &control;
+                m.msg_controllen = sizeof control;
+                control.header = (struct cmsghdr) { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+        }
+        return sendmsg(socket, &m, MSG_NOSIGNAL);
+}
+
 static void send_next(Run *run) {
         Monitor *m = &run->monitor;
         const char *p;
@@ -17,19 +35,23 @@ static void send_next(Run *run) {
         p = m->queue[0].text;
         n = strlen(p);
         while (n > 0) {
-                ssize_t k = send(m->fd, p, n, MSG_NOSIGNAL);
+                ssize_t k = send_with_fd(m->fd, p, n, m->queue[0].fd);
 
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k < 0)
                         return; /* the end of the connection tells */
+                if (m->queue[0].fd >= 0)
+                        close(m->queue[0].fd);
+                m->queue[0].fd = -EBADF;
                 p += k;
                 n -= (size_t) k;
         }
         m->sent = true;
 }
 
-int monitor_send(Run *run, const char *json, ReplyFunction reply) {
+int monitor_send_fd(Run *run, const char *json, int fd, ReplyFunction reply) {
+        _cleanup_close_ int owned = fd;
         Monitor *m = &run->monitor;
         char *text;
 
@@ -38,9 +60,13 @@ int monitor_send(Run *run, const char *json, ReplyFunction reply) {
         text = strdup(json);
         if (!text)
                 return -ENOMEM;
-        m->queue[m->n_queue++] = (Command) { text, reply };
+        m->queue[m->n_queue++] = (Command) { text, TAKE_FD(owned), reply };
         send_next(run);
         return 0;
+}
+
+int monitor_send(Run *run, const char *json, ReplyFunction reply) {
+        return monitor_send_fd(run, json, -EBADF, reply);
 }
 
 int monitor_execute(Run *run, const char *command, ReplyFunction reply) {
@@ -126,8 +152,11 @@ void monitor_done(Monitor *m) {
         if (m->fd >= 0)
                 close(m->fd);
         m->fd = -EBADF;
-        for (size_t i = 0; i < m->n_queue; i++)
+        for (size_t i = 0; i < m->n_queue; i++) {
                 free(m->queue[i].text);
+                if (m->queue[i].fd >= 0)
+                        close(m->queue[i].fd);
+        }
         m->n_queue = 0;
         m->sent = false;
         free(m->buffer);

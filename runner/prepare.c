@@ -228,6 +228,47 @@ static int fill_launch(Prepare *p) {
         return r < 0 ? r : add_balloon(p, memory, current);
 }
 
+/* --- dumps of its memory --- */
+
+/* "7-web", as libvirt names such files: the id, and at most 20 characters of the name. */
+static int short_name(const Prepare *p, char **ret) {
+        size_t len = 0;
+
+        for (size_t n = 0; p->name[len] && n < 20; n++)
+                do
+                        len++;
+                while ((p->name[len] & 0xc0) == 0x80); /* within a character of UTF-8 */
+        if (asprintf(ret, "%s-%.*s", xml_attr(definition_root(p->live), "id") ?: "0", (int) len, p->name) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int fill_dump(Prepare *p) {
+        _cleanup_free_ char *name = NULL;
+        Launch *l = &p->launch;
+        int r;
+
+        if (!plan_may_dump(p->live))
+                return 0;
+        r = short_name(p, &name);
+        if (r < 0)
+                return r;
+        if (p->config->auto_dump_path)
+                r = asprintf(&l->dump_prefix, "%s/%s", p->config->auto_dump_path, name);
+        else
+                r = asprintf(&l->dump_prefix, "%s/qemu/dump/%s", path_lib(), name);
+        if (r >= 0 && p->config->auto_dump_max_size > 0)
+                r = asprintf(&l->dump_limit, "%" PRIu64, p->config->auto_dump_max_size);
+        if (r < 0)
+                return -ENOMEM;
+        XML_FOREACH(watchdog, definition_devices(p->live), "watchdog")
+                if (xml_attr_is(watchdog, "action", "dump"))
+                        l->watchdog_dumps = true;
+        return 0;
+}
+
 /* --- QEMU's monitors and consoles --- */
 
 static int prepare_monitors(Prepare *p) {
@@ -350,7 +391,7 @@ static int prepare_registration(Prepare *p) {
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
                 prepare_config, read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, prepare_registration,
+                prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, fill_dump, prepare_registration,
         };
         _cleanup_free_ char *version = NULL;
         int r;

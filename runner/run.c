@@ -29,6 +29,8 @@ uint64_t now_usec(void) {
 
 static void qemu_answered(Run *run, const json_t *result, const char *error) {
         (void) notify_send(run->notify_fd, "WATCHDOG=1");
+        if (run->stopping && run->dump.then && now_usec() < run->stop_give_up)
+                (void) notify_send(run->notify_fd, "EXTEND_TIMEOUT_USEC=%" PRIu64, 2 * run->watchdog_usec);
         run->watchdog_next = now_usec() + run->watchdog_usec;
 }
 
@@ -73,6 +75,7 @@ static int run_timers(Run *run) {
                 { &run->powerdown_next, powerdown_again },
                 { &run->flush_at,       consoles_flush },
                 { &run->kill_at,        kill_now },
+                { &run->dump.give_up,   run_dump_timed_out },
         };
         uint64_t now = now_usec(), next = UINT64_MAX;
 
@@ -88,7 +91,7 @@ static int run_timers(Run *run) {
 }
 
 static int loop(Run *run) {
-        size_t n = 2 + run->n_consoles;
+        size_t n = 3 + run->n_consoles;
         _cleanup_free_ struct pollfd *p = calloc(n, sizeof(struct pollfd));
 
         if (!p)
@@ -98,18 +101,21 @@ static int loop(Run *run) {
 
                 p[0] = (struct pollfd) { run->signal_fd, POLLIN, 0 };
                 p[1] = (struct pollfd) { run->monitor.fd, POLLIN, 0 };
+                p[2] = (struct pollfd) { run->dump.fd, POLLIN, 0 };
                 for (size_t i = 0; i < run->n_consoles; i++)
-                        p[2 + i] = (struct pollfd) { run->consoles[i].fd, POLLIN, 0 };
+                        p[3 + i] = (struct pollfd) { run->consoles[i].fd, POLLIN, 0 };
                 if (poll(p, n, timeout) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
                 }
                 for (size_t i = 0; i < run->n_consoles; i++)
-                        if (p[2 + i].revents)
+                        if (p[3 + i].revents)
                                 console_read(run, &run->consoles[i]);
                 if (p[1].revents)
                         monitor_read(run);
+                if (p[2].revents)
+                        run_dump_read(run);
                 if (p[0].revents)
                         signals_read(run);
         }
@@ -163,6 +169,8 @@ static void read_environment(Run *run) {
 
 static void run_done(Run *run) {
         monitor_done(&run->monitor);
+        if (run->dump.fd >= 0)
+                close(run->dump.fd);
         for (size_t i = 0; i < run->n_consoles; i++)
                 if (run->consoles[i].fd >= 0)
                         close(run->consoles[i].fd);
@@ -202,6 +210,7 @@ int main(int argc, char **argv) {
         Run run = {
                 .signal_fd = -EBADF,
                 .monitor.fd = -EBADF,
+                .dump.fd = -EBADF,
         };
         int r;
 

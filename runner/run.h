@@ -6,6 +6,7 @@
  *   run.c       the program, its loop, and time
  *   begin.c     from QEMU's greeting until the unit is ready
  *   lifecycle.c what the guest does, and how it ends
+ *   dump.c      the guest's memory into a file
  *   signals.c   what the service manager and machined ask for
  *   console.c   what the guest and QEMU write
  *   monitor.c   QMP: one command at a time, its answer, events
@@ -36,6 +37,7 @@ typedef void (*ReplyFunction)(Run *run, const json_t *result, const char *error)
 
 typedef struct Command {
         char *text;
+        int fd;                /* goes with it, owned; or -EBADF */
         ReplyFunction reply;   /* may be NULL */
 } Command;
 
@@ -51,6 +53,15 @@ typedef struct Monitor {
         bool sent;
 } Monitor;
 
+/* A dump of the guest's memory. */
+typedef struct Dump {
+        int fd;                /* to vm-dump */
+        bool writing;          /* QEMU has the file */
+        bool said_whole;       /* ... and is done with it */
+        uint64_t give_up;      /* vm-dump is waited for until then */
+        void (*then)(Run *run); /* not NULL while there is one */
+} Dump;
+
 typedef struct Console {
         int fd;
         JournalLines lines;
@@ -65,7 +76,7 @@ struct Run {
         bool stopping;           /* the unit is being stopped: the guest was asked to power off */
         bool rebooting;          /* the next power off becomes a reset */
         bool shut_down;          /* the guest has powered off, QEMU waits */
-        bool suspended;
+        bool crashed;            /* its kernel has panicked, and it was not reset since */
 
         pid_t qemu;
         int signal_fd;
@@ -74,6 +85,7 @@ struct Run {
         pid_t registrar;         /* has a connection to the bus as root: ends before the guest's first instruction */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
         Monitor monitor;
+        Dump dump;
         Console *consoles;       /* stderr first, then those of the launch file */
         size_t n_consoles;
         char words[2048];        /* the end of what QEMU wrote to stderr */
@@ -119,6 +131,14 @@ bool run_is_restart(const char *action);
 void run_resumed(Run *run, const json_t *result, const char *error);
 void run_monitor_closed(Run *run);
 
+/* dump.c */
+/* Begins a dump; then follows at its end, whether it worked or not, unless QEMU is ending by then. */
+void run_dump(Run *run, void (*then)(Run *run));
+/* vm-dump has something to say; QEMU has written all, or failed; vm-dump is overdue. */
+void run_dump_read(Run *run);
+void run_dump_completed(Run *run, const json_t *data);
+void run_dump_timed_out(Run *run);
+
 /* signals.c */
 int signals_open(Run *run);
 void signals_read(Run *run);
@@ -134,6 +154,8 @@ void consoles_flush(Run *run);
 /* monitor.c */
 /* Queues a command, given as whole JSON text, or formatted as json_pack() does. */
 int monitor_send(Run *run, const char *json, ReplyFunction reply);
+/* The same with a descriptor, which is QEMU's then, and closed here also in case of an error. */
+int monitor_send_fd(Run *run, const char *json, int fd, ReplyFunction reply);
 int monitor_execute(Run *run, const char *command, ReplyFunction reply);
 /* Reads what is there and calls back. */
 void monitor_read(Run *run);

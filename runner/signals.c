@@ -36,6 +36,12 @@ static void on_stop(Run *run) {
                 run_quit(run, GUEST_EXIT_SHUTDOWN, "shut down");
                 return;
         }
+        if (run->crashed) {
+                /* it cannot hear either; what its memory holds shall be kept */
+                if (!run->dump.then)
+                        run_quit(run, GUEST_EXIT_CRASHED, "crashed");
+                return;
+        }
         /* a paused guest cannot hear */
         if (run->state == RUN_PAUSED)
                 (void) monitor_execute(run, "cont", run_resumed);

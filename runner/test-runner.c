@@ -21,6 +21,8 @@ static void a_launch_file_round_trips(void **state) {
         unsigned line;
 
         l.name = strdup("we\\b\n");
+        l.dump_prefix = strdup("/dumps/7-we\n");
+        l.watchdog_dumps = true;
         l.paused = true;
         l.monitor_fd = 20;
         assert_int_equal(strv_add(&l.argv, "/bin/qemu"), 0);
@@ -31,6 +33,8 @@ static void a_launch_file_round_trips(void **state) {
         assert_int_equal(launch_parse(text, &again, &line), 0);
         assert_string_equal(again.name, l.name);
         assert_true(again.paused);
+        assert_true(again.watchdog_dumps);
+        assert_string_equal(again.dump_prefix, l.dump_prefix);
         assert_int_equal(strv_length(again.argv), 3);
         assert_string_equal(again.argv[1], "a=b\nname=evil\\n");
         assert_string_equal(again.consoles[0].alias, "serial0");

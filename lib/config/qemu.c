@@ -31,7 +31,7 @@
 #define NO_CERTIFICATES "QEMU is given no certificates"
 #define NO_MIGRATION "guests are not migrated yet"
 #define NO_BACKUP "backups are not made yet"
-#define NO_SAVE "guests are not saved and dumped yet"
+#define NO_SAVE "guests are not saved, nor dumped on request, yet"
 #define NO_RDP "RDP graphics are not supported"
 #define NO_TPM "TPM devices are not supported yet"
 #define OWN_USER "each guest has a user of its own, made by its unit"
@@ -52,6 +52,8 @@ static const ConfKey keys[] = {
         RANGE(remote_display_port_max, CONF_UINT, "65535", 5900, 65535),
         RANGE(remote_websocket_port_min, CONF_UINT, "5700", 5700, 65535),
         RANGE(remote_websocket_port_max, CONF_UINT, "65535", 5700, 65535),
+        HERE(auto_dump_path, CONF_STRING, NULL),
+        HERE(auto_dump_max_size, CONF_SIZE, NULL),
         HERE(dump_guest_core, CONF_BOOL, NULL),
         RANGE(seccomp_sandbox, CONF_INT, "-1", -1, 1),
         HERE(max_core, CONF_LIMIT, NULL),
@@ -88,8 +90,8 @@ static const ConfKey keys[] = {
         UNUSED_TLS(backup, NO_BACKUP), UNUSED_PORT(backup_port_min, NO_BACKUP), UNUSED_PORT(backup_port_max, NO_BACKUP),
         UNUSED_WORDS(save_image_format, IMAGE_FORMATS, NO_SAVE), UNUSED_WORDS(dump_image_format, IMAGE_FORMATS, NO_SAVE),
         UNUSED_WORDS(snapshot_image_format, IMAGE_FORMATS, "snapshots are not made yet"),
-        UNUSED(auto_dump_path, CONF_STRING, NO_SAVE), UNUSED(auto_dump_bypass_cache, CONF_BOOL, NO_SAVE),
-        UNUSED(auto_dump_max_size, CONF_SIZE, NO_SAVE), UNUSED(auto_start_bypass_cache, CONF_BOOL, NO_SAVE),
+        UNUSED(auto_dump_bypass_cache, CONF_BOOL, "QEMU writes memory in pieces that need the cache"),
+        UNUSED(auto_start_bypass_cache, CONF_BOOL, NO_SAVE),
         UNUSED(auto_save_bypass_cache, CONF_BOOL, NO_SAVE),
         UNUSED(auto_start_delay, CONF_INT, BY_UNITS), UNUSED(auto_shutdown_try_save, CONF_STRING, BY_UNITS),
         UNUSED(auto_shutdown_try_shutdown, CONF_STRING, BY_UNITS), UNUSED(auto_shutdown_poweroff, CONF_STRING, BY_UNITS),
@@ -127,6 +129,8 @@ static int check_together(const QemuConfig *c, const char *origin, Error *e) {
                 wrong = "remote_display_port_min is larger than remote_display_port_max";
         else if (c->remote_websocket_port_min > c->remote_websocket_port_max)
                 wrong = "remote_websocket_port_min is larger than remote_websocket_port_max";
+        else if (c->auto_dump_path && *c->auto_dump_path != '/')
+                wrong = "auto_dump_path is not absolute";
         return wrong ? error_set(e, -EINVAL, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s: %s", origin, wrong) : 0;
 }
 

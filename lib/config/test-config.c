@@ -157,7 +157,7 @@ static void keys_belong_to_daemons(void **state) {
 static void qemu_keys(void **state) {
         static const char text[] =
                 "vnc_listen = \"0.0.0.0\"\nmax_core = \"unlimited\"\nmax_files = 100\nuser = \"qemu\"\n"
-                "security_driver = \"none\"\nspice_password = \"\"\n";
+                "security_driver = \"none\"\nspice_password = \"\"\nauto_dump_path = \"/srv\"\nauto_dump_max_size = \"2MiB\"\n";
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -171,6 +171,8 @@ static void qemu_keys(void **state) {
         assert_int_equal(c->max_files, 100);
         assert_int_equal(c->remote_display_port_min, 5900);
         assert_int_equal(c->seccomp_sandbox, -1);
+        assert_string_equal(c->auto_dump_path, "/srv");
+        assert_int_equal(c->auto_dump_max_size, 2 * 1024 * 1024);
         assert_int_equal(strv_length(warnings), 2);
         assert_string_equal(warnings[0], "q.conf:4: user: has no effect: each guest has a user of its own, made by its unit");
         assert_int_equal(c->n_refusals, 0);
@@ -178,6 +180,10 @@ static void qemu_keys(void **state) {
 
         assert_int_equal(qemu_config_parse("save_image_format = \"zip\"", 25, "q.conf", &c, NULL, &e), -EINVAL);
         assert_non_null(strstr(e.detail, "q.conf:1: save_image_format: not one of the known words (raw gzip"));
+        error_done(&e);
+        e = ERROR_INIT;
+        assert_int_equal(qemu_config_parse("auto_dump_path = \"dumps\"", 24, "q.conf", &c, NULL, &e), -EINVAL);
+        assert_non_null(strstr(e.detail, "q.conf: auto_dump_path is not absolute"));
 }
 
 /* What asks for protection that is not given is neither lost nor a warning. */

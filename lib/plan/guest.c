@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "base/guest-dump.h"
 #include "base/guest-exit.h"
 #include "base/strings.h"
 #include "model/metadata.h"
@@ -409,9 +410,34 @@ static int plan_sandbox(GuestPlan *g) {
         return r;
 }
 
+bool plan_may_dump(const Definition *d) {
+        if (startswith(xml_get(definition_root(d), "on_crash") ?: "", "coredump-"))
+                return true;
+        XML_FOREACH(watchdog, definition_devices(d), "watchdog")
+                if (xml_attr_is(watchdog, "action", "dump"))
+                        return true;
+        return false;
+}
+
+/* Its memory may come to be dumped, into a file that vm-dump opens. */
+static int plan_dump(GuestPlan *g) {
+        static const char *const keys[] = { "Wants", "After" };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(keys); i++)
+                r = plan_add(g->plan, PLAN_UNIT, keys[i], "vm-dump.socket");
+        return r < 0 ? r : plan_add(g->plan, PLAN_SERVICE, "BindPaths", "-" DUMP_SOCKET);
+}
+
 static int plan_lifecycle(GuestPlan *g) {
         const char *crash = xml_get(g->domain, "on_crash");
+        int r;
 
+        if (plan_may_dump(g->definition)) {
+                r = plan_dump(g);
+                if (r < 0)
+                        return r;
+        }
         if (!streq_ptr(crash, "restart") && !streq_ptr(crash, "coredump-restart"))
                 return 0;
         return plan_addf(g->plan, PLAN_SERVICE, "RestartForceExitStatus", "%i", GUEST_EXIT_CRASHED_RESTART);

@@ -78,7 +78,7 @@ static void watchdog_action(Build *b, const xmlNode *n) {
         if (sibling_index(n) > 0)
                 return;
         if (streq(action, "dump"))
-                action = "pause"; /* whoever watches the guest dumps it and goes on */
+                action = "pause"; /* vm-run dumps it and goes on */
         add_option(b, "-watchdog-action", "%s", action);
 }
 

@@ -58,7 +58,7 @@ check "... leaves the guest running" shows_running a
 check "... and virsh served" contains running m virsh list
 check "stop" m virsh -q destroy a
 check "everything is purged" remove
-check "... no unit of ours is left" equals "" m sh -c "ls -d /lib/systemd/system/virt*d* /lib/systemd/system/libvirtd* /lib/systemd/system/vm@* 2>/dev/null; true"
+check "... no unit of ours is left" equals "" m sh -c "ls -d /lib/systemd/system/virt*d* /lib/systemd/system/libvirtd* /lib/systemd/system/vm@* /lib/systemd/system/vm-* 2>/dev/null; true"
 check "... nothing listens" equals "" listening
 check "... the definition is still there" m test -e /etc/libvirt/qemu/a.xml
 check "no unit has failed" equals "" m systemctl --failed --plain --no-legend

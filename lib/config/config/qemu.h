@@ -37,6 +37,8 @@ typedef struct QemuConfig {
         bool vnc_auto_unix_socket, spice_auto_unix_socket; /* a socket in place of vnc_listen, spice_listen */
         unsigned remote_display_port_min, remote_display_port_max;
         unsigned remote_websocket_port_min, remote_websocket_port_max;
+        char *auto_dump_path;                /* absolute; NULL: path_lib()/qemu/dump */
+        uint64_t auto_dump_max_size;         /* bytes; 0: any */
         bool dump_guest_core;
         int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */
 

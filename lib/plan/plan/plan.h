@@ -36,6 +36,9 @@ int plan_build(const Definition *d, Plan **ret, Error *e);
 /* The plan of a guest whose definition is broken: its unit fails to start with this message. */
 int plan_build_broken(const char *name, const char *message, Plan **ret);
 
+/* Does the definition have the guest's memory dumped, after a panic (on_crash) or by its watchdog? */
+bool plan_may_dump(const Definition *d);
+
 Plan *plan_free(Plan *p);
 DEFINE_CLEANUP(Plan *, plan_free);
 #define _cleanup_plan_ _cleanup_(plan_freep)

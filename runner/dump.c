@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The guest's memory into a file: vm-dump opens it (base/guest-dump.h), QEMU writes it, beside everything else that it does.
+ * Whatever comes of that, what was to follow does. */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/guest-dump.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "run.h"
+
+/* A manager that does not start vm-dump, or a host that does not open files, is not waited for any longer. */
+#define ANSWER_TIMEOUT (60 * USEC_PER_SEC)
+
+static void end_dump(Run *run) {
+        void (*then)(Run *) = run->dump.then;
+
+        if (run->dump.fd >= 0)
+                close(run->dump.fd);
+        run->dump = (Dump) { .fd = -EBADF };
+        if (then && run->state != RUN_ENDING)
+                then(run);
+}
+
+static void fail_dump(Run *run, const char *why) {
+        log_error("cannot dump the guest's memory: %s", why);
+        end_dump(run);
+}
+
+void run_dump_timed_out(Run *run) {
+        fail_dump(run, "vm-dump does not answer");
+}
+
+static void dump_started(Run *run, const json_t *result, const char *error) {
+        if (error && run->dump.writing)
+                fail_dump(run, error);
+}
+
+static void let_qemu_write(Run *run, const char *path, int fd) {
+        static const char getfd[] = "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"dump\"}}\n";
+        static const char dump[] = "{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"protocol\":\"fd:dump\","
+                                   "\"detach\":true}}\n";
+        int r;
+
+        log_debug("dumping the guest's memory to %s", path);
+        run->dump.writing = true;
+        run->dump.give_up = 0;
+        r = monitor_send_fd(run, getfd, fd, NULL);
+        if (r >= 0)
+                r = monitor_send(run, dump, dump_started);
+        if (r < 0)
+                fail_dump(run, strerror(-r));
+}
+
+/* What vm-dump said, with *ret_fd -EBADF where no file came along. The length; 0 at the end. */
+static ssize_t receive(Run *run, char *text, size_t size, int *ret_fd) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        struct iovec v = { text, size };
+        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+        struct cmsghdr *c;
+        ssize_t n;
+
+        *ret_fd = -EBADF;
+        n = recvmsg(run->dump.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+        return n;
+}
+
+void run_dump_read(Run *run) {
+        char text[DUMP_ANSWER_MAX + 1];
+        int fd;
+        ssize_t n = receive(run, text, sizeof text - 1, &fd);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n > 0)
+                text[n] = 0;
+        if (n <= 0 || (run->dump.writing && !run->dump.said_whole))
+                fail_dump(run, "vm-dump failed");
+        else if (run->dump.said_whole) {
+                log_info("dumped the guest's memory to %s", text);
+                end_dump(run);
+        }
+        else if (fd < 0)
+                fail_dump(run, text);
+        else {
+                let_qemu_write(run, text, TAKE_FD(fd));
+                return;
+        }
+        if (fd >= 0)
+                close(fd);
+}
+
+void run_dump_completed(Run *run, const json_t *data) {
+        const char *status = json_string_value(json_object_get(json_object_get(data, "result"), "status"));
+        const char *error = json_string_value(json_object_get(data, "error"));
+
+        if (!run->dump.writing || run->dump.said_whole)
+                return; /* a dump of somebody else's */
+        if (!streq_ptr(status, "completed")) {
+                fail_dump(run, error ?: "QEMU failed");
+                return;
+        }
+        if (send(run->dump.fd, DUMP_WHOLE, strlen(DUMP_WHOLE), MSG_NOSIGNAL) < 0) {
+                fail_dump(run, strerror(errno));
+                return;
+        }
+        run->dump.said_whole = true;
+        run->dump.give_up = now_usec() + ANSWER_TIMEOUT;
+}
+
+void run_dump(Run *run, void (*then)(Run *run)) {
+        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = DUMP_SOCKET };
+
+        if (run->dump.then)
+                return; /* it is being dumped */
+        run->dump = (Dump) { .then = then, .fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+        if (run->dump.fd < 0 || connect(run->dump.fd, (const struct sockaddr *) &address, sizeof address) < 0)
+                fail_dump(run, errno == ENOENT || errno == ECONNREFUSED ? "vm-dump.socket is not active" : strerror(errno));
+        else
+                run->dump.give_up = now_usec() + ANSWER_TIMEOUT;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vm-dump: started by vm-dump.socket as root, for one connection of a guest's vm-run, which is stdin. It opens the file that
+ * the guest's memory goes to. See base/guest-dump.h for what is said, and why it is so little. */
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <systemd/sd-login.h>
+
+#include "base/fs.h"
+#include "base/guest-dump.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "dump-files.h"
+#include "launch.h"
+#include "plan/names.h"
+
+#define CONNECTION STDIN_FILENO
+#define LAUNCH_MAX (16U * 1024U * 1024U)
+
+/* The guest whose unit the process at the other end belongs to. */
+static int peer_guest(char **ret) {
+        _cleanup_free_ char *unit = NULL;
+        struct ucred peer;
+        socklen_t len = sizeof peer;
+        int r;
+
+        if (getsockopt(CONNECTION, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+                return -errno;
+        r = sd_pid_get_unit(peer.pid, &unit);
+        return r < 0 ? r : guest_name_from_unit(unit, ret);
+}
+
+/* *ret_lock is the launch file, locked: a guest has one dump at a time, and cannot take those of others. */
+static int load_launch(const char *name, Launch *l, int *ret_lock) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        unsigned line;
+        int r;
+
+        if (asprintf(&path, "%s/qemu/%s.launch", path_run(), name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        lock = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        r = file_read(path, LAUNCH_MAX, &text, NULL);
+        if (r >= 0)
+                r = launch_parse(text, l, &line);
+        if (r >= 0 && !l->dump_prefix)
+                r = -EPERM;
+        if (r >= 0)
+                *ret_lock = TAKE_FD(lock);
+        return r;
+}
+
+static int send_answer(const char *text, int fd) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        struct iovec v = { (char *) text, strnlen(text, DUMP_ANSWER_MAX) };
+        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+        if (fd >= 0) {
+                m.msg_control = &control;
+                m.msg_controllen = sizeof control;
+                control.header = (struct cmsghdr) { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+        }
+        return sendmsg(CONNECTION, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int refuse(const char *name, int r, const char *what, const char *path) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "%s %s: %s", what, path, strerror(-r)) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        log_error("guest %s: %s", name, text);
+        (void) send_answer(text, -EBADF);
+        return r;
+}
+
+/* Did the other end say, before it closed, that everything is in the file? */
+static bool wait_for_whole(void) {
+        char text[sizeof DUMP_WHOLE];
+        ssize_t n;
+
+        do
+                n = recv(CONNECTION, text, sizeof text, 0);
+        while (n < 0 && errno == EINTR);
+        return n == (ssize_t) strlen(DUMP_WHOLE) && memcmp(text, DUMP_WHOLE, strlen(DUMP_WHOLE)) == 0;
+}
+
+/* Its data is not synced: it is the guest that has crashed, not the host. */
+static int keep_file(const char *name, const char *partial, const char *path) {
+        if (renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+                int r = -errno;
+
+                log_error_errno(r, "guest %s: cannot rename %s: %m", name, partial);
+                (void) unlink(partial);
+                return r;
+        }
+        (void) fsync_parent(path);
+        return 0;
+}
+
+static void keep_to_limit(const char *path, const char *limit_text) {
+        _cleanup_free_ char *folder = strdup(path), *name = strdup(path);
+        uint64_t limit;
+        int r;
+
+        if (!limit_text || parse_u64(limit_text, 10, &limit) < 0 || !folder || !name)
+                return;
+        r = dump_files_prune(dirname(folder), limit, basename(name));
+        if (r < 0)
+                log_warning_errno(r, "cannot remove older dumps than %s, proceeding without: %s", path, strerror(-r));
+}
+
+static int make_folder(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        return copy ? mkdir_p(dirname(copy), 0700) : -ENOMEM;
+}
+
+static int dump(const char *name, const Launch *l) {
+        _cleanup_free_ char *path = NULL, *partial = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = dump_path(l->dump_prefix, time(NULL), &path);
+        if (r >= 0 && asprintf(&partial, "%s" DUMP_PARTIAL, path) < 0) {
+                partial = NULL;
+                r = -ENOMEM;
+        }
+        if (r < 0)
+                return log_error_errno(r, "guest %s: no name for a dump: %s", name, strerror(-r));
+        r = make_folder(path);
+        if (r < 0)
+                return refuse(name, r, "cannot create the folder of", path);
+        fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return refuse(name, -errno, "cannot create", partial);
+        r = send_answer(path, fd);
+        if (r >= 0 && wait_for_whole()) {
+                r = keep_file(name, partial, path);
+                if (r >= 0)
+                        keep_to_limit(path, l->dump_limit);
+                return r < 0 ? r : send_answer(path, -EBADF);
+        }
+        (void) unlink(partial);
+        return log_warning_errno(r < 0 ? r : -ECANCELED, "guest %s: its memory was not dumped to %s", name, path);
+}
+
+int main(int argc, char **argv) {
+        _cleanup_free_ char *name = NULL;
+        _cleanup_launch_ Launch l = {};
+        _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        log_open("vm-dump", LOG_TARGET_AUTO);
+        if (argc != 1) {
+                log_error("usage: vm-dump (started by vm-dump.socket)");
+                return EXIT_FAILURE;
+        }
+        r = peer_guest(&name);
+        if (r < 0) {
+                log_error_errno(r, "not asked by a guest: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = load_launch(name, &l, &lock);
+        if (r < 0) {
+                log_error_errno(r, "guest %s: it is not to be dumped: %s", name, strerror(-r));
+                return EXIT_FAILURE;
+        }
+        return dump(name, &l) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What real guests do by themselves, and what of it virsh, systemctl, the journal and events show: kernels that panic, are
+# dumped, hang, go to sleep and are woken up.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+define() { m_with_input sh -c "cat > /root/x.xml && virsh -q define /root/x.xml"; }
+# life NAME END DEVICES ELEMENTS: a guest with a real kernel that comes to an end of its own choice
+life() { guest_xml "$1" linux "$3" | sed -e "s|</os>|</os>$4|" -e "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
+state_is() { [ "$(m virsh domstate "$1" --reason | head -1)" = "$2" ]; }
+shows() { eventually "${3-150}" state_is "$1" "$2" || { virsh_state "$1"; return 1; }; }
+journal() { m journalctl -b -o cat --no-pager -q "$@"; }
+status_says() { contains "$2" m systemctl show -P StatusText "vm@$1"; }
+dumps=/var/lib/libvirt/qemu/dump
+dumps_of() { m sh -c "ls $dumps 2>/dev/null | grep -E '^[0-9]+-$1-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}:[0-9]{2}:[0-9]{2}\$'"; }
+n_dumps() { [ "$(dumps_of "$1" | wc -l)" -ge "$2" ]; }
+# Every life cycle event from now on.
+watch() { m systemd-run -q --unit=watch sh -c 'exec virsh event --all --loop --timestamp > /root/events 2>&1'; eventually 10 watching; }
+watching() { m sh -c 'ss -xp 2>/dev/null | grep -q virsh || pgrep -x virsh >/dev/null'; }
+event() { eventually "${3-10}" m grep -qE -- "'$2' for domain '?$1'?|event '$2' for domain '?$1'?.*" /root/events || { m cat /root/events; return 1; }; }
+lifecycle() { eventually "${3-10}" m grep -qE -- "event 'lifecycle' for domain '?$1'?: $2" /root/events || { m cat /root/events; return 1; }; }
+
+check "events are watched" watch
+
+# --- panics ---
+
+panic="<panic model='isa'/>"
+check "on_crash=coredump-destroy is taken" life cd panic "$panic" '<on_crash>coredump-destroy</on_crash>'
+check "... start" m virsh -q start cd
+check "... the socket for dumps is there" equals active m systemctl is-active vm-dump.socket
+check "the guest panics: shut off (crashed)" shows cd "shut off (crashed)"
+check "... failed for systemd" equals failed unit_state cd
+check "... by the status of a panic" equals 84 m systemctl show -P ExecMainStatus vm@cd
+check "... events: crashed" lifecycle cd "Crashed Panicked"
+check "... and stopped" lifecycle cd "Stopped Crashed"
+check "its memory is in a file" n_dumps cd 1
+dump=$dumps/$(dumps_of cd | head -1)
+check "... of root's alone" equals "600 root root" m stat -c '%a %U %G' "$dump"
+check "... an ELF core" equals "7f 45 4c 46 04 00" m sh -c "(head -c 4 '$dump'; tail -c +17 '$dump' | head -c 2) | od -An -tx1 | sed 's/^ //'"
+check "... with all of the memory" m sh -c "[ \$(stat -c %s '$dump') -ge \$((192 * 1024 * 1024)) ]"
+check "... of this guest" m grep -qa 'hostname=cd' "$dump"
+check "the journal tells of it" contains "dumped the guest's memory to $dump" journal VM_NAME=cd
+check "nothing runs for it any more" equals "" m sh -c "systemctl list-units --plain --no-legend 'vm-dump@*'"
+
+check "on_crash=coredump-restart" life cr panic "$panic" '<on_crash>coredump-restart</on_crash>'
+check "... start" m virsh -q start cr
+check "the guest panics: its memory is in a file" eventually 150 n_dumps cr 1
+pid=$(qemu_pid cr)
+check "... and it runs again" shows cr "running (crashed)" 20
+check "... in the same QEMU" equals "$pid" qemu_pid cr
+check "... for systemd as well" status_says cr "running"
+check "it panics once more: once more a file" eventually 150 n_dumps cr 2
+check "destroy" m virsh -q destroy cr
+check "... shut off (destroyed)" shows_off cr destroyed
+
+# Where dumps are not to be had, what on_crash says happens all the same.
+m sh -c "printf 'auto_dump_path = \"/proc/none\"\n' > /etc/libvirt/qemu.conf"
+check "coredump-destroy to where nothing can be written" m virsh -q start cd
+check "... shut off (crashed)" shows cd "shut off (crashed)"
+check "... the journal says why" contains "cannot dump the guest's memory: cannot create" journal VM_NAME=cd
+# Older ones make room.
+m sh -c "mkdir -p /srv/dumps; cp '$dump' '/srv/dumps/1-old-2001-01-01-00:00:00'; touch -d 2001-01-01 /srv/dumps/1-old*; cp /etc/hostname /srv/dumps/notes
+         printf 'auto_dump_path = \"/srv/dumps\"\nauto_dump_max_size = \"250MiB\"\n' > /etc/libvirt/qemu.conf"
+check "auto_dump_max_size and auto_dump_path" m virsh -q start cd
+check "... shut off (crashed)" shows cd "shut off (crashed)"
+check "... the new one is there" m sh -c 'ls /srv/dumps/*-cd-*'
+check "... the old one is not, and other files stay" equals "notes" m sh -c 'ls /srv/dumps | grep -v -e -cd-'
+m rm /etc/libvirt/qemu.conf
+
+# A watchdog that dumps: 64 KiB of firmware that sets the one of the ib700 to two seconds, and rests.
+m sh -c "cd /var/lib/libvirt/images && head -c 65536 /dev/zero > dog.rom &&
+         printf '\\272\\103\\004\\260\\016\\356\\364\\353\\375' | dd of=dog.rom bs=1 seek=$((0xff00)) conv=notrunc status=none &&
+         printf '\\351\\015\\377' | dd of=dog.rom bs=1 seek=$((0xfff0)) conv=notrunc status=none"
+dog() { guest_xml dog idle "<watchdog model='ib700' action='dump'/>" | sed s/idle.rom/dog.rom/ | define; }
+check "a watchdog that dumps" dog
+check "... start" m virsh -q start dog
+check "... clients get its event" event dog watchdog 20
+check "... the memory is in a file" eventually 20 n_dumps dog 1
+check "... and the guest goes on" shows dog "running (unpaused)" 20
+check "... the journal tells of both" contains "dumped the guest's memory to $dumps" journal VM_NAME=dog
+check "... destroy" m virsh -q destroy dog
+
+# preserve: a guest that cannot hear is not waited for
+check "on_crash=preserve" life keep panic "$panic" '<on_crash>preserve</on_crash>'
+check "... start" m virsh -q start keep
+check "the guest panics: crashed (panicked)" shows keep "crashed (panicked)"
+check "... active for systemd" equals active unit_state keep
+check "... which says what it is" status_says keep "crashed, preserved"
+m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud)'
+check "... crashed for the next supervisor, too" shows keep "crashed (panicked)" 10
+began=$SECONDS
+check "systemctl stop" m systemctl stop vm@keep
+check "... does not wait for its power button" test $((SECONDS - began)) -lt 15
+check "... shut off (crashed)" shows keep "shut off (crashed)" 10
+
+# Who is no guest that is to be dumped gets no file.
+check "a guest without such wishes does not see the socket" not grep -q vm-dump <(m systemctl show vm@keep -p BindPaths)
+ask='import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("/run/libvirt/dump/socket")
+data, fds, *_ = socket.recv_fds(s, 4096, 1)
+assert not data and not fds, (data, fds)'
+check "a process that is no guest is given nothing" m /usr/bin/python3 -c "$ask"
+check "... and the journal says so" contains "not asked by a guest" journal -t vm-dump
+check "... who is not root cannot ask" not m setpriv --reuid 65534 --clear-groups /usr/bin/python3 -c "$ask"
+finish
