@@ -57,34 +57,7 @@ int qemu_domain_monitor_command(Call *c, const qemu_domain_monitor_command_args 
         return ret->result ? 0 : -ENOMEM;
 }
 
-/* --- keys --- */
-
-int domain_send_key(Call *c, const remote_domain_send_key_args *args, rpc_void *ret, Error *e) {
-        _cleanup_guest_ Guest *g = NULL;
-        json_t *keys;
-        int r;
-
-        r = call_check_flags(c, args->flags, 0, e);
-        if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
-        if (r < 0)
-                return r;
-        /* Linux's and the AT set's codes agree below 0x54, which is what QEMU calls "number". */
-        if (args->codeset != 0 && args->codeset != 1)
-                return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU, "keycode set %u is not supported: only linux and xt are", args->codeset);
-        keys = json_array();
-        for (unsigned i = 0; keys && i < args->keycodes.keycodes_len; i++) {
-                unsigned code = args->keycodes.keycodes_val[i];
-
-                if (args->codeset == 0 && code >= 0x54) {
-                        json_decref(keys);
-                        return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU, "key %u of keycode set linux is not supported", code);
-                }
-                (void) json_array_append_new(keys, json_pack("{s:s,s:i}", "type", "number", "data", (int) code));
-        }
-        return guest_command(g, "send-key", json_pack("{s:o,s:i}", "keys", keys, "hold-time",
-                                                      (int) (args->holdtime ? args->holdtime : 100)), NULL, e);
-}
+/* --- what other hardware does --- */
 
 int domain_inject_nmi(Call *c, const remote_domain_inject_nmi_args *args, rpc_void *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
