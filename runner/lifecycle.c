@@ -97,6 +97,7 @@ static void restart_guest(Run *run) {
         run->rebooting = false;
         run->shut_down = false;
         run->crashed = false;
+        run->suspended = false;
         (void) monitor_execute(run, "system_reset", NULL);
         (void) monitor_execute(run, "cont", run_resumed);
 }
@@ -173,7 +174,13 @@ static void guest_resumed(Run *run, const json_t *data) {
                 run_set_state(run, RUN_RUNNING, "running");
 }
 
+static void guest_woke_up(Run *run, const json_t *data) {
+        run->suspended = false;
+        guest_resumed(run, data);
+}
+
 static void guest_suspended(Run *run, const json_t *data) {
+        run->suspended = true;
         run_set_state(run, RUN_PAUSED, "suspended by the guest");
 }
 
@@ -193,7 +200,7 @@ static const struct {
         { "STOP",           guest_stopped },
         { "RESUME",         guest_resumed },
         { "SUSPEND",        guest_suspended },
-        { "WAKEUP",         guest_resumed },
+        { "WAKEUP",         guest_woke_up },
         { "BLOCK_IO_ERROR", guest_block_error },
         { "WATCHDOG",       guest_watchdog },
         { "DUMP_COMPLETED", run_dump_completed },

@@ -76,6 +76,7 @@ struct Run {
         bool stopping;           /* the unit is being stopped: the guest was asked to power off */
         bool rebooting;          /* the next power off becomes a reset */
         bool shut_down;          /* the guest has powered off, QEMU waits */
+        bool suspended;          /* it sleeps, until it is woken up */
         bool crashed;            /* its kernel has panicked, and it was not reset since */
 
         pid_t qemu;

@@ -42,8 +42,10 @@ static void on_stop(Run *run) {
                         run_quit(run, GUEST_EXIT_CRASHED, "crashed");
                 return;
         }
-        /* a paused guest cannot hear */
-        if (run->state == RUN_PAUSED)
+        /* a paused guest cannot hear, and one that sleeps would wake up by the button at best */
+        if (run->suspended)
+                (void) monitor_execute(run, "system_wakeup", NULL);
+        else if (run->state == RUN_PAUSED)
                 (void) monitor_execute(run, "cont", run_resumed);
         run_ask_to_power_off(run);
 }
