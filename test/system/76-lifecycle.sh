@@ -17,11 +17,16 @@ status_says() { contains "$2" m systemctl show -P StatusText "vm@$1"; }
 dumps=/var/lib/libvirt/qemu/dump
 dumps_of() { m sh -c "ls $dumps 2>/dev/null | grep -E '^[0-9]+-$1-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}:[0-9]{2}:[0-9]{2}\$'"; }
 n_dumps() { [ "$(dumps_of "$1" | wc -l)" -ge "$2" ]; }
-# Every life cycle event from now on.
-watch() { m systemd-run -q --unit=watch sh -c 'exec virsh event --all --loop --timestamp > /root/events 2>&1'; eventually 10 watching; }
-watching() { m sh -c 'ss -xp 2>/dev/null | grep -q virsh || pgrep -x virsh >/dev/null'; }
-event() { eventually "${3-10}" m grep -qE -- "'$2' for domain '?$1'?|event '$2' for domain '?$1'?.*" /root/events || { m cat /root/events; return 1; }; }
-lifecycle() { eventually "${3-10}" m grep -qE -- "event 'lifecycle' for domain '?$1'?: $2" /root/events || { m cat /root/events; return 1; }; }
+# Every event from now on: one that comes for sure shows that virsh is there.
+watch() {
+        m sh -c 'systemctl stop watch 2>/dev/null; rm -f /root/events'
+        guest_xml probe | m_with_input sh -c 'cat > /root/probe.xml'
+        m systemd-run -q --collect --unit=watch sh -c 'exec virsh event --all --loop > /root/events 2>&1'
+        eventually 10 watching
+}
+watching() { m sh -c 'virsh -q define /root/probe.xml && virsh -q undefine probe && sleep 0.2 && grep -q probe /root/events'; }
+event() { eventually "${3-10}" m grep -q -- "event '$2' for domain '$1'" /root/events || { m cat /root/events; return 1; }; }
+lifecycle() { eventually "${3-10}" m grep -q -- "event 'lifecycle' for domain '$1': $2" /root/events || { m cat /root/events; return 1; }; }
 
 check "events are watched" watch
 
@@ -106,4 +111,64 @@ assert not data and not fds, (data, fds)'
 check "a process that is no guest is given nothing" m /usr/bin/python3 -c "$ask"
 check "... and the journal says so" contains "not asked by a guest" journal -t vm-dump
 check "... who is not root cannot ask" not m setpriv --reuid 65534 --clear-groups /usr/bin/python3 -c "$ask"
+
+# --- sleep ---
+
+asleep='<pm><suspend-to-mem enabled="yes"/></pm>'
+check "a guest that may suspend to memory" life nap sleep "<graphics type='vnc'/>" "$asleep"
+check "... start" m virsh -q start nap
+check "events are watched" watch
+check "it goes to sleep: pmsuspended" shows nap "pmsuspended (unknown)"
+check "... events: the life cycle's" lifecycle nap "PMSuspended Memory"
+check "... and the one of its own" event nap pm-suspend
+check "... active for systemd" equals active unit_state nap
+check "... which says what it is" status_says nap "suspended by the guest"
+check "... listed as such" contains pmsuspended m virsh list
+refused "virsh suspend" "domain is pmsuspended" m virsh suspend nap
+refused "virsh resume" "domain is pmsuspended" m virsh resume nap
+refused "virsh dompmsuspend, which needs an agent" "not supported" m virsh dompmsuspend nap mem
+m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud)'
+check "still pmsuspended for the next supervisor" state_is nap "pmsuspended (unknown)"
+check "events are watched" watch
+check "virsh dompmwakeup" m virsh -q dompmwakeup nap
+check "... it runs" shows nap "running (event wakeup)" 10
+check "... events: the life cycle's" lifecycle nap "Started Event wakeup"
+check "... and the one of its own" event nap pm-wakeup
+check "... for systemd as well" status_says nap "running"
+m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud)'
+check "... woken up for the next supervisor, too" state_is nap "running (event wakeup)"
+refused "virsh dompmwakeup of one that is awake" "not in suspended state" m virsh dompmwakeup nap
+
+# --- hardware at hand ---
+
+heard() { eventually "${3-20}" m sh -c "journalctl -b -o cat --no-pager -q VM_NAME=$1 _COMM=vm-run | grep -aqE -- '$2'" || { journal VM_NAME="$1"; return 1; }; }
+check "send-key: SysRq and h" m virsh -q send-key nap KEY_LEFTALT KEY_SYSRQ KEY_H
+check "... the kernel heard it" heard nap 'sysrq: HELP'
+check "... by scan codes" m virsh -q send-key nap --codeset atset1 0x38 0x54 0x23
+refused "... by a keyboard that nobody knows here" "keycode set usb is not supported" m virsh send-key nap --codeset usb 4
+refused "... a key that there is not" "key 767 of keycode set linux is not known" m virsh send-key nap 767
+check "inject-nmi" m virsh -q inject-nmi nap
+check "... the kernel got it" heard nap 'NMI received'
+screen() { m_with_input /usr/bin/python3 - <<'PY'
+import libvirt, os, socket
+guest = libvirt.open("qemu:///system").lookupByName("nap")
+fd = guest.openGraphicsFD(0, 0)
+assert os.read(fd, 12) == b"RFB 003.008\n", "openGraphicsFD"
+ours, theirs = socket.socketpair()
+guest.openGraphics(0, theirs.fileno(), 0)
+theirs.close()
+assert ours.recv(12) == b"RFB 003.008\n", "openGraphics"
+try:
+    guest.openGraphicsFD(1, 0)
+    raise SystemExit("a second screen")
+except libvirt.libvirtError as e:
+    print(e)
+PY
+}
+check "the guest's screen through the connection, both ways" screen
+check "send-key: Ctrl-Alt-Del" m virsh -q send-key nap KEY_LEFTCTRL KEY_LEFTALT KEY_DELETE
+check "... the guest reboots" heard nap 'Restarting system'
+check "... and sleeps again" shows nap "pmsuspended (unknown)"
+check "systemctl stop of one that sleeps" m systemctl stop vm@nap
+check "... wakes it up, and it shuts down" shows_off nap shutdown
 finish
