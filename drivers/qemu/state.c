@@ -83,6 +83,8 @@ static void tell(Guest *g, GuestState from) {
         if (g->run && !g->run->started) {
                 if (up)
                         tell_started(g);
+                else if (g->run->quiet && g->state != GUEST_STARTING)
+                        g->run->started = true; /* found asleep or the like: its start is no news, what follows is */
                 return;
         }
         switch (g->state) {

@@ -203,6 +203,27 @@ static void a_restarted_supervisor_knows_the_reasons(void **state) {
         assert_int_equal(count(h, LIST_ACTIVE), 1);
 }
 
+/* What it finds is no news; what comes then is. */
+static void a_restarted_supervisor_tells_what_follows(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        test_qemu_say(h, "web", "{'event':'SUSPEND'}");
+        assert_state(h, DOMAIN_PMSUSPENDED, 0);
+        test_restart_driver(h);
+        (void) test_events(h);
+        assert_state(h, DOMAIN_PMSUSPENDED, 0);
+        test_qemu_say(h, "web", "{'event':'WAKEUP'}");
+        assert_state(h, DOMAIN_RUNNING, RUNNING_WAKEUP);
+        test_qemu_say(h, "web", "{'event':'GUEST_PANICKED','data':{'action':'pause'}}");
+        assert_string_equal(test_events(h), "web started 4;web crashed 0;");
+        test_restart_driver(h);
+        (void) test_events(h);
+        assert_state(h, DOMAIN_CRASHED, CRASHED_PANICKED);
+        test_qemu_close(h, "web");
+        assert_string_equal(test_events(h), "web stopped 2;");
+}
+
 static int create_autodestroy(TestHost *h) {
         remote_domain_create_with_flags_args args = { .dom = dom_of("web", UUID), .flags = CREATE_AUTODESTROY };
         remote_domain_create_with_flags_ret ret = {};
@@ -378,6 +399,7 @@ int main(void) {
                 TEST(a_start_by_systemctl_is_seen),
                 TEST(a_restarted_supervisor_finds_everything),
                 TEST(a_restarted_supervisor_knows_the_reasons),
+                TEST(a_restarted_supervisor_tells_what_follows),
                 TEST(autodestroy_holds_when_the_supervisor_dies),
                 TEST(autodestroy_takes_back_a_start),
                 TEST(an_update_is_known_after_a_restart),

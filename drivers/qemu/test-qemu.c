@@ -20,7 +20,7 @@ struct FakeQemu {
         char *name;
         int listener, fd;
         sd_event_source *accept_source, *read_source;
-        bool running;
+        const char *status;
         char line[4096];
         size_t n;
 };
@@ -50,7 +50,10 @@ static void qemu_command(FakeQemu *q, const char *line) {
 
         assert_non_null(command);
         if (streq(command, "query-status")) {
-                qemu_reply(q, id, q->running ? "{\"status\": \"running\"}" : "{\"status\": \"paused\"}");
+                char text[64];
+
+                snprintf(text, sizeof(text), "{\"status\": \"%s\"}", q->status);
+                qemu_reply(q, id, text);
                 return;
         }
         if (streq(command, "query-chardev")) {
@@ -58,8 +61,8 @@ static void qemu_command(FakeQemu *q, const char *line) {
                 return;
         }
         if (streq(command, "stop") || streq(command, "cont")) {
-                q->running = streq(command, "cont");
-                qemu_event(q, q->running ? "RESUME" : "STOP");
+                q->status = streq(command, "cont") ? "running" : "paused";
+                qemu_event(q, streq(command, "cont") ? "RESUME" : "STOP");
         }
         qemu_reply(q, id, "{}");
 }
@@ -123,9 +126,26 @@ void fake_qemu_kill(TestHost *h, const char *name) {
         fake_qemu_free(find(h, name));
 }
 
+/* The states that it goes to by itself. */
+static const char *status_after(const char *message, const char *before) {
+        static const struct {
+                const char *event, *status;
+        } statuses[] = {
+                { "'SUSPEND'", "suspended" },
+                { "'WAKEUP'", "running" },
+                { "'GUEST_PANICKED'", "guest-panicked" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(statuses); i++)
+                if (strstr(message, statuses[i].event))
+                        return statuses[i].status;
+        return before;
+}
+
 void test_qemu_say(TestHost *h, const char *name, const char *message) {
         _cleanup_free_ char *text = NULL;
 
+        find(h, name)->status = status_after(message, find(h, name)->status);
         assert_true(asprintf(&text, "%s\r\n", message) > 0);
         for (char *p = text; *p; p++)
                 *p = *p == '\'' ? '"' : *p;
@@ -146,7 +166,7 @@ void fake_qemu_new(TestHost *h, const char *name, const char *socket_path, bool 
         q->host = h;
         q->name = strdup(name);
         q->fd = -EBADF;
-        q->running = running;
+        q->status = running ? "running" : "paused";
         q->next = h->qemus;
         h->qemus = q;
         strcpy(address.sun_path, socket_path);
