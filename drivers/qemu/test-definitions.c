@@ -6,7 +6,7 @@
 
 static void a_definition_is_a_file_and_a_drop_in(void **state) {
         TestHost *h = *state;
-        _cleanup_free_ char *text = NULL, *xml = NULL;
+        _cleanup_free_ char *xml = NULL;
 
         assert_int_equal(define(h, WEB), 0);
         assert_string_equal(test_events(h), "web defined 0;");

@@ -64,6 +64,7 @@ static void feed(Server *s, int fd, const uint8_t *data, size_t size, bool reads
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const size_t pieces[] = { SIZE_MAX, 1, 29, 1000 };
         Server *s = the_server();
+        const Service *service = &s->services[SERVICE_MAIN];
         size_t piece;
         int fds[2];
         bool reads;
@@ -88,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         turn(s, -1, false);
         /* Nothing of this client may be left. */
-        if (s->clients || s->n_calls > 0 || s->services[SERVICE_MAIN].n_clients > 0 || s->services[SERVICE_MAIN].n_anonymous > 0)
+        if (s->clients || server_n_calls(s) > 0 || service->n_clients > 0 ||
+            service->n_anonymous[0] > 0 || service->n_anonymous[1] > 0)
                 abort();
         return 0;
 }
