@@ -187,6 +187,14 @@ check "the agent answers on its socket" eventually 20 ask_agent
 check "the tap is in the bridge" m sh -c 'ls /sys/class/net/br-test/brif | grep -q vnet'
 tap=$(m virsh -q domiflist many | awk '$2 == "bridge" { print $1 }')
 check "domiflist names it" [ -n "$tap" ]
+# A real machine's /sys is one file system, of one network namespace; nspawn's is a folder with parts of it in it.
+real_sys() {
+        m sh -c 'mkdir /run/sysfs && mount -t sysfs -o ro sysfs /run/sysfs && mount --rbind /sys/fs/cgroup /run/sysfs/fs/cgroup &&
+                mount --rbind /run/sysfs /sys && [ "$(stat -f -c %T /sys)" = sysfs ]'
+}
+check "control: /sys as on a real machine" real_sys
+check "... and the tap in it" m test -d "/sys/class/net/$tap/statistics"
+check "... for a new daemon" m systemctl restart virtqemud.service
 check "domifstat" contains "rx_bytes" m virsh domifstat many "$tap"
 check "domblklist" contains "$images/scsi.raw" m virsh domblklist many
 check "domblkstat counts reads" m sh -c "[ \$(virsh domblkstat many vda | awk '\$2 == \"rd_bytes\" { print \$3 }') -gt 1000000 ]"
