@@ -147,6 +147,7 @@ static const RpcHandler handlers[] = {
         REMOTE_HANDLER(DOMAIN_GET_AUTOSTART_ONCE, domain_get_autostart_once),
         REMOTE_HANDLER(DOMAIN_SET_AUTOSTART_ONCE, domain_set_autostart_once),
         REMOTE_HANDLER(CONNECT_GET_TYPE, connect_get_type),
+        REMOTE_HANDLER(CONNECT_IS_SECURE, connect_is_secure),
         REMOTE_HANDLER(CONNECT_GET_VERSION, connect_get_version),
         REMOTE_HANDLER(CONNECT_GET_LIB_VERSION, connect_get_lib_version),
         REMOTE_HANDLER(CONNECT_GET_URI, connect_get_uri),

@@ -86,6 +86,7 @@ remote_handler_DOMAIN_GET_AUTOSTART_ONCE domain_get_autostart_once;
 remote_handler_DOMAIN_SET_AUTOSTART_ONCE domain_set_autostart_once;
 /* host.c */
 remote_handler_CONNECT_GET_TYPE connect_get_type;
+remote_handler_CONNECT_IS_SECURE connect_is_secure;
 remote_handler_CONNECT_GET_VERSION connect_get_version;
 remote_handler_CONNECT_GET_LIB_VERSION connect_get_lib_version;
 remote_handler_CONNECT_GET_URI connect_get_uri;
