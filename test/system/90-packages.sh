@@ -27,7 +27,8 @@ all_drivers=$(printf 'unitvirt-daemon-driver-%s ' network storage nodedev nwfilt
 check "lintian finds no errors" has_no_errors
 
 bare=yes
-machine_up --bind-ro="$packages:/run/packages"
+bus=$("$here/bus-packages")
+machine_up --bind-ro="$packages:/run/packages" --bind-ro="${bus:?}:/run/bus"
 check "the smallest set is installed" install unitvirt-daemon unitvirt-daemon-driver-qemu
 check "... virtqemud listens" contains virtqemud.socket listening
 check "... and nothing else does" not contains virtproxyd listening
@@ -47,6 +48,8 @@ done
 check "... libvirtd does not" not contains libvirtd listening
 check "unitvirt status shows no conflict" not contains Conflict m unitvirt status
 check "what virt-manager and python need is not in the way" m sh -c 'dpkg -s libvirt-clients python3-libvirt | grep -c "ok installed" | grep -qx 2; apt-get check'
+check "libvirt-dbus finds what it depends on in our packages" m sh -c 'cd /run/bus && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ./*.deb'
+check "... and lists the guest" contains /org/libvirt/QEMU/domain/ m busctl call org.libvirt /org/libvirt/QEMU org.libvirt.Connect ListDomains u 0
 check "autostart" m virsh -q autostart a
 check "the machine reboots" machine_reboot
 check "... the guest is up" shows_running a
