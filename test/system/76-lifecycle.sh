@@ -61,6 +61,17 @@ check "it panics once more: once more a file" eventually 150 n_dumps cr 2
 check "destroy" m virsh -q destroy cr
 check "... shut off (destroyed)" shows_off cr destroyed
 
+check "on_crash=destroy" life gone panic "$panic" '<on_crash>destroy</on_crash>'
+check "... start" m virsh -q start gone
+check "... is not given the socket for dumps" not contains dump m systemctl show -p Wants -p BindPaths vm@gone
+check "the guest panics: shut off (crashed)" shows gone "shut off (crashed)"
+check "... failed for systemd, by the status of a panic" equals "84 failed" m sh -c 'echo $(systemctl show --value -p ActiveState -p ExecMainStatus vm@gone)'
+check "... events: crashed" lifecycle gone "Crashed Panicked"
+check "... and stopped" lifecycle gone "Stopped Crashed"
+check "... the journal says both" contains "the guest's kernel panicked" journal VM_NAME=gone
+check "... no dump" not n_dumps gone 1
+check "... it starts again" m sh -c 'virsh -q start gone && virsh -q destroy gone'
+
 # Where dumps are not to be had, what on_crash says happens all the same.
 m sh -c "printf 'auto_dump_path = \"/proc/none\"\n' > /etc/libvirt/qemu.conf"
 check "coredump-destroy to where nothing can be written" m virsh -q start cd
@@ -102,7 +113,6 @@ check "... does not wait for its power button" test $((SECONDS - began)) -lt 15
 check "... shut off (crashed)" shows keep "shut off (crashed)" 10
 
 # Who is no guest that is to be dumped gets no file.
-check "a guest without such wishes does not see the socket" not grep -q vm-dump <(m systemctl show vm@keep -p BindPaths)
 ask='import socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect("/run/libvirt/dump/socket")
