@@ -3,7 +3,7 @@
  * replay: the cheapest server that can be: it answers each call with recorded bytes, unseen.
  *
  *     replay record SOCKET REAL FILE      listens on SOCKET, forwards one client's calls to REAL, notes both sides
- *     replay serve SOCKET FILE            answers any number of clients from FILE
+ *     replay serve SOCKET FILE            answers any number of clients from FILE; SOCKET "-": the one that systemd passed
  *
  * FILE is a sequence of call, reply, call, reply, ... frames. A call is answered by the reply of the recorded call of
  * the same procedure; where a procedure was called with different arguments, by that with the same arguments. Only
@@ -27,6 +27,7 @@ enum {
         FRAME_MAX = 8 * 1024 * 1024,
         PAIRS_MAX = 4096,
         EVENTS_MAX = 64,
+        PASSED = 3,                     /* descriptor; sd_listen_fds(3) */
 };
 
 /* Words of a frame, in network order. */
@@ -182,7 +183,7 @@ static int answer(int fd) {
 }
 
 static _Noreturn void serve(const char *path, const char *file) {
-        int listener = open_socket(path, 1), loop = epoll_create1(EPOLL_CLOEXEC);
+        int listener = strcmp(path, "-") == 0 ? PASSED : open_socket(path, 1), loop = epoll_create1(EPOLL_CLOEXEC);
         struct epoll_event e = { .events = EPOLLIN, .data.fd = listener }, events[EVENTS_MAX];
 
         load(file);

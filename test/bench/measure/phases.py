@@ -48,6 +48,37 @@ def cold(work, side, machine, add):
         add("cold", [later.wall / 1000 - base])
         add("cold-cpu", [(machine.cpu() - before + later.cpu) / 1000])
     add("warm", [machine.timed("virsh", "-c", side.uri, "version").wall / 1000 - base for _ in range(10)])
+    if side.name == "unitvirt":
+        cold_floor(side, machine, base, add)
+
+
+def cold_floor(side, machine, base, add):
+    """The same client and a stub that answers it unseen, activated by its socket: in the daemon's sandbox, and in none."""
+    recorded, path = "/run/bench-cold.frames", "/run/bench-cold.socket"
+    uri = f"qemu+unix:///system?socket={path}"
+    recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", path, side.socket, recorded]),
+                                stdout=subprocess.PIPE)
+    recorder.stdout.readline()
+    machine.timed("virsh", "-c", uri, "version")
+    recorder.wait(timeout=10)
+    start = f"ExecStart=/mnt/bench/replay serve - {recorded}"
+    machine.sh(f"cd /run/systemd/system; rm -f {path}\n"
+               f"printf '[Socket]\\nListenStream={path}\\n' > bench-cold.socket\n"
+               f"sed -e '/^ExecStart=/c {start}' -e '/^Exec[^S]/d; /^Type=/c Type=simple' -e '/^Requires=/d; /^Wants=/d; /^After=/d'"
+               f" -e '/^Conflicts=/d' /usr/lib/systemd/system/{side.daemon} > bench-cold.sandboxed\n"
+               f"printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\n{start}\\n' > bench-cold.bare")
+    for key in ("bare", "sandboxed"):
+        machine.sh(f"cd /run/systemd/system; cp bench-cold.{key} bench-cold.service; systemctl daemon-reload;"
+                   " systemctl restart bench-cold.socket")
+        for i in range(9):
+            machine.settle()
+            reply = machine.timed("virsh", "-c", uri, "version")
+            if reply.status != 0:
+                raise Failed(f"virsh version from the stub: {reply.output.strip()[-300:]}")
+            if i > 0:
+                add(f"cold-{key}", [reply.wall / 1000 - base])
+            machine.sh("systemctl stop bench-cold.service")
+    machine.sh("systemctl stop bench-cold.socket; rm /run/systemd/system/bench-cold.*; systemctl daemon-reload")
 
 
 def rates(work, side, machine, add):

@@ -41,6 +41,8 @@ FIGURES = (
     ("cold-first-cpu", "the same, CPU, client included", "ms", None),
     ("cold", "`virsh version` by socket activation, beyond the client's own time", "ms", at_most(10)),
     ("cold-cpu", "the same, CPU, client included", "ms", None),
+    ("cold-sandboxed", "the same from the stub, activated by its socket in the daemon's sandbox", "ms", None),
+    ("cold-bare", "the same from the stub in no sandbox at all", "ms", None),
     ("warm", "`virsh version`, daemon running, beyond the client's own time", "ms", None),
     ("memory-20", "20 guests running, nobody connected: PSS of all management", "MiB", at_most(8)),
     ("processes-20", "processes of it", "", None),
