@@ -9,9 +9,12 @@
 machine_up
 
 disk() { echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/$1.raw'/><target dev='vda' bus='virtio'/></disk>"; }
+# a is one that may come to be dumped: it sees more than others
+definition() { if [ "$1" = a ]; then guest_xml a idle "$(disk a)" | sed 's|</os>|</os><on_crash>coredump-destroy</on_crash>|'; else guest_xml "$1" idle "$(disk "$1")"; fi; }
+define() { definition "$1" | m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"; }
 for guest in a b; do
         check "a disk for $guest" m sh -c "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw; truncate -s 1M /var/lib/libvirt/images/$guest.raw"
-        check "define $guest" define_guest $guest idle "$(disk $guest)"
+        check "define $guest" define $guest
         check "start $guest" m systemctl start vm@$guest
 done
 pid_a=$(qemu_pid a) pid_b=$(qemu_pid b)
@@ -60,6 +63,35 @@ check "it cannot write to /etc, /usr or /var" not as_a sh -c 'touch /etc/x || to
 check "it cannot read /etc/shadow" not as_a cat /etc/shadow
 check "it cannot open a loop device" not as_a sh -c 'exec 3< /dev/loop0'
 check "it cannot open /dev/fuse" not as_a sh -c 'exec 3<> /dev/fuse'
+# The one thing that it may ask root for.
+ask() { as_a python3 -c '
+import os, socket, sys
+def ask():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect("/run/libvirt/dump/socket")
+    text, fds, *_ = socket.recv_fds(s, 4096, 1)
+    return s, text.decode(), fds
+first, path, fds = ask()
+assert path.startswith("/var/lib/libvirt/qemu/dump/1-a-") and len(fds) == 1, (path, fds)
+second, text, none = ask()
+assert not text and not none, "two at a time"
+os.write(fds[0], b"all there is")
+first.send(sys.argv[1].encode())
+print(first.recv(4096).decode())
+try:
+    os.open(path, os.O_RDONLY)
+    sys.exit("it can open the file again")
+except OSError:
+    pass
+' "$1"; }
+dump=/var/lib/libvirt/qemu/dump
+check "it may ask for its own dump, one at a time, and cannot open the file" contains $dump/1-a- ask whole
+check "... which is root's" equals "600 0 all there is" m sh -c "stat -c '%a %u' $dump/1-a-* | tr '\n' ' '; cat $dump/1-a-*"
+check "... a word that was not agreed on leaves none" equals "" ask 'whole, and more'
+check "... and nothing half" equals 1 m sh -c "ls $dump | wc -l"
+check "a guest that is not to be dumped does not see the socket" not m test -e "/proc/$pid_b/root/run/libvirt/dump/socket"
+check "control: the other one does" m test -e "/proc/$pid_a/root/run/libvirt/dump/socket"
+check "systemd-analyze security rates what opens the file 2.0 or better" m systemd-analyze security --no-pager --threshold=20 vm-dump@1.service
 no_network() { not as_a python3 -c 'import socket; socket.create_connection(("127.0.0.1", 22), 2)' && not as_a sh -c 'ip -o link | grep -v lo:'; }
 check "it has no network" no_network
 check "its own processes have no capabilities" equals "0000000000000000" m awk '/^CapEff:/ { print $2 }' "/proc/$pid_a/status"
