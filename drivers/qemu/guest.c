@@ -126,6 +126,12 @@ Guest *guests_by_uuid(const QemuDriver *d, const uint8_t uuid[16]) {
         return p ? *p : NULL;
 }
 
+Guest *guests_visible_by_uuid(const QemuDriver *d, const uint8_t uuid[16]) {
+        Guest *g = guests_by_uuid(d, uuid);
+
+        return g && guest_is_visible(g) ? g : NULL;
+}
+
 size_t guests_count(const QemuDriver *d) {
         return d->n_guests;
 }

@@ -120,6 +120,11 @@ static inline bool guest_is_active(const Guest *g) {
         return g->state != GUEST_OFF && g->state != GUEST_ENDING;
 }
 
+/* A transient guest is gone for clients as soon as its QEMU is, although its unit has yet to clean up. */
+static inline bool guest_is_visible(const Guest *g) {
+        return g->persistent || g->state != GUEST_ENDING;
+}
+
 DomainState guest_public_state(const Guest *g, int *ret_reason);
 
 /* mark: as Guest.autodestroy. */
@@ -132,6 +137,7 @@ int guests_rename(Guest *g, const char *name); /* -EEXIST */
 Guest *guests_by_name(const QemuDriver *d, const char *name); /* borrowed */
 Guest *guests_by_uuid(const QemuDriver *d, const uint8_t uuid[16]);
 Guest *guests_by_id(const QemuDriver *d, int id);
+Guest *guests_visible_by_uuid(const QemuDriver *d, const uint8_t uuid[16]); /* NULL as well where it is not visible */
 /* All, sorted by name; f must not add or remove any. */
 void guests_foreach(const QemuDriver *d, void (*f)(Guest *g, void *userdata), void *userdata);
 size_t guests_count(const QemuDriver *d);

@@ -47,7 +47,7 @@ int domain_get(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest 
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        g = guests_by_uuid(driver_of(c), uuid);
+        g = guests_visible_by_uuid(driver_of(c), uuid);
         if (!g)
                 return error_no_domain_uuid(e, uuid, dom->name);
         guest_ref(g);
@@ -113,14 +113,14 @@ int domain_lookup_by_name(Call *c, const remote_domain_lookup_by_name_args *args
                           remote_domain_lookup_by_name_ret *ret, Error *e) {
         Guest *g = guests_by_name(driver_of(c), args->name);
 
-        if (!g)
+        if (!g || !guest_is_visible(g))
                 return error_set(e, -ENOENT, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no domain with matching name '%s'", args->name);
         return found(c, g, &ret->dom, e);
 }
 
 int domain_lookup_by_uuid(Call *c, const remote_domain_lookup_by_uuid_args *args,
                           remote_domain_lookup_by_uuid_ret *ret, Error *e) {
-        Guest *g = guests_by_uuid(driver_of(c), (const uint8_t *) args->uuid);
+        Guest *g = guests_visible_by_uuid(driver_of(c), (const uint8_t *) args->uuid);
 
         if (!g)
                 return error_no_domain_uuid(e, (const uint8_t *) args->uuid, NULL);
@@ -160,7 +160,7 @@ static uint32_t state_flag(const Guest *g) {
 }
 
 static bool is_listed(const Guest *g, uint32_t flags) {
-        return fits(flags, LIST_ACTIVE, LIST_INACTIVE, guest_is_active(g)) &&
+        return guest_is_visible(g) && fits(flags, LIST_ACTIVE, LIST_INACTIVE, guest_is_active(g)) &&
                fits(flags, LIST_PERSISTENT, LIST_TRANSIENT, g->persistent) &&
                ((flags & LIST_STATES) == 0 || (flags & state_flag(g))) &&
                (!(flags & (LIST_MANAGEDSAVE | LIST_NO_MANAGEDSAVE)) ||

@@ -276,7 +276,8 @@ static bool state_is_wanted(const Guest *g, uint32_t flags) {
         uint32_t active = flags & (LIST_ACTIVE | LIST_INACTIVE), kept = flags & (LIST_PERSISTENT | LIST_TRANSIENT);
         uint32_t is = s == DOMAIN_RUNNING ? LIST_RUNNING : s == DOMAIN_PAUSED ? LIST_PAUSED : s == DOMAIN_SHUTOFF ? LIST_SHUTOFF : LIST_OTHER;
 
-        return (!states || states & is) && (!active || active & (guest_is_active(g) ? LIST_ACTIVE : LIST_INACTIVE)) &&
+        return guest_is_visible(g) && (!states || states & is) &&
+               (!active || active & (guest_is_active(g) ? LIST_ACTIVE : LIST_INACTIVE)) &&
                (!kept || kept & (g->persistent ? LIST_PERSISTENT : LIST_TRANSIENT));
 }
 
@@ -292,7 +293,7 @@ static int choose(Call *c, const remote_connect_get_all_domain_stats_args *args,
         if (!list)
                 return -ENOMEM;
         for (unsigned i = 0; i < args->doms.doms_len; i++) {
-                Guest *g = guests_by_uuid(driver_of(c), (const uint8_t *) args->doms.doms_val[i].uuid);
+                Guest *g = guests_visible_by_uuid(driver_of(c), (const uint8_t *) args->doms.doms_val[i].uuid);
 
                 if (!g) {
                         r = error_no_domain_uuid(e, (const uint8_t *) args->doms.doms_val[i].uuid, args->doms.doms_val[i].name);

@@ -327,6 +327,8 @@ static void a_transient_guest_leaves_nothing(void **state) {
         TestHost *h = *state;
         remote_domain_create_xml_args args = { .xml_desc = (char *) WEB };
         remote_domain_create_xml_ret ret = {};
+        remote_domain_lookup_by_name_args by_name = { .name = (char *) "web" };
+        remote_domain_lookup_by_name_ret found = {};
 
         assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_create_xml, &args, &ret), 0);
         assert_string_equal(ret.dom.name, "web");
@@ -336,6 +338,11 @@ static void a_transient_guest_leaves_nothing(void **state) {
         assert_int_equal(count(h, LIST_TRANSIENT), 1);
         assert_true(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine) < 0);
         assert_int_equal(SIMPLE_CALL(h, domain_destroy, remote_domain_destroy), 0);
+        /* vm-cleanup has yet to come */
+        assert_true(test_file_exists(h, "run/qemu/transient/web.xml"));
+        assert_int_equal(count(h, 0), 0);
+        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_lookup_by_name, &by_name, &found), -ENOENT);
+        assert_int_equal(SIMPLE_CALL(h, domain_destroy, remote_domain_destroy), -ENOENT);
         test_remove(h, "run/qemu/transient/web.xml");
         test_unit_cleanup(h, "web", "destroyed");
         assert_int_equal(count(h, 0), 0);
