@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <sys/socket.h>
 
+#include "base/fds.h"
 #include "base/strings.h"
 #include "run.h"
 
 /* No answer that vm-run asks for comes near. */
 #define MESSAGE_MAX (1024U * 1024U)
-
-/* As send(2). fd, if there is one, goes with the first byte. */
-static ssize_t send_with_fd(int socket, const char *data, size_t len, int fd) {
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec v = { (char *) data, len };
-        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-
-        if (fd >= 0) {
-                m.msg_control = &control;
-                m.msg_controllen = sizeof control;
-                control.header = (struct cmsghdr) { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-        }
-        return sendmsg(socket, &m, MSG_NOSIGNAL);
-}
 
 static void send_next(Run *run) {
         Monitor *m = &run->monitor;
@@ -35,9 +18,9 @@ static void send_next(Run *run) {
         p = m->queue[0].text;
         n = strlen(p);
         while (n > 0) {
-                ssize_t k = send_with_fd(m->fd, p, n, m->queue[0].fd);
+                ssize_t k = send_fds(m->fd, p, n, &m->queue[0].fd, m->queue[0].fd >= 0, 0);
 
-                if (k < 0 && errno == EINTR)
+                if (k == -EINTR)
                         continue;
                 if (k < 0)
                         return; /* the end of the connection tells */

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "base/fds.h"
 #include "base/strings.h"
 
 static int connect_datagram(const char *path) {
@@ -54,25 +55,9 @@ int notify_send(int fd, const char *format, ...) {
 }
 
 static int send_with_fd(int fd, const char *text, int passed) {
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec iov = { (char *) text, strlen(text) };
-        struct msghdr message = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof control,
-        };
+        ssize_t n = send_fds(fd, text, strlen(text), &passed, 1, 0);
 
-        control.header = (struct cmsghdr) {
-                .cmsg_level = SOL_SOCKET,
-                .cmsg_type = SCM_RIGHTS,
-                .cmsg_len = CMSG_LEN(sizeof(int)),
-        };
-        memcpy(CMSG_DATA(&control.header), &passed, sizeof passed);
-        return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return n < 0 ? (int) n : 0;
 }
 
 int notify_store_fd(int fd, const char *name, int stored) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-login.h>
 
+#include "base/fds.h"
 #include "base/fs.h"
 #include "base/guest-dump.h"
 #include "base/log.h"
@@ -58,20 +59,9 @@ static int load_launch(const char *name, Launch *l, int *ret_lock) {
 }
 
 static int send_answer(const char *text, int fd) {
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec v = { (char *) text, strnlen(text, DUMP_ANSWER_MAX) };
-        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+        ssize_t n = send_fds(CONNECTION, text, strnlen(text, DUMP_ANSWER_MAX), &fd, fd >= 0, 0);
 
-        if (fd >= 0) {
-                m.msg_control = &control;
-                m.msg_controllen = sizeof control;
-                control.header = (struct cmsghdr) { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-        }
-        return sendmsg(CONNECTION, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return n < 0 ? (int) n : 0;
 }
 
 static int refuse(const char *name, int r, const char *what, const char *path) {

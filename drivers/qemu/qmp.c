@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/fds.h"
 #include "base/strings.h"
 #include "qmp.h"
 
@@ -142,27 +143,6 @@ QmpClient *qmp_client_free(QmpClient *c) {
 
 /* --- writing --- */
 
-static ssize_t send_part(int fd, QmpCommand *m) {
-        struct iovec iov = { m->text + m->sent, m->len - m->sent };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int) * QMP_FDS_MAX)];
-        } control = {};
-
-        if (m->n_fds > 0) {
-                struct cmsghdr *h = &control.header;
-
-                h->cmsg_level = SOL_SOCKET;
-                h->cmsg_type = SCM_RIGHTS;
-                h->cmsg_len = CMSG_LEN(sizeof(int) * m->n_fds);
-                memcpy(CMSG_DATA(h), m->fds, sizeof(int) * m->n_fds);
-                msg.msg_control = &control;
-                msg.msg_controllen = CMSG_SPACE(sizeof(int) * m->n_fds);
-        }
-        return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* Writes what may be written now: nothing before the greeting, then the handshake (id 0), then all. */
 static int client_flush(QmpClient *c) {
         uint32_t events = EPOLLIN;
@@ -173,16 +153,16 @@ static int client_flush(QmpClient *c) {
                 if (!m->text || (c->state != QMP_READY && m->id != 0))
                         continue;
                 while (m->sent < m->len) {
-                        ssize_t n = send_part(c->fd, m);
+                        ssize_t n = send_fds(c->fd, m->text + m->sent, m->len - m->sent, m->fds, m->n_fds, MSG_DONTWAIT);
 
-                        if (n < 0 && errno == EINTR)
+                        if (n == -EINTR)
                                 continue;
-                        if (n < 0 && errno == EAGAIN) {
+                        if (n == -EAGAIN) {
                                 events |= EPOLLOUT;
                                 goto finish;
                         }
                         if (n < 0)
-                                return -errno;
+                                return (int) n;
                         command_close_fds(m);
                         m->sent += (size_t) n;
                 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/fds.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/memory.h"
@@ -118,6 +122,43 @@ static void memory_comes_back_when_it_is_needed(void **state) {
         numbers_are_whole(state);
 }
 
+/* n descriptors of a pipe's reading end through a pair of sockets; the other side may read what is in the pipe from the last. */
+static void descriptors_travel(void **state) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int) * 3)];
+        } control;
+        char text[8] = "", byte = 0;
+        struct iovec v = { text, sizeof text };
+        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+        int pair[2], ends[2], fds[SEND_FDS_MAX + 1] = {}, got[3];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        fds[0] = fds[1] = fds[2] = ends[0];
+        assert_int_equal(send_fds(pair[0], "text", 4, fds, 3, 0), 4);
+        assert_int_equal(recvmsg(pair[1], &m, MSG_CMSG_CLOEXEC), 4);
+        assert_string_equal(text, "text");
+        assert_int_equal(control.header.cmsg_len, CMSG_LEN(sizeof got));
+        memcpy(got, CMSG_DATA(&control.header), sizeof got);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        assert_int_equal(read(got[2], &byte, 1), 1);
+        assert_int_equal(byte, 'x');
+
+        m.msg_controllen = sizeof control;
+        assert_int_equal(send_fds(pair[0], "none", 4, NULL, 0, 0), 4);
+        assert_int_equal(recvmsg(pair[1], &m, 0), 4);
+        assert_int_equal(m.msg_controllen, 0);
+        assert_int_equal(send_fds(pair[0], "many", 4, fds, SEND_FDS_MAX + 1, 0), -E2BIG);
+        for (size_t i = 0; i < 3; i++)
+                close(got[i]);
+        close(pair[1]);
+        assert_int_equal(send_fds(pair[0], "gone", 4, NULL, 0, 0), -EPIPE);
+        close(pair[0]);
+        close(ends[0]);
+        close(ends[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(uuids_round_trip),
@@ -125,6 +166,7 @@ int main(void) {
                 cmocka_unit_test(lists_grow),
                 cmocka_unit_test(the_first_error_stays),
                 cmocka_unit_test(a_file_is_replaced_whole),
+                cmocka_unit_test(descriptors_travel),
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
         };
 

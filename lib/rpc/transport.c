@@ -2,6 +2,7 @@
 
 /* The plain transport: a UNIX or TCP socket. */
 
+#include "base/fds.h"
 #include "rpc/transport.h"
 
 #include <netinet/in.h>
@@ -77,24 +78,9 @@ static ssize_t socket_write(Transport *t, const void *data, size_t len) {
 }
 
 static int socket_write_fd(Transport *t, int fd) {
-        union {
-                struct cmsghdr align;
-                char data[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec iov = { .iov_base = (char[1]) {}, .iov_len = 1 };
-        struct msghdr mh = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = control.data,
-                .msg_controllen = sizeof(control),
-        };
-        struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+        ssize_t n = send_fds(t->fd, "", 1, &fd, 1, MSG_DONTWAIT);
 
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-        return sendmsg(t->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return n < 0 ? (int) n : 0;
 }
 
 static int socket_identify(Transport *t, Identity *i) {
