@@ -9,6 +9,9 @@
 #include "base/strings.h"
 #include "run.h"
 
+/* A kernel that woke up takes its devices up again first. */
+#define POWERDOWN_AWAKE (1 * USEC_PER_SEC)
+
 /* QEMU closes its images at quit and SIGTERM. */
 #define QUIT_TIMEOUT (10 * USEC_PER_SEC)
 #define DESTROY_TIMEOUT (3 * USEC_PER_SEC)
@@ -174,8 +177,11 @@ static void guest_resumed(Run *run, const json_t *data) {
                 run_set_state(run, RUN_RUNNING, "running");
 }
 
+/* The button that woke it up was lost on a kernel that slept: it is pressed again as soon as that may notice. */
 static void guest_woke_up(Run *run, const json_t *data) {
         run->suspended = false;
+        if (run->stopping)
+                run->powerdown_next = now_usec() + POWERDOWN_AWAKE;
         guest_resumed(run, data);
 }
 
