@@ -23,6 +23,7 @@ build=$(realpath "${1:?usage: ${0##*/} BUILD}")
 here=$(dirname "$(realpath "$0")")
 area=$(basename "$0" .sh)
 images=$("$here/guest-image") || exit 1
+virt_admin=$("$here/virt-admin") || exit 1
 work=$(mktemp -d "/tmp/unitvirt-$area.XXXXXX")
 dir=$work/machine
 passed=0 failed=0
@@ -42,6 +43,7 @@ only_at_night() { [ -n "${NIGHTLY-}" ]; }
 machine_up() {
         local install=(--install "$build")
         [ -z "${bare-}" ] || install=()
+        [ "$virt_admin" = /usr/bin/virt-admin ] || set -- --bind-ro="$virt_admin:/usr/bin/virt-admin" "$@"
         "$here/container" up "$dir" --owner $$ "${install[@]}" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
         m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
