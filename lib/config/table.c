@@ -15,8 +15,10 @@ static void *field(const ConfKey *key, void *object) {
 static bool word_allowed(const char *words, const char *s) {
         size_t n = strlen(s);
 
-        for (const char *p = words; (p = strstr(p, s)); p += n ?: 1)
-                if (n > 0 && (p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+        if (n == 0)
+                return false; /* it would be found everywhere, behind the end too */
+        for (const char *p = words; (p = strstr(p, s)); p += n)
+                if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
                         return true;
         return false;
 }

@@ -226,6 +226,7 @@ static void qemu_values_are_checked(void **state) {
         static const char *const cases[][2] = {
                 { "vnc_tls = \"yes\"", "q.conf:1: vnc_tls: expected a number, found a string" },
                 { "\nsched_core = \"all\"", "q.conf:2: sched_core: not one of the known words (none vcpus emulator full)" },
+                { "lock_manager = \"\"", "q.conf:1: lock_manager: not one of the known words (lockd sanlock nop)" },
                 { "remote_display_port_min = 5899", "q.conf:1: remote_display_port_min: number out of range" },
                 { "remote_display_port_min = 6000\nremote_display_port_max = 5999",
                   "q.conf: remote_display_port_min is larger than remote_display_port_max" },

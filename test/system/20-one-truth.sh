@@ -45,7 +45,7 @@ kill_qemu() { m kill -KILL "$(qemu_pid g1)"; }
 check "kill -9 of QEMU, with the event" event_during "Stopped Failed" kill_qemu
 check "... shut off, crashed, and a failed unit" shows_off g1 crashed failed
 check "a failed guest starts again" start
-start_after_kill() { m /usr/bin/python3 -B /run/test/start-after-kill.py g1 10; }
+start_after_kill() { LIMIT=180 m /usr/bin/python3 -B /run/test/start-after-kill.py g1 10; }
 check "a start straight after kill -9, ten times, and of a transient guest" contains "20 starts" start_after_kill
 check "start" start
 why_it_ended() { m virsh -q destroy g1; m systemctl status --no-pager vm@g1; }
