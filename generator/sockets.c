@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "config/daemon.h"
 #include "config/names.h"
+#include "dropin.h"
 #include "sockets.h"
 
 /* One daemon's file: what it sets, and the values. */
@@ -160,24 +161,18 @@ static void add_wants(const SocketKeys *k, SocketSuffix s, StrBuf *b) {
 }
 
 static int write_dropin(const SocketKeys *k, SocketSuffix s, const char *unit_dir, const char *unit, const char *socket) {
-        _cleanup_free_ char *name = NULL, *dir = NULL, *path = NULL;
+        _cleanup_free_ char *name = NULL;
         _cleanup_strbuf_ StrBuf b = {};
-        int r;
 
         name = daemon_socket_unit(k->daemon, s);
-        if (!name || asprintf(&dir, "%s/%s.d", unit_dir, name) < 0 || asprintf(&path, "%s/50-unitvirt.conf", dir) < 0)
+        if (!name)
                 return log_oom();
         strbuf_addf(&b, "# Made from %s by unitvirt-generator.\n", k->conf->origin);
         if (unit)
                 strbuf_addf(&b, "\n[Unit]\n%s", unit);
         if (socket)
                 strbuf_addf(&b, "\n[Socket]\n%s", socket);
-        if (b.failed)
-                return log_oom();
-        r = mkdir_p(dir, 0755);
-        if (r >= 0)
-                r = file_write_atomic(path, b.data, b.len, 0644, FILE_WRITE_NOSYNC);
-        return r < 0 ? log_error_errno(r, "cannot write %s: %s", path, strerror(-r)) : 0;
+        return dropin_write(unit_dir, name, "50-unitvirt.conf", &b);
 }
 
 static int generate_socket(const SocketKeys *k, SocketSuffix s, const char *unit_dir) {
