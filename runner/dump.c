@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/fds.h"
 #include "base/guest-dump.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -17,8 +18,7 @@
 static void end_dump(Run *run) {
         void (*then)(Run *) = run->dump.then;
 
-        if (run->dump.fd >= 0)
-                close(run->dump.fd);
+        closep(&run->dump.fd);
         run->dump = (Dump) { .fd = -EBADF };
         if (then && run->state != RUN_ENDING)
                 then(run);
@@ -54,31 +54,13 @@ static void let_qemu_write(Run *run, const char *path, int fd) {
                 fail_dump(run, strerror(-r));
 }
 
-/* What vm-dump said, with *ret_fd -EBADF where no file came along. The length; 0 at the end. */
-static ssize_t receive(Run *run, char *text, size_t size, int *ret_fd) {
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct iovec v = { text, size };
-        struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
-        struct cmsghdr *c;
-        ssize_t n;
-
-        *ret_fd = -EBADF;
-        n = recvmsg(run->dump.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-                memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
-        return n;
-}
-
 void run_dump_read(Run *run) {
         char text[DUMP_ANSWER_MAX + 1];
-        int fd;
-        ssize_t n = receive(run, text, sizeof text - 1, &fd);
+        int fd = -EBADF;
+        unsigned n_fds = 0;
+        ssize_t n = receive_fds(run->dump.fd, text, sizeof text - 1, &fd, 1, &n_fds, MSG_DONTWAIT);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n == -EAGAIN || n == -EINTR)
                 return;
         if (n > 0)
                 text[n] = 0;
@@ -87,15 +69,11 @@ void run_dump_read(Run *run) {
         else if (run->dump.said_whole) {
                 log_info("dumped the guest's memory to %s", text);
                 end_dump(run);
-        }
-        else if (fd < 0)
+        } else if (fd < 0)
                 fail_dump(run, text);
-        else {
+        else
                 let_qemu_write(run, text, TAKE_FD(fd));
-                return;
-        }
-        if (fd >= 0)
-                close(fd);
+        closep(&fd);
 }
 
 void run_dump_completed(Run *run, const json_t *data) {

@@ -24,8 +24,7 @@ static void send_next(Run *run) {
                         continue;
                 if (k < 0)
                         return; /* the end of the connection tells */
-                if (m->queue[0].fd >= 0)
-                        close(m->queue[0].fd);
+                closep(&m->queue[0].fd);
                 m->queue[0].fd = -EBADF;
                 p += k;
                 n -= (size_t) k;
@@ -137,8 +136,7 @@ void monitor_done(Monitor *m) {
         m->fd = -EBADF;
         for (size_t i = 0; i < m->n_queue; i++) {
                 free(m->queue[i].text);
-                if (m->queue[i].fd >= 0)
-                        close(m->queue[i].fd);
+                closep(&m->queue[i].fd);
         }
         m->n_queue = 0;
         m->sent = false;

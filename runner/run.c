@@ -169,8 +169,7 @@ static void read_environment(Run *run) {
 
 static void run_done(Run *run) {
         monitor_done(&run->monitor);
-        if (run->dump.fd >= 0)
-                close(run->dump.fd);
+        closep(&run->dump.fd);
         for (size_t i = 0; i < run->n_consoles; i++)
                 if (run->consoles[i].fd >= 0)
                         close(run->consoles[i].fd);

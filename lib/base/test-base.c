@@ -131,7 +131,7 @@ static void descriptors_travel(void **state) {
         char text[8] = "", byte = 0;
         struct iovec v = { text, sizeof text };
         struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
-        int pair[2], ends[2], fds[SEND_FDS_MAX + 1] = {}, got[3];
+        int pair[2], ends[2], fds[MESSAGE_FDS_MAX + 1] = {}, got[3];
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -149,7 +149,7 @@ static void descriptors_travel(void **state) {
         assert_int_equal(send_fds(pair[0], "none", 4, NULL, 0, 0), 4);
         assert_int_equal(recvmsg(pair[1], &m, 0), 4);
         assert_int_equal(m.msg_controllen, 0);
-        assert_int_equal(send_fds(pair[0], "many", 4, fds, SEND_FDS_MAX + 1, 0), -E2BIG);
+        assert_int_equal(send_fds(pair[0], "many", 4, fds, MESSAGE_FDS_MAX + 1, 0), -E2BIG);
         for (size_t i = 0; i < 3; i++)
                 close(got[i]);
         close(pair[1]);
@@ -157,6 +157,29 @@ static void descriptors_travel(void **state) {
         close(pair[0]);
         close(ends[0]);
         close(ends[1]);
+}
+
+static void descriptors_arrive(void **state) {
+        int pair[2], many[3] = { STDIN_FILENO, STDIN_FILENO, STDIN_FILENO }, fds[4] = { 0, -1, -1, -1 };
+        unsigned n = 1;
+        char text[8];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(receive_fds(pair[1], text, sizeof text, fds, 4, &n, MSG_DONTWAIT), -EAGAIN);
+        assert_int_equal(send_fds(pair[0], "two", 3, many, 2, 0), 3);
+        assert_int_equal(receive_fds(pair[1], text, sizeof text, fds, 4, &n, 0), 3);
+        assert_int_equal(n, 3);
+        assert_int_equal(fcntl(fds[1], F_GETFD), FD_CLOEXEC);
+        assert_int_equal(fcntl(fds[2], F_GETFD), FD_CLOEXEC);
+        assert_int_equal(send_fds(pair[0], "more", 4, many, 3, 0), 4);
+        assert_int_equal(receive_fds(pair[1], text, sizeof text, fds, 4, &n, 0), -EBADMSG);
+        assert_int_equal(n, 4);
+        assert_int_equal(fcntl(fds[3] + 1, F_GETFD), -1); /* closed */
+        for (unsigned i = 1; i < n; i++)
+                close(fds[i]);
+        close(pair[0]);
+        assert_int_equal(receive_fds(pair[1], text, sizeof text, fds, 4, &n, 0), 0);
+        close(pair[1]);
 }
 
 int main(void) {
@@ -167,6 +190,7 @@ int main(void) {
                 cmocka_unit_test(the_first_error_stays),
                 cmocka_unit_test(a_file_is_replaced_whole),
                 cmocka_unit_test(descriptors_travel),
+                cmocka_unit_test(descriptors_arrive),
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
         };
 

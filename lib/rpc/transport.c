@@ -15,56 +15,13 @@ void fd_list_close(FdList *l) {
         l->n = 0;
 }
 
-static int take_fds(struct msghdr *mh, FdList *fds) {
-        struct cmsghdr *c;
-        int r = 0;
-
-        for (c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < n; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (fds->n < RPC_FDS_MAX)
-                                fds->fd[fds->n++] = fd;
-                        else {
-                                close(fd);
-                                r = -EBADMSG;
-                        }
-                }
-        }
-        return mh->msg_flags & MSG_CTRUNC ? -EBADMSG : r;
-}
-
 /* The kernel ends a read behind a byte that carries descriptors, so these belong to the last byte read at the latest. */
 static ssize_t socket_read(Transport *t, void *buf, size_t len, FdList *fds) {
-        union {
-                struct cmsghdr align;
-                char data[CMSG_SPACE(RPC_FDS_MAX * sizeof(int))];
-        } control;
-        struct iovec iov = { .iov_base = buf, .iov_len = len };
-        struct msghdr mh = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = t->kind == TRANSPORT_UNIX ? control.data : NULL,
-                .msg_controllen = t->kind == TRANSPORT_UNIX ? sizeof(control) : 0,
-        };
         ssize_t n;
-        int r;
 
         do
-                n = recvmsg(t->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        if (mh.msg_controllen > 0) {
-                r = take_fds(&mh, fds);
-                if (r < 0)
-                        return r;
-        }
+                n = receive_fds(t->fd, buf, len, fds->fd, RPC_FDS_MAX, &fds->n, MSG_DONTWAIT);
+        while (n == -EINTR);
         return n;
 }
 
