@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dump-files.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,10 +33,6 @@ int dump_path(const char *prefix, time_t when, char **ret) {
         return 0;
 }
 
-static bool is_digit(char c) {
-        return c >= '0' && c <= '9';
-}
-
 bool dump_name_is_valid(const char *name) {
         size_t len = strlen(name), n = strspn(name, "0123456789");
         const char *date;
@@ -45,7 +42,7 @@ bool dump_name_is_valid(const char *name) {
                 return false;
         date = name + len - strlen(DATE_PATTERN);
         for (size_t i = 0; date[i]; i++)
-                if (DATE_PATTERN[i] == 'd' ? !is_digit(date[i]) : date[i] != DATE_PATTERN[i])
+                if (DATE_PATTERN[i] == 'd' ? !isdigit((unsigned char) date[i]) : date[i] != DATE_PATTERN[i])
                         return false;
         return true;
 }

@@ -91,6 +91,10 @@ static void display_audio(const Build *b, StrBuf *o, const xmlNode *n) {
                 strbuf_addf(o, ",audiodev=audio%.16s", id);
 }
 
+static bool needs_password(const xmlNode *n, const QemuGraphics *c) {
+        return xml_attr(n, "passwd") || (c && c->password);
+}
+
 static void build_vnc(Build *b, const xmlNode *n) {
         const QemuGraphics *c = chosen(b, n);
         _cleanup_strbuf_ StrBuf o = {};
@@ -114,7 +118,7 @@ static void build_vnc(Build *b, const xmlNode *n) {
         if (websocket > 0)
                 strbuf_addf(&o, ",websocket=%lld", websocket);
         opt(&o, "share", xml_attr(n, "sharePolicy"));
-        if (xml_attr(n, "passwd") || (c && c->password))
+        if (needs_password(n, c))
                 opt(&o, "password", "on");
         if (xml_attr(n, "powerControl"))
                 opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
@@ -197,7 +201,7 @@ static void build_spice(Build *b, const xmlNode *n) {
         if (tls_port > 0)
                 opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
         spice_channels(b, &o, n, tls_port > 0);
-        if (!xml_attr(n, "passwd") && !(c && c->password) && !b->res->recorded)
+        if (!needs_password(n, c) && !b->res->recorded)
                 opt(&o, "disable-ticketing", "on");
         spice_options(b, &o, n);
         add_option_buf(b, "-spice", &o);
