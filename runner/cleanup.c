@@ -19,9 +19,7 @@
 #define ERROR_TEXT_MAX 4096U
 
 static char *run_path(const char *name, const char *suffix) {
-        char *path;
-
-        return asprintf(&path, "%s/qemu/%s%s", path_run(), name, suffix) < 0 ? NULL : path;
+        return text_format("%s/qemu/%s%s", path_run(), name, suffix);
 }
 
 static void remove_file(const char *name, const char *suffix) {

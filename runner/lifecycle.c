@@ -71,20 +71,14 @@ static void save_error(Run *run, const char *text) {
 }
 
 void run_fail_start(Run *run, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int n;
+        _cleanup_free_ char *owned = TEXT_OF_ARGUMENTS(format);
+        const char *text = owned ?: "out of memory";
 
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0)
-                text = NULL;
-        log_error("%s", text ?: "out of memory");
-        save_error(run, text ?: "out of memory");
+        log_error("%s", text);
+        save_error(run, text);
         run_decide_end(run, GUEST_EXIT_START_FAILED);
         run->state = RUN_ENDING;
-        (void) notify_send(run->notify_fd, "STATUS=start failed: %s", text ?: "out of memory");
+        (void) notify_send(run->notify_fd, "STATUS=start failed: %s", text);
         run_kill_qemu(run, SIGKILL);
 }
 

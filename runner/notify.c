@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -39,19 +38,13 @@ int notify_open(void) {
 
 int notify_send(int fd, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int n;
 
         if (fd < 0)
                 return 0;
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0) {
-                text = NULL;
+        text = TEXT_OF_ARGUMENTS(format);
+        if (!text)
                 return -ENOMEM;
-        }
-        return send(fd, text, (size_t) n, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int send_with_fd(int fd, const char *text, int passed) {

@@ -32,22 +32,13 @@
 #define STORE_TIMEOUT_MS 30000
 
 static char *run_path(const char *name, const char *suffix) {
-        char *path;
-
-        return asprintf(&path, "%s/qemu/%s%s", path_run(), name, suffix) < 0 ? NULL : path;
+        return text_format("%s/qemu/%s%s", path_run(), name, suffix);
 }
 
 int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) {
         const char *origin = definition_origin(p->live) ?: p->name;
-        _cleanup_free_ char *path = xml_path_of(element), *words = NULL;
-        va_list ap;
-        int n;
+        _cleanup_free_ char *path = xml_path_of(element), *words = TEXT_OF_ARGUMENTS(format);
 
-        va_start(ap, format);
-        n = vasprintf(&words, format, ap);
-        va_end(ap);
-        if (n < 0)
-                words = NULL;
         return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s:%u: %s: %s", origin, xml_line(element),
                          path ?: xml_name(element), words ?: "out of memory");
 }

@@ -15,17 +15,14 @@
 static char *systemd_link(const Guest *g) {
         _cleanup_free_ char *unit = NULL;
         const char *top = getenv("UNITVIRT_SYSTEMD_ETC");
-        char *p;
 
         if (unit_name_for_guest(g->name, &unit) < 0)
                 return NULL;
-        return asprintf(&p, "%s/machines.target.wants/%s", top ? top : "/etc/systemd/system", unit) < 0 ? NULL : p;
+        return text_format("%s/machines.target.wants/%s", top ? top : "/etc/systemd/system", unit);
 }
 
 static char *libvirt_link(const Guest *g, const char *suffix) {
-        char *p;
-
-        return asprintf(&p, "%s/qemu/autostart/%s.xml%s", path_etc(), g->name, suffix) < 0 ? NULL : p;
+        return text_format("%s/qemu/autostart/%s.xml%s", path_etc(), g->name, suffix);
 }
 
 static bool is_there(char *path) {

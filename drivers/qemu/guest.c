@@ -206,9 +206,7 @@ Guest *guests_by_id(const QemuDriver *d, int id) {
 /* --- files --- */
 
 static char *path_below(const char *top, const char *folder, const char *name, const char *suffix) {
-        char *p;
-
-        return asprintf(&p, "%s/%s/%s.%s", top, folder, name, suffix) < 0 ? NULL : p;
+        return text_format("%s/%s/%s.%s", top, folder, name, suffix);
 }
 
 char *guest_path_persistent(const char *name) {

@@ -254,9 +254,8 @@ enum {
 
 static char *watched_folder(unsigned i) {
         const char *top = i == FOLDER_ETC ? path_etc() : path_run();
-        char *p;
 
-        return asprintf(&p, "%s/qemu%s", top, i == FOLDER_TRANSIENT ? "/transient" : "") < 0 ? NULL : p;
+        return text_format("%s/qemu%s", top, i == FOLDER_TRANSIENT ? "/transient" : "");
 }
 
 static void for_each_file(QemuDriver *d, unsigned folder, const char *suffix, void (*f)(QemuDriver *d, const char *name)) {

@@ -7,9 +7,7 @@
 #include "savefile.h"
 
 static char *managed_save_path(const Guest *g) {
-        char *p;
-
-        return asprintf(&p, "%s/qemu/save/%s.save", path_lib(), g->name) < 0 ? NULL : p;
+        return text_format("%s/qemu/save/%s.save", path_lib(), g->name);
 }
 
 bool has_managed_save(const Guest *g) {
@@ -29,9 +27,7 @@ int remove_managed_save(const Guest *g, Error *e) {
 }
 
 static char *metadata_folder(const Guest *g, const char *kind) {
-        char *p;
-
-        return asprintf(&p, "%s/qemu/%s/%s", path_lib(), kind, g->name) < 0 ? NULL : p;
+        return text_format("%s/qemu/%s/%s", path_lib(), kind, g->name);
 }
 
 unsigned count_metadata(const Guest *g, const char *kind) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
-
 #include "base/error.h"
+#include "base/strings.h"
 
 /* The words libvirt's clients are used to, and match on, for each code. */
 static const struct {
@@ -60,43 +59,32 @@ static void error_compose(Error *e) {
         free(e->message);
         if (!prefix)
                 e->message = e->detail ? strdup(e->detail) : NULL;
-        else if (asprintf(&e->message, e->code == ERROR_NO_CONNECT ? "%s %s" : "%s: %s", prefix, e->detail ?: "") < 0)
-                e->message = NULL;
+        else
+                e->message = text_format(e->code == ERROR_NO_CONNECT ? "%s %s" : "%s: %s", prefix, e->detail ?: "");
 }
 
 int error_set(Error *e, int r, ErrorCode code, ErrorOrigin origin, const char *format, ...) {
-        va_list ap;
-
         if (!e || e->code != 0)
                 return r;
 
         e->code = code;
         e->origin = origin;
-        va_start(ap, format);
-        if (vasprintf(&e->detail, format, ap) < 0)
-                e->detail = NULL;
-        va_end(ap);
+        e->detail = TEXT_OF_ARGUMENTS(format);
         error_compose(e);
         return r;
 }
 
 int error_set_errno(Error *e, int r, ErrorOrigin origin, const char *format, ...) {
         _cleanup_free_ char *words = NULL;
-        va_list ap;
 
         if (!e || e->code != 0)
                 return r;
 
-        va_start(ap, format);
-        if (vasprintf(&words, format, ap) < 0)
-                words = NULL;
-        va_end(ap);
-
+        words = TEXT_OF_ARGUMENTS(format);
         e->code = ERROR_SYSTEM_ERROR;
         e->origin = origin;
         e->system = -r;
-        if (asprintf(&e->detail, "%s: %s", words ?: "", strerror(-r)) < 0)
-                e->detail = NULL;
+        e->detail = text_format("%s: %s", words ?: "", strerror(-r));
         error_compose(e);
         return r;
 }
@@ -104,16 +92,13 @@ int error_set_errno(Error *e, int r, ErrorOrigin origin, const char *format, ...
 void error_prefix(Error *e, const char *format, ...) {
         _cleanup_free_ char *words = NULL;
         char *detail;
-        va_list ap;
 
         if (!error_is_set(e))
                 return;
 
-        va_start(ap, format);
-        if (vasprintf(&words, format, ap) < 0)
-                words = NULL;
-        va_end(ap);
-        if (!words || asprintf(&detail, "%s: %s", words, e->detail ?: "") < 0)
+        words = TEXT_OF_ARGUMENTS(format);
+        detail = words ? text_format("%s: %s", words, e->detail ?: "") : NULL;
+        if (!detail)
                 return;
         free(e->detail);
         e->detail = detail;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <stdarg.h>
 
 #include "base/log.h"
+#include "base/strings.h"
 
 /* The program's own context: set once in main(). */
 static const char *log_program = "unitvirt";
@@ -67,17 +67,13 @@ void log_default(int level, const char *text) {
 int log_line(const char *file, int level, int r, const char *format, ...) {
         PROTECT_ERRNO;
         _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int n;
 
         if (level > log_level)
                 return r;
 
         errno = r < 0 ? -r : 0;
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0)
+        text = TEXT_OF_ARGUMENTS(format);
+        if (!text)
                 return r;
         for (char *p = text; *p; p++)
                 if ((unsigned char) *p < ' ' || *p == 0x7f)

@@ -11,6 +11,16 @@ const char *endswith(const char *s, const char *suffix) {
         return n >= m && strcmp(s + n - m, suffix) == 0 ? s + n - m : NULL;
 }
 
+char *text_formatv(const char *format, va_list ap) {
+        char *s;
+
+        return vasprintf(&s, format, ap) < 0 ? NULL : s;
+}
+
+char *text_format(const char *format, ...) {
+        return TEXT_OF_ARGUMENTS(format);
+}
+
 static bool strbuf_reserve(StrBuf *b, size_t more) {
         size_t size = b->size ?: 64;
         char *p;
@@ -128,14 +138,7 @@ int strv_add(char ***l, const char *s) {
 }
 
 int strv_addf(char ***l, const char *format, ...) {
-        va_list ap;
-        char *s;
-        int n;
-
-        va_start(ap, format);
-        n = vasprintf(&s, format, ap);
-        va_end(ap);
-        return n < 0 ? -ENOMEM : strv_consume(l, s);
+        return strv_consume(l, TEXT_OF_ARGUMENTS(format));
 }
 
 int parse_u64(const char *s, int base, uint64_t *ret) {

@@ -56,6 +56,19 @@ static void lists_grow(void **state) {
         assert_false(strv_contains(l, "100"));
 }
 
+static _printf_(1, 2) char *in_brackets(const char *format, ...) {
+        _cleanup_free_ char *inner = TEXT_OF_ARGUMENTS(format);
+
+        return text_format("[%s]", inner);
+}
+
+static void texts_are_formatted(void **state) {
+        _cleanup_free_ char *text = in_brackets("%s:%u%%", "a", 7U), *empty = text_format("%s", "");
+
+        assert_string_equal(text, "[a:7%]");
+        assert_string_equal(empty, "");
+}
+
 static void the_first_error_stays(void **state) {
         _cleanup_error_ Error e = ERROR_INIT;
 
@@ -187,6 +200,7 @@ int main(void) {
                 cmocka_unit_test(uuids_round_trip),
                 cmocka_unit_test(numbers_are_whole),
                 cmocka_unit_test(lists_grow),
+                cmocka_unit_test(texts_are_formatted),
                 cmocka_unit_test(the_first_error_stays),
                 cmocka_unit_test(a_file_is_replaced_whole),
                 cmocka_unit_test(descriptors_travel),

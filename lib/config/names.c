@@ -36,13 +36,10 @@ const DaemonName *daemon_by_name(const char *name) {
 
 char *daemon_socket_path(const DaemonName *d, SocketSuffix s, const char *folder) {
         static const char *const ends[] = { [SUFFIX_MAIN] = "-sock", [SUFFIX_RO] = "-sock-ro", [SUFFIX_ADMIN] = "-admin-sock" };
-        char *path;
 
-        return asprintf(&path, "%s/%s%s", folder, d->socket, ends[s]) < 0 ? NULL : path;
+        return text_format("%s/%s%s", folder, d->socket, ends[s]);
 }
 
 char *daemon_socket_unit(const DaemonName *d, SocketSuffix s) {
-        char *unit;
-
-        return asprintf(&unit, "%s%s.socket", d->name, socket_suffixes[s]) < 0 ? NULL : unit;
+        return text_format("%s%s.socket", d->name, socket_suffixes[s]);
 }

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <limits.h>
-#include <stdarg.h>
 
 #include "base/fs.h"
 #include "definition-private.h"
@@ -24,15 +23,9 @@ Definition *definition_free(Definition *d) {
 
 int definition_error(const Definition *d, const xmlNode *node, int r, ErrorCode code, Error *e, const char *format,
                      ...) {
-        _cleanup_free_ char *what = NULL, *path = NULL;
+        _cleanup_free_ char *what = TEXT_OF_ARGUMENTS(format), *path = node ? xml_path_of(node) : NULL;
         const char *origin = d->origin;
-        va_list ap;
 
-        va_start(ap, format);
-        if (vasprintf(&what, format, ap) < 0)
-                what = NULL;
-        va_end(ap);
-        path = node ? xml_path_of(node) : NULL;
         if (!what || (node && !path))
                 return -ENOMEM;
 

@@ -2,7 +2,6 @@
 
 /* Access to trees: see the header. */
 
-#include <stdarg.h>
 
 #include "base/strings.h"
 #include "model/xml.h"
@@ -156,19 +155,9 @@ int xml_set_attr(xmlNode *n, const char *name, const char *value) {
 }
 
 int xml_set_attrf(xmlNode *n, const char *name, const char *format, ...) {
-        _cleanup_free_ char *s = NULL;
-        va_list ap;
-        int r;
+        _cleanup_free_ char *s = TEXT_OF_ARGUMENTS(format);
 
-        va_start(ap, format);
-        r = vasprintf(&s, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                s = NULL;
-                return -ENOMEM;
-        }
-
-        return xml_set_attr(n, name, s);
+        return s ? xml_set_attr(n, name, s) : -ENOMEM;
 }
 
 void xml_unset_attr(xmlNode *n, const char *name) {

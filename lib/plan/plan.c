@@ -114,18 +114,9 @@ int plan_add(Plan *p, PlanSection section, const char *key, const char *value) {
 }
 
 int plan_addf(Plan *p, PlanSection section, const char *key, const char *format, ...) {
-        _cleanup_free_ char *value = NULL;
-        va_list ap;
-        int n;
+        _cleanup_free_ char *value = TEXT_OF_ARGUMENTS(format);
 
-        va_start(ap, format);
-        n = vasprintf(&value, format, ap);
-        va_end(ap);
-        if (n < 0) {
-                value = NULL;
-                return -ENOMEM;
-        }
-        return plan_add(p, section, key, value);
+        return value ? plan_add(p, section, key, value) : -ENOMEM;
 }
 
 static uint64_t hash_text(uint64_t h, const char *s) {

@@ -30,10 +30,9 @@ _printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNod
 
         if (b->r < 0)
                 return b->r;
-        if (vasprintf(&words, format, ap) < 0) {
-                words = NULL;
+        words = text_formatv(format, ap);
+        if (!words)
                 return build_fail(b, -ENOMEM);
-        }
         path = node ? xml_path_of(node) : NULL;
         b->r = r;
         if (origin)
@@ -86,18 +85,11 @@ void add_props(Build *b, QemuPartKind kind, json_t *props) {
 }
 
 void add_option(Build *b, const char *name, const char *format, ...) {
-        char *value = NULL;
-        va_list ap;
-        int r;
+        char *value = format ? TEXT_OF_ARGUMENTS(format) : NULL;
 
-        if (format) {
-                va_start(ap, format);
-                r = vasprintf(&value, format, ap);
-                va_end(ap);
-                if (r < 0) {
-                        build_fail(b, -ENOMEM);
-                        return;
-                }
+        if (format && !value) {
+                build_fail(b, -ENOMEM);
+                return;
         }
         add_part(b, (QemuPart) { .kind = QEMU_PART_OPTION, .name = name, .option = value });
 }
@@ -155,19 +147,12 @@ void put_str(Build *b, json_t *o, const char *key, const char *value) {
 }
 
 void put_strf(Build *b, json_t *o, const char *key, const char *format, ...) {
-        _cleanup_free_ char *value = NULL;
-        va_list ap;
-        int r;
+        _cleanup_free_ char *value = TEXT_OF_ARGUMENTS(format);
 
-        va_start(ap, format);
-        r = vasprintf(&value, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                value = NULL;
+        if (value)
+                put_str(b, o, key, value);
+        else
                 build_fail(b, -ENOMEM);
-                return;
-        }
-        put_str(b, o, key, value);
 }
 
 void put_int(Build *b, json_t *o, const char *key, long long value) {

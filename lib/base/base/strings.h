@@ -26,6 +26,21 @@ static inline const char *startswith(const char *s, const char *prefix) {
 /* The place of suffix at the end of s, or NULL. */
 const char *endswith(const char *s, const char *suffix);
 
+/* A new text as printf() would print it; NULL without memory. */
+char *text_format(const char *format, ...) _printf_(1, 2);
+char *text_formatv(const char *format, va_list ap) _printf_(1, 0);
+
+/* The same of a function's own "format, ...". */
+#define TEXT_OF_ARGUMENTS(format)                                                                            \
+        ({                                                                                                   \
+                va_list _ap;                                                                                 \
+                char *_text;                                                                                 \
+                va_start(_ap, format);                                                                       \
+                _text = text_formatv(format, _ap);                                                           \
+                va_end(_ap);                                                                                 \
+                _text;                                                                                       \
+        })
+
 /* A growing text. Errors stick: append as you like, ask once with strbuf_take(). */
 typedef struct StrBuf {
         char *data;   /* NUL-terminated once something was added */

@@ -2,7 +2,6 @@
 
 /* The chain of transformations, in the order in which they depend on each other. */
 
-#include <stdarg.h>
 
 #include "base/strings.h"
 #include "normalise.h"
@@ -88,20 +87,12 @@ void set(Normaliser *n, xmlNode *node, const char *name, const char *value) {
 }
 
 void setf(Normaliser *n, xmlNode *node, const char *name, const char *format, ...) {
-        char *s = NULL;
-        va_list ap;
-        int r;
+        _cleanup_free_ char *s = TEXT_OF_ARGUMENTS(format);
 
-        va_start(ap, format);
-        r = vasprintf(&s, format, ap);
-        va_end(ap);
-        if (r < 0) {
+        if (s)
+                set(n, node, name, s);
+        else
                 n->out_of_memory = true;
-                return;
-        }
-
-        set(n, node, name, s);
-        free(s);
 }
 
 void set_default(Normaliser *n, xmlNode *node, const char *name, const char *value) {
