@@ -381,7 +381,7 @@ static int prepare_registration(Prepare *p) {
 
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare *p) = {
-                prepare_config, read_request, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
+                prepare_config, read_request, prepare_kvm, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
                 prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, fill_dump, prepare_registration,
         };
         _cleanup_free_ char *version = NULL;

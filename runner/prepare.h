@@ -7,6 +7,7 @@
  *   descriptors.c  numbers of descriptors, the service manager's store, sets of QEMU's -add-fd
  *   images.c       disks and flash, opened here and known to QEMU as /dev/fdset/N
  *   chain.c        what an image says about its backing file
+ *   kvm.c          whether QEMU will get at /dev/kvm
  *   boot.c         kernel, initrd, variables of UEFI
  *   network.c      taps on bridges
  *   config.c       qemu.conf, and what of it is refused
@@ -91,6 +92,9 @@ int images_rewrite_arguments(Prepare *p, char **argv);
 /* chain.c */
 /* Adds <backingStore> to a disk where the image has one and the definition does not say. */
 int prepare_chain(Prepare *p, xmlNode *disk);
+
+/* kvm.c */
+int prepare_kvm(Prepare *p);
 
 /* boot.c */
 int prepare_boot(Prepare *p);
