@@ -46,7 +46,7 @@ static int name_set(Prepare *p, int number, const char **ret) {
                 return r;
         if (asprintf(&name, "/dev/fdset/%i", set) < 0)
                 return -ENOMEM;
-        r = strv_consume(&p->chardev_paths, name);
+        r = strv_consume(&p->paths, name);
         if (r < 0)
                 return r;
         *ret = name;

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "prepare.h"
+#include "sockets.h"
 
 /* What qemu.conf says about screens of one type. */
 typedef struct GraphicsDefaults {
@@ -56,12 +57,14 @@ static const char *address_of(const xmlNode *graphics) {
         return address && *address ? address : NULL;
 }
 
-bool graphics_has_port(const xmlNode *graphics) {
-        const xmlNode *listen = xml_child(graphics, "listen");
+static bool is_on_socket(const xmlNode *graphics) {
+        return xml_attr(graphics, "socket") || xml_attr_is(xml_child(graphics, "listen"), "type", "socket");
+}
 
+bool graphics_has_port(const xmlNode *graphics) {
         if (!xml_attr_is(graphics, "type", "vnc") && !xml_attr_is(graphics, "type", "spice"))
                 return false;
-        return !xml_attr(graphics, "socket") && !xml_attr_is(listen, "type", "socket") && !xml_attr_is(listen, "type", "none");
+        return !is_on_socket(graphics) && !xml_attr_is(xml_child(graphics, "listen"), "type", "none");
 }
 
 /* Clients look for the address in the live definition, at either place. */
@@ -77,8 +80,8 @@ static int write_address(xmlNode *graphics, const char *address) {
         return *(xml_attr(graphics, "listen") ?: "") ? 0 : xml_set_attr(graphics, "listen", xml_attr(listen, "address"));
 }
 
-/* vnc_auto_unix_socket, spice_auto_unix_socket: a socket that only root and the guest's user reach. */
-static int write_socket(Prepare *p, xmlNode *graphics) {
+/* The live definition says where the socket is. */
+static int write_socket(xmlNode *graphics, const char *path) {
         static const char *const ports[] = { "port", "tlsPort", "autoport", "websocket", "listen" };
         xmlNode *listen = xml_ensure(graphics, "listen");
         int r;
@@ -87,10 +90,32 @@ static int write_socket(Prepare *p, xmlNode *graphics) {
                 xml_unset_attr(graphics, ports[i]);
         r = listen ? xml_set_attr(listen, "type", "socket") : -ENOMEM;
         if (r >= 0)
-                r = xml_set_attrf(listen, "socket", "%s/%s.sock", p->run_dir, xml_attr(graphics, "type"));
+                r = xml_set_attr(listen, "socket", path);
         if (r >= 0 && xml_attr_is(graphics, "type", "vnc"))
-                r = xml_set_attr(graphics, "socket", xml_attr(listen, "socket"));
+                r = xml_set_attr(graphics, "socket", path);
         return r;
+}
+
+/* QEMU makes its socket in the guest's folder, the one place where it may, and neither VNC nor SPICE takes one that is
+ * open. A path that the definition names leads there. */
+static int prepare_socket(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
+        const char *path = xml_get(graphics, "listen/@socket") ?: xml_attr(graphics, "socket");
+        size_t n = (size_t) (g - p->graphics);
+        char *own;
+        int r;
+
+        if (asprintf(&own, n > 0 ? "%s/%s-%zu.sock" : "%s/%s.sock", p->run_dir, xml_attr(graphics, "type"), n) < 0)
+                return -ENOMEM;
+        r = strv_consume(&p->paths, own);
+        if (r < 0)
+                return r;
+        g->socket = own;
+        if (!path || streq(path, own))
+                return write_socket(graphics, own);
+        if (*path != '/')
+                return prepare_refuse(p, -EINVAL, graphics, "socket '%s' is no absolute path", path);
+        r = socket_link(path, own);
+        return r < 0 ? prepare_refuse(p, r, graphics, "no socket can be at %s: %s", path, strerror(-r)) : 0;
 }
 
 /* Takes a free port for one attribute. */
@@ -136,10 +161,13 @@ static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         r = add_password(p, graphics);
         if (r < 0)
                 return r;
+        if (is_on_socket(graphics))
+                return prepare_socket(p, graphics, g);
         if (!graphics_has_port(graphics))
                 return 0;
+        /* vnc_auto_unix_socket, spice_auto_unix_socket */
         if (defaults_of(p, graphics).on_socket && !address_of(graphics))
-                return write_socket(p, graphics);
+                return prepare_socket(p, graphics, g);
         return prepare_port(p, graphics, g);
 }
 

@@ -423,7 +423,7 @@ static int fail(const char *name, int notify_fd, const char *message) {
 static void prepare_done(Prepare *p) {
         free(p->run_dir);
         free((char *) p->monitors[0].path);
-        strv_free(p->chardev_paths);
+        strv_free(p->paths);
         for (size_t i = 0; i < p->n_images; i++)
                 free(p->images[i].path);
         free(p->images);

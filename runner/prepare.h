@@ -64,7 +64,7 @@ typedef struct Prepare {
         int tap_fds[NETS_MAX][QUEUES_MAX];
         int vhost_fds[NETS_MAX][QUEUES_MAX];
         QemuChardev chardevs[CHARDEVS_MAX];
-        char **chardev_paths;
+        char **paths;             /* that res points to */
         QemuGraphics graphics[GRAPHICS_MAX];
 
         Error error;

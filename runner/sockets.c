@@ -7,33 +7,57 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* What a former run left behind goes; what somebody listens on, or is no socket, stays. */
+#include "base/fs.h"
+#include "base/strings.h"
+
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *) NULL)->sun_path)
+
+/* Links are ours where they lead to where guests have their folders. */
+static bool is_link_to_guest(const char *path) {
+        char target[SOCKET_PATH_MAX + 1];
+        ssize_t len = readlink(path, target, SOCKET_PATH_MAX);
+        const char *rest;
+
+        if (len < 0)
+                return false;
+        target[len] = 0;
+        rest = startswith(target, path_run());
+        return rest && startswith(rest, "/qemu/");
+}
+
+/* What a former run left behind goes; what somebody listens on, or is neither a socket nor a link of ours, stays. */
 static int remove_stale(const struct sockaddr_un *address) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
 
         if (lstat(address->sun_path, &st) < 0)
                 return errno == ENOENT ? 0 : -errno;
-        if (!S_ISSOCK(st.st_mode))
+        if (!S_ISSOCK(st.st_mode) && !is_link_to_guest(address->sun_path))
                 return -EEXIST;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) >= 0 || errno != ECONNREFUSED)
+        if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) >= 0 ||
+            (errno != ECONNREFUSED && errno != ENOENT))
                 return -EADDRINUSE;
 
         return unlink(address->sun_path) < 0 ? -errno : 0;
 }
 
+static int free_path(const char *path, struct sockaddr_un *ret) {
+        *ret = (struct sockaddr_un) { .sun_family = AF_UNIX };
+        if (strlen(path) >= SOCKET_PATH_MAX)
+                return -ENAMETOOLONG;
+        strcpy(ret->sun_path, path);
+        return remove_stale(ret);
+}
+
 int socket_listen(const char *path, int *ret) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address;
         int r;
 
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
-        r = remove_stale(&address);
+        r = free_path(path, &address);
         if (r < 0)
                 return r;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -45,4 +69,14 @@ int socket_listen(const char *path, int *ret) {
 
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+int socket_link(const char *path, const char *target) {
+        struct sockaddr_un address;
+        int r;
+
+        r = free_path(path, &address);
+        if (r < 0)
+                return r;
+        return symlink(target, path) < 0 ? -errno : 0;
 }

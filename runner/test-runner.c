@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <endian.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -13,6 +16,7 @@
 #include "chain.h"
 #include "launch.h"
 #include "notify.h"
+#include "sockets.h"
 #include "words.h"
 
 static void a_launch_file_round_trips(void **state) {
@@ -217,6 +221,76 @@ static void the_manager_is_waited_for(void **state) {
         close(s[1]);
 }
 
+static bool answers(const char *path) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) >= 0;
+}
+
+/* A folder with "qemu/vm" in it, the host's /run/libvirt as far as sockets go; the working directory. */
+static void enter_run(char *dir) {
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(chdir(dir), 0);
+        assert_int_equal(mkdir("qemu", 0700), 0);
+        assert_int_equal(mkdir("qemu/vm", 0700), 0);
+        assert_int_equal(setenv("UNITVIRT_RUN", dir, 1), 0);
+}
+
+static void leave_run(const char *dir) {
+        char command[64];
+
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(unsetenv("UNITVIRT_RUN"), 0);
+        snprintf(command, sizeof(command), "rm -r %s", dir);
+        assert_int_equal(system(command), 0);
+}
+
+static void a_socket_replaces_what_a_former_run_left(void **state) {
+        char dir[] = "/tmp/test-sockets-XXXXXX";
+        int fd, second;
+
+        enter_run(dir);
+        assert_int_equal(socket_listen("s", &fd), 0);
+        assert_true(answers("s"));
+        assert_int_equal(socket_listen("s", &second), -EADDRINUSE);
+        assert_int_equal(socket_link("s", "x"), -EADDRINUSE);
+        close(fd);
+        assert_int_equal(socket_listen("s", &fd), 0);
+        assert_true(answers("s"));
+        close(fd);
+        assert_int_equal(close(creat("file", 0600)), 0);
+        assert_int_equal(socket_listen("file", &fd), -EEXIST);
+        assert_int_equal(socket_link("file", "x"), -EEXIST);
+        leave_run(dir);
+}
+
+static void a_path_leads_to_the_socket_in_the_guests_folder(void **state) {
+        char dir[] = "/tmp/test-sockets-XXXXXX", own[64], other[64], at[64] = "";
+        int fd;
+
+        enter_run(dir);
+        snprintf(own, sizeof(own), "%s/qemu/vm/vnc.sock", dir);
+        snprintf(other, sizeof(other), "%s/qemu/vm/spice.sock", dir);
+        assert_int_equal(socket_link("s", own), 0);
+        assert_false(answers("s"));
+        assert_int_equal(socket_listen(own, &fd), 0);
+        assert_true(answers("s"));
+        assert_int_equal(socket_link("s", other), -EADDRINUSE);
+        close(fd);
+        /* nobody listens any more, then there is nothing */
+        assert_int_equal(socket_link("s", other), 0);
+        assert_int_equal(socket_link("s", own), 0);
+        assert_int_equal(readlink("s", at, sizeof(at) - 1), strlen(own));
+        assert_string_equal(at, own);
+        /* a link of somebody else's stays */
+        assert_int_equal(symlink("/nowhere/qemu/x", "theirs"), 0);
+        assert_int_equal(socket_link("theirs", own), -EEXIST);
+        assert_int_equal(socket_listen("theirs", &fd), -EEXIST);
+        leave_run(dir);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_launch_file_round_trips),
@@ -227,6 +301,8 @@ int main(void) {
                 cmocka_unit_test(consoles_become_plain_lines),
                 cmocka_unit_test(last_words_are_the_last_message),
                 cmocka_unit_test(the_manager_is_waited_for),
+                cmocka_unit_test(a_socket_replaces_what_a_former_run_left),
+                cmocka_unit_test(a_path_leads_to_the_socket_in_the_guests_folder),
                 cmocka_unit_test(long_lines_are_divided_and_lost_ones_counted),
         };
 

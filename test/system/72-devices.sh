@@ -299,7 +299,72 @@ check "... start" m virsh -q start screen
 check "... the limit is that of all" equals 65536 m systemctl show -P LimitNOFILE vm@screen
 check "destroy" m virsh -q destroy screen
 
-# The conventional machine, with IDE, an empty drive and a floppy, and graphics for clients of SPICE where QEMU has it.
+# SPICE. QEMU has it in modules: Debian 12's in its own packages, Debian 13's in one of their own. And sockets of screens.
+modules=$(m sh -c 'echo /usr/lib/*-linux-gnu/qemu')
+seen_by() { m virsh -q undefine "$1" 2>/dev/null; define_guest "$1" idle "$2"; }
+# A client says who it is and is told 0, no error; REDQ is SPICE's, RFB is VNC's.
+greets() {
+        py "$@" <<'PY'
+import socket, struct, sys
+kind, at = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX) if at.startswith("/") else socket.socket()
+s.settimeout(10)
+s.connect(at if at.startswith("/") else ("127.0.0.1", int(at)))
+if kind == "spice":
+    s.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, 18) + struct.pack("<IBBIII", 0, 1, 0, 0, 0, 18))
+    answer = s.recv(20, socket.MSG_WAITALL)
+    assert answer[:4] == b"REDQ" and answer[16:20] == bytes(4), answer
+else:
+    assert s.recv(12).startswith(b"RFB 003.")
+PY
+}
+in_folder() { echo "/run/libvirt/qemu/vm-$1/$2.sock"; }
+if m test -e "$modules/ui-spice-core.so"; then
+        check "SPICE on a port that is chosen" seen_by port "<graphics type='spice' autoport='yes'/>"
+        check "... start" m virsh -q start port
+        check "... domdisplay" equals spice://127.0.0.1:5900 m virsh domdisplay port
+        check "... it greets there" greets spice 5900
+        check "... its TLS has no port" not m sh -c "virsh dumpxml port | grep -q tlsPort"
+        check "destroy" m virsh -q destroy port
+        check "SPICE on a port, with a password" seen_by port "<graphics type='spice' port='5977' passwd='x'/>"
+        check "... start" m virsh -q start port
+        check "... domdisplay" equals spice://127.0.0.1:5977 m virsh domdisplay port
+        check "... it greets there" greets spice 5977
+        check "destroy" m virsh -q destroy port
+        check "with what its clients bring along" seen_by port "<graphics type='spice' autoport='yes'/><video><model type='qxl'/></video><sound model='ich9'/>
+                <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel><redirdev bus='usb' type='spicevmc'/>"
+        check "... start" m virsh -q start port
+        check "... it runs" shows_running port
+        check "... and greets" greets spice 5900
+        check "destroy" m virsh -q destroy port
+else
+        echo "SKIPPED: SPICE: qemu-system-modules-spice is not installed"
+fi
+for kind in spice vnc; do
+        [ $kind = vnc ] || m test -e "$modules/ui-spice-core.so" || continue
+        check "$kind on a socket" seen_by socket "<graphics type='$kind'><listen type='socket'/></graphics>"
+        check "... start" m virsh -q start socket
+        check "... domdisplay" equals "$kind+unix://$(in_folder socket $kind)" m virsh domdisplay socket
+        check "... it greets there" greets $kind "$(in_folder socket $kind)"
+        check "... the stored definition names no path" not contains .sock m virsh dumpxml --inactive socket
+        check "destroy" m virsh -q destroy socket
+        check "$kind on a socket at a path of the definition" seen_by socket "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
+        check "... start" m virsh -q start socket
+        check "... domdisplay" equals "$kind+unix:///srv/$kind.sock" m virsh domdisplay socket
+        check "... it greets there" greets $kind /srv/$kind.sock
+        check "destroy" m virsh -q destroy socket
+        check "start again" m virsh -q start socket
+        check "... it greets there" greets $kind /srv/$kind.sock
+        check "another guest that wants the same" seen_by socket2 "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
+        refused "... is not started" "no socket can be at /srv/$kind.sock: Address already in use" m virsh start socket2
+        check "... the first one is as it was" greets $kind /srv/$kind.sock
+        check "destroy" m virsh -q destroy socket
+done
+check "a file at the path" m sh -c 'rm -f /srv/vnc.sock && echo precious > /srv/vnc.sock'
+refused "... no start" "no socket can be at /srv/vnc.sock: File exists" m virsh start socket
+check "... the file is as it was" equals precious m cat /srv/vnc.sock
+
+# The conventional machine, with IDE, an empty drive and a floppy.
 old() {
         cat <<XML
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
