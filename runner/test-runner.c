@@ -196,6 +196,26 @@ static void last_words_are_the_last_message(void **state) {
         assert_null(last_words("", 0));
 }
 
+static char *words_of(const char *text) {
+        return last_words(text, strlen(text));
+}
+
+static void a_module_that_is_not_installed_is_named(void **state) {
+        static const char debian[] = "qemu-system-x86_64: -spice port=0: Perhaps you want to install qemu-system-modules-spice package?\n";
+        _cleanup_free_ char *with_hint = words_of(debian);
+        _cleanup_free_ char *without = words_of("qemu-system-x86_64: -spice port=0: There is no option group 'spice'\n");
+        _cleanup_free_ char *channel = words_of("qemu-system-x86_64: -chardev spicevmc: 'spicevmc' is not a valid char driver name\n");
+        _cleanup_free_ char *video = words_of("qemu-system-x86_64: -device x: 'virtio-vga-gl' is not a valid device model name\n");
+        _cleanup_free_ char *other = words_of("qemu-system-x86_64: -device x: 'qxl-vgas' is not a valid device model name\n");
+
+        assert_string_equal(with_hint, "-spice port=0: Perhaps you want to install qemu-system-modules-spice package?");
+        assert_non_null(strstr(without, "option group 'spice' ("));
+        assert_non_null(strstr(without, "not installed: qemu-system-modules-spice on Debian 13)"));
+        assert_non_null(strstr(channel, "not installed: qemu-system-modules-spice on Debian 13)"));
+        assert_non_null(strstr(video, "not installed: qemu-system-modules-opengl on Debian 13)"));
+        assert_string_equal(other, "-device x: 'qxl-vgas' is not a valid device model name");
+}
+
 /* The manager is a child, which begins before there is anything to wait for. */
 static void the_manager_is_waited_for(void **state) {
         char text[64] = "", control[64];
@@ -300,6 +320,7 @@ int main(void) {
                 cmocka_unit_test(an_image_without_one_says_so),
                 cmocka_unit_test(consoles_become_plain_lines),
                 cmocka_unit_test(last_words_are_the_last_message),
+                cmocka_unit_test(a_module_that_is_not_installed_is_named),
                 cmocka_unit_test(the_manager_is_waited_for),
                 cmocka_unit_test(a_socket_replaces_what_a_former_run_left),
                 cmocka_unit_test(a_path_leads_to_the_socket_in_the_guests_folder),

@@ -13,10 +13,37 @@ static const char *message_of(const char *line) {
         return colon + 2;
 }
 
+/* What QEMU has in modules of which it says that there is no such thing, where they are not installed. For some it says what
+ * to install, and then that is enough. */
+#define SPICE "SPICE is a module of QEMU that is not installed: qemu-system-modules-spice on Debian 13"
+#define OPENGL "OpenGL is a module of QEMU that is not installed: qemu-system-modules-opengl on Debian 13"
+static const struct {
+        const char *message, *hint;
+} modules[] = {
+        { "no option group 'spice'",      SPICE },
+        { "spice support is disabled",    SPICE },
+        { "'spicevmc' is not a",          SPICE },
+        { "'spiceport' is not a",         SPICE },
+        { "'qxl' is not a",               SPICE },
+        { "'qxl-vga' is not a",           SPICE },
+        { "'virtio-vga-gl' is not a",     OPENGL },
+        { "'virtio-gpu-gl-pci' is not a", OPENGL },
+};
+
+static const char *hint_for(const char *said) {
+        if (strstr(said, " install "))
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(modules); i++)
+                if (strstr(said, modules[i].message))
+                        return modules[i].hint;
+        return NULL;
+}
+
 char *last_words(const char *text, size_t len) {
         _cleanup_free_ char *copy = strndup(text, len);
         _cleanup_strbuf_ StrBuf b = {};
         char *rest = copy, *line;
+        const char *hint;
 
         while (copy && (line = strsep(&rest, "\n"))) {
                 const char *message = message_of(line);
@@ -28,5 +55,8 @@ char *last_words(const char *text, size_t len) {
                 } else if (*line && !startswith(line, "char device redirected to "))
                         strbuf_addf(&b, "%s%s", b.len > 0 ? " " : "", line);
         }
+        hint = b.data ? hint_for(b.data) : NULL;
+        if (hint)
+                strbuf_addf(&b, " (%s)", hint);
         return b.len > 0 ? strbuf_take(&b) : NULL;
 }

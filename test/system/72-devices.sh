@@ -363,6 +363,19 @@ done
 check "a file at the path" m sh -c 'rm -f /srv/vnc.sock && echo precious > /srv/vnc.sock'
 refused "... no start" "no socket can be at /srv/vnc.sock: File exists" m virsh start socket
 check "... the file is as it was" equals precious m cat /srv/vnc.sock
+# Where the modules are not installed.
+m sh -c "mkdir /root/modules && mv $modules/*spice* $modules/*qxl* $modules/hw-display-virtio*-gl.so /root/modules"
+missing_module() {
+        check "$1 without its module" seen_by missing "$3"
+        refused "... the start says what to install" "$2" m virsh start missing
+        check "... its unit as well" contains "$2" m systemctl status -l --no-pager vm@missing
+}
+missing_module SPICE qemu-system-modules-spice "<graphics type='spice' autoport='yes'/>"
+missing_module "its socket" qemu-system-modules-spice "<graphics type='spice'><listen type='socket'/></graphics>"
+missing_module qxl qemu-system-modules-spice "<graphics type='vnc'/><video><model type='qxl'/></video>"
+missing_module spicevmc qemu-system-modules-spice "<graphics type='vnc'/><channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>"
+missing_module OpenGL qemu-system-modules-opengl "<graphics type='vnc'/><video><model type='virtio'><acceleration accel3d='yes'/></model></video>"
+m sh -c "mv /root/modules/* $modules"
 
 # The conventional machine, with IDE, an empty drive and a floppy.
 old() {
