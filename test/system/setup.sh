@@ -9,6 +9,8 @@ packages_to_build=(gcc meson ninja-build pkgconf git python3 libxml2-dev libsyst
                    libjansson-dev libgnutls28-dev libsasl2-dev libacl1-dev libcap-ng-dev scdoc)
 packages_to_run=(systemd systemd-sysv systemd-container dbus polkitd util-linux iproute2 procps qemu-system-x86 qemu-utils
                  libvirt-clients busybox-static kmod cpio e2fsprogs xz-utils binutils bsdutils)
+# SPICE, which most definitions of virt-manager have; it is in QEMU's other packages on Debian 12
+grep -q '^VERSION_ID="12"' /etc/os-release || packages_to_run+=(qemu-system-modules-spice)
 packages_to_test=(libcmocka-dev python3-libvirt virtinst ovmf libxml2-utils socat shellcheck gnutls-bin openssl sasl2-bin libsasl2-modules
                   libsasl2-modules-gssapi-mit krb5-kdc krb5-admin-server krb5-user openssh-server openssh-client netcat-openbsd)
 # Servers among them run in the tests' own machines. On this one a package that is new may neither start nor enable them.
