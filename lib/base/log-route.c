@@ -153,10 +153,18 @@ static const struct {
         { "lib/qemu/", "qemu." }, { "dbus/", "util.dbus." },
 };
 
+/* Compilers say the name as it is seen from the build folder, which may be anywhere: own is this file's. */
+const char *log_source_path(const char *own, const char *file) {
+        size_t n = strlen(own) - strlen("lib/base/log-route.c");
+
+        return strncmp(file, own, n) == 0 ? file + n : file;
+}
+
 const char *log_source_name(const char *file, char *buf, size_t size) {
         const char *name = "", *p;
         size_t n;
 
+        file = log_source_path(__FILE__, file);
         while ((p = startswith(file, "../")))
                 file = p;
         for (size_t i = 0; i < ELEMENTSOF(sources); i++)

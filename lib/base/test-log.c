@@ -65,6 +65,16 @@ static void sources_have_the_names_that_filters_know(void **state) {
         assert_string_equal(log_source_name("elsewhere", buf, sizeof(buf)), "elsewhere");
 }
 
+static void sources_have_names_wherever_they_are_built(void **state) {
+        char buf[128];
+
+        assert_string_equal(log_source_path("../../src/lib/base/log-route.c", "../../src/lib/rpc/tls.c"), "lib/rpc/tls.c");
+        assert_string_equal(log_source_path("/lib/base/dbus/lib/base/log-route.c", "/lib/base/dbus/dbus/x.c"), "dbus/x.c");
+        assert_string_equal(log_source_path("lib/base/log-route.c", "dbus/x.c"), "dbus/x.c");
+        assert_string_equal(log_source_path("../lib/base/log-route.c", "elsewhere"), "elsewhere");
+        assert_string_equal(log_source_name(__FILE__, buf, sizeof(buf)), "util.test-log");
+}
+
 static char *content(const char *path) {
         char *text = NULL;
         size_t len;
@@ -111,6 +121,7 @@ int main(void) {
                 cmocka_unit_test(words_are_read_and_written),
                 cmocka_unit_test(wrong_words_say_why),
                 cmocka_unit_test(sources_have_the_names_that_filters_know),
+                cmocka_unit_test(sources_have_names_wherever_they_are_built),
                 cmocka_unit_test(messages_go_where_they_should),
         };
 

@@ -41,6 +41,8 @@ void log_rules_done(LogRules *r);
 char *log_filters_format(const LogRules *r);
 char *log_outputs_format(const LogRules *r);
 
+/* A file's name within the source; own is that of lib/base/log-route.c as the compiler says it. */
+const char *log_source_path(const char *own, const char *file);
 /* "../drivers/qemu/live.c" to "qemu.live", in buf. */
 const char *log_source_name(const char *file, char *buf, size_t size);
 
