@@ -33,7 +33,7 @@ static int prepare_socket(Prepare *p, const xmlNode *device, const char *path, i
         if (r < 0)
                 return r;
         *ret_number = r;
-        return 0;
+        return strv_add(&p->launch.sockets, path);
 }
 
 /* A set with descriptor number in it, by the name under which QEMU opens it; the string is p's. */

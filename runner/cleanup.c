@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "host.h"
+#include "launch.h"
 #include "plan/names.h"
+#include "sockets.h"
 
 #define ERROR_TEXT_MAX 4096U
 
@@ -65,6 +67,23 @@ static void keep_error(const char *name, const char *dir) {
                 if (iscntrl((unsigned char) text[i]))
                         text[i] = ' ';
         (void) file_write_atomic(to, text, (size_t) n, 0600, FILE_WRITE_NOSYNC);
+}
+
+/* The sockets at paths of the definition, which nobody is behind any more. */
+static void remove_sockets(const char *name) {
+        _cleanup_free_ char *path = run_path(name, ".launch"), *text = NULL;
+        _cleanup_launch_ Launch l = {};
+        unsigned line;
+
+        /* No file: the start did not get so far. */
+        if (!path || file_read(path, LAUNCH_MAX, &text, NULL) < 0 || launch_parse(text, &l, &line) < 0)
+                return;
+        for (char *const *s = l.sockets; s && *s; s++) {
+                int r = socket_remove(*s);
+
+                if (r < 0)
+                        log_debug("cannot remove %s: %s", *s, strerror(-r));
+        }
 }
 
 /* Takes the guest's lines out of the list of ports that vm-prepare keeps. */
@@ -127,6 +146,7 @@ int main(int argc, char **argv) {
                 keep_error(name, getenv("RUNTIME_DIRECTORY"));
         write_last(name, end);
         release_ports(name);
+        remove_sockets(name);
         remove_file(name, ".launch");
         remove_file(name, ".state");
         if (!will_restart())

@@ -115,7 +115,9 @@ static int prepare_socket(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         if (*path != '/')
                 return prepare_refuse(p, -EINVAL, graphics, "socket '%s' is no absolute path", path);
         r = socket_link(path, own);
-        return r < 0 ? prepare_refuse(p, r, graphics, "no socket can be at %s: %s", path, strerror(-r)) : 0;
+        if (r < 0)
+                return prepare_refuse(p, r, graphics, "no socket can be at %s: %s", path, strerror(-r));
+        return strv_add(&p->launch.sockets, path);
 }
 
 /* Takes a free port for one attribute. */

@@ -9,6 +9,8 @@
 
 #include "base/macros.h"
 
+#define LAUNCH_MAX (16U * 1024 * 1024) /* bytes of such a file that are read */
+
 typedef struct LaunchConsole {
         char *alias;    /* "serial0" */
         int fd;         /* number under which QEMU gets the writing end */
@@ -30,6 +32,7 @@ typedef struct Launch {
         char **argv;           /* QEMU and its arguments */
         char **environment;    /* NAME=VALUE, added to QEMU's environment */
         char **commands;       /* QMP commands, JSON, executed in order before the first instruction */
+        char **sockets;        /* paths that the definition names, which lead to QEMU; vm-cleanup removes them */
         char **graphics;       /* "vnc=127.0.0.1:5900", copied to the run file */
         LaunchConsole *consoles;
         size_t n_consoles;

@@ -149,7 +149,7 @@ static int load_launch(Run *run, const char *name) {
         else {
                 if (asprintf(&path, "%s/qemu/%s.launch", path_run(), name) < 0)
                         return log_oom();
-                r = file_read(path, 16 * 1024 * 1024, &text, NULL);
+                r = file_read(path, LAUNCH_MAX, &text, NULL);
         }
         if (r < 0)
                 return log_error_errno(r, "cannot read %s: %s", path ?: "what vm-prepare left", strerror(-r));

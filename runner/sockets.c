@@ -52,6 +52,12 @@ static int free_path(const char *path, struct sockaddr_un *ret) {
         return remove_stale(ret);
 }
 
+int socket_remove(const char *path) {
+        struct sockaddr_un address;
+
+        return free_path(path, &address);
+}
+
 int socket_listen(const char *path, int *ret) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address;

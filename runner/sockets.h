@@ -5,8 +5,11 @@
 
 #include "base/macros.h"
 
-/* Listens at path. What a former run left there goes. -EADDRINUSE where somebody listens, -EEXIST where there is
- * anything else. */
+/* Removes what a run that has ended left at path; 0 as well where there is nothing. -EADDRINUSE where somebody listens,
+ * -EEXIST where there is anything else. */
+int socket_remove(const char *path);
+
+/* Listens at path, where the same was done first. */
 int socket_listen(const char *path, int *ret);
 
 /* Makes path lead to the socket at target, a file of the guest's folder that QEMU is yet to make. The errors are the same. */

@@ -29,6 +29,7 @@ static void a_launch_file_round_trips(void **state) {
         l.watchdog_dumps = true;
         l.paused = true;
         l.monitor_fd = 20;
+        assert_int_equal(strv_add(&l.sockets, "/srv/a b.sock"), 0);
         assert_int_equal(strv_add(&l.argv, "/bin/qemu"), 0);
         assert_int_equal(strv_add(&l.argv, "a=b\nname=evil\\n"), 0);
         assert_int_equal(strv_add(&l.argv, ""), 0);
@@ -41,6 +42,7 @@ static void a_launch_file_round_trips(void **state) {
         assert_string_equal(again.dump_prefix, l.dump_prefix);
         assert_int_equal(strv_length(again.argv), 3);
         assert_string_equal(again.argv[1], "a=b\nname=evil\\n");
+        assert_string_equal(again.sockets[0], "/srv/a b.sock");
         assert_string_equal(again.consoles[0].alias, "serial0");
         assert_int_equal(again.consoles[0].fd, 23);
         assert_int_equal(launch_format(&again, &second), 0);
@@ -279,9 +281,14 @@ static void a_socket_replaces_what_a_former_run_left(void **state) {
         close(fd);
         assert_int_equal(socket_listen("s", &fd), 0);
         assert_true(answers("s"));
+        assert_int_equal(socket_remove("s"), -EADDRINUSE);
         close(fd);
+        assert_int_equal(socket_remove("s"), 0);
+        assert_int_equal(access("s", F_OK), -1);
+        assert_int_equal(socket_remove("s"), 0);
         assert_int_equal(close(creat("file", 0600)), 0);
         assert_int_equal(socket_listen("file", &fd), -EEXIST);
+        assert_int_equal(socket_remove("file"), -EEXIST);
         assert_int_equal(socket_link("file", "x"), -EEXIST);
         leave_run(dir);
 }

@@ -19,7 +19,6 @@
 #include "plan/names.h"
 
 #define CONNECTION STDIN_FILENO
-#define LAUNCH_MAX (16U * 1024U * 1024U)
 
 /* The guest whose unit the process at the other end belongs to. */
 static int peer_guest(char **ret) {

@@ -213,6 +213,7 @@ check "VNC greets on its port" vnc_greets
 check "it runs on" shows_running many
 
 check "destroy" m virsh -q destroy many
+check "... the channel's socket is gone" eventually 5 not m test -e /run/libvirt/qemu/many.extra
 
 # qemu.conf: what it says about screens holds where the definition says nothing, and what cannot be had is refused.
 qemu_conf() { printf '%s\n' "$@" | m_with_input sh -c 'cat > /etc/libvirt/qemu.conf && systemctl daemon-reload'; }
@@ -353,6 +354,7 @@ for kind in spice vnc; do
         check "... domdisplay" equals "$kind+unix:///srv/$kind.sock" m virsh domdisplay socket
         check "... it greets there" greets $kind /srv/$kind.sock
         check "destroy" m virsh -q destroy socket
+        check "... nothing is left at the path" eventually 5 not m test -L /srv/$kind.sock
         check "start again" m virsh -q start socket
         check "... it greets there" greets $kind /srv/$kind.sock
         check "another guest that wants the same" seen_by socket2 "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
