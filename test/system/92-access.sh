@@ -32,6 +32,21 @@ check "a rule lets a user in" as carol virsh list
 check "... through virtproxyd too" as carol virsh -c 'qemu:///system?mode=legacy' list
 refused "a rule keeps a user from looking" "authentication" as erin virsh -r list
 
+# --- by systemctl: the rule of vm@.service(8), as it stands there
+rule_of_manual() { sed -n '/50-guests.rules/,/^```/{/^```/d;p}' "$here/../../docs/vm@.service.8.scd" | rules; }
+check "a guest" define_guest web
+check "... and another" define_guest db
+refused "systemctl start asks a member of the group for a password" "Interactive authentication required" as dave systemctl --no-ask-password start vm@web
+check "the rule of the manual page" rule_of_manual
+check "... lets a member start the guest" as dave systemctl --no-ask-password start vm@web
+check "... it runs" shows_running web
+check "... stop it" as dave systemctl --no-ask-password stop vm@web
+check "... it is off" shows_off web shutdown
+refused "... start no other" "Interactive authentication required" as dave systemctl --no-ask-password start vm@db
+refused "... change no setting" "Interactive authentication required" as dave systemctl --no-ask-password set-property vm@web CPUWeight=20
+refused "... and nobody else" "Interactive authentication required" as carol systemctl --no-ask-password start vm@web
+check "they are gone" m sh -c 'virsh -q undefine web && virsh -q undefine db'
+
 # --- what each may do
 check "three guests" sh -c "$(declare -f guest_xml m_with_input define_guest m); here=$here dir=$dir uri=$uri; define_guest mine && define_guest theirs && define_guest other"
 m sh -c 'echo "access_drivers = [ \"polkit\" ]" | tee /etc/libvirt/virtqemud.conf > /etc/libvirt/libvirtd.conf; systemctl stop virtqemud.service' 2>/dev/null
