@@ -291,10 +291,12 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
-/* A driver that cannot start is no reason to be dead: its clients get the cause, and the next call tries again. */
+/* The sockets are served from here on. Clients wait for the drivers they need, and whoever waits for the unit starts them
+ * meanwhile. A driver that cannot start is no reason to be dead: its clients get the cause, and the next call tries again. */
 static void start_drivers(void *userdata) {
         Server *s = userdata;
 
+        (void) sd_notify(0, "READY=1");
         for (int k = 0; k < _DRIVER_CLASS_MAX; k++) {
                 _cleanup_error_ Error e = ERROR_INIT;
                 int r;
@@ -303,7 +305,6 @@ static void start_drivers(void *userdata) {
                 if (r < 0)
                         log_error("driver %s: cannot start: %s", s->drivers[k]->driver->name, error_text(&e, r));
         }
-        (void) sd_notify(0, "READY=1");
 }
 
 static int watch_signals(Server *s) {
