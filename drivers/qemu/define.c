@@ -9,6 +9,7 @@
 #include "events.h"
 #include "handlers.h"
 #include "index.h"
+#include "plan/names.h"
 #include "qemu/firmware.h"
 #include "savefile.h"
 #include "start.h"
@@ -42,10 +43,10 @@ static int ensure_uuid(Definition *d) {
 
 /* A name becomes a file's and a unit's. */
 static int check_name(const char *name, Error *e) {
-        if (name[0] == 0 || name[0] == '.' || strchr(name, '/') || strchr(name, '\n') || strlen(name) > 200)
+        if (name[0] == 0 || name[0] == '.' || strchr(name, '/') || strchr(name, '\n'))
                 return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
-                                 "name '%s' cannot be that of a file: empty, too long, with '/' or a leading '.'", name);
-        return 0;
+                                 "name '%s' cannot be that of a file: empty, with '/' or a leading '.'", name);
+        return unit_name_check_guest(name, e);
 }
 
 int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e) {

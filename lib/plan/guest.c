@@ -451,10 +451,11 @@ int plan_build(const Definition *d, Plan **ret, Error *e) {
         GuestPlan g;
         int r;
 
-        r = plan_new(definition_name(d), &p);
+        r = unit_name_check_guest(definition_name(d), e);
+        if (r >= 0)
+                r = plan_new(definition_name(d), &p);
         if (r < 0)
-                return error_set(e, r, ERROR_XML_ERROR, ORIGIN_DOMAIN, "the name '%.64s...' is too long for a unit",
-                                 definition_name(d));
+                return r;
         g = (GuestPlan) { .plan = p, .definition = d, .domain = definition_root(d), .error = e };
         for (size_t i = 0; i < ELEMENTSOF(steps) && r >= 0; i++)
                 r = steps[i](&g);

@@ -5,6 +5,9 @@
 #include "plan/names.h"
 
 #define UNIT_NAME_MAX 255U    /* systemd's UNIT_NAME_MAX without the NUL */
+/* A unit with PrivateTmp=, which DynamicUser= implies, has a folder "systemd-private-BOOTID-UNIT-XXXXXX" in /tmp, and a
+ * file's name has 255 bytes (systemd, src/core/namespace.c, setup_one_tmp_dir()). */
+#define GUEST_UNIT_NAME_MAX (255U - 16U - 32U - 8U)
 #define USER_NAME_MAX 31U     /* what utmp and so systemd take */
 #define MACHINE_NAME_MAX 64U  /* HOST_NAME_MAX: machined wants a host name */
 
@@ -84,12 +87,24 @@ int unit_name_for_guest(const char *name, char **ret) {
         n = asprintf(&unit, "vm@%s.service", escaped);
         if (n < 0)
                 return -ENOMEM;
-        if ((unsigned) n > UNIT_NAME_MAX) {
+        if ((unsigned) n > GUEST_UNIT_NAME_MAX) {
                 free(unit);
                 return -ENAMETOOLONG;
         }
         *ret = unit;
         return 0;
+}
+
+int unit_name_check_guest(const char *name, Error *e) {
+        _cleanup_free_ char *unit = NULL;
+        int r = unit_name_for_guest(name, &unit);
+
+        if (r == -ENAMETOOLONG)
+                return error_set(e, r, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                                 "the name '%.64s...' is too long: systemd takes %zu characters, and each that is neither a "
+                                 "letter nor a digit nor one of '_:.' counts as four",
+                                 name, GUEST_UNIT_NAME_MAX - strlen("vm@.service"));
+        return r < 0 ? error_set_errno(e, r, ORIGIN_DOMAIN, "'%s' cannot be the name of a unit", name) : 0;
 }
 
 int guest_name_from_unit(const char *unit, char **ret) {

@@ -52,11 +52,12 @@ static void long_names_are_refused(void **state) {
         char name[300], *s;
 
         memset(name, 'a', sizeof name);
-        name[255 - strlen("vm@.service")] = 0;
+        /* of 188 bytes, as systemd 252 and 257 were seen to take and to refuse */
+        name[199 - strlen("vm@.service")] = 0;
         assert_int_equal(unit_name_for_guest(name, &s), 0);
         free(s);
-        name[255 - strlen("vm@.service")] = 'a';
-        name[256 - strlen("vm@.service")] = 0;
+        name[199 - strlen("vm@.service")] = 'a';
+        name[200 - strlen("vm@.service")] = 0;
         assert_int_equal(unit_name_for_guest(name, &s), -ENAMETOOLONG);
         assert_int_equal(unit_name_for_guest("", &s), -EINVAL);
 }

@@ -75,4 +75,19 @@ refused "define with a name that holds a slash" "" refuse_define "$(guest_xml a/
 check "a name that needs escaping" define_guest 'web server-1.2'
 check "... starts" m virsh -q start 'web server-1.2'
 check "... as a unit" contains active m systemctl show -P ActiveState 'vm@web\x20server\x2d1.2.service'
+
+# systemd's own limit: beyond it a unit exists, and fails with "File name too long" when it is started.
+long=$(printf 'n%.0s' $(seq 188))
+check "the longest name" define_guest "$long"
+check "... starts" m virsh -q start "$long"
+check "... runs" equals active unit_state "$long"
+check "... destroy" m virsh -q destroy "$long"
+refused "one more is refused at define" "is too long: systemd takes 188 characters" define_guest "${long}n"
+refused "... at rename" "is too long: systemd takes 188 characters" m virsh domrename "$long" "${long}n"
+refused "... and characters that units escape count as four" "is too long" define_guest "$(printf 'я%.0s' $(seq 24))"
+check "... 23 of them are taken" define_guest "$(printf 'я%.0s' $(seq 23))"
+check "... and start" m virsh -q start "$(printf 'я%.0s' $(seq 23))"
+check "such a file, by hand" put_guest "${long}n"
+refused "... is refused at start" "is too long" m virsh start "${long}n"
+check "... and keeps nobody else from starting" m sh -c "systemctl daemon-reload && virsh -q start $long"
 finish

@@ -4,6 +4,7 @@
 /* The names that one guest has in systemd, in the user database and in machined.
  * All are functions of the guest's name alone; docs/architecture.md lists the rules. */
 
+#include "base/error.h"
 #include "base/macros.h"
 
 /* NAME as part of a unit name, as systemd-escape(1) does it. *ret is the caller's. -ENOMEM. */
@@ -12,8 +13,11 @@ int unit_name_escape(const char *name, char **ret);
 /* The way back. -EINVAL for what no escaping gives. */
 int unit_name_unescape(const char *escaped, char **ret);
 
-/* "vm@ESC.service". -ENAMETOOLONG where systemd would refuse the length, -EINVAL for an empty name. */
+/* "vm@ESC.service". -ENAMETOOLONG where systemd could not start a unit of that length, -EINVAL for an empty name. */
 int unit_name_for_guest(const char *name, char **ret);
+
+/* The same for whoever only wants to know, with the error filled (ERROR_XML_ERROR). */
+int unit_name_check_guest(const char *name, Error *e);
 
 /* The guest behind "vm@ESC.service". -EINVAL for any other unit. */
 int guest_name_from_unit(const char *unit, char **ret);
