@@ -64,20 +64,22 @@ static int verify_file(const char *path, const VerifyOptions *o) {
         return r;
 }
 
+static void print_problem(QemuProblem kind, const char *text, void *userdata) {
+        static const char *const so[_QEMU_PROBLEM_MAX] = {
+                [QEMU_PROBLEM_IGNORED] = " (ignored)",
+                [QEMU_PROBLEM_REFUSED] = " (guests that it is about are not started)",
+                [QEMU_PROBLEM_BROKEN] = "",
+        };
+
+        tool_print_problem(userdata, so[kind], text);
+}
+
 /* qemu.conf: what is wrong, what would stop guests, and what holds for none. */
 static int verify_config(const char *path) {
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
-        _cleanup_strv_ char **warnings = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
-        r = qemu_config_load(path, &c, &warnings, &e);
-        for (char **w = warnings; w && *w; w++)
-                tool_print_problem(path, " (ignored)", *w);
-        if (r < 0)
-                tool_print_problem(path, "", e.detail ?: error_text(&e, r));
-        for (size_t i = 0; c && i < c->n_refusals; i++)
-                tool_print_problem(path, " (guests that it is about are not started)", c->refusals[i].text);
+        r = qemu_config_examine(path, &c, print_problem, (void *) path);
         return r < 0 || c->n_refusals > 0 ? -EINVAL : 0;
 }
 

@@ -33,20 +33,22 @@ static void driver_stop(void *state) {
         free(d);
 }
 
+static void tell_problem(QemuProblem kind, const char *text, void *userdata) {
+        static const struct {
+                int level;
+                const char *so;
+        } kinds[_QEMU_PROBLEM_MAX] = {
+                [QEMU_PROBLEM_IGNORED] = { LOG_WARNING, "" },
+                [QEMU_PROBLEM_REFUSED] = { LOG_WARNING, "; guests that it is about are not started" },
+                [QEMU_PROBLEM_BROKEN] = { LOG_ERR, "; no guest is started until that is right" },
+        };
+
+        log_full(kinds[kind].level, 0, "%s%s", text, kinds[kind].so);
+}
+
 /* What of qemu.conf does not hold, once; guests read the file for themselves, at each start. */
 static void report_config(void) {
-        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
-        _cleanup_strv_ char **warnings = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
-        int r;
-
-        r = qemu_config_load(NULL, &c, &warnings, &e);
-        for (char **w = warnings; w && *w; w++)
-                log_warning("%s", *w);
-        if (r < 0)
-                log_error_errno(r, "%s; no guest is started until that is right", error_text(&e, r));
-        for (size_t i = 0; c && i < c->n_refusals; i++)
-                log_warning("%s; guests that it is about are not started", c->refusals[i].text);
+        (void) qemu_config_examine(NULL, NULL, tell_problem, NULL);
 }
 
 static int driver_start(DriverHost *host, void **ret_state, Error *e) {

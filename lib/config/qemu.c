@@ -204,6 +204,24 @@ int qemu_config_load(const char *path, QemuConfig **ret, char ***warnings, Error
         return config_from(conf, path, ret, warnings, e);
 }
 
+int qemu_config_examine(const char *path, QemuConfig **ret, QemuProblemSink tell, void *userdata) {
+        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = qemu_config_load(path, &c, &warnings, &e);
+        for (char **w = warnings; w && *w; w++)
+                tell(QEMU_PROBLEM_IGNORED, *w, userdata);
+        if (r < 0)
+                tell(QEMU_PROBLEM_BROKEN, e.detail ?: error_text(&e, r), userdata);
+        for (size_t i = 0; c && i < c->n_refusals; i++)
+                tell(QEMU_PROBLEM_REFUSED, c->refusals[i].text, userdata);
+        if (r >= 0 && ret)
+                *ret = TAKE_PTR(c);
+        return r;
+}
+
 QemuConfig *qemu_config_free(QemuConfig *c) {
         if (!c)
                 return NULL;

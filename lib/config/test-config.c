@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "config/daemon.h"
 #include "config/qemu.h"
@@ -243,6 +244,39 @@ static void qemu_values_are_checked(void **state) {
         }
 }
 
+static void count_problem(QemuProblem kind, const char *text, void *userdata) {
+        unsigned *counts = userdata;
+
+        assert_non_null(strstr(text, "/qemu-test.conf"));
+        counts[kind]++;
+}
+
+static void qemu_problems_are_told(void **state) {
+        static const struct {
+                const char *text;
+                unsigned counts[_QEMU_PROBLEM_MAX];
+        } cases[] = {
+                { "vnc_listen = \"::\"\n", {} },
+                { "user = \"root\"\nvnc_tls = 1\nspice_tls = 1\n", { [QEMU_PROBLEM_IGNORED] = 1, [QEMU_PROBLEM_REFUSED] = 2 } },
+                { "vnc_tls = 1\nvnc_listen = 0.0.0.0\n", { [QEMU_PROBLEM_BROKEN] = 1 } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *path = strdup("/tmp/XXXXXX/qemu-test.conf"), *folder = NULL;
+                unsigned counts[_QEMU_PROBLEM_MAX] = {};
+
+                *strrchr(path, '/') = 0;
+                assert_non_null(mkdtemp(path));
+                folder = strdup(path);
+                path[strlen(path)] = '/';
+                assert_int_equal(file_write_atomic(path, cases[i].text, strlen(cases[i].text), 0600, FILE_WRITE_NOSYNC), 0);
+                assert_int_equal(qemu_config_examine(path, NULL, count_problem, counts) < 0, cases[i].counts[QEMU_PROBLEM_BROKEN]);
+                assert_memory_equal(counts, cases[i].counts, sizeof counts);
+                (void) unlink(path);
+                (void) rmdir(folder);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(parses_every_kind_of_value),
@@ -253,6 +287,7 @@ int main(void) {
                 cmocka_unit_test(qemu_keys),
                 cmocka_unit_test(qemu_keys_are_refused),
                 cmocka_unit_test(qemu_values_are_checked),
+                cmocka_unit_test(qemu_problems_are_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

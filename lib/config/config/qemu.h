@@ -55,5 +55,17 @@ typedef struct QemuConfig {
 int qemu_config_load(const char *path, QemuConfig **ret, char ***warnings, Error *e);
 int qemu_config_parse(const char *text, size_t len, const char *origin, QemuConfig **ret, char ***warnings, Error *e);
 
+/* What is wrong with a file, for a program to say in its own way. */
+typedef enum QemuProblem {
+        QEMU_PROBLEM_IGNORED,    /* a key without effect */
+        QEMU_PROBLEM_REFUSED,    /* QemuRefusal */
+        QEMU_PROBLEM_BROKEN,     /* the file cannot be read: no guest is started */
+        _QEMU_PROBLEM_MAX,
+} QemuProblem;
+
+/* Loads the file, and calls tell for each problem, "file:line: ...". ret may be NULL. 0, or negative where the file is broken. */
+typedef void (*QemuProblemSink)(QemuProblem kind, const char *text, void *userdata);
+int qemu_config_examine(const char *path, QemuConfig **ret, QemuProblemSink tell, void *userdata);
+
 QemuConfig *qemu_config_free(QemuConfig *c);
 DEFINE_CLEANUP(QemuConfig *, qemu_config_free);
