@@ -5,9 +5,8 @@
 
 #include <search.h>
 
-#include "base/log.h"
 #include "base/strings.h"
-#include "config/qemu.h"
+#include "config-report.h"
 #include "handlers.h"
 #include "index.h"
 #include "start.h"
@@ -33,24 +32,6 @@ static void driver_stop(void *state) {
         free(d);
 }
 
-static void tell_problem(QemuProblem kind, const char *text, void *userdata) {
-        static const struct {
-                int level;
-                const char *so;
-        } kinds[_QEMU_PROBLEM_MAX] = {
-                [QEMU_PROBLEM_IGNORED] = { LOG_WARNING, "" },
-                [QEMU_PROBLEM_REFUSED] = { LOG_WARNING, "; guests that it is about are not started" },
-                [QEMU_PROBLEM_BROKEN] = { LOG_ERR, "; no guest is started until that is right" },
-        };
-
-        log_full(kinds[kind].level, 0, "%s%s", text, kinds[kind].so);
-}
-
-/* What of qemu.conf does not hold, once; guests read the file for themselves, at each start. */
-static void report_config(void) {
-        (void) qemu_config_examine(NULL, NULL, tell_problem, NULL);
-}
-
 static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         QemuDriver *d;
         int r;
@@ -66,8 +47,13 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
                 driver_stop(d);
                 return r;
         }
-        report_config();
+        config_report(false);
         *ret_state = d;
+        return 0;
+}
+
+static int driver_reload(void *state, Error *e) {
+        config_report(true);
         return 0;
 }
 
@@ -188,6 +174,7 @@ const Driver driver_qemu = {
         .n_handlers = ELEMENTSOF(handlers),
         .start = driver_start,
         .stop = driver_stop,
+        .reload = driver_reload,
         .open = driver_open,
         .close = driver_close,
         .supports_feature = driver_supports_feature,

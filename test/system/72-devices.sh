@@ -277,6 +277,13 @@ check "qemu.conf" qemu_conf '' '' 'user = "root"'
 warned() { m sh -c "journalctl -b -o cat -u virtqemud | grep -qF '/etc/libvirt/qemu.conf:3: user: has no effect: '"; }
 check "a key without effect" m systemctl restart virtqemud.service
 check "... is a warning of the daemon" eventually 10 warned
+warnings() { m sh -c "journalctl -b -o cat -u virtqemud | grep -cF '/etc/libvirt/qemu.conf:3: user: has no effect: '"; }
+said=$(warnings)
+check "... not of each that is started" m sh -c 'systemctl restart virtqemud.service && virsh -q list'
+check "... no further one" equals "$said" warnings
+check "... but at a reload" m systemctl reload virtqemud.service
+check "... one more" eventually 10 equals $((said + 1)) warnings
+check "... of a file that did not change" contains "/etc/libvirt/qemu.conf was read again; it is as it was, problems: 1" m journalctl -b -o cat -u virtqemud
 check "... and of verify" contains "/etc/libvirt/qemu.conf:3: user: has no effect: each guest has a user of its own" m unitvirt verify /etc/libvirt/qemu.conf
 check "vnc_auto_unix_socket" qemu_conf 'vnc_auto_unix_socket = 1'
 check "... a guest that names no address" screen "port='-1'"
