@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "prepare.h"
+#include "qemu/concern.h"
 #include "sockets.h"
 
 /* What qemu.conf says about screens of one type. */
@@ -55,16 +56,6 @@ static const char *address_of(const xmlNode *graphics) {
         const char *address = xml_attr(xml_child(graphics, "listen"), "address") ?: xml_attr(graphics, "listen");
 
         return address && *address ? address : NULL;
-}
-
-static bool is_on_socket(const xmlNode *graphics) {
-        return xml_attr(graphics, "socket") || xml_attr_is(xml_child(graphics, "listen"), "type", "socket");
-}
-
-bool graphics_has_port(const xmlNode *graphics) {
-        if (!xml_attr_is(graphics, "type", "vnc") && !xml_attr_is(graphics, "type", "spice"))
-                return false;
-        return !is_on_socket(graphics) && !xml_attr_is(xml_child(graphics, "listen"), "type", "none");
 }
 
 /* Clients look for the address in the live definition, at either place. */
@@ -163,7 +154,7 @@ static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         r = add_password(p, graphics);
         if (r < 0)
                 return r;
-        if (is_on_socket(graphics))
+        if (graphics_is_on_socket(graphics))
                 return prepare_socket(p, graphics, g);
         if (!graphics_has_port(graphics))
                 return 0;

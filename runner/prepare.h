@@ -107,8 +107,6 @@ int prepare_config(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
-/* Do clients reach it by a port, rather than by a socket or not at all? */
-bool graphics_has_port(const xmlNode *graphics);
 
 /* A QMP command for vm-run, executed before the first instruction. Takes the reference, also of NULL (-ENOMEM). */
 int prepare_command(Prepare *p, json_t *command);
