@@ -12,6 +12,7 @@
 #include "model/definition.h"
 #include "plan/plan.h"
 #include "qemu/args.h"
+#include "qemu/concern.h"
 #include "qemu/firmware.h"
 #include "tool.h"
 
@@ -19,6 +20,7 @@ typedef struct VerifyOptions {
         unsigned flags;
         const char *version;   /* of QEMU; NULL: what this build was made for */
         HostFacts facts;
+        const QemuConfig *config; /* of this host: guests that it stops are refused; NULL: it is not looked at */
 } VerifyOptions;
 
 void tool_print_problem(const char *path, const char *kind, const char *text) {
@@ -47,6 +49,23 @@ static int translate(Definition *d, const HostFacts *facts, const char *version,
         return r;
 }
 
+/* Does qemu.conf ask for something that this guest would not get? */
+static int verify_against_config(const Definition *d, const QemuConfig *config) {
+        int r = 0;
+
+        for (size_t i = 0; config && i < config->n_refusals; i++) {
+                const xmlNode *element = qemu_concerned_element(d, config->refusals[i].concern);
+                _cleanup_free_ char *path = element ? xml_path_of(element) : NULL;
+
+                if (!element)
+                        continue;
+                printf("%s:%u: %s: the guest is not started: %s\n", definition_origin(d), xml_line(element),
+                       path ?: xml_name(element), config->refusals[i].text);
+                r = -EOPNOTSUPP;
+        }
+        return r;
+}
+
 static int verify_file(const char *path, const VerifyOptions *o) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -61,7 +80,7 @@ static int verify_file(const char *path, const VerifyOptions *o) {
         if (r < 0)
                 tool_print_problem(path, "", e.detail ?: error_text(&e, r));
 
-        return r;
+        return r < 0 ? r : verify_against_config(d, o->config);
 }
 
 static void print_problem(QemuProblem kind, const char *text, void *userdata) {
@@ -75,12 +94,16 @@ static void print_problem(QemuProblem kind, const char *text, void *userdata) {
 }
 
 /* qemu.conf: what is wrong, what would stop guests, and what holds for none. */
-static int verify_config(const char *path) {
+static int verify_config(const char *path, QemuConfig **ret) {
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
         int r;
 
         r = qemu_config_examine(path, &c, print_problem, (void *) path);
-        return r < 0 || c->n_refusals > 0 ? -EINVAL : 0;
+        if (r >= 0 && c->n_refusals > 0)
+                r = -EINVAL;
+        if (ret)
+                *ret = TAKE_PTR(c);
+        return r;
 }
 
 static bool is_config(const char *path) {
@@ -90,15 +113,21 @@ static bool is_config(const char *path) {
 }
 
 static int verify_one(const char *path, const void *options) {
-        return (is_config(path) ? verify_config(path) : verify_file(path, options)) < 0;
+        return (is_config(path) ? verify_config(path, NULL) : verify_file(path, options)) < 0;
 }
 
 /* Every definition of the host, and all else that another libvirt left there: what cannot be run or used here. */
-static int verify_all(const VerifyOptions *o) {
+static int verify_all(VerifyOptions *o) {
+        _cleanup_free_ char *path = text_format("%s/qemu.conf", path_etc());
+        _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
         int guests, rest, config;
 
-        config = tool_visit_files(path_etc(), "qemu.conf", verify_one, o);
+        if (!path)
+                return TOOL_FAILED;
+        config = access(path, F_OK) < 0 && errno == ENOENT ? 0 : verify_config(path, &c);
+        o->config = c;
         guests = tool_visit_files(path_etc(), "qemu/*.xml", verify_one, o);
+        o->config = NULL;
         rest = verify_rest_of_host();
         return config != 0 || guests != 0 || rest != 0 ? TOOL_FAILED : TOOL_OK;
 }
