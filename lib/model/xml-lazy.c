@@ -4,126 +4,98 @@
  *
  * It brings ICU and the C++ library along: half of the time that it takes to link the daemon, and most of its daemons, and
  * the first calls of every client (what runs here, and which version?), read no XML. So the program has the functions
- * that it uses itself, under their own names, hidden from everybody else. Each is a jump: at first to where the function is
- * looked up, from then on to the function. The library on the linker's command line is then not needed, and not noted.
+ * that it uses itself, under their own names, hidden from everybody else: each looks its namesake in the library up at its
+ * first call, and hands its arguments on. The library on the linker's command line is then not needed, and not noted. (The
+ * linker's own lazy binding is no way: it is for functions of libraries that are loaded, and off where -z now is on.)
  *
  * A function that is missing in the list is taken from the library as usual, which brings back the cost and nothing else; the
- * test "lazy-xml" tells. What is missing in the library ends the program, as a symbol that the linker does not find would. */
+ * test "lazy-xml" tells. Types that are not those of the library's headers do not compile. What is missing in the library ends
+ * the program, as a symbol that the linker does not find would. */
 
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FUNCTIONS(F)                                                                                         \
-        F(xmlAddChild)                                                                                       \
-        F(xmlAddNextSibling)                                                                                 \
-        F(xmlAddPrevSibling)                                                                                 \
-        F(xmlBufferContent)                                                                                  \
-        F(xmlBufferCreate)                                                                                   \
-        F(xmlBufferCreateStatic)                                                                             \
-        F(xmlBufferFree)                                                                                     \
-        F(xmlBufferLength)                                                                                   \
-        F(xmlCharEncCloseFunc)                                                                               \
-        F(xmlCharEncInFunc)                                                                                  \
-        F(xmlCopyDoc)                                                                                        \
-        F(xmlCreateMemoryParserCtxt)                                                                         \
-        F(xmlCtxtGetLastError)                                                                               \
-        F(xmlCtxtReadMemory)                                                                                 \
-        F(xmlCtxtUseOptions)                                                                                 \
-        F(xmlDetectCharEncoding)                                                                             \
-        F(xmlDocCopyNode)                                                                                    \
-        F(xmlDocGetRootElement)                                                                              \
-        F(xmlDocSetRootElement)                                                                              \
-        F(xmlFindCharEncodingHandler)                                                                        \
-        F(xmlFreeDoc)                                                                                        \
-        F(xmlFreeNode)                                                                                       \
-        F(xmlFreeNsList)                                                                                     \
-        F(xmlFreeParserCtxt)                                                                                 \
-        F(xmlGetCharEncodingHandler)                                                                         \
-        F(xmlGetLineNo)                                                                                      \
-        F(xmlGetNodePath)                                                                                    \
-        F(xmlIsBlankNode)                                                                                    \
-        F(xmlNewDoc)                                                                                         \
-        F(xmlNewDocNode)                                                                                     \
-        F(xmlNewDocText)                                                                                     \
-        F(xmlNewNs)                                                                                          \
-        F(xmlNewParserCtxt)                                                                                  \
-        F(xmlNodeSetName)                                                                                    \
-        F(xmlParseCharEncoding)                                                                              \
-        F(xmlParseDocument)                                                                                  \
-        F(xmlReadMemory)                                                                                     \
-        F(xmlRemoveProp)                                                                                     \
-        F(xmlSAX2Characters)                                                                                 \
-        F(xmlSAX2EndElementNs)                                                                               \
-        F(xmlSAX2StartElementNs)                                                                             \
-        F(xmlSetNsProp)                                                                                      \
-        F(xmlStopParser)                                                                                     \
-        F(xmlStrEqual)                                                                                       \
-        F(xmlUnlinkNode)                                                                                     \
-        F(xmlValidateNCName)
+#include <libxml/SAX2.h>
+#include <libxml/parserInternals.h>
 
-typedef struct LazyFunction {
-        void *target;           /* what is jumped to */
-        const char *name;
-} LazyFunction;
-
-#define hidden __attribute__((visibility("hidden")))
-
-/* The object that the jump reads, and the jump itself. find_NAME hands the object on. */
-#define LAZY(function)                                                                                       \
-        extern const char find_##function[] hidden;                                                          \
-        extern LazyFunction lazy_##function;                                                                 \
-        hidden __attribute__((used)) LazyFunction lazy_##function = { (void *) find_##function, #function };                       \
-        __asm__(".pushsection .text\n"                                                                       \
-                ".globl " #function "\n"                                                                     \
-                ".hidden " #function "\n"                                                                    \
-                ".type " #function ", @function\n"                                                           \
-                #function ":\n"                                                                              \
-                "        jmp *lazy_" #function "(%rip)\n"                                                    \
-                ".globl find_" #function "\n"                                                                \
-                ".hidden find_" #function "\n"                                                               \
-                "find_" #function ":\n"                                                                      \
-                "        leaq lazy_" #function "(%rip), %r11\n"                                              \
-                "        jmp lazy_find\n"                                                                    \
-                ".size " #function ", .-" #function "\n"                                                     \
-                ".popsection\n");
-FUNCTIONS(LAZY)
-
-/* Called with the stack as the caller of the function left it, and its arguments in the registers, which are kept. */
-__asm__(".pushsection .text\n"
-        ".type lazy_find, @function\n"
-        "lazy_find:\n"
-        "        pushq %rax\n"
-        "        pushq %rdi\n"
-        "        pushq %rsi\n"
-        "        pushq %rdx\n"
-        "        pushq %rcx\n"
-        "        pushq %r8\n"
-        "        pushq %r9\n"
-        "        movq %r11, %rdi\n"
-        "        call lazy_load\n"
-        "        movq %rax, %r11\n"
-        "        popq %r9\n"
-        "        popq %r8\n"
-        "        popq %rcx\n"
-        "        popq %rdx\n"
-        "        popq %rsi\n"
-        "        popq %rdi\n"
-        "        popq %rax\n"
-        "        jmp *%r11\n"
-        ".size lazy_find, .-lazy_find\n"
-        ".popsection\n");
-
-extern void *lazy_load(LazyFunction *f);
-hidden __attribute__((used)) void *lazy_load(LazyFunction *f) {
+static void *find(const char *name) {
         /* As long as the program: there is no unloading of a library with state. */
         void *library = dlopen(XML_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-        void *p = library ? dlsym(library, f->name) : NULL;
+        void *p = library ? dlsym(library, name) : NULL;
 
         if (!p) {
-                fprintf(stderr, "cannot load %s of " XML_LIBRARY ": %s\n", f->name, dlerror());
+                fprintf(stderr, "cannot load %s of " XML_LIBRARY ": %s\n", name, dlerror());
                 abort();
         }
-        f->target = p;
         return p;
 }
+
+/* The result is of the type that a call has. */
+#define LAZY(function, call, parameters, arguments)                                                          \
+        __attribute__((visibility("hidden"))) typeof(call) function parameters {                             \
+                static typeof(function) *target;                                                             \
+                if (!target)                                                                                 \
+                        target = (typeof(target)) find(#function);                                           \
+                return target arguments;                                                                     \
+        }
+#define LAZY0(f) LAZY(f, f(), (void), ())
+#define LAZY1(f, A) LAZY(f, f((A) 0), (A a), (a))
+#define LAZY2(f, A, B) LAZY(f, f((A) 0, (B) 0), (A a, B b), (a, b))
+#define LAZY3(f, A, B, C) LAZY(f, f((A) 0, (B) 0, (C) 0), (A a, B b, C c), (a, b, c))
+#define LAZY4(f, A, B, C, D) LAZY(f, f((A) 0, (B) 0, (C) 0, (D) 0), (A a, B b, C c, D d), (a, b, c, d))
+#define LAZY5(f, A, B, C, D, E)                                                                              \
+        LAZY(f, f((A) 0, (B) 0, (C) 0, (D) 0, (E) 0), (A a, B b, C c, D d, E e), (a, b, c, d, e))
+#define LAZY6(f, A, B, C, D, E, F)                                                                           \
+        LAZY(f, f((A) 0, (B) 0, (C) 0, (D) 0, (E) 0, (F) 0), (A a, B b, C c, D d, E e, F f_), (a, b, c, d, e, f_))
+#define LAZY9(f, A, B, C, D, E, F, G, H, I)                                                                  \
+        LAZY(f, f((A) 0, (B) 0, (C) 0, (D) 0, (E) 0, (F) 0, (G) 0, (H) 0, (I) 0),                            \
+             (A a, B b, C c, D d, E e, F f_, G g, H h, I i), (a, b, c, d, e, f_, g, h, i))
+
+LAZY2(xmlAddChild, xmlNodePtr, xmlNodePtr)
+LAZY2(xmlAddNextSibling, xmlNodePtr, xmlNodePtr)
+LAZY2(xmlAddPrevSibling, xmlNodePtr, xmlNodePtr)
+LAZY1(xmlBufferContent, const xmlBuffer *)
+LAZY0(xmlBufferCreate)
+LAZY2(xmlBufferCreateStatic, void *, size_t)
+LAZY1(xmlBufferFree, xmlBufferPtr)
+LAZY1(xmlBufferLength, const xmlBuffer *)
+LAZY1(xmlCharEncCloseFunc, xmlCharEncodingHandler *)
+LAZY3(xmlCharEncInFunc, xmlCharEncodingHandler *, xmlBufferPtr, xmlBufferPtr)
+LAZY2(xmlCopyDoc, xmlDocPtr, int)
+LAZY2(xmlCreateMemoryParserCtxt, const char *, int)
+LAZY1(xmlCtxtGetLastError, void *)
+LAZY6(xmlCtxtReadMemory, xmlParserCtxtPtr, const char *, int, const char *, const char *, int)
+LAZY2(xmlCtxtUseOptions, xmlParserCtxtPtr, int)
+LAZY2(xmlDetectCharEncoding, const unsigned char *, int)
+LAZY3(xmlDocCopyNode, xmlNodePtr, xmlDocPtr, int)
+LAZY1(xmlDocGetRootElement, const xmlDoc *)
+LAZY2(xmlDocSetRootElement, xmlDocPtr, xmlNodePtr)
+LAZY1(xmlFindCharEncodingHandler, const char *)
+LAZY1(xmlFreeDoc, xmlDocPtr)
+LAZY1(xmlFreeNode, xmlNodePtr)
+LAZY1(xmlFreeNsList, xmlNsPtr)
+LAZY1(xmlFreeParserCtxt, xmlParserCtxtPtr)
+LAZY1(xmlGetCharEncodingHandler, xmlCharEncoding)
+LAZY1(xmlGetLineNo, const xmlNode *)
+LAZY1(xmlGetNodePath, const xmlNode *)
+LAZY1(xmlIsBlankNode, const xmlNode *)
+LAZY1(xmlNewDoc, const xmlChar *)
+LAZY4(xmlNewDocNode, xmlDocPtr, xmlNsPtr, const xmlChar *, const xmlChar *)
+LAZY2(xmlNewDocText, const xmlDoc *, const xmlChar *)
+LAZY3(xmlNewNs, xmlNodePtr, const xmlChar *, const xmlChar *)
+LAZY0(xmlNewParserCtxt)
+LAZY2(xmlNodeSetName, xmlNodePtr, const xmlChar *)
+LAZY1(xmlParseCharEncoding, const char *)
+LAZY1(xmlParseDocument, xmlParserCtxtPtr)
+LAZY5(xmlReadMemory, const char *, int, const char *, const char *, int)
+LAZY1(xmlRemoveProp, xmlAttrPtr)
+LAZY3(xmlSAX2Characters, void *, const xmlChar *, int)
+LAZY4(xmlSAX2EndElementNs, void *, const xmlChar *, const xmlChar *, const xmlChar *)
+LAZY9(xmlSAX2StartElementNs, void *, const xmlChar *, const xmlChar *, const xmlChar *, int,
+      const xmlChar **, int, int, const xmlChar **)
+LAZY4(xmlSetNsProp, xmlNodePtr, xmlNsPtr, const xmlChar *, const xmlChar *)
+LAZY1(xmlStopParser, xmlParserCtxtPtr)
+LAZY2(xmlStrEqual, const xmlChar *, const xmlChar *)
+LAZY1(xmlUnlinkNode, xmlNodePtr)
+LAZY2(xmlValidateNCName, const xmlChar *, int)
