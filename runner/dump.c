@@ -29,6 +29,14 @@ static void fail_dump(Run *run, const char *why) {
         end_dump(run);
 }
 
+void run_dump_give_up(Run *run) {
+        if (!run->dump.then || run->dump.said_whole)
+                return; /* vm-dump names the file, whoever listens */
+        log_warning("the dump of the guest's memory is given up: QEMU ends");
+        run->dump.then = NULL;
+        end_dump(run);
+}
+
 void run_dump_timed_out(Run *run) {
         fail_dump(run, "vm-dump does not answer");
 }

@@ -31,6 +31,8 @@ void run_set_state(Run *run, RunState state, const char *status) {
                 return;
         run->state = state;
         run->status = status;
+        if (state == RUN_ENDING)
+                run_dump_give_up(run);
         run_show_status(run, "");
 }
 

@@ -114,7 +114,7 @@ static int loop(Run *run) {
                                 console_read(run, &run->consoles[i]);
                 if (p[1].revents)
                         monitor_read(run);
-                if (p[2].revents)
+                if (p[2].revents && run->dump.fd >= 0)
                         run_dump_read(run);
                 if (p[0].revents)
                         signals_read(run);

@@ -139,6 +139,8 @@ void run_dump(Run *run, void (*then)(Run *run));
 void run_dump_read(Run *run);
 void run_dump_completed(Run *run, const json_t *data);
 void run_dump_timed_out(Run *run);
+/* QEMU ends: what is not written by now never will be. */
+void run_dump_give_up(Run *run);
 
 /* signals.c */
 int signals_open(Run *run);

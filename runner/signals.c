@@ -36,16 +36,18 @@ static void on_stop(Run *run) {
                 run_quit(run, GUEST_EXIT_SHUTDOWN, "shut down");
                 return;
         }
+        if (run->dump.then)
+                log_info("the guest's memory is being dumped; the stop waits for that");
         if (run->crashed) {
                 /* it cannot hear either; what its memory holds shall be kept */
                 if (!run->dump.then)
                         run_quit(run, GUEST_EXIT_CRASHED, "crashed");
                 return;
         }
-        /* a paused guest cannot hear, and one that sleeps would wake up by the button at best */
+        /* a paused guest cannot hear, and one that sleeps would wake up by the button at best; during a dump QEMU refuses */
         if (run->suspended)
                 (void) monitor_execute(run, "system_wakeup", NULL);
-        else if (run->state == RUN_PAUSED)
+        else if (run->state == RUN_PAUSED && !run->dump.then)
                 (void) monitor_execute(run, "cont", run_resumed);
         run_ask_to_power_off(run);
 }
@@ -112,6 +114,7 @@ static void on_child(Run *run) {
                 console_read(run, &run->consoles[i]);
         if (run->state == RUN_STARTING)
                 explain_failed_start(run);
+        run_dump_give_up(run);
         log_end(run, status);
         run_decide_end(run, run_is_restart(run->launch.on_crash) ? GUEST_EXIT_CRASHED_RESTART : GUEST_EXIT_QEMU_DIED);
         log_result(run);

@@ -8,8 +8,8 @@
 . "$(dirname "$(realpath "$0")")/lib.sh"
 machine_up
 define() { m_with_input sh -c "cat > /root/x.xml && virsh -q define /root/x.xml"; }
-# life NAME END DEVICES ELEMENTS: a guest with a real kernel that comes to an end of its own choice
-life() { guest_xml "$1" linux "$3" | sed -e "s|</os>|</os>$4|" -e "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
+# life NAME END DEVICES ELEMENTS: a guest with a real kernel that comes to an end of its own choice; mib: its memory
+life() { guest_xml "$1" linux "$3" | sed -e "s|>192<|>${mib-192}<|" -e "s|</os>|</os>$4|" -e "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
 state_is() { [ "$(m virsh domstate "$1" --reason | head -1)" = "$2" ]; }
 shows() { eventually "${3-150}" state_is "$1" "$2" || { virsh_state "$1"; return 1; }; }
 journal() { m journalctl -b -o cat --no-pager -q "$@"; }
@@ -84,19 +84,59 @@ check "auto_dump_max_size and auto_dump_path" m virsh -q start cd
 check "... shut off (crashed)" shows cd "shut off (crashed)"
 check "... the new one is there" m sh -c 'ls /srv/dumps/*-cd-*'
 check "... the old one is not, and other files stay" equals "notes" m sh -c 'ls /srv/dumps | grep -v -e -cd-'
-m rm /etc/libvirt/qemu.conf
+# No room for all of it.
+m sh -c "mkdir /srv/small && mount -t tmpfs -o size=64m none /srv/small && printf 'auto_dump_path = \"/srv/small\"\n' > /etc/libvirt/qemu.conf"
+check "a dump to a full disk" m virsh -q start cd
+check "... shut off (crashed)" shows cd "shut off (crashed)"
+check "... the journal says why" contains "cannot dump the guest's memory: dump: failed to save memory: No space left on device" journal VM_NAME=cd
+check "... nothing is left of it" eventually 5 equals "" m ls /srv/small
+m sh -c 'rm /etc/libvirt/qemu.conf; umount /srv/small'
+
+# Whoever ends a guest while it is being dumped. Writing takes a second or two.
+# dumping NAME COMMAND...: starts the guest, and runs the command once QEMU writes
+dumping() { LIMIT=150 m sh -c "virsh -q start $1; until [ -s $dumps/*-$1-*.partial ]; do sleep 0.02; done; shift; exec \"\$@\"" sh "$@"; }
+its_qemu='$(sed -n s/^pid=//p /run/libvirt/qemu/vm-big/run)'
+files_of() { m sh -c "ls $dumps | grep -e -$1-"; }
+given_up="the dump of the guest's memory is given up"
+mib=1536 check "a guest that takes long to be dumped" life big panic "$panic" '<on_crash>coredump-destroy</on_crash>'
+check "destroy in the midst of it" dumping big sh -c 'date +%s > /root/began; virsh -q destroy big; date +%s > /root/ended'
+check "... does not wait" m sh -c '[ $(($(cat /root/ended) - $(cat /root/began))) -lt 5 ]'
+check "... shut off (destroyed)" shows_off big destroyed
+check "... nothing is left of the dump" eventually 5 equals "" files_of big
+check "... the journal says so" contains "$given_up" journal VM_NAME=big
+check "destroy, where QEMU hangs as well" dumping big sh -c "kill -STOP $its_qemu; date +%s > /root/began; virsh -q destroy big; date +%s > /root/ended"
+check "... ends within seconds" m sh -c '[ $(($(cat /root/ended) - $(cat /root/began))) -lt 10 ]'
+check "... shut off (destroyed)" shows_off big destroyed
+check "... nothing is left of the dump" eventually 5 equals "" files_of big
+check "a killed QEMU" dumping big sh -c "kill -KILL $its_qemu"
+check "... nothing is left of the dump" eventually 5 equals "" files_of big
+check "... the journal says so, once for each" equals 3 m sh -c "journalctl -b -o cat -q VM_NAME=big | grep -c \"$given_up\""
+check "systemctl stop in the midst of a dump" dumping big systemctl stop vm@big
+check "... waits for it: all of it is there" n_dumps big 1
+check "... really all" m sh -c "[ \$(stat -c %s $dumps/*-big-*) -ge \$((1536 * 1024 * 1024)) ]"
+check "... by its name alone" equals 1 m sh -c "ls $dumps | grep -c -e -big-"
+check "... shut off (crashed)" shows_off big crashed failed
+check "... the journal says what it waited for" contains "the guest's memory is being dumped; the stop waits for that" journal VM_NAME=big
+m sh -c "rm $dumps/*-big-*"
 
 # A watchdog that dumps: 64 KiB of firmware that sets the one of the ib700 to two seconds, and rests.
 m sh -c "cd /var/lib/libvirt/images && head -c 65536 /dev/zero > dog.rom &&
          printf '\\272\\103\\004\\260\\016\\356\\364\\353\\375' | dd of=dog.rom bs=1 seek=$((0xff00)) conv=notrunc status=none &&
          printf '\\351\\015\\377' | dd of=dog.rom bs=1 seek=$((0xfff0)) conv=notrunc status=none"
-dog() { guest_xml dog idle "<watchdog model='ib700' action='dump'/>" | sed s/idle.rom/dog.rom/ | define; }
+dog() { guest_xml dog idle "<watchdog model='ib700' action='dump'/>" | sed -e "s|>16<|>${mib-16}<|" -e s/idle.rom/dog.rom/ | define; }
 check "a watchdog that dumps" dog
 check "... start" m virsh -q start dog
 check "... clients get its event" event dog watchdog 20
 check "... the memory is in a file" eventually 20 n_dumps dog 1
 check "... and the guest goes on" shows dog "running (unpaused)" 20
 check "... the journal tells of both" contains "dumped the guest's memory to $dumps" journal VM_NAME=dog
+check "... destroy" m virsh -q destroy dog
+m virsh -q undefine dog
+mib=1536 check "one with much memory" dog
+check "systemctl stop in the midst of its dump" dumping dog systemctl stop --no-block vm@dog
+check "... the file comes to be whole" eventually 20 n_dumps dog 2
+check "... and the guest goes on, to hear it" eventually 20 m sh -c "virsh domstate dog | grep -x running"
+check "... which QEMU is asked for when it can be" not contains "cannot continue" journal VM_NAME=dog
 check "... destroy" m virsh -q destroy dog
 
 # preserve: a guest that cannot hear is not waited for
