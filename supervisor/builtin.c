@@ -301,30 +301,26 @@ static int supports_feature(Call *call, const remote_connect_supports_feature_ar
 
 /* Our own end never goes without the client's socket going too, so the event (362) is never sent; forwarding daemons'
  * upstream is another matter. */
-static int register_close_callback(Call *call, const rpc_void *args, rpc_void *ret, Error *e) {
+static int set_close_callback(Call *call, bool on, Error *e) {
         Client *c;
         int r;
 
         r = need_client(call, &c);
         if (r < 0)
                 return r;
-        if (c->close_callback)
-                return error_set(e, -EEXIST, ERROR_INTERNAL, ORIGIN_RPC, "A close callback is already registered");
-        c->close_callback = true;
+        if (c->close_callback == on)
+                return on ? error_set(e, -EEXIST, ERROR_INTERNAL, ORIGIN_RPC, "A close callback is already registered")
+                          : error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_RPC, "close callback not registered");
+        c->close_callback = on;
         return 0;
 }
 
-static int unregister_close_callback(Call *call, const rpc_void *args, rpc_void *ret, Error *e) {
-        Client *c;
-        int r;
+static int register_close_callback(Call *call, const rpc_void *args, rpc_void *ret, Error *e) {
+        return set_close_callback(call, true, e);
+}
 
-        r = need_client(call, &c);
-        if (r < 0)
-                return r;
-        if (!c->close_callback)
-                return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_RPC, "close callback not registered");
-        c->close_callback = false;
-        return 0;
+static int unregister_close_callback(Call *call, const rpc_void *args, rpc_void *ret, Error *e) {
+        return set_close_callback(call, false, e);
 }
 
 /* Authentication */

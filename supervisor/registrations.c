@@ -32,55 +32,23 @@ static int drop(Call *call, EventClass class, int callback, Error *e) {
         return 0;
 }
 
-static int domain_register(Call *call, const remote_connect_domain_event_callback_register_any_args *args,
-                           remote_connect_domain_event_callback_register_any_ret *ret, Error *e) {
-        return add(call, EVENT_DOMAIN, args->eventID, args->dom ? args->dom->uuid : NULL, &ret->callbackID, e);
-}
+/* KIND_register() and KIND_deregister(): events of one object, or of all. */
+#define REGISTRATIONS(kind, class, protocol, object, key)                                                    \
+        static int kind##_register(Call *call, const protocol##_register_any_args *args,                     \
+                                   protocol##_register_any_ret *ret, Error *e) {                             \
+                return add(call, class, args->eventID, args->object ? args->object->key : NULL,              \
+                           &ret->callbackID, e);                                                             \
+        }                                                                                                    \
+        static int kind##_deregister(Call *call, const protocol##_deregister_any_args *args, rpc_void *ret,  \
+                                     Error *e) {                                                             \
+                return drop(call, class, args->callbackID, e);                                               \
+        }
 
-static int domain_deregister(Call *call, const remote_connect_domain_event_callback_deregister_any_args *args,
-                             rpc_void *ret, Error *e) {
-        return drop(call, EVENT_DOMAIN, args->callbackID, e);
-}
-
-static int network_register(Call *call, const remote_connect_network_event_register_any_args *args,
-                            remote_connect_network_event_register_any_ret *ret, Error *e) {
-        return add(call, EVENT_NETWORK, args->eventID, args->net ? args->net->uuid : NULL, &ret->callbackID, e);
-}
-
-static int network_deregister(Call *call, const remote_connect_network_event_deregister_any_args *args, rpc_void *ret,
-                              Error *e) {
-        return drop(call, EVENT_NETWORK, args->callbackID, e);
-}
-
-static int pool_register(Call *call, const remote_connect_storage_pool_event_register_any_args *args,
-                         remote_connect_storage_pool_event_register_any_ret *ret, Error *e) {
-        return add(call, EVENT_STORAGE_POOL, args->eventID, args->pool ? args->pool->uuid : NULL, &ret->callbackID, e);
-}
-
-static int pool_deregister(Call *call, const remote_connect_storage_pool_event_deregister_any_args *args, rpc_void *ret,
-                           Error *e) {
-        return drop(call, EVENT_STORAGE_POOL, args->callbackID, e);
-}
-
-static int device_register(Call *call, const remote_connect_node_device_event_register_any_args *args,
-                           remote_connect_node_device_event_register_any_ret *ret, Error *e) {
-        return add(call, EVENT_NODE_DEVICE, args->eventID, args->dev ? args->dev->name : NULL, &ret->callbackID, e);
-}
-
-static int device_deregister(Call *call, const remote_connect_node_device_event_deregister_any_args *args, rpc_void *ret,
-                             Error *e) {
-        return drop(call, EVENT_NODE_DEVICE, args->callbackID, e);
-}
-
-static int secret_register(Call *call, const remote_connect_secret_event_register_any_args *args,
-                           remote_connect_secret_event_register_any_ret *ret, Error *e) {
-        return add(call, EVENT_SECRET, args->eventID, args->secret ? args->secret->uuid : NULL, &ret->callbackID, e);
-}
-
-static int secret_deregister(Call *call, const remote_connect_secret_event_deregister_any_args *args, rpc_void *ret,
-                             Error *e) {
-        return drop(call, EVENT_SECRET, args->callbackID, e);
-}
+REGISTRATIONS(domain, EVENT_DOMAIN, remote_connect_domain_event_callback, dom, uuid)
+REGISTRATIONS(network, EVENT_NETWORK, remote_connect_network_event, net, uuid)
+REGISTRATIONS(pool, EVENT_STORAGE_POOL, remote_connect_storage_pool_event, pool, uuid)
+REGISTRATIONS(device, EVENT_NODE_DEVICE, remote_connect_node_device_event, dev, name)
+REGISTRATIONS(secret, EVENT_SECRET, remote_connect_secret_event, secret, uuid)
 
 static int monitor_register(Call *call, const qemu_connect_domain_monitor_event_register_args *args,
                             qemu_connect_domain_monitor_event_register_ret *ret, Error *e) {
