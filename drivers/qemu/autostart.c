@@ -82,15 +82,26 @@ int domain_get_autostart(Call *c, const remote_domain_get_autostart_args *args, 
         return 0;
 }
 
-int domain_set_autostart(Call *c, const remote_domain_set_autostart_args *args, rpc_void *ret, Error *e) {
+static int get_persistent(Call *c, const remote_nonnull_domain *dom, Guest **ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = domain_get(c, &args->dom, 0, &g, e);
+        r = domain_get(c, dom, 0, &g, e);
         if (r < 0)
                 return r;
         if (!g->persistent)
                 return error_not_persistent(e, "cannot set autostart for transient domain");
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
+int domain_set_autostart(Call *c, const remote_domain_set_autostart_args *args, rpc_void *ret, Error *e) {
+        _cleanup_guest_ Guest *g = NULL;
+        int r;
+
+        r = get_persistent(c, &args->dom, &g, e);
+        if (r < 0)
+                return r;
         if (!args->autostart) {
                 if (is_there(systemd_link(g)))
                         r = switch_unit(g, false, e);
@@ -128,10 +139,8 @@ int domain_set_autostart_once(Call *c, const remote_domain_set_autostart_once_ar
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = domain_get(c, &args->dom, 0, &g, e);
+        r = get_persistent(c, &args->dom, &g, e);
         if (r < 0)
                 return r;
-        if (!g->persistent)
-                return error_not_persistent(e, "cannot set autostart for transient domain");
         return args->autostart ? make_link(g, e) : remove_link(libvirt_link(g, ".once"), e);
 }

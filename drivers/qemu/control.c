@@ -119,26 +119,29 @@ int domain_reboot(Call *c, const remote_domain_reboot_args *args, rpc_void *ret,
 }
 
 int domain_reset(Call *c, const remote_domain_reset_args *args, rpc_void *ret, Error *e) {
+        return domain_command(c, &args->dom, args->flags, "system_reset", e);
+}
+
+static int get_awake(Call *c, const remote_nonnull_domain *dom, Guest **ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = call_check_flags(c, args->flags, 0, e);
-        if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
+        r = domain_get_active(c, dom, 0, &g, e);
         if (r < 0)
                 return r;
-        return guest_command(g, "system_reset", NULL, NULL, e);
+        if (g->state == GUEST_SUSPENDED)
+                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is pmsuspended");
+        *ret = TAKE_PTR(g);
+        return 0;
 }
 
 int domain_suspend(Call *c, const remote_domain_suspend_args *args, rpc_void *ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = domain_get_active(c, &args->dom, 0, &g, e);
+        r = get_awake(c, &args->dom, &g, e);
         if (r < 0)
                 return r;
-        if (g->state == GUEST_SUSPENDED)
-                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is pmsuspended");
         if (g->state == GUEST_PAUSED)
                 return 0;
         return guest_command(g, "stop", NULL, NULL, e);
@@ -148,11 +151,9 @@ int domain_resume(Call *c, const remote_domain_resume_args *args, rpc_void *ret,
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = domain_get_active(c, &args->dom, 0, &g, e);
+        r = get_awake(c, &args->dom, &g, e);
         if (r < 0)
                 return r;
-        if (g->state == GUEST_SUSPENDED)
-                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is pmsuspended");
         if (g->state == GUEST_RUNNING)
                 return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_DOMAIN, "domain is already running");
         return guest_command(g, "cont", NULL, NULL, e);

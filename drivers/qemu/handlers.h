@@ -17,6 +17,8 @@ int domain_get(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest 
 int domain_get_active(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Error *e);
 /* The same, with the guest's live definition, owned by the caller. */
 int domain_get_live(Call *c, const remote_nonnull_domain *dom, uint32_t flags, Guest **ret, Definition **ret_live, Error *e);
+/* The whole of a handler without flags that is one command of QEMU's, without arguments or results. */
+int domain_command(Call *c, const remote_nonnull_domain *dom, uint32_t flags, const char *command, Error *e);
 /* Access alone, for a guest that was found otherwise. */
 int domain_check_access(Call *c, const Guest *g, uint32_t flags, Error *e);
 /* 1 where the element of a list may be shown. */

@@ -59,24 +59,22 @@ int qemu_domain_monitor_command(Call *c, const qemu_domain_monitor_command_args 
 
 /* --- what other hardware does --- */
 
-int domain_inject_nmi(Call *c, const remote_domain_inject_nmi_args *args, rpc_void *ret, Error *e) {
+int domain_command(Call *c, const remote_nonnull_domain *dom, uint32_t flags, const char *command, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         int r;
 
-        r = call_check_flags(c, args->flags, 0, e);
+        r = call_check_flags(c, flags, 0, e);
         if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
-        return r < 0 ? r : guest_command(g, "inject-nmi", NULL, NULL, e);
+                r = domain_get_active(c, dom, flags, &g, e);
+        return r < 0 ? r : guest_command(g, command, NULL, NULL, e);
+}
+
+int domain_inject_nmi(Call *c, const remote_domain_inject_nmi_args *args, rpc_void *ret, Error *e) {
+        return domain_command(c, &args->dom, args->flags, "inject-nmi", e);
 }
 
 int domain_pm_wakeup(Call *c, const remote_domain_pm_wakeup_args *args, rpc_void *ret, Error *e) {
-        _cleanup_guest_ Guest *g = NULL;
-        int r;
-
-        r = call_check_flags(c, args->flags, 0, e);
-        if (r >= 0)
-                r = domain_get_active(c, &args->dom, args->flags, &g, e);
-        return r < 0 ? r : guest_command(g, "system_wakeup", NULL, NULL, e);
+        return domain_command(c, &args->dom, args->flags, "system_wakeup", e);
 }
 
 /* --- the screen for a client that brings a socket --- */
