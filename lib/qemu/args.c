@@ -50,8 +50,21 @@ void qemu_host_resources_init(QemuHostResources *res) {
         *res = (QemuHostResources) {};
 }
 
+/* The run directory where the host side names none. */
+static int default_run_dir(Build *b, char **ret) {
+        if (b->run_dir)
+                return 0;
+        if (asprintf(ret, "%s/qemu/%s", path_run(), definition_name(b->d)) < 0) {
+                *ret = NULL;
+                return build_fail(b, -ENOMEM);
+        }
+        b->run_dir = *ret;
+        return 0;
+}
+
+/* *own_run_dir is freed by the caller, after b is used. */
 static int build_begin(Build *b, const Definition *d, const QemuCaps *caps, const QemuHostResources *res,
-                       QemuParts *parts, Error *e) {
+                       QemuParts *parts, char **own_run_dir, Error *e) {
         const char *type;
 
         *b = (Build) {
@@ -73,7 +86,7 @@ static int build_begin(Build *b, const Definition *d, const QemuCaps *caps, cons
         b->run_dir = res->run_dir;
         if (!streq(type, "kvm") && !streq(type, "qemu"))
                 return refuse(b, b->root, "domain type '%s' is not supported", type);
-        return 0;
+        return default_run_dir(b, own_run_dir);
 }
 
 static void build_device(Build *b, const xmlNode *n) {
@@ -235,18 +248,6 @@ static int parts_to_argv(Build *b, char ***ret) {
         return 0;
 }
 
-/* The run directory where the host side names none. */
-static int default_run_dir(Build *b, char **ret) {
-        if (b->run_dir)
-                return 0;
-        if (asprintf(ret, "%s/qemu/%s", path_run(), definition_name(b->d)) < 0) {
-                *ret = NULL;
-                return build_fail(b, -ENOMEM);
-        }
-        b->run_dir = *ret;
-        return 0;
-}
-
 int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHostResources *res, char ***ret_argv,
                     Error *e) {
         _cleanup_free_ char *run_dir = NULL;
@@ -254,10 +255,7 @@ int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHost
         Build b;
         int r;
 
-        r = build_begin(&b, live, caps, res, &parts, e);
-        if (r < 0)
-                return r;
-        r = default_run_dir(&b, &run_dir);
+        r = build_begin(&b, live, caps, res, &parts, &run_dir, e);
         if (r < 0)
                 return r;
         build_all(&b);
@@ -273,10 +271,7 @@ int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCap
         Build b;
         int r;
 
-        r = build_begin(&b, live, caps, res, &parts, e);
-        if (r < 0)
-                return r;
-        r = default_run_dir(&b, &run_dir);
+        r = build_begin(&b, live, caps, res, &parts, &run_dir, e);
         if (r < 0)
                 return r;
         build_device(&b, node);

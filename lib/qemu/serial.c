@@ -67,10 +67,21 @@ static void put_port(Build *b, json_t *o, const xmlNode *n) {
         put_int(b, o, "nr", (long long) attr_u64(b, address, "port", 0));
 }
 
+static json_t *virtio_port(Build *b, const xmlNode *n, const char *driver) {
+        DriverName id;
+        json_t *o;
+
+        build_chardev(b, n, chardev_id(b, n, &id));
+        o = device_new(b, driver);
+        put_port(b, o, n);
+        put_str(b, o, "chardev", id.s);
+        put_alias(b, o, n);
+        return o;
+}
+
 /* The first console with the target of a serial port is that port once more. */
 void build_console(Build *b, const xmlNode *n) {
         const char *type = xml_get(n, "target/@type") ?: "serial";
-        DriverName id;
         json_t *o;
 
         if (streq(type, "serial") && sibling_index(n) == 0 && xml_child(b->devices, "serial"))
@@ -79,29 +90,20 @@ void build_console(Build *b, const xmlNode *n) {
                 refuse(b, xml_child(n, "target") ?: n, "console of type '%s' is not supported", type);
                 return;
         }
-        build_chardev(b, n, chardev_id(b, n, &id));
-        o = device_new(b, "virtconsole");
-        put_port(b, o, n);
-        put_str(b, o, "chardev", id.s);
-        put_alias(b, o, n);
+        o = virtio_port(b, n, "virtconsole");
         add_props(b, QEMU_PART_DEVICE, o);
 }
 
 void build_channel(Build *b, const xmlNode *n) {
         const xmlNode *target = xml_child(n, "target");
         const char *type = xml_attr(target, "type") ?: "", *name = xml_attr(target, "name");
-        DriverName id;
         json_t *o;
 
         if (!streq(type, "virtio")) {
                 refuse(b, target ?: n, "channel of type '%s' is not supported", type);
                 return;
         }
-        build_chardev(b, n, chardev_id(b, n, &id));
-        o = device_new(b, "virtserialport");
-        put_port(b, o, n);
-        put_str(b, o, "chardev", id.s);
-        put_alias(b, o, n);
+        o = virtio_port(b, n, "virtserialport");
         if (!name && xml_attr_is(n, "type", "spicevmc"))
                 name = "com.redhat.spice.0";
         put_str(b, o, "name", name);
