@@ -295,10 +295,9 @@ static int get_property(Systemd *s, const char *unit, const char *interface, con
                 return r;
         if (r == 0)
                 return -ENOENT;
-        if (asprintf(&whole, DESTINATION ".%s", interface) < 0) {
-                whole = NULL;
+        whole = text_format(DESTINATION ".%s", interface);
+        if (!whole)
                 return -ENOMEM;
-        }
         r = get_bus(s, &bus, e);
         if (r < 0)
                 return r;

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/strings.h"
 
 int dropin_write(const char *unit_dir, const char *unit, const char *file, const StrBuf *b) {
         _cleanup_free_ char *dir = NULL, *path = NULL;
@@ -11,14 +12,12 @@ int dropin_write(const char *unit_dir, const char *unit, const char *file, const
 
         if (b->failed)
                 return log_oom();
-        if (asprintf(&dir, "%s/%s.d", unit_dir, unit) < 0) {
-                dir = NULL;
+        dir = text_format("%s/%s.d", unit_dir, unit);
+        if (!dir)
                 return log_oom();
-        }
-        if (asprintf(&path, "%s/%s", dir, file) < 0) {
-                path = NULL;
+        path = text_format("%s/%s", dir, file);
+        if (!path)
                 return log_oom();
-        }
         r = mkdir_p(dir, 0755);
         if (r >= 0)
                 r = file_write_atomic(path, b->data, b->len, 0644, FILE_WRITE_NOSYNC);

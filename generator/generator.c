@@ -86,7 +86,8 @@ static int make_plan(const Generator *g, const char *name, Plan **ret) {
         _cleanup_free_ char *path = NULL;
         int r;
 
-        if (asprintf(&path, "%s/%s.xml", g->definitions, name) < 0)
+        path = text_format("%s/%s.xml", g->definitions, name);
+        if (!path)
                 return -ENOMEM;
         r = load(path, name, &d, &e);
         if (r >= 0)
@@ -184,10 +185,9 @@ static int keep_folder(const Generator *g) {
         _cleanup_free_ char *dir = NULL;
         int r;
 
-        if (asprintf(&dir, "%s/vm@.service.d", g->unit_dir) < 0) {
-                dir = NULL;
+        dir = text_format("%s/vm@.service.d", g->unit_dir);
+        if (!dir)
                 return log_oom();
-        }
         r = mkdir_p(dir, 0755);
         return r < 0 ? log_error_errno(r, "cannot make %s: %s", dir, strerror(-r)) : 0;
 }

@@ -33,7 +33,8 @@ static int socket_keys_load(const DaemonName *daemon, SocketKeys *ret) {
         SocketKeys k = { .daemon = daemon };
         int r;
 
-        if (asprintf(&path, "%s/%s.conf", path_etc(), daemon->name) < 0)
+        path = text_format("%s/%s.conf", path_etc(), daemon->name);
+        if (!path)
                 return log_oom();
         r = conf_load(path, &k.conf, &e);
         if (r == -ENOENT)

@@ -30,7 +30,8 @@ static int copy_file(const char *from, const char *to, mode_t mode, uid_t uid, g
         _cleanup_free_ char *temporary = NULL;
         int r;
 
-        if (asprintf(&temporary, "%s.XXXXXX.new", to) < 0)
+        temporary = text_format("%s.XXXXXX.new", to);
+        if (!temporary)
                 return -ENOMEM;
         in = open(from, O_RDONLY | O_CLOEXEC);
         if (in < 0)
@@ -63,7 +64,8 @@ static int make_readable(Prepare *p, xmlNode *element) {
                 return prepare_refuse(p, -EINVAL, element, "'%s' is not a file", path);
         if (st.st_mode & S_IROTH)
                 return 0;
-        if (asprintf(&copy, "%s/%s", p->run_dir, xml_name(element)) < 0)
+        copy = text_format("%s/%s", p->run_dir, xml_name(element));
+        if (!copy)
                 return -ENOMEM;
         r = copy_file(path, copy, 0400, p->uid, p->gid);
         if (r < 0)

@@ -34,10 +34,9 @@ static int absolute_path(const char *image, const char *backing, char **ret) {
                 *ret = strdup(plain);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (asprintf(ret, "%.*s/%s", (int) (slash - image), image, plain) < 0) {
-                *ret = NULL;
+        *ret = text_format("%.*s/%s", (int) (slash - image), image, plain);
+        if (!*ret)
                 return -ENOMEM;
-        }
         return 0;
 }
 

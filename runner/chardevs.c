@@ -44,7 +44,8 @@ static int name_set(Prepare *p, int number, const char **ret) {
         r = descriptor_add_to_set(p, set, number);
         if (r < 0)
                 return r;
-        if (asprintf(&name, "/dev/fdset/%i", set) < 0)
+        name = text_format("/dev/fdset/%i", set);
+        if (!name)
                 return -ENOMEM;
         r = strv_consume(&p->paths, name);
         if (r < 0)

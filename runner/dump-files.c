@@ -26,10 +26,9 @@ int dump_path(const char *prefix, time_t when, char **ret) {
 
         if (!localtime_r(&when, &tm) || strftime(date, sizeof date, DATE_FORMAT, &tm) == 0)
                 return -EINVAL;
-        if (asprintf(ret, "%s%s", prefix, date) < 0) {
-                *ret = NULL;
+        *ret = text_format("%s%s", prefix, date);
+        if (!*ret)
                 return -ENOMEM;
-        }
         return 0;
 }
 

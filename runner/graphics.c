@@ -95,7 +95,8 @@ static int prepare_socket(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         char *own;
         int r;
 
-        if (asprintf(&own, n > 0 ? "%s/%s-%zu.sock" : "%s/%s.sock", p->run_dir, xml_attr(graphics, "type"), n) < 0)
+        own = text_format(n > 0 ? "%s/%s-%zu.sock" : "%s/%s.sock", p->run_dir, xml_attr(graphics, "type"), n);
+        if (!own)
                 return -ENOMEM;
         r = strv_consume(&p->paths, own);
         if (r < 0)

@@ -58,10 +58,9 @@ int notify_store_fd(int fd, const char *name, int stored) {
 
         if (fd < 0)
                 return -ENOTCONN;
-        if (asprintf(&text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name) < 0) {
-                text = NULL;
+        text = text_format("FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+        if (!text)
                 return -ENOMEM;
-        }
         return send_with_fd(fd, text, stored);
 }
 

@@ -94,10 +94,9 @@ static int normalise(Prepare *p, char **ret_version) {
         if (r < 0)
                 return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "cannot learn the version of %s: %s",
                                  emulator, strerror(-r));
-        if (asprintf(ret_version, "%u.%u.%u", version / 1000000, version / 1000 % 1000, version % 1000) < 0) {
-                *ret_version = NULL;
+        *ret_version = text_format("%u.%u.%u", version / 1000000, version / 1000 % 1000, version % 1000);
+        if (!*ret_version)
                 return -ENOMEM;
-        }
         r = host_facts_for_qemu(*ret_version, &facts);
         if (r < 0)
                 return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s is version %s: too old", emulator,
@@ -229,10 +228,9 @@ static int short_name(const Prepare *p, char **ret) {
                 do
                         len++;
                 while ((p->name[len] & 0xc0) == 0x80); /* within a character of UTF-8 */
-        if (asprintf(ret, "%s-%.*s", xml_attr(definition_root(p->live), "id") ?: "0", (int) len, p->name) < 0) {
-                *ret = NULL;
+        *ret = text_format("%s-%.*s", xml_attr(definition_root(p->live), "id") ?: "0", (int) len, p->name);
+        if (!*ret)
                 return -ENOMEM;
-        }
         return 0;
 }
 

@@ -147,7 +147,8 @@ static int load_launch(Run *run, const char *name) {
         if (fd >= 0)
                 r = read_all(fd, &text);
         else {
-                if (asprintf(&path, "%s/qemu/%s.launch", path_run(), name) < 0)
+                path = text_format("%s/qemu/%s.launch", path_run(), name);
+                if (!path)
                         return log_oom();
                 r = file_read(path, LAUNCH_MAX, &text, NULL);
         }

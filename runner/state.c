@@ -16,7 +16,8 @@ static int open_locked(const char *file) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (asprintf(&path, "%s/qemu/%s", path_run(), file) < 0)
+        path = text_format("%s/qemu/%s", path_run(), file);
+        if (!path)
                 return -ENOMEM;
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0 || flock(fd, LOCK_EX) < 0)
@@ -79,7 +80,8 @@ int state_reserve_port(const char *name, const char *address, unsigned first, un
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
-        if (asprintf(&path, "%s/qemu/ports", path_run()) < 0)
+        path = text_format("%s/qemu/ports", path_run());
+        if (!path)
                 return -ENOMEM;
         lock = open_locked("ports.lock");
         if (lock < 0)

@@ -40,10 +40,9 @@ static int load_launch(const char *name, Launch *l, int *ret_lock) {
         unsigned line;
         int r;
 
-        if (asprintf(&path, "%s/qemu/%s.launch", path_run(), name) < 0) {
-                path = NULL;
+        path = text_format("%s/qemu/%s.launch", path_run(), name);
+        if (!path)
                 return -ENOMEM;
-        }
         lock = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
@@ -66,10 +65,9 @@ static int send_answer(const char *text, int fd) {
 static int refuse(const char *name, int r, const char *what, const char *path) {
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "%s %s: %s", what, path, strerror(-r)) < 0) {
-                text = NULL;
+        text = text_format("%s %s: %s", what, path, strerror(-r));
+        if (!text)
                 return -ENOMEM;
-        }
         log_error("guest %s: %s", name, text);
         (void) send_answer(text, -EBADF);
         return r;

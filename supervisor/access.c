@@ -13,7 +13,8 @@
 static char *action_name(const char *object, const char *permission) {
         char *name;
 
-        if (asprintf(&name, "org.libvirt.api.%s.%s", object, permission) < 0)
+        name = text_format("org.libvirt.api.%s.%s", object, permission);
+        if (!name)
                 return NULL;
         for (char *p = name; *p; p++)
                 if (*p == '_')

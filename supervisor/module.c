@@ -5,13 +5,15 @@
 #include <dlfcn.h>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "server.h"
 
 int server_load_module(const char *file, const char *symbol, const void **ret) {
         _cleanup_free_ char *path = NULL;
         void *module, *s;
 
-        if (asprintf(&path, "%s/%s", getenv("UNITVIRT_MODULES") ?: LIBEXECDIR, file) < 0)
+        path = text_format("%s/%s", getenv("UNITVIRT_MODULES") ?: LIBEXECDIR, file);
+        if (!path)
                 return log_oom();
         module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         s = module ? dlsym(module, symbol) : NULL;

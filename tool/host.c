@@ -50,10 +50,9 @@ int tool_visit_files(const char *base, const char *pattern, ToolVisitor visit, c
         glob_t found = {};
         int r, bad = 0;
 
-        if (asprintf(&full, "%s/%s", base, pattern) < 0) {
-                full = NULL;
+        full = text_format("%s/%s", base, pattern);
+        if (!full)
                 return log_oom();
-        }
         r = glob(full, 0, is_unreadable, &found);
         if (r != 0 && r != GLOB_NOMATCH)
                 bad = -EACCES;

@@ -83,7 +83,8 @@ static int show_daemon(sd_bus *bus, const DaemonName *d, Seen *seen) {
         _cleanup_free_ char *unit = NULL;
         int r;
 
-        if (asprintf(&unit, "%s.service", d->name) < 0)
+        unit = text_format("%s.service", d->name);
+        if (!unit)
                 return log_oom();
         r = read_unit(bus, unit, &service);
         if (r < 0 || !service.active)

@@ -151,7 +151,8 @@ static int open_folder(Guest *g) {
         r = user_name_for_guest(g->name, &user);
         if (r < 0)
                 return r;
-        if (asprintf(&path, "%s/qemu/%s", path_run(), user) < 0)
+        path = text_format("%s/qemu/%s", path_run(), user);
+        if (!path)
                 return -ENOMEM;
         fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
@@ -329,7 +330,8 @@ int guest_cgroup(Guest *g, char **ret) {
 
         if (!g->run || g->run->pid <= 0)
                 return -ESRCH;
-        if (asprintf(&path, "/proc/%i/cgroup", g->run->pid) < 0)
+        path = text_format("/proc/%i/cgroup", g->run->pid);
+        if (!path)
                 return -ENOMEM;
         f = fopen(path, "re");
         if (!f)

@@ -37,7 +37,8 @@ static int cgroup_cpu_time(Guest *g, uint64_t *ret_total, uint64_t *ret_user, ui
                 return r;
         if (!endswith(group, ".service"))
                 return -ENOENT;
-        if (asprintf(&path, "/sys/fs/cgroup/%s/cpu.stat", group) < 0)
+        path = text_format("/sys/fs/cgroup/%s/cpu.stat", group);
+        if (!path)
                 return -ENOMEM;
         r = read_small(path, text);
         if (r < 0)

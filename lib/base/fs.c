@@ -3,6 +3,7 @@
 #include <libgen.h>
 
 #include "base/fs.h"
+#include "base/strings.h"
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
         _cleanup_close_ int fd = -EBADF;
@@ -76,7 +77,8 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
         int r;
 
         /* Hidden and with a suffix that no reader of definitions looks at. */
-        if (asprintf(&temporary, "%s.XXXXXX.new", path) < 0)
+        temporary = text_format("%s.XXXXXX.new", path);
+        if (!temporary)
                 return -ENOMEM;
         fd = mkostemps(temporary, 4, O_CLOEXEC);
         if (fd < 0)
@@ -146,7 +148,8 @@ bool host_is_xen_control_domain(void) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t len;
 
-        if (asprintf(&path, "%s/capabilities", getenv("UNITVIRT_PROC_XEN") ?: "/proc/xen") < 0)
+        path = text_format("%s/capabilities", getenv("UNITVIRT_PROC_XEN") ?: "/proc/xen");
+        if (!path)
                 return true;
         return file_read(path, 4096, &text, &len) >= 0 && strstr(text, "control_d");
 }

@@ -190,7 +190,8 @@ int daemon_config_load(const char *daemon, const char *path, DaemonConfig **ret,
         int r;
 
         if (!path) {
-                if (asprintf(&own, "%s/%s.conf", path_etc(), daemon) < 0)
+                own = text_format("%s/%s.conf", path_etc(), daemon);
+                if (!own)
                         return -ENOMEM;
                 r = conf_load(own, &conf, e);
                 if (r < 0 && r != -ENOENT)

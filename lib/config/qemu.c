@@ -141,7 +141,8 @@ static int add_refusal(QemuConfig *c, const ConfKey *key, const ConfEntry *entry
         if (!refusals)
                 return -ENOMEM;
         c->refusals = refusals;
-        if (asprintf(&text, "%s:%u: %s: %s", origin, entry->line, entry->key, key->note) < 0)
+        text = text_format("%s:%u: %s: %s", origin, entry->line, entry->key, key->note);
+        if (!text)
                 return -ENOMEM;
         refusals[c->n_refusals++] = (QemuRefusal) { (QemuConcern) key->refused, text };
         return 0;
@@ -194,7 +195,8 @@ int qemu_config_load(const char *path, QemuConfig **ret, char ***warnings, Error
         int r;
 
         if (!path) {
-                if (asprintf(&own, "%s/qemu.conf", path_etc()) < 0)
+                own = text_format("%s/qemu.conf", path_etc());
+                if (!own)
                         return -ENOMEM;
                 path = own;
         }

@@ -98,7 +98,8 @@ static int alias_memory(xmlNode *memory, unsigned counts[5]) {
                 if (streq(names[i][0], model)) {
                         _cleanup_free_ char *name = NULL;
 
-                        if (asprintf(&name, "%s%u", names[i][1], counts[i]++) < 0)
+                        name = text_format("%s%u", names[i][1], counts[i]++);
+                        if (!name)
                                 return -ENOMEM;
                         return set_alias(memory, name);
                 }
@@ -128,7 +129,8 @@ static int alias_numbered(xmlNode *device, unsigned counts[ELEMENTSOF(numbered)]
                 serial = mirrored_serial(device, n);
                 if (serial)
                         return set_alias(device, serial);
-                if (asprintf(&name, "%s%u", numbered[i].prefix, n) < 0)
+                name = text_format("%s%u", numbered[i].prefix, n);
+                if (!name)
                         return -ENOMEM;
                 return set_alias(device, name);
         }

@@ -257,10 +257,9 @@ static int extract(const Metadata *m, const xmlNode *n, const XmlSpan *span, con
 
                 if (ns != n->ns || is_needed(n, ns, uri))
                         continue;
-                if (asprintf(&name, "xmlns%s%s", ns->prefix ? ":" : "", ns->prefix ? (const char *) ns->prefix : "") < 0) {
-                        name = NULL;
+                name = text_format("xmlns%s%s", ns->prefix ? ":" : "", ns->prefix ? (const char *) ns->prefix : "");
+                if (!name)
                         return -ENOMEM;
-                }
                 if (xml_text_attribute(text, strlen(text), name, &drop)) {
                         strbuf_addn(&b, text + at, drop.begin - at);
                         at = drop.end;
@@ -477,10 +476,9 @@ static int check_whole(const char *whole, Error *e) {
         _cleanup_xml_ xmlDocPtr doc = NULL;
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "<domain>%s</domain>", whole) < 0) {
-                text = NULL;
+        text = text_format("<domain>%s</domain>", whole);
+        if (!text)
                 return -ENOMEM;
-        }
         return xml_parse(text, strlen(text), "metadata", NULL, &doc, e);
 }
 

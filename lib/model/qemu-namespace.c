@@ -16,10 +16,9 @@ static int adopt(xmlNode *n) {
         int r = 0;
 
         if (is_ours(n)) {
-                if (asprintf(&name, "qemu:%s", xml_name(n)) < 0) {
-                        name = NULL;
+                name = text_format("qemu:%s", xml_name(n));
+                if (!name)
                         return -ENOMEM;
-                }
                 xmlNodeSetName(n, (const xmlChar *) name);
                 if (!streq(xml_name(n), name))
                         return -ENOMEM;

@@ -56,10 +56,9 @@ static int add_readable(GuestPlan *g, const xmlNode *from, const char *path) {
         r = add_mounts_for(g, from, path);
         if (r < 0)
                 return r;
-        if (asprintf(&bind, "-%s", path) < 0) {
-                bind = NULL;
+        bind = text_format("-%s", path);
+        if (!bind)
                 return -ENOMEM;
-        }
         return add_from(g, from, PLAN_SERVICE, "BindReadOnlyPaths", bind, NULL);
 }
 

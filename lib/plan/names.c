@@ -139,11 +139,13 @@ static bool looks_like_hash(const char *name) {
 int user_name_for_guest(const char *name, char **ret) {
         _cleanup_free_ char *user = NULL;
 
-        if (asprintf(&user, "vm-%s", name) < 0)
+        user = text_format("vm-%s", name);
+        if (!user)
                 return -ENOMEM;
         if (!is_user_name(user) || looks_like_hash(name)) {
                 free(user);
-                if (asprintf(&user, "vm-%016" PRIx64, name_hash(name)) < 0)
+                user = text_format("vm-%016" PRIx64, name_hash(name));
+                if (!user)
                         return -ENOMEM;
         }
         *ret = TAKE_PTR(user);
@@ -182,7 +184,8 @@ int machine_name_for_guest(const char *name, char **ret) {
                         *p = '-';
         start = machine + strspn(machine, "-");
         start[MIN(strlen(start), MACHINE_NAME_MAX - 9U)] = 0;
-        if (asprintf(&mapped, "%s%s%08" PRIx32, start, *start ? "-" : "vm-", (uint32_t) name_hash(name)) < 0)
+        mapped = text_format("%s%s%08" PRIx32, start, *start ? "-" : "vm-", (uint32_t) name_hash(name));
+        if (!mapped)
                 return -ENOMEM;
         *ret = TAKE_PTR(mapped);
         return 0;

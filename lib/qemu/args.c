@@ -54,10 +54,9 @@ void qemu_host_resources_init(QemuHostResources *res) {
 static int default_run_dir(Build *b, char **ret) {
         if (b->run_dir)
                 return 0;
-        if (asprintf(ret, "%s/qemu/%s", path_run(), definition_name(b->d)) < 0) {
-                *ret = NULL;
+        *ret = text_format("%s/qemu/%s", path_run(), definition_name(b->d));
+        if (!*ret)
                 return build_fail(b, -ENOMEM);
-        }
         b->run_dir = *ret;
         return 0;
 }
@@ -119,8 +118,8 @@ static void add_monitor(Build *b, const QemuMonitor *m) {
         _cleanup_strbuf_ StrBuf o = {};
         _cleanup_free_ char *id = NULL;
 
-        if (asprintf(&id, "char%s", m->name) < 0) {
-                id = NULL;
+        id = text_format("char%s", m->name);
+        if (!id) {
                 build_fail(b, -ENOMEM);
                 return;
         }
@@ -143,8 +142,8 @@ static void build_monitors(Build *b) {
                 add_monitor(b, &b->res->monitors[i]);
         if (b->res->n_monitors > 0)
                 return;
-        if (asprintf(&path, "%s/qmp.sock", b->run_dir) < 0) {
-                path = NULL;
+        path = text_format("%s/qmp.sock", b->run_dir);
+        if (!path) {
                 build_fail(b, -ENOMEM);
                 return;
         }

@@ -59,8 +59,8 @@ static void chardev_file(Build *b, StrBuf *o, const xmlNode *device) {
 static void generated_path(Build *b, StrBuf *o, const xmlNode *device) {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/%s.sock", b->run_dir, need_alias(b, device)) < 0) {
-                path = NULL;
+        path = text_format("%s/%s.sock", b->run_dir, need_alias(b, device));
+        if (!path) {
                 build_fail(b, -ENOMEM);
                 return;
         }

@@ -154,7 +154,8 @@ static int add_found(Found *f, const char *folder, const char *name) {
         size_t at = find_place(f, name, &there);
         int r;
 
-        if (asprintf(&path, "%s/%s", folder, name) < 0)
+        path = text_format("%s/%s", folder, name);
+        if (!path)
                 return -ENOMEM;
         if (there) {
                 free(f->paths[at]);

@@ -15,7 +15,8 @@
 static char *cache_path(const char *emulator) {
         char *p;
 
-        if (asprintf(&p, "%s/qemu/emulator%s", path_run(), emulator) < 0)
+        p = text_format("%s/qemu/emulator%s", path_run(), emulator);
+        if (!p)
                 return NULL;
         for (char *c = p + strlen(path_run()) + strlen("/qemu/"); *c; c++)
                 *c = *c == '/' ? '-' : *c;

@@ -67,8 +67,8 @@ static char *free_port(Normaliser *n, unsigned bus, const char *prefix, unsigned
                         xmlNode *d;
                         char *found;
 
-                        if (asprintf(&port, "%s%u", prefix, i) < 0) {
-                                port = NULL;
+                        port = text_format("%s%u", prefix, i);
+                        if (!port) {
                                 n->out_of_memory = true;
                                 return NULL;
                         }
@@ -77,8 +77,8 @@ static char *free_port(Normaliser *n, unsigned bus, const char *prefix, unsigned
                                 return TAKE_PTR(port);
                         if (pass == 0 || !xml_is(d, "hub") || depth >= MAX_HUB_DEPTH)
                                 continue;
-                        if (asprintf(&below, "%s.", port) < 0) {
-                                below = NULL;
+                        below = text_format("%s.", port);
+                        if (!below) {
                                 n->out_of_memory = true;
                                 return NULL;
                         }

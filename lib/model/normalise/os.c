@@ -25,11 +25,10 @@ static int write_machine(Normaliser *n, xmlNode *type) {
 static int write_nvram(Normaliser *n, xmlNode *nvram) {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/qemu/nvram/%s_VARS.%s", path_lib(), definition_name(n->d),
-                     xml_attr_is(nvram, "format", "qcow2") ? "qcow2" : "fd") < 0) {
-                path = NULL;
+        path = text_format("%s/qemu/nvram/%s_VARS.%s", path_lib(), definition_name(n->d),
+                           xml_attr_is(nvram, "format", "qcow2") ? "qcow2" : "fd");
+        if (!path)
                 return -ENOMEM;
-        }
 
         set_text(n, nvram, path);
         return 0;
