@@ -22,7 +22,11 @@ check "autostart of web by systemctl" m systemctl -q enable vm@web.service
 check "autostart of app by a link" m ln -s ../app.xml /etc/libvirt/qemu/autostart/app.xml
 check "autostart of deaf by systemctl" m systemctl -q enable vm@deaf.service
 
+dumps=/var/lib/libvirt/qemu/dump
+check "a dump, and what is left of another" m touch $dumps/1-off-2026-01-01-00:00:00 $dumps/2-off-2026-01-01-00:00:00.partial
+
 check "reboot" machine_reboot
+check "of dumps the whole ones are there" equals 1-off-2026-01-01-00:00:00 m ls $dumps
 for guest in db web app deaf; do check "$guest was started at boot" shows_running $guest; done
 check "a guest without autostart was not" shows_off off unknown
 no_daemon_started() { not m sh -c 'journalctl -b -q -o short-monotonic -u virtqemud.service | grep -q "Started.*virtqemud" && [ "$(systemctl show -P ActiveEnterTimestampMonotonic virtqemud.service)" -lt "$(systemctl show -P ActiveEnterTimestampMonotonic vm@app.service)" ]'; }
