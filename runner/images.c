@@ -20,6 +20,7 @@ static int image_set_of(const Prepare *p, const char *path, bool direct) {
 }
 
 static int add_image_set(Prepare *p, const char *path, bool direct) {
+        int set = descriptor_set(p), r;
         char *copy = strdup(path);
         ImageSet *images;
 
@@ -30,8 +31,9 @@ static int add_image_set(Prepare *p, const char *path, bool direct) {
                 free(copy);
                 return -ENOMEM;
         }
-        p->images[p->n_images++] = (ImageSet) { .path = copy, .direct = direct, .set = descriptor_set(p) };
-        return p->images[p->n_images - 1].set;
+        p->images[p->n_images++] = (ImageSet) { .path = copy, .direct = direct, .set = set };
+        r = strv_addf(&p->launch.images, "%i %s", set, path);
+        return r < 0 ? r : set;
 }
 
 static int open_one(Prepare *p, const xmlNode *element, const char *path, int flags, int set) {

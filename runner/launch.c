@@ -32,6 +32,7 @@ static const struct {
         { "monitor-fd",  FIELD_INT,     offsetof(Launch, monitor_fd) },
         { "console",     FIELD_CONSOLE, offsetof(Launch, consoles) },
         { "socket",      FIELD_LIST,    offsetof(Launch, sockets) },
+        { "image",       FIELD_LIST,    offsetof(Launch, images) },
         { "graphics",    FIELD_LIST,    offsetof(Launch, graphics) },
         { "env",         FIELD_LIST,    offsetof(Launch, environment) },
         { "qmp",         FIELD_LIST,    offsetof(Launch, commands) },
@@ -52,6 +53,7 @@ void launch_done(Launch *l) {
         strv_free(l->environment);
         strv_free(l->commands);
         strv_free(l->sockets);
+        strv_free(l->images);
         strv_free(l->graphics);
         for (size_t i = 0; i < l->n_consoles; i++)
                 free(l->consoles[i].alias);

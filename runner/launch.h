@@ -33,6 +33,7 @@ typedef struct Launch {
         char **environment;    /* NAME=VALUE, added to QEMU's environment */
         char **commands;       /* QMP commands, JSON, executed in order before the first instruction */
         char **sockets;        /* paths that the definition names, which lead to QEMU; vm-cleanup removes them */
+        char **images;         /* "3 /srv/web.qcow2": what QEMU knows as /dev/fdset/3 */
         char **graphics;       /* "vnc=127.0.0.1:5900", copied to the run file */
         LaunchConsole *consoles;
         size_t n_consoles;

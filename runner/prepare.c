@@ -39,7 +39,7 @@ int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format
         const char *origin = definition_origin(p->live) ?: p->name;
         _cleanup_free_ char *path = xml_path_of(element), *words = TEXT_OF_ARGUMENTS(format);
 
-        return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s:%u: %s: %s", origin, xml_line(element),
+        return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s:%u: %s: %s", origin, xml_line_near(element),
                          path ?: xml_name(element), words ?: "out of memory");
 }
 
@@ -83,7 +83,8 @@ static int check_plan(Prepare *p) {
 }
 
 static int normalise(Prepare *p, char **ret_version) {
-        const char *emulator = xml_get(definition_root(p->live), "devices/emulator") ?: DEFAULT_EMULATOR;
+        const xmlNode *named = xml_child(definition_devices(p->live), "emulator");
+        const char *emulator = (named ? xml_text(named) : NULL) ?: DEFAULT_EMULATOR;
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         HostFacts facts;
         unsigned version;
@@ -91,6 +92,8 @@ static int normalise(Prepare *p, char **ret_version) {
         int r;
 
         r = qemu_version_get(emulator, &version);
+        if (r < 0 && named)
+                return prepare_refuse(p, r, named, "cannot run '%s' to learn its version: %s", emulator, strerror(-r));
         if (r < 0)
                 return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "cannot learn the version of %s: %s",
                                  emulator, strerror(-r));

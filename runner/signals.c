@@ -98,7 +98,8 @@ static void log_result(const Run *run) {
 
 /* The last words of a QEMU that did not start say why. */
 static void explain_failed_start(Run *run) {
-        _cleanup_free_ char *words = last_words(run->words, run->n_words);
+        _cleanup_free_ char *said = last_words(run->words, run->n_words);
+        _cleanup_free_ char *words = said ? name_images(said, run->launch.images) : NULL;
 
         run_fail_start(run, "QEMU %s%s%s", run->monitor.greeted ? "ended while it started the guest" : "did not start",
                        words ? ": " : "", words ?: "");

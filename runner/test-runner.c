@@ -198,6 +198,23 @@ static void last_words_are_the_last_message(void **state) {
         assert_null(last_words("", 0));
 }
 
+static void images_have_their_names(void **state) {
+        char *images[] = { (char *) "1 /srv/a b.qcow2", (char *) "12 /srv/c.raw", NULL };
+        static const char *const pairs[][2] = {
+                { "lock Is it [/dev/fdset/1]?", "lock Is it [/srv/a b.qcow2]?" },
+                { "/dev/fdset/12", "/srv/c.raw" },
+                { "/dev/fdset/1/dev/fdset/12", "/srv/a b.qcow2/srv/c.raw" },
+                { "no /dev/fdset/2, no /dev/fdset/ and /dev/fdset/123", "no /dev/fdset/2, no /dev/fdset/ and /dev/fdset/123" },
+                { "", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
+                _cleanup_free_ char *s = name_images(pairs[i][0], images);
+
+                assert_string_equal(s, pairs[i][1]);
+        }
+}
+
 static char *words_of(const char *text) {
         return last_words(text, strlen(text));
 }
@@ -327,6 +344,7 @@ int main(void) {
                 cmocka_unit_test(an_image_without_one_says_so),
                 cmocka_unit_test(consoles_become_plain_lines),
                 cmocka_unit_test(last_words_are_the_last_message),
+                cmocka_unit_test(images_have_their_names),
                 cmocka_unit_test(a_module_that_is_not_installed_is_named),
                 cmocka_unit_test(the_manager_is_waited_for),
                 cmocka_unit_test(a_socket_replaces_what_a_former_run_left),

@@ -60,3 +60,32 @@ char *last_words(const char *text, size_t len) {
                 strbuf_addf(&b, " (%s)", hint);
         return b.len > 0 ? strbuf_take(&b) : NULL;
 }
+
+/* The file behind the number that text begins with, and what follows the number. */
+static const char *image_of(const char *text, char *const *images, const char **ret_rest) {
+        size_t n = strspn(text, "0123456789");
+
+        for (char *const *i = images; n > 0 && i && *i; i++)
+                if (strncmp(*i, text, n) == 0 && (*i)[n] == ' ') {
+                        *ret_rest = text + n;
+                        return *i + n + 1;
+                }
+        return NULL;
+}
+
+char *name_images(const char *words, char *const *images) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        for (const char *p = words, *found, *rest; *p; p = rest) {
+                const char *number = startswith(p, "/dev/fdset/");
+
+                found = number ? image_of(number, images, &rest) : NULL;
+                if (found)
+                        strbuf_add(&b, found);
+                else {
+                        strbuf_addc(&b, *p);
+                        rest = p + 1;
+                }
+        }
+        return strbuf_take(&b);
+}

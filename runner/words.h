@@ -7,3 +7,7 @@
  * it, without time and program name, and what to install where it misses a module. Owned by the caller; NULL where it said
  * nothing (or memory ran out). */
 char *last_words(const char *text, size_t len);
+
+/* The same words with the files in place of QEMU's names for them: images are "3 /srv/web.qcow2", and "/dev/fdset/3" becomes
+ * "/srv/web.qcow2". Owned by the caller; NULL where memory ran out. */
+char *name_images(const char *words, char *const *images);

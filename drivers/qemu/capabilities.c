@@ -77,11 +77,11 @@ static int facts_read(QemuDriver *d, Facts *ret, Error *e) {
         return 0;
 }
 
-static void add_machine(xmlNode *guest_arch, const char *name, const char *canonical) {
+static void add_machine(xmlNode *guest_arch, const QemuCaps *caps, const char *name, const char *canonical) {
         xmlNode *m = add(guest_arch, "machine", name);
 
         attr(m, "canonical", canonical);
-        attr_int(m, "maxCpus", strstr(canonical ? canonical : name, "q35") ? 288 : 255);
+        attr_int(m, "maxCpus", qemu_caps_max_vcpus(caps, name));
 }
 
 static void add_machines(xmlNode *guest_arch, const QemuCaps *caps) {
@@ -93,14 +93,14 @@ static void add_machines(xmlNode *guest_arch, const QemuCaps *caps) {
 
                 if (!canonical)
                         continue;
-                add_machine(guest_arch, families[f], canonical);
+                add_machine(guest_arch, caps, families[f], canonical);
                 for (unsigned major = 11; major >= 2; major--)
                         for (int minor = 12; minor >= 0; minor--) {
                                 char name[64];
 
                                 snprintf(name, sizeof(name), "%s-%u.%i", prefixes[f], major, minor);
                                 if (qemu_caps_machine(caps, name))
-                                        add_machine(guest_arch, name, NULL);
+                                        add_machine(guest_arch, caps, name, NULL);
                         }
         }
 }

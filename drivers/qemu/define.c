@@ -10,6 +10,8 @@
 #include "handlers.h"
 #include "index.h"
 #include "plan/names.h"
+#include "qemu/args.h"
+#include "qemu/caps.h"
 #include "qemu/firmware.h"
 #include "savefile.h"
 #include "start.h"
@@ -49,6 +51,26 @@ static int check_name(const char *name, Error *e) {
         return unit_name_check_guest(name, e);
 }
 
+/* What would fail at every start is refused now. Where there is no QEMU yet, definitions can be made all the same. */
+static int check_emulator(const QemuDriver *d, const Definition *def, const HostFacts *facts, Error *e) {
+        const xmlNode *root = definition_root(def);
+        const char *emulator = xml_get(root, "devices/emulator"), *arch = xml_get(root, "os/type/@arch");
+        const QemuCaps *caps;
+        char version[32];
+
+        if (!emulator || d->emulator.version == 0)
+                return 0;
+        if (!streq(emulator, facts->emulator)) {
+                if (access(emulator, X_OK) >= 0)
+                        return 0;
+                return error_set(e, -errno, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "/domain/devices/emulator: cannot run '%s': %s",
+                                 emulator, strerror(errno));
+        }
+        snprintf(version, sizeof(version), "%u.%u", facts->qemu_version / 1000000U, facts->qemu_version / 1000U % 1000U);
+        caps = qemu_caps_for(version, arch);
+        return caps ? qemu_machine_check(def, caps, e) : 0;
+}
+
 int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e) {
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_definition_ Definition *def = NULL;
@@ -66,6 +88,8 @@ int client_definition(QemuDriver *d, const char *xml, bool validate, Definition 
                 return r;
         firmware_host_offer(&firmware, &facts);
         r = definition_normalise(def, &facts, e);
+        if (r >= 0)
+                r = check_emulator(d, def, &facts, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(def);

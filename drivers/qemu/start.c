@@ -131,7 +131,7 @@ static int start_failed(Guest *g, const char *unit, JobResult result, Error *e) 
         if (path && file_read(path, ERROR_FILE_MAX, &text, NULL) >= 0) {
                 trim(text);
                 if (text[0])
-                        return error_set(e, r, ERROR_INTERNAL, ORIGIN_QEMU, "%s", text);
+                        return error_set_from_text(e, r, ERROR_INTERNAL, ORIGIN_QEMU, text);
         }
         if (result == JOB_DEPENDENCY)
                 return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_QEMU,

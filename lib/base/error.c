@@ -74,6 +74,17 @@ int error_set(Error *e, int r, ErrorCode code, ErrorOrigin origin, const char *f
         return r;
 }
 
+int error_set_from_text(Error *e, int r, ErrorCode otherwise, ErrorOrigin origin, const char *text) {
+        for (size_t i = 0; i < ELEMENTSOF(code_prefixes); i++) {
+                const char *detail = startswith(text, code_prefixes[i].prefix);
+
+                detail = detail ? startswith(detail, ": ") : NULL;
+                if (detail)
+                        return error_set(e, r, code_prefixes[i].code, origin, "%s", detail);
+        }
+        return error_set(e, r, otherwise, origin, "%s", text);
+}
+
 int error_set_errno(Error *e, int r, ErrorOrigin origin, const char *format, ...) {
         _cleanup_free_ char *words = NULL;
 

@@ -69,6 +69,28 @@ static void texts_are_formatted(void **state) {
         assert_string_equal(empty, "");
 }
 
+static void errors_from_texts(void **state) {
+        static const struct {
+                const char *text;
+                int code;
+                const char *detail;
+        } cases[] = {
+                { "unsupported configuration: a.xml:3: /domain: no", ERROR_CONFIG_UNSUPPORTED, "a.xml:3: /domain: no" },
+                { "XML error: b", ERROR_XML_ERROR, "b" },
+                { "internal error: c", ERROR_INTERNAL, "c" },
+                { "XML errors: d", ERROR_OPERATION_FAILED, "XML errors: d" },
+                { "QEMU did not start: XML error: e", ERROR_OPERATION_FAILED, "QEMU did not start: XML error: e" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                assert_int_equal(error_set_from_text(&e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU, cases[i].text), -EIO);
+                assert_int_equal(e.code, cases[i].code);
+                assert_string_equal(e.detail, cases[i].detail);
+        }
+}
+
 static void the_first_error_stays(void **state) {
         _cleanup_error_ Error e = ERROR_INIT;
 
@@ -202,6 +224,7 @@ int main(void) {
                 cmocka_unit_test(lists_grow),
                 cmocka_unit_test(texts_are_formatted),
                 cmocka_unit_test(the_first_error_stays),
+                cmocka_unit_test(errors_from_texts),
                 cmocka_unit_test(a_file_is_replaced_whole),
                 cmocka_unit_test(descriptors_travel),
                 cmocka_unit_test(descriptors_arrive),

@@ -263,6 +263,20 @@ int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHost
         return parts_to_argv(&b, ret_argv);
 }
 
+int qemu_machine_check(const Definition *d, const QemuCaps *caps, Error *e) {
+        _cleanup_free_ char *run_dir = NULL;
+        _cleanup_qemu_parts_ QemuParts parts = {};
+        QemuHostResources none = {};
+        Build b;
+        int r;
+
+        r = build_begin(&b, d, caps, &none, &parts, &run_dir, e);
+        if (r < 0)
+                return r;
+        build_machine_check(&b);
+        return b.r;
+}
+
 int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCaps *caps, const QemuHostResources *res,
                       QemuParts *ret, Error *e) {
         _cleanup_free_ char *run_dir = NULL;

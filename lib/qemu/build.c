@@ -36,7 +36,7 @@ _printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNod
         path = node ? xml_path_of(node) : NULL;
         b->r = r;
         if (origin)
-                return error_set(b->e, r, code, ORIGIN_QEMU, "%s:%u: %s%s%s", origin, xml_line(node), path ?: "",
+                return error_set(b->e, r, code, ORIGIN_QEMU, "%s:%u: %s%s%s", origin, xml_line_near(node), path ?: "",
                                  path ? ": " : "", words);
         return error_set(b->e, r, code, ORIGIN_QEMU, "%s%s%s", path ?: "", path ? ": " : "", words);
 }

@@ -101,6 +101,7 @@ unsigned sibling_index(const xmlNode *node);
 /* --- the machine: each adds the options of its part of the definition --- */
 
 void build_machine(Build *b);      /* machine.c */
+void build_machine_check(Build *b);
 void build_cpu(Build *b);          /* cpu.c */
 void build_memory(Build *b);       /* memory.c */
 void build_smp(Build *b);          /* cpu.c */

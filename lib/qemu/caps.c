@@ -138,6 +138,18 @@ const char *qemu_caps_machine(const QemuCaps *caps, const char *name) {
         return name;
 }
 
+/* As "qemu-system-x86_64 -machine MACHINE -smp 9999" tells. */
+unsigned qemu_caps_max_vcpus(const QemuCaps *caps, const char *machine) {
+        const char *v = startswith(qemu_caps_machine(caps, machine) ?: machine, "pc-q35-");
+        unsigned version;
+
+        if (!v)
+                return 255;
+        if (version_parse(v, &version) < 0)
+                version = caps->version;
+        return version <= VERSION(8, 0) ? 288 : version <= VERSION(9, 0) ? 1024 : 4096;
+}
+
 const char *qemu_caps_default_machine(const QemuCaps *caps) {
         return caps->pc;
 }

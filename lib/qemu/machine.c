@@ -2,6 +2,8 @@
 
 /* -machine and -accel: what is built into the board, and what runs the guest's code. */
 
+#include <inttypes.h>
+
 #include "build.h"
 
 /* A feature that is a switch of the machine: absent says nothing. */
@@ -37,13 +39,16 @@ static void machine_speaker(Build *b, StrBuf *o) {
                 }
 }
 
-static void check_machine(Build *b) {
-        if (!qemu_caps_machine(b->caps, b->machine)) {
-                const xmlNode *type = xml_find(b->root, "os/type");
+void build_machine_check(Build *b) {
+        unsigned most = qemu_caps_max_vcpus(b->caps, b->machine);
+        uint64_t vcpus;
 
-                refuse(b, type, "machine '%s' is not known to QEMU %u.%u", b->machine,
+        if (!qemu_caps_machine(b->caps, b->machine))
+                refuse(b, xml_find(b->root, "os/type"), "machine '%s' is not known to QEMU %u.%u", b->machine,
                        qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
-        }
+        else if (xml_get_u64(b->root, "vcpu", &vcpus) >= 0 && vcpus > most)
+                refuse(b, xml_child(b->root, "vcpu"), "%" PRIu64 " vCPUs are more than the %u that machine '%s' of QEMU %u.%u can have",
+                       vcpus, most, b->machine, qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
 }
 
 static void build_accel(Build *b) {
@@ -63,7 +68,7 @@ void build_machine(Build *b) {
         const xmlNode *memory = xml_child(b->root, "memory");
         _cleanup_strbuf_ StrBuf o = {};
 
-        check_machine(b);
+        build_machine_check(b);
         strbuf_add(&o, b->machine);
         opt(&o, "usb", "off");
         machine_switch(b, &o, "vmport", "features/vmport/@state");

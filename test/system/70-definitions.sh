@@ -76,6 +76,15 @@ check "a name that needs escaping" define_guest 'web server-1.2'
 check "... starts" m virsh -q start 'web server-1.2'
 check "... as a unit" contains active m systemctl show -P ActiveState 'vm@web\x20server\x2d1.2.service'
 
+# What would fail at every start.
+with_machine() { guest_xml n | sed "s|machine='pc'|machine='$1'|;s|<vcpu>1|<vcpu>${2-1}|;s|<devices>|<devices>${3-}|"; }
+refused "a machine that this QEMU does not have is refused at define" "/domain/os/type: machine 'pc-i440fx-99.0' is not known to QEMU" refuse_define "$(with_machine pc-i440fx-99.0)"
+refused "... more vCPUs than it can have" "/domain/vcpu: 256 vCPUs are more than the 255 that machine" refuse_define "$(with_machine pc 256)"
+refused "... an emulator that is not there" "/domain/devices/emulator: cannot run '/usr/libexec/qemu-kvm': No such file or directory" refuse_define "$(with_machine pc 1 '<emulator>/usr/libexec/qemu-kvm</emulator>')"
+check "... which by hand" broken emu "$(with_machine pc 1 '<emulator>/usr/libexec/qemu-kvm</emulator>' | sed 's|<name>n|<name>emu|')"
+check "daemon-reload" m systemctl daemon-reload
+refused "... is named, with its line" "error: unsupported configuration: /etc/libvirt/qemu/emu.xml:7: /domain/devices/emulator: cannot run" m virsh start emu
+
 # systemd's own limit: beyond it a unit exists, and fails with "File name too long" when it is started.
 long=$(printf 'n%.0s' $(seq 188))
 check "the longest name" define_guest "$long"

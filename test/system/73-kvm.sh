@@ -19,7 +19,7 @@ check "a group for /dev/kvm is there without udev" m getent group kvm
 check "a machine without KVM" device none
 check "... does not offer it" not contains "type='kvm'" m virsh capabilities
 check "... but takes a definition that wants it" define k idle
-refused "... and says at the start what it needs" "/etc/libvirt/qemu/k.xml:6: /domain: type='kvm' needs /dev/kvm, which is not there" m virsh start k
+refused "... and says at the start what it needs" "error: unsupported configuration: /etc/libvirt/qemu/k.xml:6: /domain: type='kvm' needs /dev/kvm, which is not there" m virsh start k
 check "... as systemctl status does" contains "needs /dev/kvm, which is not there" m systemctl show -P StatusText vm@k
 check "one that is root's alone" device 600 root
 refused "... is said to be" "/dev/kvm is root's alone (mode 0600, group 0)" m virsh start k

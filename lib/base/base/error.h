@@ -108,6 +108,10 @@ void error_prefix(Error *e, const char *format, ...) _printf_(2, 3);
 /* The text to show: the message, or strerror(-r) where no error was filled. */
 const char *error_text(const Error *e, int r);
 
+/* The other way: fills the error from a whole message, one of error_text() that another program left in a file. What begins
+ * with no prefix of a code gets the given code. Returns r. */
+int error_set_from_text(Error *e, int r, ErrorCode otherwise, ErrorOrigin origin, const char *text);
+
 /* The prefix libvirt's clients show for a code, e.g. "Domain not found"; NULL for an unknown code. */
 const char *error_code_prefix(ErrorCode code);
 

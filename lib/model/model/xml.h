@@ -85,6 +85,13 @@ static inline unsigned xml_line(const xmlNode *n) {
         return l > 0 ? (unsigned) l : 0;
 }
 
+/* The same, or for an element that was made here the line of the nearest one around it that was read. */
+static inline unsigned xml_line_near(const xmlNode *n) {
+        while (n && n->type == XML_ELEMENT_NODE && xml_line(n) == 0)
+                n = n->parent;
+        return n && n->type == XML_ELEMENT_NODE ? xml_line(n) : 0;
+}
+
 /* "/domain/devices/disk[2]": where n stands, counted among its namesakes. Owned by the caller; NULL on OOM. */
 char *xml_path_of(const xmlNode *n);
 

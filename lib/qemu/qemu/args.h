@@ -82,5 +82,9 @@ void qemu_host_resources_init(QemuHostResources *res);
 int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHostResources *res, char ***ret_argv,
                     Error *e);
 
+/* What of a definition, normalised, can be told at once to be too much for a QEMU: its machine, and the number of vCPUs.
+ * Errors as above. */
+int qemu_machine_check(const Definition *d, const QemuCaps *caps, Error *e);
+
 /* Quotes one value for a QEMU option list ("a,b" -> "a,,b"). NULL when memory ran out. */
 char *qemu_option_escape(const char *value);

@@ -41,6 +41,8 @@ const char *qemu_caps_arch(const QemuCaps *caps);
 /* The versioned name behind an alias ("pc" -> "pc-i440fx-10.0"), name itself
  * where it is a versioned name that this QEMU has, NULL where it has no such machine. */
 const char *qemu_caps_machine(const QemuCaps *caps, const char *name);
+/* How many vCPUs a machine can have, by its name in any form that qemu_caps_machine() takes. */
+unsigned qemu_caps_max_vcpus(const QemuCaps *caps, const char *machine);
 const char *qemu_caps_default_machine(const QemuCaps *caps); /* versioned name */
 const char *qemu_caps_emulator(const QemuCaps *caps);        /* "/usr/bin/qemu-system-x86_64" */
 
