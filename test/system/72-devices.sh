@@ -11,7 +11,8 @@ images=/var/lib/libvirt/images
 py() { m_with_input /usr/bin/python3 - "$@"; }
 define() { m_with_input sh -c "cat > /root/x.xml && virsh -q define /root/x.xml"; }
 said() { m sh -c "journalctl -b -o cat --no-pager VM_NAME=$1 | grep -aE 'guest: '"; }
-saw() { said "$1" | grep -aqE -- "$2" || { said "$1"; return 1; }; }
+# Where it said nothing at all, the end of its console says why.
+saw() { said "$1" | grep -aqE -- "$2" || { said "$1" | grep . || m journalctl -b -o cat --no-pager -n 14 VM_NAME="$1"; return 1; }; }
 
 # Firmware in flash: OVMF with a copy of its variables.
 uefi() {
