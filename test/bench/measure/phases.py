@@ -15,6 +15,8 @@ from .sides import fresh
 RATE_SECONDS = 1.5
 # until a daemon has noticed that nobody calls any more
 QUIET_SECONDS = 21
+# what both sides have
+MONOLITHIC = "libvirtd.service virtlogd.service virtlockd.service"
 CALLS = (("state", "idle"), ("version", "-"), ("xml", "idle"), ("list", "-"))
 
 
@@ -52,33 +54,57 @@ def cold(work, side, machine, add):
         cold_floor(side, machine, base, add)
 
 
+class StubUnit:
+    """A stub that answers one recorded client unseen, as a unit activated by its socket."""
+    path = "/run/bench-stub.socket"
+    uri = f"qemu+unix:///system?socket={path}"
+    frames = "/run/bench-stub.frames"
+
+    def __init__(self, side, machine, client):
+        """Records what client() does with the side's daemon by way of self.uri."""
+        self.machine = machine
+        recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", self.path, side.socket, self.frames]),
+                                    stdout=subprocess.PIPE)
+        recorder.stdout.readline()
+        client(self.uri)
+        recorder.wait(timeout=10)
+        start = f"ExecStart=/mnt/bench/replay serve - {self.frames}"
+        machine.sh(f"cd /run/systemd/system; rm -f {self.path}\n"
+                   f"printf '[Socket]\\nListenStream={self.path}\\n' > bench-stub.socket\n"
+                   f"sed -e '/^ExecStart=/c {start}' -e '/^Exec[^S]/d; /^Type=/c Type=simple'"
+                   f" -e '/^Requires=/d; /^Wants=/d; /^After=/d; /^Conflicts=/d'"
+                   f" /usr/lib/systemd/system/{side.daemon} > bench-stub.sandboxed\n"
+                   f"printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\n{start}\\n' > bench-stub.bare")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.machine.sh("systemctl stop bench-stub.socket bench-stub.service; rm -f /run/systemd/system/bench-stub.*;"
+                        " systemctl daemon-reload")
+
+    def use(self, kind):
+        """kind: sandboxed as the daemon is, or bare."""
+        self.machine.sh(f"cd /run/systemd/system; cp bench-stub.{kind} bench-stub.service; systemctl daemon-reload;"
+                        " systemctl restart bench-stub.socket")
+
+    def stop(self):
+        self.machine.sh("systemctl stop bench-stub.service")
+
+
 def cold_floor(side, machine, base, add):
     """The same client and a stub that answers it unseen, activated by its socket: in the daemon's sandbox, and in none."""
-    recorded, path = "/run/bench-cold.frames", "/run/bench-cold.socket"
-    uri = f"qemu+unix:///system?socket={path}"
-    recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", path, side.socket, recorded]),
-                                stdout=subprocess.PIPE)
-    recorder.stdout.readline()
-    machine.timed("virsh", "-c", uri, "version")
-    recorder.wait(timeout=10)
-    start = f"ExecStart=/mnt/bench/replay serve - {recorded}"
-    machine.sh(f"cd /run/systemd/system; rm -f {path}\n"
-               f"printf '[Socket]\\nListenStream={path}\\n' > bench-cold.socket\n"
-               f"sed -e '/^ExecStart=/c {start}' -e '/^Exec[^S]/d; /^Type=/c Type=simple' -e '/^Requires=/d; /^Wants=/d; /^After=/d'"
-               f" -e '/^Conflicts=/d' /usr/lib/systemd/system/{side.daemon} > bench-cold.sandboxed\n"
-               f"printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\n{start}\\n' > bench-cold.bare")
-    for key in ("bare", "sandboxed"):
-        machine.sh(f"cd /run/systemd/system; cp bench-cold.{key} bench-cold.service; systemctl daemon-reload;"
-                   " systemctl restart bench-cold.socket")
-        for i in range(9):
-            machine.settle()
-            reply = machine.timed("virsh", "-c", uri, "version")
-            if reply.status != 0:
-                raise Failed(f"virsh version from the stub: {reply.output.strip()[-300:]}")
-            if i > 0:
-                add(f"cold-{key}", [reply.wall / 1000 - base])
-            machine.sh("systemctl stop bench-cold.service")
-    machine.sh("systemctl stop bench-cold.socket; rm /run/systemd/system/bench-cold.*; systemctl daemon-reload")
+    with StubUnit(side, machine, lambda uri: machine.timed("virsh", "-c", uri, "version")) as stub:
+        for kind in ("bare", "sandboxed"):
+            stub.use(kind)
+            for i in range(9):
+                machine.settle()
+                reply = machine.timed("virsh", "-c", stub.uri, "version")
+                if reply.status != 0:
+                    raise Failed(f"virsh version from the stub: {reply.output.strip()[-300:]}")
+                if i > 0:
+                    add(f"cold-{kind}", [reply.wall / 1000 - base])
+                stub.stop()
 
 
 def rates(work, side, machine, add):
@@ -162,6 +188,20 @@ def define(work, side, machine, add):
     restart_with_5000(work, side, machine, add)
 
 
+def client_lists(machine, uri):
+    with machine.session("/mnt/bench/rpcbench", uri) as session:
+        return session.ask("listed", 5000, 60000)
+
+
+def started_and_listed(machine, unit, uri, key, add):
+    machine.settle()
+    before, begin = machine.cpu(), time.monotonic()
+    machine.sh(f"systemctl start {unit}")
+    answer = client_lists(machine, uri)
+    add(key, [(time.monotonic() - begin) * 1000])
+    add(f"{key}-cpu", [(machine.cpu() - before + answer["cpu"]) / 1000])
+
+
 def restart_with_5000(work, side, machine, add):
     """4,000 more definitions are put into the folder by hand, then the daemon is restarted."""
     template = (work.shared / "idle.xml").read_text()
@@ -173,15 +213,15 @@ def restart_with_5000(work, side, machine, add):
     machine.sh("cp /mnt/bench/many/*.xml /etc/libvirt/qemu/; systemctl daemon-reload", timeout=300)
     for _ in range(3):
         side.stop_daemon(machine)
-        machine.settle()
-        before, begin = machine.cpu(), time.monotonic()
-        machine.sh(f"systemctl start {side.daemon}")
-        with machine.session("/mnt/bench/rpcbench", side.uri) as session:
-            answer = session.ask("listed", 5000, 60000)
-        add("restart-5000", [(time.monotonic() - begin) * 1000])
-        add("restart-5000-cpu", [(machine.cpu() - before + answer["cpu"]) / 1000])
-    with machine.session("/mnt/bench/rpcbench", side.uri) as session:
-        session.ask("listed", 5000, 60000)
+        started_and_listed(machine, side.daemon, side.uri, "restart-5000", add)
+    listed = lambda uri: client_lists(machine, uri)
+    listed(side.uri)
+    if side.name == "unitvirt":
+        with StubUnit(side, machine, listed) as stub:
+            stub.use("sandboxed")
+            for _ in range(3):
+                started_and_listed(machine, "bench-stub.service", stub.uri, "restart-stub", add)
+                stub.stop()
     side.stop_daemon(machine)
     machine.sh("rm -f /etc/libvirt/qemu/d*.xml; systemctl daemon-reload", timeout=300)
 
@@ -327,21 +367,28 @@ def security(work, side, machine, add):
             session.ask("undefine", "rom", 1)
 
 
+def started_together(machine, units, key, add):
+    machine.sh(f"systemctl stop {units}; systemctl reset-failed {units} 2>/dev/null || true")
+    machine.settle()
+    before, begin = machine.cpu(), time.monotonic()
+    machine.sh(f"systemctl start {units}")
+    add(key, [(time.monotonic() - begin) * 1000])
+    machine.settle()
+    add(f"{key}-cpu", [(machine.cpu() - before) / 1000])
+
+
 def daemons(work, side, machine, add):
     """The daemons of a usual machine: started together, while nobody asks, and after a client used all of them."""
     units = " ".join(side.daemons)
     memory = lambda: sum(smaps(pid) for pid, _, unit in machine.processes() if unit in side.daemons) / 1024
     for _ in range(5):
-        machine.sh(f"systemctl stop {units}; systemctl reset-failed {units} 2>/dev/null || true")
-        machine.settle()
-        before, begin = machine.cpu(), time.monotonic()
-        machine.sh(f"systemctl start {units}")
-        add("set-start", [(time.monotonic() - begin) * 1000])
-        machine.settle()
-        add("set-start-cpu", [(machine.cpu() - before) / 1000])
+        started_together(machine, units, "set-start", add)
         add("set-idle", [memory()])
     machine.sh("/usr/bin/python3 -B /mnt/bench/exercise.py " + side.uri, timeout=180)
     add("set-active", [memory()])
+    machine.sh(f"systemctl stop {units}")
+    for _ in range(5):
+        started_together(machine, MONOLITHIC, "three-start", add)
 
 
 def generator(work, side, machine, add):
