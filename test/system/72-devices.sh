@@ -108,7 +108,7 @@ many() {
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
-    <cmdline>console=ttyS0 root=/dev/vda hostname=many quiet report tsc=reliable no_timer_check</cmdline>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=many quiet report tsc=reliable no_timer_check maxcpus=1</cmdline>
   </os>
   <features><acpi/></features>
   <pm><suspend-to-mem enabled='yes'/><suspend-to-disk enabled='no'/></pm>
@@ -166,7 +166,11 @@ check "sound card" saw many 'pci .* 0x8086 0x293e 0x0403'
 check "USB controller" saw many 'pci .* 0x1b36 0x000d 0x0c03'
 check "watchdog" saw many 'pci .* 0x8086 0x25ab'
 check "graphics adapter" saw many 'pci .* 0x1af4 0x1050'
-check "two processors" saw many 'cpus 2'
+# The kernel found its devices with one of them: QEMU 10 without KVM may lose track of its memory map, and abort, while one
+# processor moves the windows of devices and the other one looks through them.
+second='echo 1 > /sys/devices/system/cpu/cpu1/online; grep -c ^processor /proc/cpuinfo | sed s/^/processors:/'
+check "at its login prompt" eventually 60 m sh -c "journalctl -b -o cat --no-pager VM_NAME=many | grep -qa 'many login:'"
+check "two processors" contains processors:2 console_says many "$second"
 
 ask_agent() {
         py many <<'PY'

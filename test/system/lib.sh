@@ -11,6 +11,7 @@
 #                                     (does not), linux (a disk, a login prompt)
 #   put_guest NAME [KIND [DEVICES]]   writes it to /etc/libvirt/qemu/NAME.xml
 #   define_guest NAME [KIND ...]      the same through virsh define
+#   console_says NAME LINE            logs in on a guest's console and types LINE
 #   check WHAT COMMAND...             passes if the command succeeds
 #   refused WHAT TEXT COMMAND...      passes if it fails and says TEXT
 #   eventually SECONDS COMMAND...     until it succeeds
@@ -128,6 +129,12 @@ guest_xml() {
   </devices>
 </domain>
 XML
+}
+# Logs in on the console of a guest of kind linux that is at its prompt, and prints what a line typed there says.
+console_says() {
+        { sleep 1; printf '\n'; sleep 1; printf 'root\n'; sleep 2; printf '%s\n' "$2"; sleep 3; } |
+                m_with_input timeout -s KILL 9 script -qec "virsh console --force $1" /dev/null > "$work/console" 2>&1
+        cat "$work/console"
 }
 put_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/etc/libvirt/qemu/$1.xml'"; }
 define_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }
