@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #include "base/strings.h"
 #include "register.h"
 
 #define MACHINED "org.freedesktop.machine1"
 #define MANAGER "/org/freedesktop/machine1"
+/* How long a machine may stay that was unregistered, and how often that is looked at. */
+#define PATIENCE_MS 3000U
+#define RETRY_MS 10U
 
 static int open_bus(int fd, sd_bus **ret) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
@@ -41,8 +45,7 @@ static int call_register(sd_bus *bus, const Registration *g, sd_bus_error *e) {
         return r < 0 ? r : sd_bus_call(bus, m, 0, e, NULL);
 }
 
-/* Another run of the same unit may have left its machine: machined has not seen the end of it yet. */
-static int take_back(sd_bus *bus, const Registration *g, sd_bus_error *e) {
+static int unregister_earlier(sd_bus *bus, const Registration *g, sd_bus_error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_free_ char *unit = NULL;
         const char *path;
@@ -55,20 +58,39 @@ static int take_back(sd_bus *bus, const Registration *g, sd_bus_error *e) {
                 r = sd_bus_get_property_string(bus, MACHINED, path, MACHINED ".Machine", "Unit", e, &unit);
         if (r < 0)
                 return r;
+        if (!*unit)
+                return 0; /* on its way out */
         if (!streq(unit, g->unit))
                 return -EEXIST;
         return sd_bus_call_method(bus, MACHINED, MANAGER, MACHINED ".Manager", "UnregisterMachine", e, NULL, "s", g->machine);
 }
 
-static int register_on(sd_bus *bus, const Registration *g, sd_bus_error *e) {
-        int r;
+/* Another run of the same unit may have left its machine: machined has not seen the end of it yet. That it sees it in the
+ * meantime is just as well. */
+static int take_back(sd_bus *bus, const Registration *g, sd_bus_error *e) {
+        int r = unregister_earlier(bus, g, e);
 
-        r = call_register(bus, g, e);
-        if (r >= 0 || !sd_bus_error_has_name(e, MACHINED ".MachineExists"))
+        if (r >= 0 || !(sd_bus_error_has_name(e, MACHINED ".NoSuchMachine") || sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT)))
                 return r;
         sd_bus_error_free(e);
-        r = take_back(bus, g, e);
-        return r < 0 ? r : call_register(bus, g, e);
+        return 0;
+}
+
+/* machined forgets a machine when it has nothing else to do, not when it answers that it is unregistered: until then the name
+ * is taken. */
+static int register_on(sd_bus *bus, const Registration *g, sd_bus_error *e) {
+        for (unsigned waited = 0;; waited += RETRY_MS) {
+                int r = call_register(bus, g, e);
+
+                if (r >= 0 || !sd_bus_error_has_name(e, MACHINED ".MachineExists") || waited >= PATIENCE_MS)
+                        return r;
+                if (waited > 0)
+                        (void) usleep(RETRY_MS * 1000);
+                sd_bus_error_free(e);
+                r = take_back(bus, g, e);
+                if (r < 0)
+                        return r;
+        }
 }
 
 __attribute__((visibility("default"))) RegisterMachine register_machine;

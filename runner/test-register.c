@@ -26,6 +26,8 @@ typedef struct Peer {
         sd_bus *bus;
         const char *unit;       /* of the machine that is there, NULL: none */
         const char *error;      /* what a registration gets, NULL: success */
+        unsigned lingers;       /* registrations for which a machine that was unregistered is still there */
+        bool vanishes;          /* the machine has ended by itself when it is asked for */
         bool silent;            /* nothing is answered but the bus's own greeting */
         unsigned registered, unregistered;
 } Peer;
@@ -41,7 +43,7 @@ static int on_register(Peer *p, sd_bus_message *m) {
         uint32_t leader;
         size_t n;
 
-        if (p->unit)
+        if (p->unit || (p->unregistered > 0 && p->lingers > 0 && p->lingers--))
                 return sd_bus_reply_method_errorf(m, MACHINED ".MachineExists", "Machine exists");
         if (p->error)
                 return sd_bus_reply_method_errorf(m, p->error, "not today");
@@ -59,6 +61,10 @@ static int on_register(Peer *p, sd_bus_message *m) {
 }
 
 static int on_get_machine(Peer *p, sd_bus_message *m) {
+        if (p->vanishes) {
+                p->unit = NULL;
+                return sd_bus_reply_method_errorf(m, MACHINED ".NoSuchMachine", "No machine 'web' known");
+        }
         return sd_bus_reply_method_return(m, "o", "/org/freedesktop/machine1/machine/web");
 }
 
@@ -68,7 +74,7 @@ static int on_get(Peer *p, sd_bus_message *m) {
         assert_true(sd_bus_message_read(m, "ss", &interface, &property) > 0);
         assert_string_equal(interface, MACHINED ".Machine");
         assert_string_equal(property, "Unit");
-        return sd_bus_reply_method_return(m, "v", "s", p->unit);
+        return sd_bus_reply_method_return(m, "v", "s", p->unit ?: guest.unit);
 }
 
 static int on_unregister(Peer *p, sd_bus_message *m) {
@@ -159,6 +165,26 @@ static void what_an_earlier_run_left_is_replaced(void **state) {
         assert_int_equal(p.registered, 1);
 }
 
+static void one_that_lingers_is_waited_for(void **state) {
+        Peer p = { .unit = "vm@web.service", .lingers = 5 };
+        char text[256];
+
+        assert_int_equal(register_with(&p, 10, text, sizeof text), 0);
+        assert_string_equal(text, "");
+        assert_int_equal(p.lingers, 0);
+        assert_int_equal(p.registered, 1);
+}
+
+static void one_that_ends_meanwhile_is_no_obstacle(void **state) {
+        Peer p = { .unit = "vm@web.service", .vanishes = true };
+        char text[256];
+
+        assert_int_equal(register_with(&p, 10, text, sizeof text), 0);
+        assert_string_equal(text, "");
+        assert_int_equal(p.unregistered, 0);
+        assert_int_equal(p.registered, 1);
+}
+
 static void a_machine_of_somebody_else_keeps_its_name(void **state) {
         Peer p = { .unit = "systemd-nspawn@web.service" };
         char text[256];
@@ -194,6 +220,8 @@ int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_login_without_a_name_is_enough),
                 cmocka_unit_test(what_an_earlier_run_left_is_replaced),
+                cmocka_unit_test(one_that_lingers_is_waited_for),
+                cmocka_unit_test(one_that_ends_meanwhile_is_no_obstacle),
                 cmocka_unit_test(a_machine_of_somebody_else_keeps_its_name),
                 cmocka_unit_test(an_error_gives_its_text),
                 cmocka_unit_test(without_machined_there_is_nothing_to_find),
