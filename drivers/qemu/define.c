@@ -45,10 +45,14 @@ static int ensure_uuid(Definition *d) {
 
 /* A name becomes a file's and a unit's. */
 static int check_name(const char *name, Error *e) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
         if (name[0] == 0 || name[0] == '.' || strchr(name, '/') || strchr(name, '\n'))
                 return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
                                  "name '%s' cannot be that of a file: empty, with '/' or a leading '.'", name);
-        return unit_name_check_guest(name, e);
+        r = unit_name_for_guest(name, &unit);
+        return r < 0 ? unit_name_refuse(name, r, e) : 0;
 }
 
 /* What would fail at every start is refused now. Where there is no QEMU yet, definitions can be made all the same. */

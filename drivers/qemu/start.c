@@ -181,11 +181,9 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
                 return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
                                  "domain '%s' has a managed save image, and restoring one is not supported: start it with "
                                  "--force-boot, which discards the image", g->name);
-        r = unit_name_check_guest(g->name, e);
-        if (r >= 0)
-                r = unit_name_for_guest(g->name, &unit);
+        r = unit_name_for_guest(g->name, &unit);
         if (r < 0)
-                return r;
+                return unit_name_refuse(g->name, r, e);
         r = flags & CREATE_FORCE_BOOT ? remove_managed_save(g, e) : 0;
         if (r < 0)
                 return r;

@@ -450,11 +450,9 @@ int plan_build(const Definition *d, Plan **ret, Error *e) {
         GuestPlan g;
         int r;
 
-        r = unit_name_check_guest(definition_name(d), e);
-        if (r >= 0)
-                r = plan_new(definition_name(d), &p);
+        r = plan_new(definition_name(d), &p);
         if (r < 0)
-                return r;
+                return unit_name_refuse(definition_name(d), r, e);
         g = (GuestPlan) { .plan = p, .definition = d, .domain = definition_root(d), .error = e };
         for (size_t i = 0; i < ELEMENTSOF(steps) && r >= 0; i++)
                 r = steps[i](&g);

@@ -95,16 +95,13 @@ int unit_name_for_guest(const char *name, char **ret) {
         return 0;
 }
 
-int unit_name_check_guest(const char *name, Error *e) {
-        _cleanup_free_ char *unit = NULL;
-        int r = unit_name_for_guest(name, &unit);
-
+int unit_name_refuse(const char *name, int r, Error *e) {
         if (r == -ENAMETOOLONG)
                 return error_set(e, r, ERROR_XML_ERROR, ORIGIN_DOMAIN,
                                  "the name '%.64s...' is too long: systemd takes %zu characters, and each that is neither a "
                                  "letter nor a digit nor one of '_:.' counts as four",
                                  name, GUEST_UNIT_NAME_MAX - strlen("vm@.service"));
-        return r < 0 ? error_set_errno(e, r, ORIGIN_DOMAIN, "'%s' cannot be the name of a unit", name) : 0;
+        return error_set_errno(e, r, ORIGIN_DOMAIN, "'%s' cannot be the name of a unit", name);
 }
 
 int guest_name_from_unit(const char *unit, char **ret) {

@@ -16,8 +16,8 @@ int unit_name_unescape(const char *escaped, char **ret);
 /* "vm@ESC.service". -ENAMETOOLONG where systemd could not start a unit of that length, -EINVAL for an empty name. */
 int unit_name_for_guest(const char *name, char **ret);
 
-/* The same for whoever only wants to know, with the error filled (ERROR_XML_ERROR). */
-int unit_name_check_guest(const char *name, Error *e);
+/* Fills the error for what unit_name_for_guest() returned, r (ERROR_XML_ERROR for the length). Returns r. */
+int unit_name_refuse(const char *name, int r, Error *e);
 
 /* The guest behind "vm@ESC.service". -EINVAL for any other unit. */
 int guest_name_from_unit(const char *unit, char **ret);
