@@ -127,19 +127,29 @@ static int check_identity(QemuDriver *d, const Definition *def, Guest **ret, Err
         return 0;
 }
 
+/* A guest that was ended and undefined stays until its unit is gone, though nobody is shown it: the name is free then. */
+static void let_namesake_go(QemuDriver *d, const char *name, const uint8_t uuid[16]) {
+        Guest *known = guests_by_name(d, name);
+        _cleanup_guest_ Guest *g = known ? guest_ref(known) : NULL;
+
+        if (g && !g->persistent && g->state == GUEST_ENDING && memcmp(g->uuid, uuid, 16) != 0)
+                (void) guest_wait_for_cleanup(g, NULL);
+}
+
 int guest_for_definition(QemuDriver *d, const Definition *def, bool *ret_new, Guest **ret, Error *e) {
         _cleanup_guest_ Guest *g = NULL;
         uint8_t uuid[16] = {};
         Guest *known;
         int r;
 
+        (void) definition_uuid(def, uuid);
+        let_namesake_go(d, definition_name(def), uuid);
         r = check_identity(d, def, &known, e);
         if (r < 0)
                 return r;
         if (known)
                 g = guest_ref(known);
         else {
-                (void) definition_uuid(def, uuid);
                 r = guest_new(d, definition_name(def), uuid, &g);
                 if (r >= 0)
                         r = guests_add(g);

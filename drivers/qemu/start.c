@@ -154,7 +154,7 @@ static void wait_for_qemu(Guest *g, uint32_t flags) {
 
 /* Clients know of an end when QEMU is gone, its unit goes milliseconds later. As long as systemd holds the unit for
  * active a start would be done at once, and nothing started. */
-static int wait_for_cleanup(Guest *g, Error *e) {
+int guest_wait_for_cleanup(Guest *g, Error *e) {
         while (!g->gone && g->state == GUEST_ENDING) {
                 int r = fiber_queue_wait(&g->waiters, CLEANUP_TIMEOUT);
 
@@ -172,7 +172,7 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         JobResult result;
         int r;
 
-        r = wait_for_cleanup(g, e);
+        r = guest_wait_for_cleanup(g, e);
         if (r < 0)
                 return r;
         if (guest_is_active(g))
@@ -312,7 +312,7 @@ static int guest_for_start(QemuDriver *driver, const Definition *d, bool *ret_ne
         r = guest_for_definition(driver, d, ret_new, &g, e);
         if (r < 0)
                 return r;
-        r = wait_for_cleanup(g, e);
+        r = guest_wait_for_cleanup(g, e);
         if (g->gone) {
                 error_done(e);
                 return guest_for_definition(driver, d, ret_new, ret, e);

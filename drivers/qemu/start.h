@@ -26,6 +26,9 @@ int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e);
 /* Parses and normalises what a client sends, giving it a uuid where it has none. */
 int client_definition(QemuDriver *d, const char *xml, bool validate, Definition **ret, Error *e);
 
+/* Waits until the unit of a guest that has ended is gone. Code 42 where the guest is gone with it, 68 after a time. */
+int guest_wait_for_cleanup(Guest *g, Error *e);
+
 /* The guest (a new reference) that the definition is for: the one that it replaces, or a new one, added to the index
  * (*ret_new). Code 9 where its name or uuid belongs to another guest. */
 int guest_for_definition(QemuDriver *d, const Definition *def, bool *ret_new, Guest **ret, Error *e);

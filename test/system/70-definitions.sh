@@ -76,6 +76,16 @@ check "a name that needs escaping" define_guest 'web server-1.2'
 check "... starts" m virsh -q start 'web server-1.2'
 check "... as a unit" contains active m systemctl show -P ActiveState 'vm@web\x20server\x2d1.2.service'
 
+# Its unit takes a moment to go, and the name is free at once for whoever defines it again.
+slow_end() { m sh -c "mkdir -p /etc/systemd/system/vm@s.service.d && printf '[Service]\nExecStopPost=\nExecStopPost=sleep 1\nExecStopPost=+/usr/lib/unitvirt/vm-cleanup s\n' > /etc/systemd/system/vm@s.service.d/slow.conf && systemctl daemon-reload"; }
+check "a guest whose unit ends slowly" slow_end
+check "... define" define_guest s
+check "... start" m virsh -q start s
+again() { m sh -c 'virsh -q destroy s && virsh -q undefine s && virsh -q define /root/s.xml && virsh -q domstate s'; }
+check "destroyed, undefined and defined again, with another uuid" contains "shut off" again
+check "... starts" m virsh -q start s
+check "... destroy" m virsh -q destroy s
+
 # What would fail at every start.
 with_machine() { guest_xml n | sed "s|machine='pc'|machine='$1'|;s|<vcpu>1|<vcpu>${2-1}|;s|<devices>|<devices>${3-}|"; }
 refused "a machine that this QEMU does not have is refused at define" "/domain/os/type: machine 'pc-i440fx-99.0' is not known to QEMU" refuse_define "$(with_machine pc-i440fx-99.0)"
