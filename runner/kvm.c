@@ -29,7 +29,7 @@ int prepare_kvm(Prepare *p) {
                                       "firmware, or nested virtualisation of the host above, and load kvm_intel or kvm_amd; "
                                       "type='qemu' emulates the processor");
         if (fd < 0)
-                return prepare_refuse(p, -errno, domain, "cannot open " KVM_DEVICE ": %m");
+                return prepare_refuse(p, -errno, domain, "cannot open " KVM_DEVICE ": %s", strerror(errno));
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (is_closed(&st))
