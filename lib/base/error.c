@@ -21,15 +21,34 @@ static const struct {
         { ERROR_OPERATION_DENIED, "operation forbidden" },
         { ERROR_NO_DOMAIN, "Domain not found" },
         { ERROR_NO_NETWORK, "Network not found" },
+        { ERROR_NO_STORAGE_POOL, "Storage pool not found" },
+        { ERROR_NO_STORAGE_VOL, "Storage volume not found" },
+        { ERROR_STORAGE_PROBE_FAILED, "Storage pool probe failed" },
+        { ERROR_STORAGE_POOL_BUILT, "Storage pool already built" },
         { ERROR_AUTH_FAILED, "authentication failed" },
+        { ERROR_NO_NODE_DEVICE, "Node device not found" },
         { ERROR_OPERATION_INVALID, "Requested operation is not valid" },
+        { ERROR_NO_INTERFACE, "Interface not found" },
+        { ERROR_MULTIPLE_INTERFACES, "multiple matching interfaces found" },
+        { ERROR_INVALID_NWFILTER, "Invalid network filter" },
+        { ERROR_NO_NWFILTER, "Network filter not found" },
+        { ERROR_INVALID_SECRET, "Invalid secret" },
+        { ERROR_NO_SECRET, "Secret not found" },
         { ERROR_CONFIG_UNSUPPORTED, "unsupported configuration" },
         { ERROR_OPERATION_TIMEOUT, "Timed out during operation" },
         { ERROR_ARGUMENT_UNSUPPORTED, "argument unsupported" },
         { ERROR_AUTH_CANCELLED, "authentication cancelled" },
         { ERROR_NO_DOMAIN_METADATA, "metadata not found" },
+        { ERROR_DEVICE_MISSING, "device not found" },
+        { ERROR_INVALID_NWFILTER_BINDING, "Invalid network filter binding" },
+        { ERROR_NO_NWFILTER_BINDING, "Network filter binding not found" },
+        { ERROR_NETWORK_PORT_EXIST, "network port already exists" },
+        { ERROR_NO_NETWORK_PORT, "network port not found" },
+        { ERROR_NO_HOSTNAME, "no hostname found" },
+        { ERROR_NO_NETWORK_METADATA, "metadata not found" },
         { ERROR_OPERATION_UNSUPPORTED, "Operation not supported" },
         { ERROR_AGENT_UNRESPONSIVE, "Guest agent is not responding" },
+        { ERROR_RESOURCE_BUSY, "resource busy" },
         { ERROR_ACCESS_DENIED, "access denied" },
         { ERROR_XML_INVALID_SCHEMA, "XML document failed to validate against schema" },
         { ERROR_AUTH_UNAVAILABLE, "authentication unavailable" },
@@ -74,7 +93,17 @@ int error_set(Error *e, int r, ErrorCode code, ErrorOrigin origin, const char *f
         return r;
 }
 
+char *error_to_text(const Error *e, int r) {
+        if (e->code == ERROR_SYSTEM_ERROR)
+                return text_format("[%i] %s", e->code, e->message);
+        return strdup(error_text(e, r));
+}
+
 int error_set_from_text(Error *e, int r, ErrorCode otherwise, ErrorOrigin origin, const char *text) {
+        int code, end = 0;
+
+        if (sscanf(text, "[%d] %n", &code, &end) == 1 && end > 0 && code == ERROR_SYSTEM_ERROR)
+                return error_set(e, r, (ErrorCode) code, origin, "%s", text + end);
         for (size_t i = 0; i < ELEMENTSOF(code_prefixes); i++) {
                 const char *detail = startswith(text, code_prefixes[i].prefix);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <fcntl.h>
 #include <libgen.h>
 
@@ -71,19 +72,68 @@ int fsync_parent(const char *path) {
         return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags) {
-        _cleanup_free_ char *temporary = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+#define TEMPORARY_SUFFIX ".XXXXXX.new"
 
-        /* Hidden and with a suffix that no reader of definitions looks at. */
-        temporary = text_format("%s.XXXXXX.new", path);
+int file_open_temporary(const char *path, char **ret_path) {
+        _cleanup_free_ char *temporary = text_format("%s" TEMPORARY_SUFFIX, path);
+        int fd;
+
         if (!temporary)
                 return -ENOMEM;
         fd = mkostemps(temporary, 4, O_CLOEXEC);
         if (fd < 0)
                 return -errno;
+        *ret_path = TAKE_PTR(temporary);
+        return fd;
+}
 
+bool file_is_temporary(const char *entry, const char *end) {
+        size_t len = strlen(entry), n = strlen(end), tail = strlen(TEMPORARY_SUFFIX);
+        const char *at = entry + len - tail;
+
+        return len > n + tail && endswith(entry, ".new") && *at == '.' && strcspn(at + 1, "./") == 6 &&
+               strncmp(at - n, end, n) == 0;
+}
+
+static bool is_temporary_of(const char *entry, const char *name) {
+        return startswith(entry, name) && strlen(entry) == strlen(name) + strlen(TEMPORARY_SUFFIX) &&
+               file_is_temporary(entry, "");
+}
+
+int file_remove_temporaries(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+        const char *name = strrchr(path, '/');
+        const struct dirent *entry;
+        DIR *dir;
+        int r = 0;
+
+        if (!copy)
+                return -ENOMEM;
+        dir = opendir(dirname(copy));
+        if (!dir)
+                return errno == ENOENT ? 0 : -errno;
+        name = name ? name + 1 : path;
+        while ((entry = readdir(dir)))
+                if (is_temporary_of(entry->d_name, name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+                        r = -errno;
+        closedir(dir);
+        return r;
+}
+
+int file_remove(const char *path) {
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        return file_remove_temporaries(path);
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = file_open_temporary(path, &temporary);
+        if (fd < 0)
+                return fd;
         r = write_all(fd, data, len);
         if (r >= 0 && mode != 0600 && fchmod(fd, mode) < 0)
                 r = -errno;

@@ -57,7 +57,8 @@ static int parse_output(const char *word, LogRule *ret, const char **ret_why) {
         size_t n = (size_t) (colon - word);
         bool wants_text;
 
-        while (ret->kind < _LOG_OUTPUT_KIND_MAX && (strlen(kinds[ret->kind]) != n || strncmp(kinds[ret->kind], word, n) != 0))
+        while (ret->kind < _LOG_OUTPUT_KIND_MAX &&
+               (strlen(kinds[ret->kind]) != n || strncmp(kinds[ret->kind], word, n) != 0))
                 ret->kind++;
         if (ret->kind == _LOG_OUTPUT_KIND_MAX) {
                 *ret_why = "an output is one of stderr, journald, syslog:NAME and file:PATH";
@@ -195,8 +196,8 @@ static void write_file(const LogRule *o, int level, const char *source, const ch
         (void) clock_gettime(CLOCK_REALTIME, &now);
         (void) gmtime_r(&now.tv_sec, &tm);
         (void) strftime(when, sizeof(when), "%F %T", &tm);
-        n = asprintf(&line, "%s.%03u+0000: %d: %s : %s : %s\n", when, (unsigned) (now.tv_nsec / 1000000), (int) getpid(),
-                     words[number_of(level)], source, text);
+        n = asprintf(&line, "%s.%03u+0000: %d: %s : %s : %s\n", when, (unsigned) (now.tv_nsec / 1000000),
+                     (int) getpid(), words[number_of(level)], source, text);
         if (n > 0 && write(o->fd, line, (size_t) n) < 0)
                 return; /* nowhere left to say it */
 }
@@ -211,8 +212,8 @@ static void write_journal(int level, const char *source, const char *text) {
         _cleanup_free_ char *message = NULL;
         int n;
 
-        n = asprintf(&message, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nLIBVIRT_SOURCE=%s\n", text, level, route_program,
-                     source);
+        n = asprintf(&message, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nLIBVIRT_SOURCE=%s\n", text, level,
+                     route_program, source);
         if (fd < 0 || n < 0 || sendto(fd, message, (size_t) n, MSG_NOSIGNAL, &a.sa, sizeof(a.un)) < 0)
                 log_default(level, text);
 }

@@ -15,7 +15,8 @@ static const struct {
         const char *name;
         int level;
 } level_names[] = {
-        { "err", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO }, { "debug", LOG_DEBUG },
+        { "err", LOG_ERR },   { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+        { "info", LOG_INFO }, { "debug", LOG_DEBUG },
 };
 
 void log_open(const char *program, LogTarget target) {

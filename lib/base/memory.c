@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A library maps what its start and its first use touch, and with each page the kernel maps the fifteen around it: libxml2
- * with ICU and the C++ library is 2.5 MiB in a process after the first document, of which the next one needs a third. */
+/* A library maps what its start and its first use touch, and with each page the kernel maps the fifteen around it:
+ * libxml2 with ICU and the C++ library is 2.5 MiB in a process after the first document, of which the next one needs a
+ * third. */
 
 #include <link.h>
 #include <malloc.h>
@@ -11,8 +12,8 @@
 #include "base/macros.h"
 #include "base/memory.h"
 
-/* Segments that the file says are never written hold the file's bytes and nothing else: relocations go to those with PF_W
- * (ELF, "Program Header"; RELRO is a part of these). */
+/* Segments that the file says are never written hold the file's bytes and nothing else: relocations go to those with
+ * PF_W (ELF, "Program Header"; RELRO is a part of these). */
 static int unmap_segments(struct dl_phdr_info *object, size_t size, void *userdata) {
         uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE);
 

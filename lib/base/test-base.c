@@ -12,6 +12,8 @@
 #include "base/fds.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/ip.h"
 #include "base/memory.h"
 #include "base/strings.h"
 
@@ -78,6 +80,9 @@ static void errors_from_texts(void **state) {
                 { "unsupported configuration: a.xml:3: /domain: no", ERROR_CONFIG_UNSUPPORTED, "a.xml:3: /domain: no" },
                 { "XML error: b", ERROR_XML_ERROR, "b" },
                 { "internal error: c", ERROR_INTERNAL, "c" },
+                { "[38] cannot open 'x': No such file or directory", ERROR_SYSTEM_ERROR,
+                  "cannot open 'x': No such file or directory" },
+                { "[99] x", ERROR_OPERATION_FAILED, "[99] x" },
                 { "XML errors: d", ERROR_OPERATION_FAILED, "XML errors: d" },
                 { "QEMU did not start: XML error: e", ERROR_OPERATION_FAILED, "QEMU did not start: XML error: e" },
         };
@@ -85,7 +90,8 @@ static void errors_from_texts(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_error_ Error e = ERROR_INIT;
 
-                assert_int_equal(error_set_from_text(&e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU, cases[i].text), -EIO);
+                assert_int_equal(error_set_from_text(&e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU, cases[i].text),
+                                 -EIO);
                 assert_int_equal(e.code, cases[i].code);
                 assert_string_equal(e.detail, cases[i].detail);
         }
@@ -94,11 +100,63 @@ static void errors_from_texts(void **state) {
 static void the_first_error_stays(void **state) {
         _cleanup_error_ Error e = ERROR_INIT;
 
-        assert_int_equal(error_set(&e, -ENOENT, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no domain with matching name '%s'", "x"), -ENOENT);
+        assert_int_equal(error_set(&e, -ENOENT, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no domain with matching name '%s'", "x"),
+                         -ENOENT);
         error_set(&e, -EIO, ERROR_INTERNAL, ORIGIN_QEMU, "later");
         assert_string_equal(e.message, "Domain not found: no domain with matching name 'x'");
         error_prefix(&e, "web.xml");
         assert_string_equal(e.message, "Domain not found: web.xml: no domain with matching name 'x'");
+}
+
+static void what_killed_writers_left_goes(void **state) {
+        static const char *const names[] = { "f.xml", "f.xml.abCD12.new", "f.xml.abcde.new", "g.f.xml.abCD12.new",
+                                             "f.xml.a.CD12.new" };
+        char dir[] = "/tmp/test-base-XXXXXX";
+        _cleanup_free_ char *path = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *name = text_format("%s/%s", dir, names[i]);
+
+                assert_int_equal(file_write_atomic(name, "x", 1, 0600, FILE_WRITE_NOSYNC), 0);
+        }
+        path = text_format("%s/f.xml", dir);
+        assert_int_equal(file_remove(path), 0);
+        assert_int_equal(file_remove(path), 0);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *name = text_format("%s/%s", dir, names[i]);
+
+                assert_int_equal(unlink(name), i < 2 ? -1 : 0);
+        }
+        assert_int_equal(rmdir(dir), 0);
+        assert_int_equal(file_remove(path), 0);
+}
+
+static void files_in_the_making_are_known_by_name(void **state) {
+        static const struct {
+                const char *name, *end;
+                bool is;
+        } cases[] = {
+                { "f.xml.abCD12.new", ".xml", true },   { "f.xml.abCD12.new", "", true },
+                { ".xml.abCD12.new", ".xml", false },   { "f.xml.abCD12.new", ".cred", false },
+                { "f.xml.abCD1.new", ".xml", false },   { "f.xml.a/CD12.new", ".xml", false },
+                { "f.xml.abCD12.old", ".xml", false },  { "f.xml", ".xml", false },
+                { ".new", "", false },                  { "", "", false },
+        };
+        char dir[] = "/tmp/test-base-XXXXXX";
+        _cleanup_free_ char *path = NULL, *made = NULL;
+        int fd;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_int_equal(file_is_temporary(cases[i].name, cases[i].end), cases[i].is);
+        assert_non_null(mkdtemp(dir));
+        path = text_format("%s/f.xml", dir);
+        fd = file_open_temporary(path, &made);
+        assert_true(fd >= 0);
+        close(fd);
+        assert_true(file_is_temporary(strrchr(made, '/') + 1, ".xml"));
+        assert_int_equal(file_remove(path), 0);
+        assert_int_equal(rmdir(dir), 0);
 }
 
 static void a_file_is_replaced_whole(void **state) {
@@ -157,7 +215,8 @@ static void memory_comes_back_when_it_is_needed(void **state) {
         numbers_are_whole(state);
 }
 
-/* n descriptors of a pipe's reading end through a pair of sockets; the other side may read what is in the pipe from the last. */
+/* n descriptors of a pipe's reading end through a pair of sockets; the other side may read what is in the pipe from the
+ * last. */
 static void descriptors_travel(void **state) {
         union {
                 struct cmsghdr header;
@@ -217,6 +276,90 @@ static void descriptors_arrive(void **state) {
         close(pair[1]);
 }
 
+static void files_of_guests_have_one_place(void **state) {
+        static const char *const paths[_GUEST_FILE_MAX] = {
+                [GUEST_FILE_PERSISTENT] = "/e/qemu/a b.xml",
+                [GUEST_FILE_AUTOSTART] = "/e/qemu/autostart/a b.xml",
+                [GUEST_FILE_AUTOSTART_ONCE] = "/e/qemu/autostart/a b.xml.once",
+                [GUEST_FILE_TRANSIENT] = "/r/qemu/transient/a b.xml",
+                [GUEST_FILE_LIVE] = "/r/qemu/a b.xml",
+                [GUEST_FILE_LAUNCH] = "/r/qemu/a b.launch",
+                [GUEST_FILE_UNDO] = "/r/qemu/a b.undo",
+                [GUEST_FILE_LAST] = "/r/qemu/a b.last",
+                [GUEST_FILE_ERROR] = "/r/qemu/a b.error",
+                [GUEST_FILE_STATE] = "/r/qemu/a b.state",
+                [GUEST_FILE_REQUEST] = "/r/qemu/a b.request",
+                [GUEST_FILE_DUMPED] = "/r/qemu/a b.dumped",
+                [GUEST_FILE_PENDING] = "/r/qemu/a b.pending",
+                [GUEST_FILE_LOCK] = "/r/qemu/a b.lock",
+        };
+
+        setenv("UNITVIRT_ETC", "/e", 1);
+        setenv("UNITVIRT_RUN", "/r", 1);
+        for (GuestFile f = 0; f < _GUEST_FILE_MAX; f++) {
+                _cleanup_free_ char *path = guest_file(f, "a b"),
+                                    *name = guest_file_guest(f, strrchr(paths[f], '/') + 1);
+
+                assert_string_equal(path, paths[f]);
+                assert_string_equal(name, "a b");
+                assert_null(guest_file_guest(f, guest_file_suffix(f)));
+                assert_null(guest_file_guest(f, "a b"));
+        }
+        unsetenv("UNITVIRT_ETC");
+        unsetenv("UNITVIRT_RUN");
+}
+
+static void addresses_have_networks(void **state) {
+        static const struct { const char *address; unsigned prefix; const char *network, *last; } rows[] = {
+                { "192.168.122.77", 24, "192.168.122.0", "192.168.122.255" },
+                { "10.1.130.3", 17, "10.1.128.0", "10.1.255.255" },
+                { "10.1.2.3", 32, "10.1.2.3", "10.1.2.3" },
+                { "10.1.2.3", 0, "0.0.0.0", "255.255.255.255" },
+                { "2001:db8:ca2:2::1", 64, "2001:db8:ca2:2::", "2001:db8:ca2:2:ffff:ffff:ffff:ffff" },
+        };
+        char buffer[IP_TEXT_MAX];
+        IpAddress a, b;
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_int_equal(ip_parse(rows[i].address, &a), 0);
+                b = ip_network(&a, rows[i].prefix);
+                assert_string_equal(ip_format(&b, buffer), rows[i].network);
+                assert_true(ip_is_in(&a, &b, rows[i].prefix));
+                b = ip_last(&a, rows[i].prefix);
+                assert_string_equal(ip_format(&b, buffer), rows[i].last);
+        }
+        assert_int_equal(ip_parse("192.168.122.256", &a), -EINVAL);
+        assert_int_equal(ip_parse("192.168.122.1/24", &a), -EINVAL);
+        assert_int_equal(ip_parse("", &a), -EINVAL);
+        assert_int_equal(ip_parse(NULL, &a), -EINVAL);
+}
+
+static uint64_t count(const char *first, const char *last) {
+        IpAddress a, b;
+
+        assert_int_equal(ip_parse(first, &a), 0);
+        assert_int_equal(ip_parse(last, &b), 0);
+        return ip_count(&a, &b);
+}
+
+static void addresses_are_counted(void **state) {
+        unsigned prefix;
+        IpAddress a;
+
+        assert_int_equal(count("192.168.122.2", "192.168.122.254"), 253);
+        assert_int_equal(count("192.168.122.2", "192.168.123.1"), 256);
+        assert_int_equal(count("192.168.122.2", "192.168.122.2"), 1);
+        assert_int_equal(count("192.168.122.2", "192.168.122.1"), 0);
+        assert_int_equal(count("192.168.122.2", "fd00::1"), 0);
+        assert_true(count("fd00::", "fdff::") == UINT64_MAX);
+        assert_int_equal(count("fd00::1:0:10", "fd00::1:0:ff"), 240);
+        assert_int_equal(ip_parse("255.255.240.0", &a), 0);
+        assert_int_equal(ip_prefix_from_netmask(&a, &prefix), 0);
+        assert_int_equal(prefix, 20);
+        assert_int_equal(ip_parse("255.255.240.1", &a), 0);
+        assert_int_equal(ip_prefix_from_netmask(&a, &prefix), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(uuids_round_trip),
@@ -225,9 +368,14 @@ int main(void) {
                 cmocka_unit_test(texts_are_formatted),
                 cmocka_unit_test(the_first_error_stays),
                 cmocka_unit_test(errors_from_texts),
+                cmocka_unit_test(files_in_the_making_are_known_by_name),
                 cmocka_unit_test(a_file_is_replaced_whole),
+                cmocka_unit_test(what_killed_writers_left_goes),
+                cmocka_unit_test(files_of_guests_have_one_place),
                 cmocka_unit_test(descriptors_travel),
                 cmocka_unit_test(descriptors_arrive),
+                cmocka_unit_test(addresses_have_networks),
+                cmocka_unit_test(addresses_are_counted),
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
         };
 

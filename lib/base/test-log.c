@@ -15,7 +15,8 @@
 
 static void words_are_read_and_written(void **state) {
         static const char *const filters[] = { "1:qemu 3:remote", "4:a", "" };
-        static const char *const outputs[] = { "1:stderr", "3:journald 2:syslog:virtqemud", "1:file:/var/log/libvirt/a:b.log" };
+        static const char *const outputs[] = { "1:stderr", "3:journald 2:syslog:virtqemud",
+                                               "1:file:/var/log/libvirt/a:b.log" };
         const char *why = NULL;
 
         for (size_t i = 0; i < ELEMENTSOF(filters); i++) {
@@ -37,9 +38,11 @@ static void words_are_read_and_written(void **state) {
 }
 
 static void wrong_words_say_why(void **state) {
-        static const char *const filters[] = { "qemu", "0:qemu", "5:qemu", "1", "1:", "1qemu", "1:qemu 7:b", "-1:q", "11:q" };
-        static const char *const outputs[] = { "1:journal", "1:file", "1:file:", "1:file:relative", "1:syslog", "2:stderr:x",
-                                               "3:journald:x", "stderr", "1:stderr,2:journald" };
+        static const char *const filters[] = { "qemu",  "0:qemu",     "5:qemu", "1",   "1:",
+                                               "1qemu", "1:qemu 7:b", "-1:q",   "11:q" };
+        static const char *const outputs[] = { "1:journal",       "1:file",   "1:file:",
+                                               "1:file:relative", "1:syslog", "2:stderr:x",
+                                               "3:journald:x",    "stderr",   "1:stderr,2:journald" };
         LogRules r;
 
         for (size_t i = 0; i < ELEMENTSOF(filters); i++) {
@@ -68,8 +71,10 @@ static void sources_have_the_names_that_filters_know(void **state) {
 static void sources_have_names_wherever_they_are_built(void **state) {
         char buf[128];
 
-        assert_string_equal(log_source_path("../../src/lib/base/log-route.c", "../../src/lib/rpc/tls.c"), "lib/rpc/tls.c");
-        assert_string_equal(log_source_path("/lib/base/dbus/lib/base/log-route.c", "/lib/base/dbus/dbus/x.c"), "dbus/x.c");
+        assert_string_equal(log_source_path("../../src/lib/base/log-route.c", "../../src/lib/rpc/tls.c"),
+                            "lib/rpc/tls.c");
+        assert_string_equal(log_source_path("/lib/base/dbus/lib/base/log-route.c", "/lib/base/dbus/dbus/x.c"),
+                            "dbus/x.c");
         assert_string_equal(log_source_path("lib/base/log-route.c", "dbus/x.c"), "dbus/x.c");
         assert_string_equal(log_source_path("../lib/base/log-route.c", "elsewhere"), "elsewhere");
         assert_string_equal(log_source_name(__FILE__, buf, sizeof(buf)), "util.test-log");

@@ -45,7 +45,8 @@ static void skip_space(Scanner *s) {
 }
 
 static bool is_key_char(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.';
 }
 
 static int scan_key(Scanner *s, char **ret) {

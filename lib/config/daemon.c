@@ -124,7 +124,8 @@ static int check_log(const DaemonConfig *c, const Conf *conf, Error *e) {
 
                 r = entry && entry->type == CONF_VALUE_STRING ? checks[i].parse(entry->text, &rules, &why) : 0;
                 if (r == -EINVAL)
-                        return error_set(e, r, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s:%u: %s: %s", c->path, entry->line, entry->key, why);
+                        return error_set(e, r, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s:%u: %s: %s", c->path, entry->line,
+                                         entry->key, why);
                 if (r < 0)
                         return r;
         }

@@ -24,7 +24,8 @@ const DaemonName daemon_names[] = {
 const size_t n_daemon_names = ELEMENTSOF(daemon_names);
 
 const char *const socket_suffixes[_SUFFIX_MAX] = {
-        [SUFFIX_MAIN] = "", [SUFFIX_RO] = "-ro", [SUFFIX_ADMIN] = "-admin", [SUFFIX_TCP] = "-tcp", [SUFFIX_TLS] = "-tls",
+        [SUFFIX_MAIN] = "",    [SUFFIX_RO] = "-ro",   [SUFFIX_ADMIN] = "-admin",
+        [SUFFIX_TCP] = "-tcp", [SUFFIX_TLS] = "-tls",
 };
 
 const DaemonName *daemon_by_name(const char *name) {
@@ -35,7 +36,9 @@ const DaemonName *daemon_by_name(const char *name) {
 }
 
 char *daemon_socket_path(const DaemonName *d, SocketSuffix s, const char *folder) {
-        static const char *const ends[] = { [SUFFIX_MAIN] = "-sock", [SUFFIX_RO] = "-sock-ro", [SUFFIX_ADMIN] = "-admin-sock" };
+        static const char *const ends[] = {
+                [SUFFIX_MAIN] = "-sock", [SUFFIX_RO] = "-sock-ro", [SUFFIX_ADMIN] = "-admin-sock"
+        };
 
         return text_format("%s/%s%s", folder, d->socket, ends[s]);
 }

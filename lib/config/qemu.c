@@ -13,17 +13,22 @@
 #define HERE(name, type, fallback) { #name, type, AT(name), fallback, .groups = 1 }
 #define RANGE(name, type, fallback, from, to) { #name, type, AT(name), fallback, NULL, from, to, 1 }
 /* refused, for guests that it concerns */
-#define REFUSED(name, concerned, why) { #name, CONF_BOOL, CONF_NOWHERE, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned }
-#define REFUSED_WORDS(name, words, good, concerned, why)                                                                  \
-        { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned, \
-          .harmless = good }
+#define REFUSED(name, concerned, why) \
+        { #name, CONF_BOOL, CONF_NOWHERE, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned }
+#define REFUSED_WORDS(name, words, good, concerned, why)                                                \
+        {                                                                                               \
+#name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why,           \
+                                                  .refused = QEMU_CONCERN_##concerned, .harmless = good \
+        }
 /* without effect */
 #define UNUSED(name, type, why) { #name, type, CONF_NOWHERE, .groups = 1, .note = why }
 #define UNUSED_WORDS(name, words, why) { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why }
 #define UNUSED_PORT(name, why) { #name, CONF_UINT, CONF_NOWHERE, .min = 1, .max = 65535, .groups = 1, .note = why }
+#define UNUSED_TLS_KEY(prefix, why) \
+        UNUSED(prefix##_tls_x509_secret_uuid, CONF_STRING, why), UNUSED(prefix##_tls_priority, CONF_STRING, why)
 #define UNUSED_TLS(prefix, why)                                                                                \
         UNUSED(prefix##_tls_x509_cert_dir, CONF_STRING, why), UNUSED(prefix##_tls_x509_verify, CONF_BOOL, why),  \
-        UNUSED(prefix##_tls_x509_secret_uuid, CONF_STRING, why), UNUSED(prefix##_tls_priority, CONF_STRING, why)
+        UNUSED_TLS_KEY(prefix, why)
 
 #define IMAGE_FORMATS "raw gzip bzip2 xz lzop zstd sparse"
 
@@ -55,6 +60,10 @@ static const ConfKey keys[] = {
         HERE(auto_dump_path, CONF_STRING, NULL),
         HERE(auto_dump_max_size, CONF_SIZE, NULL),
         HERE(dump_guest_core, CONF_BOOL, NULL),
+        HERE(storage_folders, CONF_LIST, NULL),
+        HERE(default_tls_x509_cert_dir, CONF_STRING, "/etc/pki/qemu"),
+        HERE(nbd_tls, CONF_BOOL, NULL),
+        HERE(nbd_tls_x509_cert_dir, CONF_STRING, NULL),
         RANGE(seccomp_sandbox, CONF_INT, "-1", -1, 1),
         HERE(max_core, CONF_LIMIT, NULL),
         HERE(max_processes, CONF_LIMIT, NULL),
@@ -65,42 +74,69 @@ static const ConfKey keys[] = {
         REFUSED(vnc_sasl, VNC, "VNC cannot ask for SASL logins yet: set vnc_password" OR_REMOVE),
         REFUSED(spice_tls, SPICE_PORT, "SPICE cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
         REFUSED(spice_sasl, SPICE, "SPICE cannot ask for SASL logins yet: set spice_password" OR_REMOVE),
-        REFUSED(chardev_tls, TCP_CHARDEV, "serial ports and the like cannot be encrypted with TLS yet: give the device's <source> tls='no'"
-                                          OR_REMOVE),
-        REFUSED(mac_filter, BRIDGE, "MAC addresses on bridges are not filtered yet: remove the key where guests may use any"),
-        REFUSED_WORDS(sched_core, "none vcpus emulator full", "none", EVERY_GUEST,
-                      "guests cannot keep others from the threads of their cores yet: set it to \"none\", or switch SMT off"),
-        REFUSED_WORDS(lock_manager, "lockd sanlock nop", "lockd nop", DISK,
-                      "there are no leases of sanlock: remove the key, QEMU itself locks the images of a guest on one host"),
+        REFUSED(chardev_tls, TCP_CHARDEV,
+                "serial ports and the like cannot be encrypted with TLS yet: give the device's <source> "
+                "tls='no'" OR_REMOVE),
+        REFUSED(mac_filter, BRIDGE,
+                "MAC addresses on bridges are not filtered yet: remove the key where guests may use any"),
+        REFUSED_WORDS(
+                sched_core, "none vcpus emulator full", "none", EVERY_GUEST,
+                "guests cannot keep others from the threads of their cores yet: set it to \"none\", or switch SMT off"),
+        { "lock_manager", CONF_STRING, AT(lock_manager), .allowed = "lockd sanlock nop", .groups = 1,
+          .note = "there are no leases of sanlock: set it to \"lockd\", whose locks work on shared storage",
+          .refused = QEMU_CONCERN_DISK, .harmless = "lockd nop" },
 
-        UNUSED_TLS(default, NO_CERTIFICATES), UNUSED_TLS(vnc, NO_CERTIFICATES), UNUSED_TLS(chardev, NO_CERTIFICATES),
+        UNUSED_TLS_KEY(default, NO_CERTIFICATES),
+        UNUSED(default_tls_x509_verify, CONF_BOOL, NO_CERTIFICATES),
+        UNUSED_TLS(vnc, NO_CERTIFICATES),
+        UNUSED_TLS(chardev, NO_CERTIFICATES),
         UNUSED(vnc_sasl_dir, CONF_STRING, "there are no SASL logins of VNC"),
         UNUSED(spice_tls_x509_cert_dir, CONF_STRING, NO_CERTIFICATES),
         UNUSED(spice_sasl_dir, CONF_STRING, "there are no SASL logins of SPICE"),
-        UNUSED(vnc_allow_host_audio, CONF_BOOL, DEFINITION_SAYS), UNUSED(nographics_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
-        UNUSED(rdp_listen, CONF_STRING, NO_RDP), UNUSED(rdp_tls_x509_cert_dir, CONF_STRING, NO_RDP),
-        UNUSED(rdp_username, CONF_STRING, NO_RDP), UNUSED(rdp_password, CONF_STRING, NO_RDP), UNUSED(qemu_rdp, CONF_STRING, NO_RDP),
-        UNUSED(vxhs_tls, CONF_BOOL, "VxHS disks are not supported"), UNUSED_TLS(vxhs, "VxHS disks are not supported"),
-        UNUSED(nbd_tls, CONF_BOOL, "NBD disks are not supported yet"), UNUSED_TLS(nbd, "NBD disks are not supported yet"),
-        UNUSED_TLS(migrate, NO_MIGRATION), UNUSED(migrate_tls_force, CONF_BOOL, NO_MIGRATION),
-        UNUSED(migration_address, CONF_STRING, NO_MIGRATION), UNUSED(migration_host, CONF_STRING, NO_MIGRATION),
-        UNUSED_PORT(migration_port_min, NO_MIGRATION), UNUSED_PORT(migration_port_max, NO_MIGRATION),
-        UNUSED(keepalive_interval, CONF_INT, NO_MIGRATION), UNUSED(keepalive_count, CONF_UINT, NO_MIGRATION),
+        UNUSED(vnc_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
+        UNUSED(nographics_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
+        UNUSED(rdp_listen, CONF_STRING, NO_RDP),
+        UNUSED(rdp_tls_x509_cert_dir, CONF_STRING, NO_RDP),
+        UNUSED(rdp_username, CONF_STRING, NO_RDP),
+        UNUSED(rdp_password, CONF_STRING, NO_RDP),
+        UNUSED(qemu_rdp, CONF_STRING, NO_RDP),
+        UNUSED(vxhs_tls, CONF_BOOL, "VxHS disks are not supported"),
+        UNUSED_TLS(vxhs, "VxHS disks are not supported"),
+        UNUSED_TLS_KEY(nbd, "QEMU uses the keys of NBD disks as they are, with its own priorities"),
+        UNUSED_TLS(migrate, NO_MIGRATION),
+        UNUSED(migrate_tls_force, CONF_BOOL, NO_MIGRATION),
+        UNUSED(migration_address, CONF_STRING, NO_MIGRATION),
+        UNUSED(migration_host, CONF_STRING, NO_MIGRATION),
+        UNUSED_PORT(migration_port_min, NO_MIGRATION),
+        UNUSED_PORT(migration_port_max, NO_MIGRATION),
+        UNUSED(keepalive_interval, CONF_INT, NO_MIGRATION),
+        UNUSED(keepalive_count, CONF_UINT, NO_MIGRATION),
         UNUSED(shared_filesystems, CONF_LIST, NO_MIGRATION),
-        UNUSED_TLS(backup, NO_BACKUP), UNUSED_PORT(backup_port_min, NO_BACKUP), UNUSED_PORT(backup_port_max, NO_BACKUP),
-        UNUSED_WORDS(save_image_format, IMAGE_FORMATS, NO_SAVE), UNUSED_WORDS(dump_image_format, IMAGE_FORMATS, NO_SAVE),
+        UNUSED_TLS(backup, NO_BACKUP),
+        UNUSED_PORT(backup_port_min, NO_BACKUP),
+        UNUSED_PORT(backup_port_max, NO_BACKUP),
+        UNUSED_WORDS(save_image_format, IMAGE_FORMATS, NO_SAVE),
+        UNUSED_WORDS(dump_image_format, IMAGE_FORMATS, NO_SAVE),
         UNUSED_WORDS(snapshot_image_format, IMAGE_FORMATS, "snapshots are not made yet"),
         UNUSED(auto_dump_bypass_cache, CONF_BOOL, "QEMU writes memory in pieces that need the cache"),
         UNUSED(auto_start_bypass_cache, CONF_BOOL, NO_SAVE),
         UNUSED(auto_save_bypass_cache, CONF_BOOL, NO_SAVE),
-        UNUSED(auto_start_delay, CONF_INT, BY_UNITS), UNUSED(auto_shutdown_try_save, CONF_STRING, BY_UNITS),
-        UNUSED(auto_shutdown_try_shutdown, CONF_STRING, BY_UNITS), UNUSED(auto_shutdown_poweroff, CONF_STRING, BY_UNITS),
-        UNUSED(auto_shutdown_wait, CONF_INT, BY_UNITS), UNUSED(auto_shutdown_restore, CONF_BOOL, BY_UNITS),
-        UNUSED(user, CONF_STRING, OWN_USER), UNUSED(group, CONF_STRING, OWN_USER),
-        UNUSED(dynamic_ownership, CONF_BOOL, OWN_FILES), UNUSED(remember_owner, CONF_BOOL, OWN_FILES),
-        UNUSED(security_driver, CONF_LIST, IN_UNIT), UNUSED(security_default_confined, CONF_BOOL, IN_UNIT),
-        UNUSED(security_require_confined, CONF_BOOL, IN_UNIT), UNUSED(namespaces, CONF_LIST, IN_UNIT),
-        UNUSED(clear_emulator_capabilities, CONF_BOOL, IN_UNIT), UNUSED(cgroup_controllers, CONF_LIST, IN_UNIT),
+        UNUSED(auto_start_delay, CONF_INT, BY_UNITS),
+        UNUSED(auto_shutdown_try_save, CONF_STRING, BY_UNITS),
+        UNUSED(auto_shutdown_try_shutdown, CONF_STRING, BY_UNITS),
+        UNUSED(auto_shutdown_poweroff, CONF_STRING, BY_UNITS),
+        UNUSED(auto_shutdown_wait, CONF_INT, BY_UNITS),
+        UNUSED(auto_shutdown_restore, CONF_BOOL, BY_UNITS),
+        UNUSED(user, CONF_STRING, OWN_USER),
+        UNUSED(group, CONF_STRING, OWN_USER),
+        UNUSED(dynamic_ownership, CONF_BOOL, OWN_FILES),
+        UNUSED(remember_owner, CONF_BOOL, OWN_FILES),
+        UNUSED(security_driver, CONF_LIST, IN_UNIT),
+        UNUSED(security_default_confined, CONF_BOOL, IN_UNIT),
+        UNUSED(security_require_confined, CONF_BOOL, IN_UNIT),
+        UNUSED(namespaces, CONF_LIST, IN_UNIT),
+        UNUSED(clear_emulator_capabilities, CONF_BOOL, IN_UNIT),
+        UNUSED(cgroup_controllers, CONF_LIST, IN_UNIT),
         UNUSED(cgroup_device_acl, CONF_LIST, "add DeviceAllow= with systemctl edit vm@.service"),
         UNUSED(set_process_name, CONF_BOOL, "the unit and the arguments tell whose QEMU it is"),
         UNUSED_WORDS(stdio_handler, "file logd", "what QEMU says is in the journal"),
@@ -115,10 +151,14 @@ static const ConfKey keys[] = {
         UNUSED_WORDS(deprecation_behavior, "none omit reject crash", "it is for those who develop libvirt"),
         UNUSED(default_cpu_deprecated_features, CONF_STRING, "the CPU model is taken as QEMU has it"),
         UNUSED(bridge_helper, CONF_STRING, "taps are opened by vm-prepare"),
-        UNUSED(swtpm_user, CONF_STRING, NO_TPM), UNUSED(swtpm_group, CONF_STRING, NO_TPM),
-        UNUSED(pr_helper, CONF_STRING, NO_HELPER), UNUSED(slirp_helper, CONF_STRING, NO_HELPER),
-        UNUSED(dbus_daemon, CONF_STRING, NO_HELPER), UNUSED(qemu_vnc, CONF_STRING, NO_HELPER),
-        UNUSED(storage_use_nbdkit, CONF_BOOL, NO_HELPER), UNUSED(virtiofsd_debug, CONF_BOOL, NO_HELPER),
+        UNUSED(swtpm_user, CONF_STRING, NO_TPM),
+        UNUSED(swtpm_group, CONF_STRING, NO_TPM),
+        UNUSED(pr_helper, CONF_STRING, NO_HELPER),
+        UNUSED(slirp_helper, CONF_STRING, NO_HELPER),
+        UNUSED(dbus_daemon, CONF_STRING, NO_HELPER),
+        UNUSED(qemu_vnc, CONF_STRING, NO_HELPER),
+        UNUSED(storage_use_nbdkit, CONF_BOOL, NO_HELPER),
+        UNUSED(virtiofsd_debug, CONF_BOOL, NO_HELPER),
         UNUSED(gluster_debug_level, CONF_UINT, NO_HELPER),
 };
 
@@ -131,6 +171,13 @@ static int check_together(const QemuConfig *c, const char *origin, Error *e) {
                 wrong = "remote_websocket_port_min is larger than remote_websocket_port_max";
         else if (c->auto_dump_path && *c->auto_dump_path != '/')
                 wrong = "auto_dump_path is not absolute";
+        else if (*c->default_tls_x509_cert_dir != '/')
+                wrong = "default_tls_x509_cert_dir is not absolute";
+        else if (c->nbd_tls_x509_cert_dir && *c->nbd_tls_x509_cert_dir != '/')
+                wrong = "nbd_tls_x509_cert_dir is not absolute";
+        for (char *const *f = c->storage_folders; f && *f; f++)
+                if (**f != '/')
+                        wrong = "storage_folders has a path that is not absolute";
         return wrong ? error_set(e, -EINVAL, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s: %s", origin, wrong) : 0;
 }
 

@@ -254,7 +254,8 @@ static int check_entry(const ConfKey *key, const ConfEntry *entry, const char **
 static int warn(char ***warnings, const Conf *c, const ConfEntry *entry, const char *text, const char *note) {
         if (!warnings)
                 return 0;
-        return strv_addf(warnings, "%s:%u: %s: %s%s%s", c->origin, entry->line, entry->key, text, note ? ": " : "", note ?: "");
+        return strv_addf(warnings, "%s:%u: %s: %s%s%s", c->origin, entry->line, entry->key, text, note ? ": " : "",
+                         note ?: "");
 }
 
 bool conf_key_asks(const ConfKey *key, const ConfEntry *entry) {
@@ -287,7 +288,9 @@ int conf_table_apply(const ConfKey *table, size_t n, unsigned groups, const Conf
                 if (key->offset == CONF_NOWHERE) {
                         r = check_entry(key, entry, &why);
                         if (r >= 0 && !key->refused)
-                                r = warn(warnings, c, entry, key->note ? "has no effect" : "has no effect in Unitvirt, ignoring", key->note);
+                                r = warn(warnings, c, entry,
+                                         key->note ? "has no effect" : "has no effect in Unitvirt, ignoring",
+                                         key->note);
                 } else
                         r = set_entry(key, entry, field(key, object), &why);
                 if (r < 0 && why)

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "config/daemon.h"
+#include "config/lockd.h"
 #include "config/qemu.h"
 #include "config/table.h"
 
@@ -58,7 +59,8 @@ static void errors_name_file_and_line(void **state) {
                 { "a = 99999999999999999999\n", "t.conf:1: number is too large" },
                 { "= 1\n", "t.conf:1: expected the name of a key" },
                 { "max_clients = \"5\"\n", "t.conf:1: max_clients: expected a number, found a string" },
-                { "\nauth_unix_rw = 1\n", "t.conf:2: auth_unix_rw: expected a quoted string, found a number (none sasl polkit)" },
+                { "\nauth_unix_rw = 1\n",
+                  "t.conf:2: auth_unix_rw: expected a quoted string, found a number (none sasl polkit)" },
                 { "auth_tcp = \"polkit\"\n", "t.conf:1: auth_tcp: not one of the known words (none sasl)" },
                 { "listen_tls = 2\n", "t.conf:1: listen_tls: must be 0 or 1" },
                 { "max_clients = -1\n", "t.conf:1: max_clients: number out of range" },
@@ -149,8 +151,9 @@ static void keys_belong_to_daemons(void **state) {
                 _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
                 _cleanup_strv_ char **warnings = NULL;
 
-                assert_int_equal(daemon_config_parse(cases[i].daemon, cases[i].text, strlen(cases[i].text), "t.conf", &c,
-                                                     &warnings, NULL), 0);
+                assert_int_equal(daemon_config_parse(cases[i].daemon, cases[i].text, strlen(cases[i].text), "t.conf",
+                                                     &c, &warnings, NULL),
+                                 0);
                 assert_int_equal(strv_length(warnings), cases[i].warnings);
         }
 }
@@ -158,7 +161,8 @@ static void keys_belong_to_daemons(void **state) {
 static void qemu_keys(void **state) {
         static const char text[] =
                 "vnc_listen = \"0.0.0.0\"\nmax_core = \"unlimited\"\nmax_files = 100\nuser = \"qemu\"\n"
-                "security_driver = \"none\"\nspice_password = \"\"\nauto_dump_path = \"/srv\"\nauto_dump_max_size = \"2MiB\"\n";
+                "security_driver = \"none\"\nspice_password = \"\"\nauto_dump_path = \"/srv\"\nauto_dump_max_size = "
+                "\"2MiB\"\n";
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -175,7 +179,8 @@ static void qemu_keys(void **state) {
         assert_string_equal(c->auto_dump_path, "/srv");
         assert_int_equal(c->auto_dump_max_size, 2 * 1024 * 1024);
         assert_int_equal(strv_length(warnings), 2);
-        assert_string_equal(warnings[0], "q.conf:4: user: has no effect: each guest has a user of its own, made by its unit");
+        assert_string_equal(warnings[0],
+                            "q.conf:4: user: has no effect: each guest has a user of its own, made by its unit");
         assert_int_equal(c->n_refusals, 0);
         c = qemu_config_free(c);
 
@@ -213,7 +218,8 @@ static void qemu_keys_are_refused(void **state) {
                 _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
                 _cleanup_strv_ char **warnings = NULL;
 
-                assert_int_equal(qemu_config_parse(cases[i].text, strlen(cases[i].text), "q.conf", &c, &warnings, NULL), 0);
+                assert_int_equal(qemu_config_parse(cases[i].text, strlen(cases[i].text), "q.conf", &c, &warnings, NULL),
+                                 0);
                 assert_null(warnings);
                 assert_int_equal(c->n_refusals, cases[i].concern != QEMU_CONCERN_NONE);
                 if (!c->n_refusals)
@@ -223,15 +229,48 @@ static void qemu_keys_are_refused(void **state) {
         }
 }
 
+static void lockd_folders(void **state) {
+        static const struct {
+                const char *text;
+                bool automatic, required;
+                const char *folder, *error;
+        } cases[] = {
+                { "", true, false, NULL, NULL },
+                { "auto_disk_leases = 0", false, true, NULL, NULL },
+                { "auto_disk_leases = 0\nrequire_lease_for_disks = 0", false, false, NULL, NULL },
+                { "require_lease_for_disks = 1\nfile_lockspace_dir = \"/locks\"", true, true, "/locks", NULL },
+                { "scsi_lockspace_dir = \"locks\"", .error = "l.conf: 'locks' is not absolute" },
+                { "auto_disk_leases = \"yes\"", .error = "l.conf:1: auto_disk_leases: expected a number" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(lockd_config_freep) LockdConfig *c = NULL;
+                _cleanup_strv_ char **warnings = NULL;
+                _cleanup_error_ Error e = ERROR_INIT;
+                int r = lockd_config_parse(cases[i].text, strlen(cases[i].text), "l.conf", &c, &warnings, &e);
+
+                assert_int_equal(r < 0, cases[i].error != NULL);
+                if (r < 0) {
+                        assert_non_null(strstr(e.message, cases[i].error));
+                        continue;
+                }
+                assert_int_equal(c->auto_disk_leases, cases[i].automatic);
+                assert_int_equal(c->require_lease_for_disks, cases[i].required);
+                assert_true(streq_ptr(c->file_lockspace_dir, cases[i].folder));
+        }
+}
+
 static void qemu_values_are_checked(void **state) {
         static const char *const cases[][2] = {
                 { "vnc_tls = \"yes\"", "q.conf:1: vnc_tls: expected a number, found a string" },
-                { "\nsched_core = \"all\"", "q.conf:2: sched_core: not one of the known words (none vcpus emulator full)" },
+                { "\nsched_core = \"all\"",
+                  "q.conf:2: sched_core: not one of the known words (none vcpus emulator full)" },
                 { "lock_manager = \"\"", "q.conf:1: lock_manager: not one of the known words (lockd sanlock nop)" },
                 { "remote_display_port_min = 5899", "q.conf:1: remote_display_port_min: number out of range" },
                 { "remote_display_port_min = 6000\nremote_display_port_max = 5999",
                   "q.conf: remote_display_port_min is larger than remote_display_port_max" },
-                { "vnc_listen = 0.0.0.0", "q.conf:1: expected a number, a quoted string or a list (strings need quotes)" },
+                { "vnc_listen = 0.0.0.0",
+                  "q.conf:1: expected a number, a quoted string or a list (strings need quotes)" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -257,7 +296,8 @@ static void qemu_problems_are_told(void **state) {
                 unsigned counts[_QEMU_PROBLEM_MAX];
         } cases[] = {
                 { "vnc_listen = \"::\"\n", {} },
-                { "user = \"root\"\nvnc_tls = 1\nspice_tls = 1\n", { [QEMU_PROBLEM_IGNORED] = 1, [QEMU_PROBLEM_REFUSED] = 2 } },
+                { "user = \"root\"\nvnc_tls = 1\nspice_tls = 1\n",
+                  { [QEMU_PROBLEM_IGNORED] = 1, [QEMU_PROBLEM_REFUSED] = 2 } },
                 { "vnc_tls = 1\nvnc_listen = 0.0.0.0\n", { [QEMU_PROBLEM_BROKEN] = 1 } },
         };
 
@@ -269,8 +309,10 @@ static void qemu_problems_are_told(void **state) {
                 assert_non_null(mkdtemp(path));
                 folder = strdup(path);
                 path[strlen(path)] = '/';
-                assert_int_equal(file_write_atomic(path, cases[i].text, strlen(cases[i].text), 0600, FILE_WRITE_NOSYNC), 0);
-                assert_int_equal(qemu_config_examine(path, NULL, count_problem, counts) < 0, cases[i].counts[QEMU_PROBLEM_BROKEN]);
+                assert_int_equal(file_write_atomic(path, cases[i].text, strlen(cases[i].text), 0600, FILE_WRITE_NOSYNC),
+                                 0);
+                assert_int_equal(qemu_config_examine(path, NULL, count_problem, counts) < 0,
+                                 cases[i].counts[QEMU_PROBLEM_BROKEN]);
                 assert_memory_equal(counts, cases[i].counts, sizeof counts);
                 (void) unlink(path);
                 (void) rmdir(folder);
@@ -286,6 +328,7 @@ int main(void) {
                 cmocka_unit_test(keys_belong_to_daemons),
                 cmocka_unit_test(qemu_keys),
                 cmocka_unit_test(qemu_keys_are_refused),
+                cmocka_unit_test(lockd_folders),
                 cmocka_unit_test(qemu_values_are_checked),
                 cmocka_unit_test(qemu_problems_are_told),
         };

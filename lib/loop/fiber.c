@@ -272,8 +272,8 @@ int fiber_suspend(uint64_t timeout) {
         if (f->cancelled)
                 return -ECANCELED;
         if (timeout != FIBER_FOREVER) {
-                r = sd_event_add_time_relative(f->loop->event, &timer, CLOCK_MONOTONIC, timeout, TIMER_ACCURACY, on_timeout,
-                                               f);
+                r = sd_event_add_time_relative(f->loop->event, &timer, CLOCK_MONOTONIC, timeout, TIMER_ACCURACY,
+                                               on_timeout, f);
                 if (r < 0)
                         return r;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The loop: one event, then all ready fibers, then the deferred functions, until neither has anything left; then the next
- * event. sd-event is one of the descriptors that are waited for. */
+/* The loop: one event, then all ready fibers, then the deferred functions, until neither has anything left; then the
+ * next event. sd-event is one of the descriptors that are waited for. */
 
 #include "loop-internal.h"
 
@@ -138,8 +138,8 @@ void loop_unwatch(Loop *l, IoWatch *w) {
 
 /* Waiting */
 
-/* Handles one event of sd-event that is there by now, or prepares it for waiting: 1 or 0. What it has read of inotify and
- * not handed on does not show by its descriptor, so it is asked until it has nothing. */
+/* Handles one event of sd-event that is there by now, or prepares it for waiting: 1 or 0. What it has read of inotify
+ * and not handed on does not show by its descriptor, so it is asked until it has nothing. */
 static int visit_event(Loop *l) {
         int r = 0;
 
@@ -172,7 +172,8 @@ static int wait_and_handle(Loop *l, uint64_t timeout_usec) {
         bool event_due = false;
         int n;
 
-        n = epoll_wait(l->epoll, batch, BATCH_MAX, epoll_timeout(l->unseen ? MIN(timeout_usec, UNSEEN_MAX) : timeout_usec));
+        n = epoll_wait(l->epoll, batch, BATCH_MAX,
+                       epoll_timeout(l->unseen ? MIN(timeout_usec, UNSEEN_MAX) : timeout_usec));
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;
         if (n == 0)
@@ -203,8 +204,9 @@ int loop_run_once(Loop *l, uint64_t timeout_usec) {
         if (l->exiting)
                 return 0;
         r = l->armed && !l->touched ? 0 : visit_event(l);
-        if (r == 0)
-                r = wait_and_handle(l, worked || l->yielded.first ? 0 : timeout_usec);
+        /* Watches are looked at in each turn: sd-event may always have something, as long as one peer floods it. */
+        if (r >= 0)
+                r = wait_and_handle(l, r > 0 || worked || l->yielded.first ? 0 : timeout_usec);
         if (r < 0)
                 return r;
         fibers_unyield(l);

@@ -6,6 +6,7 @@
 #include "loop/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -40,6 +41,8 @@ typedef struct Process {
 } Process;
 
 void process_result_done(ProcessResult *r) {
+        if (r->output)
+                explicit_bzero(r->output, r->output_len);
         free(r->output);
         free(r->error);
         *r = (ProcessResult) {};
@@ -66,6 +69,8 @@ static int output_drain(Output *o) {
                 if ((size_t) n > max - MIN(o->text.len, max))
                         return -EFBIG;
                 strbuf_addn(&o->text, buf, (size_t) n);
+                if (o->process->spec->wipe)
+                        explicit_bzero(buf, (size_t) n);
                 if (o->text.failed)
                         return -ENOMEM;
         }
@@ -198,20 +203,56 @@ static int process_watch(Process *p) {
         return sd_event_add_io(event, &p->input_source, p->input_fd, EPOLLOUT, on_input, p);
 }
 
+static int on_late_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        waitid(P_PIDFD, (id_t) fd, &(siginfo_t){}, WEXITED | WNOHANG);
+        sd_event_source_disable_unref(s);
+        return 0;
+}
+
+/* A killed child ends at once, unless it waits for a disk that does not answer: nobody else shall wait for that. */
+#define KILLED_MSEC 20
+
+static void process_kill(Process *p) {
+        struct pollfd wait = { p->pidfd, POLLIN, 0 };
+        sd_event_source *late;
+
+        kill(p->pid, SIGKILL);
+        if (p->pidfd >= 0 && poll(&wait, 1, KILLED_MSEC) == 0 &&
+            sd_event_add_io(loop_event(fiber_loop(p->fiber)), &late, p->pidfd, EPOLLIN, on_late_exit, NULL) >= 0) {
+                sd_event_source_set_io_fd_own(late, true);
+                p->pidfd = -EBADF;
+                return;
+        }
+        waitpid(p->pid, NULL, 0);
+}
+
 static void process_done(Process *p) {
         sd_event_source_disable_unref(p->exit_source);
         sd_event_source_disable_unref(p->output.source);
         sd_event_source_disable_unref(p->error.source);
         input_close(p);
-        if (p->pid > 0) {
-                kill(p->pid, SIGKILL);
-                waitpid(p->pid, NULL, 0);
-        }
+        if (p->pid > 0)
+                process_kill(p);
         closep(&p->pidfd);
         closep(&p->output.fd);
         closep(&p->error.fd);
+        if (p->output.text.data && p->spec->wipe)
+                explicit_bzero(p->output.text.data, p->output.text.len);
         strbuf_done(&p->output.text);
         strbuf_done(&p->error.text);
+}
+
+/* All the memory at once, so that no part is left behind where the text has grown out of it. */
+static int output_reserve(Output *o, const ProcessSpec *spec) {
+        size_t size = (spec->output_max ?: OUTPUT_MAX_DEFAULT) + 1;
+
+        if (!spec->wipe)
+                return 0;
+        o->text.data = calloc(1, size);
+        if (!o->text.data)
+                return -ENOMEM;
+        o->text.size = size;
+        return 0;
 }
 
 /* What the child wrote last may still be in the pipes; a grandchild that holds them open is not waited for. */
@@ -256,7 +297,9 @@ int process_run(const ProcessSpec *spec, ProcessResult *ret, Error *e) {
         if (!p.fiber)
                 return -EDEADLK;
         p.output.process = p.error.process = &p;
-        r = process_start(&p);
+        r = output_reserve(&p.output, spec);
+        if (r >= 0)
+                r = process_start(&p);
         if (r >= 0)
                 r = process_watch(&p);
         if (r < 0)
@@ -284,7 +327,8 @@ int process_check(const ProcessSpec *spec, ProcessResult *ret, Error *e) {
         if (last)
                 r = error_set(e, -EPROTO, ERROR_INTERNAL, ORIGIN_NONE, "%s: %s", spec->argv[0], last);
         else
-                r = error_set(e, -EPROTO, ERROR_INTERNAL, ORIGIN_NONE, "%s failed with status %d", spec->argv[0], ret->status);
+                r = error_set(e, -EPROTO, ERROR_INTERNAL, ORIGIN_NONE, "%s failed with status %d", spec->argv[0],
+                              ret->status);
         process_result_done(ret);
         return r;
 }

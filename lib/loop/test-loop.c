@@ -216,8 +216,10 @@ static void slow_child(void *userdata) {
         char *const missing[] = { (char *) "/nonexistent", NULL };
         _cleanup_process_result_ ProcessResult result = {};
 
-        tell(userdata, "slow", process_run(&(ProcessSpec) { .argv = argv, .timeout = 1000 }, &result, NULL) == -ETIMEDOUT);
-        tell(userdata, "loud", process_run(&(ProcessSpec) { .argv = loud, .output_max = 65536 }, &result, NULL) == -EFBIG);
+        tell(userdata, "slow",
+             process_run(&(ProcessSpec){ .argv = argv, .timeout = 1000 }, &result, NULL) == -ETIMEDOUT);
+        tell(userdata, "loud",
+             process_run(&(ProcessSpec){ .argv = loud, .output_max = 65536 }, &result, NULL) == -EFBIG);
         tell(userdata, "missing", process_run(&(ProcessSpec) { .argv = missing }, &result, NULL) == -ENOENT);
 }
 
@@ -333,7 +335,8 @@ static void a_timer_is_not_forgotten(void **state) {
         Story *s = *state;
         Watched a = {};
 
-        assert_true(sd_event_add_time_relative(loop_event(s->loop), &a.timer, CLOCK_MONOTONIC, UINT64_MAX / 2, 0, on_timer, s) >= 0);
+        assert_true(sd_event_add_time_relative(loop_event(s->loop), &a.timer, CLOCK_MONOTONIC, UINT64_MAX / 2, 0,
+                                               on_timer, s) >= 0);
         watch_pipe(s, &a);
         assert_int_equal(loop_run_once(s->loop, 0), 0);
         assert_int_equal(write(a.fds[1], "x", 1), 1);
@@ -341,6 +344,32 @@ static void a_timer_is_not_forgotten(void **state) {
         assert_string_equal(s->text.data, "x timer ");
         unwatch_pipe(s, &a);
         sd_event_source_disable_unref(a.timer);
+}
+
+static int on_flood(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        return 0;
+}
+
+/* A descriptor of sd-event's that can always be read, as of a peer that never stops to write, holds up no watch. */
+static void a_flood_starves_nobody(void **state) {
+        Story *s = *state;
+        sd_event_source *flood = NULL;
+        Watched a = {}, b = {};
+
+        watch_pipe(s, &a);
+        watch_pipe(s, &b);
+        loop_unwatch(s->loop, &b.io);
+        assert_int_equal(write(b.fds[1], "x", 1), 1);
+        assert_true(sd_event_add_io(loop_event(s->loop), &flood, b.fds[0], EPOLLIN, on_flood, s) >= 0);
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_int_equal(write(a.fds[1], "y", 1), 1);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(loop_run_once(s->loop, 0), 0);
+        assert_string_equal(s->text.data ?: "", "y ");
+        sd_event_source_disable_unref(flood);
+        unwatch_pipe(s, &a);
+        unwatch_pipe(s, &b);
 }
 
 /* What is left to do at a program's end waits for events too. */
@@ -371,7 +400,7 @@ int main(void) {
                 story(watches_tell_what_comes),
                 story(an_ended_watch_is_not_told),
                 story(a_timer_is_not_forgotten),
-                story(an_ended_loop_can_be_run_on),
+                story(an_ended_loop_can_be_run_on), story(a_flood_starves_nobody),
                 story(children_are_run_to_their_end),
                 story(many_fibers_wait_at_once),
                 story(waiting_needs_a_fiber),

@@ -30,20 +30,42 @@ typedef enum ErrorCode {
         ERROR_RPC = 39,
         ERROR_NO_DOMAIN = 42,
         ERROR_NO_NETWORK = 43,
+        ERROR_INVALID_STORAGE_POOL = 46,
+        ERROR_INVALID_STORAGE_VOL = 47,
+        ERROR_NO_STORAGE_POOL = 49,
+        ERROR_NO_STORAGE_VOL = 50,
         ERROR_AUTH_FAILED = 45,
+        ERROR_NO_NODE_DEVICE = 53,
         ERROR_OPERATION_INVALID = 55,
+        ERROR_NO_INTERFACE = 57,
+        ERROR_MULTIPLE_INTERFACES = 58,
+        ERROR_INVALID_NWFILTER = 61,
+        ERROR_NO_NWFILTER = 62,
+        ERROR_INVALID_SECRET = 65,
+        ERROR_NO_SECRET = 66,
         ERROR_CONFIG_UNSUPPORTED = 67,
         ERROR_OPERATION_TIMEOUT = 68,
         ERROR_ARGUMENT_UNSUPPORTED = 74,
+        ERROR_STORAGE_PROBE_FAILED = 75,
+        ERROR_STORAGE_POOL_BUILT = 76,
         ERROR_AUTH_CANCELLED = 79,
         ERROR_NO_DOMAIN_METADATA = 80,
         ERROR_OPERATION_UNSUPPORTED = 84,
         ERROR_AGENT_UNRESPONSIVE = 86,
+        ERROR_RESOURCE_BUSY = 87,
         ERROR_ACCESS_DENIED = 88,
+        ERROR_STORAGE_VOL_EXIST = 90,
         ERROR_AUTH_UNAVAILABLE = 94,
         ERROR_XML_INVALID_SCHEMA = 92,
         ERROR_NO_SERVER = 95,
         ERROR_NO_CLIENT = 96,
+        ERROR_DEVICE_MISSING = 99,
+        ERROR_INVALID_NWFILTER_BINDING = 100,
+        ERROR_NO_NWFILTER_BINDING = 101,
+        ERROR_NETWORK_PORT_EXIST = 106,
+        ERROR_NO_NETWORK_PORT = 107,
+        ERROR_NO_HOSTNAME = 108,
+        ERROR_NO_NETWORK_METADATA = 111,
         ERROR_AGENT_COMMAND_FAILED = 113,
 } ErrorCode;
 
@@ -65,13 +87,16 @@ typedef enum ErrorOrigin {
         ORIGIN_DOMAIN_SNAPSHOT = 35,
         ORIGIN_STREAMS = 38,
         ORIGIN_EVENT = 40,
+        ORIGIN_LOCKING = 42,
         ORIGIN_AUTH = 46,
         ORIGIN_DBUS = 47,
+        ORIGIN_LOCKSPACE = 51,
         ORIGIN_IDENTITY = 53,
         ORIGIN_ACCESS = 55,
         ORIGIN_SYSTEMD = 56,
         ORIGIN_POLKIT = 60,
         ORIGIN_ADMIN = 62,
+        ORIGIN_LOGGING = 63,
         ORIGIN_DOMAIN_CHECKPOINT = 69,
 } ErrorOrigin;
 
@@ -108,8 +133,12 @@ void error_prefix(Error *e, const char *format, ...) _printf_(2, 3);
 /* The text to show: the message, or strerror(-r) where no error was filled. */
 const char *error_text(const Error *e, int r);
 
-/* The other way: fills the error from a whole message, one of error_text() that another program left in a file. What begins
- * with no prefix of a code gets the given code. Returns r. */
+/* The same for another program: as error_text(), with the code in front, "[38] ", where the text has no prefix that
+ * says it. Owned by the caller; NULL without memory. */
+char *error_to_text(const Error *e, int r);
+
+/* The other way: fills the error from such a text, which another program left in a file. What begins with neither a
+ * code nor the prefix of one gets the given code. Returns r. */
 int error_set_from_text(Error *e, int r, ErrorCode otherwise, ErrorOrigin origin, const char *text);
 
 /* The prefix libvirt's clients show for a code, e.g. "Domain not found"; NULL for an unknown code. */

@@ -18,6 +18,18 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 #define FILE_WRITE_NOSYNC 1U /* for /run, which no crash of the machine survives anyway */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, unsigned flags);
 
+/* Opens a new file beside path, with an end to its name that no reader of definitions looks at, mode 0600: to be
+ * written, closed and renamed. The name is the caller's. */
+int file_open_temporary(const char *path, char **ret_path);
+/* Is it such a file's name, of one whose own name has that end and something before it? */
+bool file_is_temporary(const char *entry, const char *end);
+
+/* Removes path, and what writers of it that were killed have left beside it. For places where none can be at work: a
+ * unit whose processes have ended, a daemon that begins. 0, also where nothing was there, or -errno. */
+int file_remove(const char *path);
+/* The second half alone: path itself stays. */
+int file_remove_temporaries(const char *path);
+
 /* Writes all len bytes to a descriptor that blocks. Negative errno of write(2); some bytes may have gone then. */
 int write_all(int fd, const char *data, size_t len);
 

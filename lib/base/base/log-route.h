@@ -7,7 +7,8 @@
  *     outputs   "1:file:/var/log/x 3:journald 4:stderr 2:syslog:NAME"     of what is let through, this level and above
  *
  * Levels are 1 debug, 2 information, 3 warning, 4 error. The first filter that fits decides; without any the
- * level of all does. A source's name is its driver or layer and its file: "qemu.live", "remote.client", "rpc.tls", "util.loop". */
+ * level of all does. A source's name is its driver or layer and its file: "qemu.live", "remote.client", "rpc.tls",
+ * "util.loop". */
 
 #include "base/error.h"
 
@@ -46,8 +47,8 @@ const char *log_source_path(const char *own, const char *file);
 /* "../drivers/qemu/live.c" to "qemu.live", in buf. */
 const char *log_source_name(const char *file, char *buf, size_t size);
 
-/* From now on, in this process. program is kept: the name in syslog and the journal. Opens files: -errno and e, and then
- * nothing is changed. level: 1 to 4, for what no filter fits. NULL outputs: the place of log_open(). */
+/* From now on, in this process. program is kept: the name in syslog and the journal. Opens files: -errno and e, and
+ * then nothing is changed. level: 1 to 4, for what no filter fits. NULL outputs: the place of log_open(). */
 int log_route(const char *program, unsigned level, const char *filters, const char *outputs, Error *e);
 int log_route_filters(const char *filters, Error *e);
 int log_route_outputs(const char *outputs, Error *e);

@@ -19,11 +19,13 @@ typedef enum LogTarget {
 /* What this program calls itself in messages; kept, not copied. */
 void log_open(const char *program, LogTarget target);
 
-/* The most verbose level that is shown, LOG_INFO until set; UNITVIRT_LOG_LEVEL=debug|info|notice|warning|err overrides. */
+/* The most verbose level that is shown, LOG_INFO until set; UNITVIRT_LOG_LEVEL=debug|info|notice|warning|err
+ * overrides. */
 void log_set_max_level(int level);
 int log_max_level(void);
 
-/* Where lines go instead, with the source file that says them; whatever it does not write is lost. NULL: as log_open() said. */
+/* Where lines go instead, with the source file that says them; whatever it does not write is lost. NULL: as log_open()
+ * said. */
 typedef void (*LogSink)(int level, const char *file, const char *text);
 void log_set_sink(LogSink sink);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* /etc/libvirt/qemu.conf. Every key that libvirt documents is known and has one row in a table, which says what is done with it:
+/* /etc/libvirt/qemu.conf. Every key that libvirt documents is known and has one row in a table, which says what is done
+ * with it:
  *
  *   honoured   the value is in QemuConfig, and holds
  *   refused    it asks for protection that guests would not get: those that it concerns are not started (QemuRefusal)
@@ -40,6 +41,9 @@ typedef struct QemuConfig {
         char *auto_dump_path;                /* absolute; NULL: path_lib()/qemu/dump */
         uint64_t auto_dump_max_size;         /* bytes; 0: any */
         bool dump_guest_core;
+        char **storage_folders; /* absolute; where backing files may be, beside those of chain/chain.h; NULL: none */
+        char *default_tls_x509_cert_dir, *nbd_tls_x509_cert_dir; /* absolute; the second NULL: as the first */
+        bool nbd_tls;                        /* NBD disks over TCP whose definition does not say tls='no' */
         int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */
 
         /* for the unit of every guest; 0: not set */
@@ -49,6 +53,8 @@ typedef struct QemuConfig {
 
         QemuRefusal *refusals;               /* in the order of the table */
         size_t n_refusals;
+
+        char *lock_manager;                  /* "lockd": config/lockd.h; NULL, "nop": images are not locked */
 } QemuConfig;
 
 /* As daemon_config_load(), path NULL: path_etc()/qemu.conf. */
@@ -63,7 +69,8 @@ typedef enum QemuProblem {
         _QEMU_PROBLEM_MAX,
 } QemuProblem;
 
-/* Loads the file, and calls tell for each problem, "file:line: ...". ret may be NULL. 0, or negative where the file is broken. */
+/* Loads the file, and calls tell for each problem, "file:line: ...". ret may be NULL. 0, or negative where the file is
+ * broken. */
 typedef void (*QemuProblemSink)(QemuProblem kind, const char *text, void *userdata);
 int qemu_config_examine(const char *path, QemuConfig **ret, QemuProblemSink tell, void *userdata);
 

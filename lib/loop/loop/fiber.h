@@ -55,7 +55,8 @@ int fiber_write_all(int fd, const void *data, size_t len, uint64_t timeout);
 
 /* sd_bus_call() for fibers; the bus must be attached to the loop's event (sd_bus_attach_event()).
  * The reply may be NULL. Where the peer answers with an error: its errno, and ret_error (may be NULL) filled. */
-int fiber_bus_call(sd_bus *bus, sd_bus_message *m, uint64_t timeout, sd_bus_error *ret_error, sd_bus_message **ret_reply);
+int fiber_bus_call(sd_bus *bus, sd_bus_message *m, uint64_t timeout, sd_bus_error *ret_error,
+                   sd_bus_message **ret_reply);
 /* The same with the usual arguments of sd_bus_call_method(). */
 int fiber_bus_call_method(sd_bus *bus, const char *destination, const char *path, const char *interface,
                           const char *member, sd_bus_error *ret_error, sd_bus_message **ret_reply,

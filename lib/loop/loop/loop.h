@@ -20,9 +20,10 @@ int loop_new(Loop **ret);
 Loop *loop_free(Loop *l);
 DEFINE_CLEANUP(Loop *, loop_free);
 
-/* For the moment. Between two calls that are answered at once sd-event is not looked at, only when it was asked for since, when
- * one of its sources was dispatched, or when a fiber waits. Who arms a timer or a deferred source from anywhere else, by the
- * source that was made before, calls loop_touch(); a forgotten one shows a tenth of a second later. */
+/* For the moment. Between two calls that are answered at once sd-event is not looked at, only when it was asked for
+ * since, when one of its sources was dispatched, or when a fiber waits. Who arms a timer or a deferred source from
+ * anywhere else, by the source that was made before, calls loop_touch(); a forgotten one shows a tenth of a second
+ * later. */
 sd_event *loop_event(Loop *l);
 void loop_touch(Loop *l);
 
@@ -39,9 +40,9 @@ size_t loop_n_fibers(const Loop *l);
  * -ETIMEDOUT where some did not. Not from within a fiber. */
 int loop_stop_fibers(Loop *l, uint64_t timeout_usec);
 
-/* A descriptor that the loop watches itself: for those of which there are many and which are ready often, the connections of
- * clients. For each event that sd-event hands on it asks the kernel anew; the loop asks once for all that came.
- * It lives in the object that it serves; fd and func are filled by the owner. */
+/* A descriptor that the loop watches itself: for those of which there are many and which are ready often, the
+ * connections of clients. For each event that sd-event hands on it asks the kernel anew; the loop asks once for all
+ * that came. It lives in the object that it serves; fd and func are filled by the owner. */
 typedef struct IoWatch IoWatch;
 typedef void (*IoWatchFunc)(IoWatch *w, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR */
 struct IoWatch {

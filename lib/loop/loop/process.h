@@ -16,6 +16,7 @@ typedef struct ProcessSpec {
         size_t input_len;
         size_t output_max;      /* most bytes kept of stdout and of stderr each; 0: 1 MiB. More ends the process */
         uint64_t timeout;       /* microseconds, then SIGKILL; 0: for ever */
+        bool wipe;              /* the output is a secret: no trace of it stays, once the result is done */
 } ProcessSpec;
 
 typedef struct ProcessResult {
@@ -26,11 +27,13 @@ typedef struct ProcessResult {
         size_t error_len;
 } ProcessResult;
 
+/* Wipes what it frees. */
 void process_result_done(ProcessResult *r);
 #define _cleanup_process_result_ _cleanup_(process_result_done)
 
 /* Runs a child to its end, within a fiber. 0 once it has ended, whatever its status; negative errno
- * and e where it could not be started, was too talkative or too slow. No child is left behind in any case. */
+ * and e where it could not be started, was too talkative or too slow. It is killed then; one that does not
+ * die of it, because it waits for a disk, is reaped when it does. */
 int process_run(const ProcessSpec *spec, ProcessResult *ret, Error *e);
 
 /* Like process_run(), and a status other than 0 is an error too: code 1, "NAME: last line of stderr". */

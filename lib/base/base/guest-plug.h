@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* How devices come to a guest that runs. The supervisor may not open what they need, and QEMU may not either; so the
+ * supervisor writes what the live definition is to become (NAME.pending, root only) and asks vm-plug, a service that
+ * systemd starts for the socket below (SOCK_SEQPACKET, root only) and that ends when nobody wants anything of it. It
+ * opens what the device of that name in that file needs, and nothing else.
+ *
+ * One packet each way. The request is lines of KEY=VALUE (base/keyfile.h):
+ *
+ *   verb     "attach": open what the device needs; "release": undo what was made on the host for it; "change": a card
+ *            has another place or other limits in that file than in the live definition
+ *   guest    its name
+ *   device   the device's alias
+ *   version  of QEMU, "10.0.2"; for attach, as the next
+ *   set      the first number of a set of descriptors that QEMU does not use
+ *
+ * The answer is a JSON object, {"error": TEXT} (error_to_text()), for change {"device": ELEMENT}, or for attach, with
+ * the descriptors in the order in which they are counted here from 0:
+ *
+ *   device    the element as it is now: what was chosen and found is in it
+ *   sets      [{"set": 100, "fd": 0}, ...]: for add-fd
+ *   names     [{"name": "net1-0", "fd": 1}, ...]: for getfd
+ *   steps     [{"do": REQUEST, "undo": REQUEST}, ...]: for QEMU, in this order
+ *   after     [REQUEST, ...]: once the device is there; without undoing */
+
+#define PLUG_SOCKET "plug/socket" /* below path_run() */
+#define PLUG_REQUEST_MAX 4096U
+#define PLUG_ANSWER_MAX (128U * 1024U)
