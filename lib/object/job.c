@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Jobs. Fibers are not preempted, so a look at the counts and their change are one step. */
+
+#include <time.h>
+
+#include "object/kind.h"
+
+#define BEGIN_TIMEOUT (30U * 1000000U)
+
+static uint64_t now_usec(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000U + (uint64_t) t.tv_nsec / 1000U;
+}
+
+/* Who stands in the way; NULL where nobody does. */
+static const char *obstacle(const ObjectJob *j, ObjectJobKind kind) {
+        if (kind == OBJECT_DESTROY)
+                return NULL;
+        if (j->modifier)
+                return j->modifier;
+        if (kind == OBJECT_MODIFY && j->n_queries > 0)
+                return "a query";
+        if (j->async.word && !(j->async.permits & OBJECT_PERMITS(kind)))
+                return j->async.word;
+        return NULL;
+}
+
+static int error_busy(Object *o, const char *holder, int r, Error *e) {
+        char buffer[37];
+
+        return error_set(e, r, ERROR_OPERATION_TIMEOUT, object_kind(o)->origin,
+                         "cannot acquire state change lock of %s '%s' (held by %s)", object_kind(o)->word,
+                         object_label(o, buffer), holder);
+}
+
+int object_job_begin(Object *o, ObjectJobKind kind, const char *what, Error *e) {
+        uint64_t end = now_usec() + BEGIN_TIMEOUT;
+        const char *holder;
+
+        while ((holder = obstacle(&o->job, kind)) && !o->gone) {
+                uint64_t now = now_usec();
+                int r = now >= end ? -ETIMEDOUT : fiber_queue_wait(&o->job.waiters, end - now);
+
+                if (r == -ETIMEDOUT)
+                        return error_busy(o, obstacle(&o->job, kind) ?: holder, r, e);
+                if (r < 0)
+                        return r;
+        }
+        if (o->gone)
+                return object_error_gone(o, e);
+        if (kind == OBJECT_QUERY)
+                o->job.n_queries++;
+        else if (kind == OBJECT_MODIFY)
+                o->job.modifier = what ? what : "a change";
+        else if (o->job.async.abort)
+                (void) o->job.async.abort(o, o->job.async.userdata, NULL);
+        return 0;
+}
+
+void object_job_end(Object *o, ObjectJobKind kind) {
+        if (kind == OBJECT_QUERY)
+                o->job.n_queries--;
+        else if (kind == OBJECT_MODIFY)
+                o->job.modifier = NULL;
+        fiber_queue_wake_all(&o->job.waiters, 0);
+}
+
+int object_async_begin(Object *o, const ObjectAsync *async, Error *e) {
+        if (o->job.async.word)
+                return object_refuse(o, e, "%s is under way", o->job.async.word);
+        o->job.async = *async;
+        o->job.progress = (ObjectProgress) {
+                .status = OBJECT_JOB_UNBOUNDED, .operation = async->operation, .started_usec = now_usec() };
+        return 0;
+}
+
+ObjectProgress *object_async_progress(Object *o) {
+        return o->job.async.word ? &o->job.progress : NULL;
+}
+
+void object_async_end(Object *o, ObjectJobStatus status) {
+        if (!o->job.async.word)
+                return;
+        o->job.last = object_job_now(o);
+        o->job.last.status = status;
+        o->job.last.remaining_msec = 0;
+        o->job.async = (ObjectAsync) {};
+        o->job.progress = (ObjectProgress) {};
+        fiber_queue_wake_all(&o->job.waiters, 0);
+}
+
+int object_async_abort(Object *o, Error *e) {
+        if (!o->job.async.word)
+                return object_refuse(o, e, "no job is active on the %s", object_kind(o)->word);
+        if (!o->job.async.abort)
+                return object_refuse(o, e, "cannot abort %s", o->job.async.word);
+        return o->job.async.abort(o, o->job.async.userdata, e);
+}
+
+ObjectProgress object_job_now(const Object *o) {
+        ObjectProgress p = o->job.progress;
+
+        if (o->job.async.word)
+                p.elapsed_msec = (now_usec() - p.started_usec) / 1000U;
+        return p;
+}
+
+ObjectProgress object_job_last(Object *o, bool keep) {
+        ObjectProgress p = o->job.last;
+
+        if (!keep)
+                o->job.last = (ObjectProgress) {};
+        return p;
+}
