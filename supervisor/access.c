@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Fine-grained access (access_drivers = ["polkit"]): polkit is asked about each permission that a call needs, under the names that
- * libvirt gave them, so that rules written for it keep working. */
+/* Fine-grained access (access_drivers = ["polkit"]): polkit is asked about each permission that a call needs, under the
+ * names that libvirt gave them, so that rules written for it keep working. */
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -20,14 +20,6 @@ static char *action_name(const char *object, const char *permission) {
                 if (*p == '_')
                         *p = '-';
         return name;
-}
-
-/* As the hypervisors' drivers call themselves; the others go by the names of their daemons. */
-static const char *driver_title(const Client *c) {
-        const Server *s = c->server;
-        const char *name = c->primary ? c->primary->name : s->drivers[DRIVER_HYPERVISOR] ? s->drivers[DRIVER_HYPERVISOR]->driver->name : "";
-
-        return streq(name, "qemu") ? "QEMU" : streq(name, "xen") ? "Xen" : name;
 }
 
 int client_access(Connection *conn, const char *object, const char *permission, const char *const *details, Error *e) {
@@ -50,7 +42,7 @@ int client_access(Connection *conn, const char *object, const char *permission, 
         if (!action)
                 return -ENOMEM;
         all[n++] = "connect_driver";
-        all[n++] = driver_title(c);
+        all[n++] = c->primary ? known_driver_title(c->primary) : "";
         while (n < DETAILS_MAX && details && *details)
                 all[n++] = *details++;
         all[n] = NULL;

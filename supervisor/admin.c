@@ -11,9 +11,6 @@
 #include "rpc/typed-params.h"
 #include "server.h"
 
-/* The version of libvirt whose protocol is spoken, 12.8.0. */
-#define LIB_VERSION (12U * 1000000U + 8U * 1000U)
-
 /* One wire format under two names; the lists are built and read by the same code. */
 _Static_assert(sizeof(admin_typed_param) == sizeof(remote_typed_param), "typed parameters differ");
 
@@ -95,8 +92,8 @@ static int fill_server(admin_nonnull_server *s, const char *name) {
         return s->name ? 0 : -ENOMEM;
 }
 
-static int admin_list_servers(Call *call, const admin_connect_list_servers_args *args, admin_connect_list_servers_ret *ret,
-                              Error *e) {
+static int admin_list_servers(Call *call, const admin_connect_list_servers_args *args,
+                              admin_connect_list_servers_ret *ret, Error *e) {
         Server *s;
         int r;
 
@@ -115,8 +112,8 @@ static int admin_list_servers(Call *call, const admin_connect_list_servers_args 
         return r;
 }
 
-static int admin_lookup_server(Call *call, const admin_connect_lookup_server_args *args, admin_connect_lookup_server_ret *ret,
-                               Error *e) {
+static int admin_lookup_server(Call *call, const admin_connect_lookup_server_args *args,
+                               admin_connect_lookup_server_ret *ret, Error *e) {
         ServiceKind kind = SERVICE_MAIN;
         Server *s;
         int r;
@@ -154,7 +151,8 @@ static int admin_get_threadpool(Call *call, const admin_server_get_threadpool_pa
 }
 
 /* Workers that wait for calls, and those for urgent ones alone, are what is not there. */
-static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_parameters_args *args, rpc_void *ret, Error *e) {
+static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_parameters_args *args, rpc_void *ret,
+                                Error *e) {
         static const TypedParamRule rules[] = {
                 { "minWorkers", TYPED_PARAM_UINT, false },
                 { "maxWorkers", TYPED_PARAM_UINT, false },
@@ -176,18 +174,20 @@ static int admin_set_threadpool(Call *call, const admin_server_set_threadpool_pa
         (void) typed_params_get_uint(params, n, "prioWorkers", &prio);
         (void) typed_params_get_uint(params, n, "maxWorkers", &max);
         if (min != 0 || prio != 0)
-                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN,
-                                 "there are no threads that wait for calls: minWorkers and prioWorkers are 0, maxWorkers limits "
-                                 "the calls in work");
+                return error_set(
+                        e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN,
+                        "there are no threads that wait for calls: minWorkers and prioWorkers are 0, maxWorkers limits "
+                        "the calls in work");
         if (max == 0 || max > FIBERS_MAX)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN, "maxWorkers must be from 1 to %u", FIBERS_MAX);
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN, "maxWorkers must be from 1 to %u",
+                                 FIBERS_MAX);
         s->config.limits[kind].max_calls = max;
         loop_defer(s->loop, &s->services[kind].resume);
         return 0;
 }
 
-static int admin_get_limits(Call *call, const admin_server_get_client_limits_args *args, admin_server_get_client_limits_ret *ret,
-                            Error *e) {
+static int admin_get_limits(Call *call, const admin_server_get_client_limits_args *args,
+                            admin_server_get_client_limits_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
         ServiceKind kind = SERVICE_MAIN;
         Server *s;
@@ -199,7 +199,8 @@ static int admin_get_limits(Call *call, const admin_server_get_client_limits_arg
         typed_params_add_uint(&p, "nclients_max", s->config.limits[kind].max_clients);
         typed_params_add_uint(&p, "nclients", (unsigned) s->services[kind].n_clients);
         typed_params_add_uint(&p, "nclients_unauth_max", s->config.limits[kind].max_anonymous_clients);
-        typed_params_add_uint(&p, "nclients_unauth", (unsigned) (s->services[kind].n_anonymous[0] + s->services[kind].n_anonymous[1]));
+        typed_params_add_uint(&p, "nclients_unauth",
+                              (unsigned) (s->services[kind].n_anonymous[0] + s->services[kind].n_anonymous[1]));
         return take_params(&p, &ret->params.params_val, &ret->params.params_len);
 }
 
@@ -224,9 +225,10 @@ static int admin_set_limits(Call *call, const admin_server_set_client_limits_arg
         (void) typed_params_get_uint(params, n, "nclients_max", &max);
         (void) typed_params_get_uint(params, n, "nclients_unauth_max", &unauth);
         if (max == 0 || unauth > max)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN,
-                                 "the limit of clients (%u) must be above zero, and not below that of unauthenticated ones (%u)",
-                                 max, unauth);
+                return error_set(
+                        e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN,
+                        "the limit of clients (%u) must be above zero, and not below that of unauthenticated ones (%u)",
+                        max, unauth);
         s->config.limits[kind].max_clients = max;
         s->config.limits[kind].max_anonymous_clients = unauth;
         service_update(s, kind);
@@ -242,8 +244,8 @@ static int admin_update_tls(Call *call, const admin_server_update_tls_files_args
         if (r < 0)
                 return r;
         if (kind != SERVICE_MAIN || !s->tls)
-                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN, "server '%s' has no TLS listener",
-                                 args->srv.name);
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_ADMIN,
+                                 "server '%s' has no TLS listener", args->srv.name);
         r = server_load_tls(s);
         if (r < 0)
                 return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_ADMIN,
@@ -260,7 +262,8 @@ static int fill_client(admin_nonnull_client *to, const Client *c) {
         return fill_server(&to->srv, c->server->services[c->service].name);
 }
 
-static int admin_list_clients(Call *call, const admin_server_list_clients_args *args, admin_server_list_clients_ret *ret, Error *e) {
+static int admin_list_clients(Call *call, const admin_server_list_clients_args *args,
+                              admin_server_list_clients_ret *ret, Error *e) {
         admin_nonnull_client *list;
         ServiceKind kind = SERVICE_MAIN;
         unsigned n = 0;
@@ -285,8 +288,8 @@ static int admin_list_clients(Call *call, const admin_server_list_clients_args *
         return r;
 }
 
-static int admin_lookup_client(Call *call, const admin_server_lookup_client_args *args, admin_server_lookup_client_ret *ret,
-                               Error *e) {
+static int admin_lookup_client(Call *call, const admin_server_lookup_client_args *args,
+                               admin_server_lookup_client_ret *ret, Error *e) {
         Client *c = NULL;
         int r;
 
@@ -309,7 +312,8 @@ static void add_identity(TypedParams *p, Identity *i) {
         typed_params_add_string(p, "selinux_context", i->selinux);
 }
 
-static int admin_client_info(Call *call, const admin_client_get_info_args *args, admin_client_get_info_ret *ret, Error *e) {
+static int admin_client_info(Call *call, const admin_client_get_info_args *args, admin_client_get_info_ret *ret,
+                             Error *e) {
         _cleanup_typed_params_ TypedParams p = {};
         Client *c = NULL;
         int r;
@@ -349,7 +353,8 @@ static int admin_get_outputs(Call *call, const admin_connect_get_logging_outputs
                 return r;
         ret->noutputs = outputs->n > 0 ? (unsigned) outputs->n : 1;
         if (outputs->n == 0)
-                return asprintf(&ret->outputs, "%u:journald", log_route_level()) < 0 ? (ret->outputs = NULL, -ENOMEM) : 0;
+                return asprintf(&ret->outputs, "%u:journald", log_route_level()) < 0 ? (ret->outputs = NULL, -ENOMEM)
+                                                                                     : 0;
         ret->outputs = log_outputs_format(outputs);
         return ret->outputs ? 0 : -ENOMEM;
 }
@@ -396,7 +401,8 @@ static int admin_set_timeout(Call *call, const admin_connect_set_daemon_timeout_
         if (r < 0)
                 return r;
         if (args->timeout > INT_MAX)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN, "timeout of %u seconds is too long", args->timeout);
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_ADMIN, "timeout of %u seconds is too long",
+                                 args->timeout);
         server_set_timeout(s, (int) args->timeout);
         return 0;
 }

@@ -8,8 +8,8 @@
 #define ALLOW_INTERACTION 1U
 
 static int append_subject(sd_bus_message *m, const Identity *peer) {
-        return sd_bus_message_append(m, "(sa{sv})", "unix-process", 3, "pid", "u", (uint32_t) peer->pid, "start-time", "t",
-                                     peer->pid_start, "uid", "i", (int32_t) peer->uid);
+        return sd_bus_message_append(m, "(sa{sv})", "unix-process", 3, "pid", "u", (uint32_t) peer->pid, "start-time",
+                                     "t", peer->pid_start, "uid", "i", (int32_t) peer->uid);
 }
 
 /* The details of an answer say whether the user waved the question away. */
@@ -48,7 +48,8 @@ static int ask(sd_bus *bus, const Identity *peer, const char *action, const char
         sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+        r = sd_bus_message_new_method_call(bus, &m, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
                                            "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
         if (r >= 0)
                 r = append_subject(m, peer);
@@ -69,7 +70,8 @@ static int ask(sd_bus *bus, const Identity *peer, const char *action, const char
         return r;
 }
 
-int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive, Error *e) {
+int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive,
+                 Error *e) {
         sd_bus_message *reply = NULL;
         int authorized, challenge, r;
         bool dismissed;

@@ -7,13 +7,25 @@
 #include "server.h"
 #include "upstream.h"
 
-/* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes each. */
+/* Before it has proved who it is, a client has nothing to say that is longer: SASL data of 64 KiB takes four bytes
+ * each. */
 #define ANONYMOUS_PACKET_MAX (512U * 1024U)
 
-/* A handshake that takes longer is somebody holding a connection open; so is a login from afar, though there may be somebody
- * who types a password. */
+/* Those who may only look have nothing large to say, and are everybody: what one string may be, and a header. */
+#define READONLY_PACKET_MAX (4U * 1024U * 1024U + 64U * 1024U)
+#define USER_PARTS_MAX (64U * 1024U * 1024U)
+#define ALL_PARTS_MAX (512U * 1024U * 1024U)
+#define PART_TIMEOUT (30U * 1000000U)   /* for a packet that has begun */
+
+/* A handshake that takes longer is somebody holding a connection open; so is a login from afar, though there may be
+ * somebody who types a password. */
 #define HANDSHAKE_MAX (10U * 1000000U) /* microseconds */
 #define LOGIN_MAX (120U * 1000000U)
+
+/* On this machine the kernel tells whose connection it is, and asking polkit takes its time: of one user so many times
+ * max_anonymous_clients may be at it, and of all together, before one is dropped. */
+#define USER_LOGINS 16U
+#define LOCAL_LOGINS 32U
 
 /* From afar: none is dropped for others before it has been quiet for this time. */
 #define ANONYMOUS_PATIENCE (3U * 1000000U)
@@ -24,12 +36,14 @@ static int client_stream(Connection *conn, Packet *p);
 static void client_drained(Connection *conn);
 static void client_closed(Connection *conn, int r);
 static void client_call_ended(size_t *n_calls);
+static void client_part(Connection *conn, bool waiting);
 
 static const ConnectionOps client_ops = {
         .call = client_call,
         .access = client_access,
         .other = client_stream,
         .ready = client_ready,
+        .part = client_part,
         .drained = client_drained,
         .closed = client_closed,
         .call_ended = client_call_ended,
@@ -84,9 +98,9 @@ static bool is_same_peer(const Client *a, const Client *b) {
         return !i->address || (strncmp(i->address, j->address, n) == 0 && j->address[n] == ';');
 }
 
-/* Of too many who have not proved who they are: of the peer with most of them the one that waits longest, so that nobody can
- * keep others out by connecting often. */
-static Client *find_victim(const Listener *l) {
+/* Of too many who have not proved who they are: of the peer with most of them the one that waits longest, so that
+ * nobody can keep others out by connecting often. */
+static Client *find_victim(const Listener *l, size_t *ret_most) {
         ServiceKind kind = socket_service(l->kind);
         Client *victim = NULL;
         size_t most = 0;
@@ -105,6 +119,7 @@ static Client *find_victim(const Listener *l) {
                         victim = c;
                 }
         }
+        *ret_most = most;
         return victim;
 }
 
@@ -118,7 +133,8 @@ static uint64_t now_usec(const Server *s) {
 /* Whose handshake goes on has not been waiting. */
 static void note_progress(const Listener *l) {
         for (Client *c = l->server->clients; c; c = c->next) {
-                unsigned steps = c->authenticated || !c->connection->link ? 0 : link_handshake_steps(c->connection->link);
+                unsigned steps =
+                        c->authenticated || !c->connection->link ? 0 : link_handshake_steps(c->connection->link);
 
                 if (steps == c->handshake_steps)
                         continue;
@@ -131,20 +147,22 @@ static void note_progress(const Listener *l) {
 bool client_must_wait(const Listener *l) {
         ServiceKind kind = socket_service(l->kind);
         const Client *victim;
+        size_t most;
 
         if (!listener_is_remote(l) ||
             l->server->services[kind].n_anonymous[1] < l->server->config.limits[kind].max_anonymous_clients)
                 return false;
         note_progress(l);
-        victim = find_victim(l);
+        victim = find_victim(l, &most);
         return victim && now_usec(l->server) < victim->since + ANONYMOUS_PATIENCE;
 }
 
-static void drop_anonymous(const Listener *l) {
+static void drop_anonymous(const Listener *l, size_t n) {
         char peer[CLIENT_PEER_MAX];
-        const Client *victim = find_victim(l);
+        size_t most, max = l->server->config.limits[socket_service(l->kind)].max_anonymous_clients;
+        const Client *victim = find_victim(l, &most);
 
-        if (!victim)
+        if (!victim || (!listener_is_remote(l) && most <= max * USER_LOGINS && n <= max * LOCAL_LOGINS))
                 return;
         log_notice("too many clients that are not authenticated: closing %s", client_peer(victim, peer));
         connection_close(victim->connection, -EUSERS);
@@ -155,20 +173,58 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Client *c = userdata;
 
         log_notice("client %s is refused: it did not end its %s in time", client_peer(c, peer),
-                   c->ready ? "login" : "handshake");
+                   c->authenticated ? "packet" : c->ready ? "login" : "handshake");
         connection_close(c->connection, -ETIMEDOUT);
         return 0;
 }
 
 static int set_deadline(Client *c, uint64_t usec) {
         c->deadline = sd_event_source_disable_unref(c->deadline);
-        return sd_event_add_time_relative(loop_event(c->server->loop), &c->deadline, CLOCK_MONOTONIC, usec, 0, on_deadline, c);
+        return sd_event_add_time_relative(loop_event(c->server->loop), &c->deadline, CLOCK_MONOTONIC, usec, 0,
+                                          on_deadline, c);
+}
+
+/* Half a packet, and the rest never: takes memory for nothing. */
+static void client_part(Connection *conn, bool waiting) {
+        Client *c = connection_client(conn);
+
+        if (!c->authenticated)
+                return;
+        if (waiting)
+                (void) set_deadline(c, PART_TIMEOUT);
+        else
+                c->deadline = sd_event_source_disable_unref(c->deadline);
+}
+
+static LinkBudget *budget_of(Server *s, uid_t uid) {
+        UserBudget *b;
+
+        s->parts.max = ALL_PARTS_MAX;
+        for (b = s->budgets; b; b = b->next)
+                if (b->uid == uid)
+                        return &b->budget;
+        b = malloc(sizeof(*b));
+        if (!b)
+                return &s->parts;
+        *b = (UserBudget) { .uid = uid, .budget = { .max = USER_PARTS_MAX, .parent = &s->parts }, .next = s->budgets };
+        s->budgets = b;
+        return &b->budget;
+}
+
+void server_free_budgets(Server *s) {
+        while (s->budgets) {
+                UserBudget *b = s->budgets;
+
+                s->budgets = b->next;
+                free(b);
+        }
 }
 
 /* The peer is known as far as the transport tells it. */
 static int client_ready(Connection *conn) {
         Client *c = connection_client(conn);
         Transport *t = link_transport(conn->link);
+        Server *s = c->server;
         int r;
 
         c->ready = true;
@@ -176,12 +232,26 @@ static int client_ready(Connection *conn) {
         r = t->ops->identify(t, &conn->identity);
         if (r < 0)
                 return r;
+        s->parts.max = ALL_PARTS_MAX;
+        link_set_budget(conn->link, t->kind == TRANSPORT_UNIX ? budget_of(s, conn->identity.uid) : &s->parts);
         c->auth = listener_auth(c->listener, &conn->identity);
         if (c->auth == AUTH_NONE)
                 client_authenticated(c);
         else if (t->kind != TRANSPORT_UNIX)
                 return set_deadline(c, LOGIN_MAX);
         return 0;
+}
+
+/* What is answered without an opening. */
+static void set_own_targets(Client *c) {
+        const Server *s = c->server;
+
+        if (c->service == SERVICE_ADMIN) {
+                c->target[DRIVER_ADMIN].here = s->admin;
+                return;
+        }
+        c->target[DRIVER_LOG].here = server_instance_of(s, DRIVER_LOG);
+        c->target[DRIVER_LOCK].here = server_instance_of(s, DRIVER_LOCK);
 }
 
 void client_authenticated(Client *c) {
@@ -191,7 +261,7 @@ void client_authenticated(Client *c) {
         c->deadline = sd_event_source_disable_unref(c->deadline);
         (*n_anonymous(c))--;
         service_update(c->server, c->service);
-        link_set_packet_max(c->connection->link, PACKET_SIZE_MAX);
+        link_set_packet_max(c->connection->link, c->connection->readonly ? READONLY_PACKET_MAX : PACKET_SIZE_MAX);
 }
 
 int client_new(Server *s, Listener *l, int fd) {
@@ -227,6 +297,7 @@ int client_new(Server *s, Listener *l, int fd) {
         c->connection->max_calls = s->config.limits[kind].max_client_requests;
         c->connection->n_calls_total = &s->services[kind].n_calls;
         link_set_packet_max(c->connection->link, ANONYMOUS_PACKET_MAX);
+        set_own_targets(c);
         client_link(c);
 
         if (!t->ops->handshake)
@@ -238,7 +309,7 @@ int client_new(Server *s, Listener *l, int fd) {
         if (r < 0)
                 connection_close(c->connection, r);
         else if (*n_anonymous(c) > s->config.limits[kind].max_anonymous_clients)
-                drop_anonymous(l);
+                drop_anonymous(l, *n_anonymous(c));
         return r;
 }
 
@@ -258,9 +329,10 @@ static void client_closed(Connection *conn, int r) {
         if (r < 0)
                 log_debug("client %llu: closed: %s", (unsigned long long) conn->id, strerror(-r));
         for (int k = 0; k < _DRIVER_CLASS_MAX; k++) {
-                const DriverInstance *i = s->drivers[k];
+                const DriverInstance *i = c->target[k].here;
 
-                if (i && c->used & 1U << k && i->driver->close)
+                /* logs and locks are not opened */
+                if (i && (c->used & 1U << k || connection_data(conn, i->driver)) && i->driver->close)
                         i->driver->close(i->state, conn);
         }
         sd_event_source_disable_unref(c->deadline);
@@ -274,17 +346,16 @@ static void client_closed(Connection *conn, int r) {
         /* Calls that are still at work know the connection, and nothing of the client. */
         conn->userdata = NULL;
         connection_unref(conn);
+        free(c->uri);
         free(c);
 }
 
 static bool program_is_known(const Client *c, uint32_t program) {
-        const Server *s = c->server;
-
         if (c->service == SERVICE_ADMIN)
                 return program == ADMIN_PROGRAM;
-        if (s->drivers[DRIVER_LOG] || s->drivers[DRIVER_LOCK])
-                return (program == LOG_PROGRAM && s->drivers[DRIVER_LOG]) ||
-                       (program == LOCK_PROGRAM && s->drivers[DRIVER_LOCK]);
+        if (c->target[DRIVER_LOG].here || c->target[DRIVER_LOCK].here)
+                return (program == LOG_PROGRAM && c->target[DRIVER_LOG].here) ||
+                       (program == LOCK_PROGRAM && c->target[DRIVER_LOCK].here);
         return program == REMOTE_PROGRAM || program == QEMU_PROGRAM;
 }
 
@@ -294,10 +365,13 @@ static int check_state(const Client *c, const Packet *p, const RpcProcedure *pro
 
         if (!c->authenticated && procedure->kind != RPC_KIND_AUTH)
                 return error_set(e, -EACCES, ERROR_RPC, ORIGIN_RPC, "authentication required");
-        if (p->header.program != REMOTE_PROGRAM || c->opened || procedure->kind == RPC_KIND_AUTH)
+        if (c->opened || procedure->kind == RPC_KIND_AUTH ||
+            (p->header.program != REMOTE_PROGRAM && p->header.program != QEMU_PROGRAM))
                 return 0;
-        if (n == REMOTE_PROC_CONNECT_OPEN || n == REMOTE_PROC_CONNECT_CLOSE || n == REMOTE_PROC_CONNECT_SUPPORTS_FEATURE ||
-            n == REMOTE_PROC_CONNECT_SET_IDENTITY)
+        if (p->header.program == QEMU_PROGRAM)
+                return error_set(e, -ENOTCONN, ERROR_INTERNAL, ORIGIN_RPC, "connection not open");
+        if (n == REMOTE_PROC_CONNECT_OPEN || n == REMOTE_PROC_CONNECT_CLOSE ||
+            n == REMOTE_PROC_CONNECT_SUPPORTS_FEATURE || n == REMOTE_PROC_CONNECT_SET_IDENTITY)
                 return 0;
         return error_set(e, -ENOTCONN, ERROR_INTERNAL, ORIGIN_RPC, "connection not open");
 }
@@ -308,8 +382,8 @@ static int check_call(const Client *c, const Packet *p, const RpcProcedure **ret
         int r;
 
         if (!program_is_known(c, h->program) || h->version != RPC_VERSION)
-                return error_set(e, -EPROTO, ERROR_RPC, ORIGIN_RPC, "Cannot find program %d version %d", (int) h->program,
-                                 (int) h->version);
+                return error_set(e, -EPROTO, ERROR_RPC, ORIGIN_RPC, "Cannot find program %d version %d",
+                                 (int) h->program, (int) h->version);
         if (h->status != PACKET_OK)
                 return error_set(e, -EPROTO, ERROR_RPC, ORIGIN_RPC, "Unexpected message status %u", h->status);
         procedure = rpc_procedure(h->program, h->procedure);
@@ -347,7 +421,8 @@ static void client_call_ended(size_t *n_calls) {
                 loop_defer(v->server->loop, &v->resume);
 }
 
-/* All may try; those who find it full again wait again. The list has the newest first, and who waits longest is to come first. */
+/* All may try; those who find it full again wait again. The list has the newest first, and who waits longest is to come
+ * first. */
 void service_resume(Deferred *d) {
         Service *v = container_of(d, Service, resume);
         Client *last = NULL;
@@ -363,13 +438,32 @@ void service_resume(Deferred *d) {
         }
 }
 
+#define FULL_TOLD_EVERY (60U * 1000000U) /* microseconds */
+
+/* Once for a client, and no flood for many. */
+static void warn_of_limit(Client *c) {
+        Service *v = &c->server->services[c->service];
+        uint64_t now = now_usec(c->server);
+        char peer[CLIENT_PEER_MAX];
+
+        if (c->full_told || (v->full_told > 0 && now < v->full_told + FULL_TOLD_EVERY))
+                return;
+        c->full_told = true;
+        v->full_told = now;
+        log_warning("client %s has %u calls in work, and more of them wait: the limit is max_client_requests",
+                    client_peer(c, peer), c->connection->max_calls);
+}
+
 static int client_call(Connection *conn, Packet *p) {
         _cleanup_error_ Error e = ERROR_INIT;
         Client *c = connection_client(conn);
         const RpcProcedure *procedure = NULL;
         int r;
 
-        /* Until it is open, one call at a time: who sends the opening and a call at once may expect the call to wait. */
+        if (connection_is_full(conn) && c->opened)
+                warn_of_limit(c);
+        /* Until it is open, one call at a time: who sends the opening and a call at once may expect the call to
+         * wait. */
         if (connection_is_full(conn) || (!c->opened && conn->n_calls > 0) || service_is_full(c))
                 return 1;
         r = check_call(c, p, &procedure, &e);

@@ -47,7 +47,8 @@ void server_configure(Server *s, DaemonConfig *c) {
         set_limits(&s->config, SERVICE_ADMIN, &c->admin);
         s->config.fine_access = strv_contains(c->access_drivers, "polkit");
         if (s->config.fine_access && server_is_proxy(s))
-                log_notice("%s: access_drivers is for what %s answers by itself; the daemons behind it go by their own files",
+                log_notice("%s: access_drivers is for what %s answers by itself; the daemons behind it go by their own "
+                           "files",
                            c->path, s->host.daemon);
         set_log(s->host.daemon, c);
         daemon_config_free(s->settings);

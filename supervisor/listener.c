@@ -43,11 +43,12 @@ static void wait_for_others(Listener *l) {
         if (l->retry && sd_event_source_set_time_relative(l->retry, moment) >= 0)
                 (void) sd_event_source_set_enabled(l->retry, SD_EVENT_ONESHOT);
         else if (!l->retry)
-                (void) sd_event_add_time_relative(loop_event(l->server->loop), &l->retry, CLOCK_MONOTONIC, moment, 50000, on_retry, l);
+                (void) sd_event_add_time_relative(loop_event(l->server->loop), &l->retry, CLOCK_MONOTONIC, moment,
+                                                  50000, on_retry, l);
 }
 
-/* Without a free descriptor the connection stays in the backlog, and would wake us for ever: nothing more is accepted for a
- * moment, or until a client has gone. */
+/* Without a free descriptor the connection stays in the backlog, and would wake us for ever: nothing more is accepted
+ * for a moment, or until a client has gone. */
 int listener_accept(Listener *l) {
         Service *service = &l->server->services[socket_service(l->kind)];
         int n = 0;
@@ -64,7 +65,8 @@ int listener_accept(Listener *l) {
                 if (fd < 0) {
                         if (errno == EMFILE || errno == ENFILE) {
                                 if (!l->starved)
-                                        log_warning_errno(-errno, "cannot accept a client, waiting for another one to go: %m");
+                                        log_warning_errno(-errno,
+                                                          "cannot accept a client, waiting for another one to go: %m");
                                 l->starved = true;
                                 wait_for_others(l);
                         }
@@ -138,6 +140,14 @@ static int socket_kind_from_unit(const char *unit) {
         return -EINVAL;
 }
 
+/* Of all that systemd passes the one socket that nobody connects to. */
+static bool take_links(Server *s, const char *name, int fd) {
+        if (!streq(name, "links") || sd_is_socket(fd, AF_NETLINK, SOCK_RAW, -1) <= 0)
+                return false;
+        s->host.links_fd = fd;
+        return true;
+}
+
 int server_listen_systemd(Server *s) {
         _cleanup_strv_ char **names = NULL;
         int n, r;
@@ -148,6 +158,8 @@ int server_listen_systemd(Server *s) {
         for (int i = 0; i < n; i++) {
                 int kind = socket_kind_from_unit(names[i]), fd = SD_LISTEN_FDS_START + i;
 
+                if (take_links(s, names[i], fd))
+                        continue;
                 if (kind < 0 || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
                         log_warning("socket %s is none that %s listens on, ignoring", names[i], s->host.daemon);
                         close(fd);
@@ -199,7 +211,7 @@ int server_listen_folder(Server *s, const char *folder) {
                 r = listen_path(s, SOCKET_ADMIN, folder, name, 0600);
         }
         /* virtlogd and virtlockd have none for reading only. */
-        if (r >= 0 && s->drivers[DRIVER_LOG] == NULL && s->drivers[DRIVER_LOCK] == NULL) {
+        if (r >= 0 && !server_instance_of(s, DRIVER_LOG) && !server_instance_of(s, DRIVER_LOCK)) {
                 snprintf(name, sizeof(name), "%s-sock-ro", stem);
                 r = listen_path(s, SOCKET_RO, folder, name, s->host.privileged ? 0666 : 0600);
         }

@@ -28,7 +28,8 @@ static int drop(Call *call, EventClass class, int callback, Error *e) {
         Connection *c = call_connection(call);
 
         if (event_unregister(c->events, c, class, callback) < 0)
-                return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_EVENT, "event callback %d not registered", callback);
+                return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_EVENT, "event callback %d not registered",
+                                 callback);
         return 0;
 }
 
@@ -111,7 +112,8 @@ static int old_drop(Call *call, int id, Error *e) {
         return 0;
 }
 
-static int old_lifecycle_register(Call *call, const rpc_void *args, remote_connect_domain_event_register_ret *ret, Error *e) {
+static int old_lifecycle_register(Call *call, const rpc_void *args, remote_connect_domain_event_register_ret *ret,
+                                  Error *e) {
         ret->cb_registered = 1;
         return old_add(call, 0, e);
 }
@@ -122,11 +124,13 @@ static int old_lifecycle_deregister(Call *call, const rpc_void *args, remote_con
         return old_drop(call, 0, e);
 }
 
-static int old_register(Call *call, const remote_connect_domain_event_register_any_args *args, rpc_void *ret, Error *e) {
+static int old_register(Call *call, const remote_connect_domain_event_register_any_args *args, rpc_void *ret,
+                        Error *e) {
         return old_add(call, args->eventID, e);
 }
 
-static int old_deregister(Call *call, const remote_connect_domain_event_deregister_any_args *args, rpc_void *ret, Error *e) {
+static int old_deregister(Call *call, const remote_connect_domain_event_deregister_any_args *args, rpc_void *ret,
+                          Error *e) {
         return old_drop(call, args->eventID, e);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The router: which driver a procedure belongs to, and what happens with the call: a driver that this process holds
- * answers; one that another daemon holds gets the call as it came; what nobody holds is refused by the name of the function. */
+/* The router: which class of drivers a procedure belongs to, and what happens with the call. Who answers a class on a
+ * connection was decided when it was opened (open.c): a driver that this process holds answers; one that another daemon
+ * holds gets the call as it came; what nobody holds is refused by the name of the function. */
 
 #include "base/strings.h"
 #include "server.h"
@@ -46,7 +47,8 @@ DriverClass router_class(const RpcProcedure *p, uint32_t program) {
         if (p->kind == RPC_KIND_EVENT_REG && program == REMOTE_PROGRAM)
                 for (size_t i = 0; i < ELEMENTSOF(registration_classes); i++)
                         /* Deregistering has the next number. */
-                        if (p->number == registration_classes[i].first || p->number == registration_classes[i].first + 1)
+                        if (p->number == registration_classes[i].first ||
+                            p->number == registration_classes[i].first + 1)
                                 return registration_classes[i].class;
         return kind_classes[p->kind];
 }
@@ -68,70 +70,54 @@ const KnownDriver *server_driver_by_name(const Server *s, const char *name) {
 static void refuse(Client *c, const Packet *p, const RpcProcedure *procedure, DriverClass class) {
         _cleanup_error_ Error e = ERROR_INIT;
 
-        error_set(&e, -EOPNOTSUPP, ERROR_NO_SUPPORT, router_origin(procedure, class), "%s", procedure->api ?: "this call");
+        error_set(&e, -EOPNOTSUPP, ERROR_NO_SUPPORT, router_origin(procedure, class), "%s",
+                  procedure->api ?: "this call");
         connection_reply_error(c->connection, &p->header, -EOPNOTSUPP, &e);
 }
 
-/* The daemon that holds the driver of a class for this client: of a hypervisor it is the one that was opened. */
-static const char *driver_elsewhere(const Client *c, DriverClass class) {
-        const Server *s = c->server;
-
-        if (s->wanted & 1U << class || class == DRIVER_ADMIN || class == DRIVER_LOG || class == DRIVER_LOCK)
-                return NULL;
-        if (c->primary && c->primary->class == class)
-                return c->primary->name;
-        /* A connection to the networks alone has nothing to do with storage. */
-        if (class == DRIVER_HYPERVISOR || !c->primary || c->primary->class != DRIVER_HYPERVISOR)
-                return NULL;
-        for (size_t i = 0; i < s->n_known; i++)
-                if (s->known[i].class == class)
-                        return s->known[i].name;
-        return NULL;
-}
-
 static int send_on(Client *c, Packet *p, const RpcProcedure *procedure, DriverClass class) {
-        const char *driver = driver_elsewhere(c, class);
         Upstream *u;
         int r;
 
-        r = driver ? upstream_get(c, class, driver, NULL, &u) : -ENOENT;
+        r = upstream_get(c, class, c->target[class].driver->name, NULL, &u);
         if (r >= 0)
                 return upstream_call(u, p, procedure, router_origin(procedure, class));
         refuse(c, p, procedure, class);
         return 0;
 }
 
-/* Features are the RPC layer's, and so ours, or the driver's, wherever it is. */
-static bool is_feature_of_driver(const Packet *p) {
-        static const uint8_t ours[] = { 8, 10, 14, 15 };
-        uint32_t feature = p->len == 4 ? packet_word(p->payload) : 0;
+/* What the RPC layer answers, then the driver, then what is the same for all hypervisors of this host. */
+static const RpcHandler *find_handler(const Server *s, const Target *t, const RpcProcedure *p, uint32_t program,
+                                      DriverClass class, DriverInstance **ret) {
+        DriverInstance *const answer[] = {
+                s->builtin,
+                p->kind == RPC_KIND_EVENT_REG ? NULL : t->here,
+                t->here && p->kind == RPC_KIND_EVENT_REG ? s->registrations : NULL,
+                t->here && class == DRIVER_HYPERVISOR ? s->node : NULL,
+        };
 
-        return p->header.procedure == REMOTE_PROC_CONNECT_SUPPORTS_FEATURE && feature < 256 &&
-               !memchr(ours, (int) feature, sizeof(ours));
+        for (size_t i = 0; i < ELEMENTSOF(answer); i++) {
+                const RpcHandler *h = answer[i] ? driver_instance_handler(answer[i], program, p->number) : NULL;
+
+                *ret = answer[i];
+                if (h)
+                        return h;
+        }
+        return NULL;
 }
 
 int router_call(Client *c, Packet *p, const RpcProcedure *procedure) {
-        Server *s = c->server;
-        const PacketHeader *h = &p->header;
-        DriverClass class = router_class(procedure, h->program);
-        DriverInstance *driver = s->drivers[class];
-        const RpcHandler *handler = NULL;
+        DriverClass class = router_class(procedure, p->header.program);
+        const Target *t = &c->target[class];
+        const RpcHandler *handler;
+        DriverInstance *driver;
 
-        if (procedure->kind == RPC_KIND_EVENT_REG)
-                driver = driver ? s->registrations : NULL;
-        else if (c->opened && c->primary && !s->drivers[c->primary->class] && is_feature_of_driver(p))
-                return send_on(c, p, procedure, c->primary->class);
-        else
-                handler = driver_instance_handler(s->builtin, h->program, h->procedure);
-        if (handler)
-                driver = s->builtin;
-        else if (driver)
-                handler = driver_instance_handler(driver, h->program, h->procedure);
+        handler = find_handler(c->server, t, procedure, p->header.program, class, &driver);
         if (handler) {
                 call_start(c->connection, p, procedure, handler, driver);
                 return 0;
         }
-        if (!driver)
+        if (t->driver && !t->here)
                 return send_on(c, p, procedure, class);
         refuse(c, p, procedure, class);
         return 0;

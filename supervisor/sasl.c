@@ -2,8 +2,8 @@
 
 /* Logins by SASL (auth_* = "sasl"): the three procedures, and what a login must fulfil beyond the right password.
  *
- * A login that fails is told to the administrator once, with the address and the cause; the client learns no more than that
- * it failed, and the connection ends. */
+ * A login that fails is told to the administrator once, with the address and the cause; the client learns no more than
+ * that it failed, and the connection ends. */
 
 #include <fnmatch.h>
 
@@ -41,7 +41,8 @@ int server_load_sasl(Server *s) {
 static int refuse(Client *c, Error *e, int r) {
         char peer[CLIENT_PEER_MAX];
 
-        log_notice("client %s is refused: %s", client_peer(c, peer), error_is_set(e) ? e->detail ?: e->message : strerror(-r));
+        log_notice("client %s is refused: %s", client_peer(c, peer),
+                   error_is_set(e) ? e->detail ?: e->message : strerror(-r));
         error_done(e);
         client_drop_login(c);
         link_close_when_drained(c->connection->link);
@@ -60,7 +61,8 @@ static int need_client(Call *call, bool in_login, Client **ret, Error *e) {
                 return -ENOTCONN;
         *ret = c;
         if (c->authenticated || c->auth != AUTH_SASL || !in_login != !c->login)
-                return error_set(e, -EINVAL, ERROR_AUTH_FAILED, ORIGIN_AUTH, "this step of a SASL login is not expected now");
+                return error_set(e, -EINVAL, ERROR_AUTH_FAILED, ORIGIN_AUTH,
+                                 "this step of a SASL login is not expected now");
         return 0;
 }
 
@@ -133,10 +135,11 @@ static int complete(Call *call, Client *c, Error *e) {
         if (!user)
                 return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH, "the SASL mechanism gives no user's name");
         if (plain && strength < least)
-                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH, "encryption of %u bits is less than %u, tcp_min_ssf",
-                                 strength, least);
+                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH,
+                                 "encryption of %u bits is less than %u, tcp_min_ssf", strength, least);
         if (settings && !is_allowed(settings->sasl_allowed_username_list, user))
-                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH, "user '%s' is not in sasl_allowed_username_list", user);
+                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH,
+                                 "user '%s' is not in sasl_allowed_username_list", user);
         name = strdup(user);
         if (!name)
                 return -ENOMEM;
@@ -162,7 +165,8 @@ static int answer(const char *out, unsigned len, int *ret_nil, char **ret_data, 
         return 0;
 }
 
-static int step(Call *call, Client *c, const char *mech, const char *data, unsigned len, remote_auth_sasl_step_ret *ret, Error *e) {
+static int step(Call *call, Client *c, const char *mech, const char *data, unsigned len, remote_auth_sasl_step_ret *ret,
+                Error *e) {
         const char *out;
         unsigned out_len;
         int r;

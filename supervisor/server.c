@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "dbus/systemd.h"
 #include "loop/fiber.h"
 
 #define QUIET_USEC (10U * 1000000U)    /* without calls until memory is given back */
@@ -60,10 +61,22 @@ static int check_names(const Server *s, const char *list, Error *e) {
                 for (size_t i = 0; i < s->n_known && !found; i++)
                         found = strlen(s->known[i].name) == n && strncmp(s->known[i].name, p, n) == 0;
                 if (n > 0 && !found)
-                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE, "no driver is called '%.*s'", (int) n, p);
+                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE, "no driver is called '%.*s'",
+                                         (int) n, p);
                 p += n;
         }
         return 0;
+}
+
+static int load_driver(Server *s, const KnownDriver *k) {
+        const Driver *d = k->driver;
+        int r;
+
+        s->wanted |= 1U << (k - s->known);
+        r = d ? 0 : server_load_driver(k->name, &d);
+        if (r < 0 || !d)
+                return r;
+        return driver_instance_new(d, &s->host, &s->drivers[k - s->known]);
 }
 
 static int load_drivers(Server *s, const char *list, Error *e) {
@@ -72,29 +85,47 @@ static int load_drivers(Server *s, const char *list, Error *e) {
         r = check_names(s, list ?: "", e);
         if (r < 0)
                 return r;
+        s->drivers = calloc(MAX(s->n_known, 1U), sizeof(*s->drivers));
+        if (!s->drivers)
+                return -ENOMEM;
         for (size_t i = 0; i < s->n_known; i++) {
                 const KnownDriver *k = &s->known[i];
-                bool wanted = list ? list_contains(list, k->name) : name_implies(s->host.daemon, k->name);
 
-                if (!wanted)
-                        continue;
-                s->wanted |= 1U << k->class;
-                if (!k->driver)
-                        continue;
-                if (s->drivers[k->class])
-                        return error_set(e, -EEXIST, ERROR_INVALID_ARG, ORIGIN_NONE, "drivers '%s' and '%s' exclude each other",
-                                         s->drivers[k->class]->driver->name, k->name);
-                r = driver_instance_new(k->driver, &s->host, &s->drivers[k->class]);
+                if (list ? list_contains(list, k->name) : name_implies(s->host.daemon, k->name)) {
+                        r = load_driver(s, k);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+static int load_own(Server *s) {
+        const struct {
+                const Driver *driver;
+                DriverInstance **to;
+        } own[] = {
+                { &driver_admin, &s->admin },
+                { &driver_builtin, &s->builtin },
+                { &driver_node, &s->node },
+                { &driver_registrations, &s->registrations },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(own); i++) {
+                int r;
+
+                r = driver_instance_new(own[i].driver, &s->host, own[i].to);
                 if (r < 0)
                         return r;
         }
-        r = driver_instance_new(&driver_admin, &s->host, &s->drivers[DRIVER_ADMIN]);
-        if (r < 0)
-                return r;
-        r = driver_instance_new(&driver_builtin, &s->host, &s->builtin);
-        if (r < 0)
-                return r;
-        return driver_instance_new(&driver_registrations, &s->host, &s->registrations);
+        return 0;
+}
+
+DriverInstance *server_instance_of(const Server *s, DriverClass class) {
+        for (size_t i = 0; i < s->n_known; i++)
+                if (s->known[i].class == class && s->drivers[i])
+                        return s->drivers[i];
+        return NULL;
 }
 
 /* What drivers get */
@@ -118,6 +149,10 @@ static int host_bus(DriverHost *host, sd_bus **ret, Error *e) {
         return 0;
 }
 
+static int bus_for_systemd(void *userdata, sd_bus **ret, Error *e) {
+        return host_bus(userdata, ret, e);
+}
+
 static void host_hold(DriverHost *host, int add) {
         Server *s = container_of(host, Server, host);
 
@@ -139,8 +174,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
                 server_touch(s);
                 return 0;
         }
-        /* Whoever connected at this moment is served; whoever does after it stays in the backlog, which is systemd's, and
-         * starts the next process. */
+        /* Whoever connected at this moment is served; whoever does after it stays in the backlog, which is systemd's,
+         * and starts the next process. */
         for (size_t i = 0; i < s->n_listeners; i++)
                 n += listener_accept(&s->listeners[i]);
         if (n > 0 || s->clients)
@@ -169,8 +204,8 @@ static void arm_quiet(Server *s) {
         (void) sd_event_source_set_enabled(s->quiet, SD_EVENT_ONESHOT);
 }
 
-/* Clients come in bursts, and stay connected in between. Each call notes that it was there, which costs nothing; the timer
- * looks whether any did since. */
+/* Clients come in bursts, and stay connected in between. Each call notes that it was there, which costs nothing; the
+ * timer looks whether any did since. */
 static int on_quiet(sd_event_source *source, uint64_t usec, void *userdata) {
         Server *s = userdata;
 
@@ -197,7 +232,8 @@ void server_set_timeout(Server *s, int seconds) {
 
 /* Life */
 
-int server_new(const char *name, const char *drivers, const KnownDriver *known, size_t n_known, Server **ret, Error *e) {
+int server_new(const char *name, const char *drivers, const KnownDriver *known, size_t n_known, Server **ret,
+               Error *e) {
         _cleanup_(server_freep) Server *s = calloc(1, sizeof(*s));
         int r;
 
@@ -227,7 +263,11 @@ int server_new(const char *name, const char *drivers, const KnownDriver *known, 
                 .bus = host_bus,
                 .hold = host_hold,
         };
-        r = load_drivers(s, drivers, e);
+        r = systemd_new(s->loop, bus_for_systemd, &s->host, &s->host.systemd);
+        if (r >= 0)
+                r = load_own(s);
+        if (r >= 0)
+                r = load_drivers(s, drivers, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(s);
@@ -240,17 +280,22 @@ Server *server_free(Server *s) {
         for (size_t i = 0; i < s->n_listeners; i++)
                 listener_done(&s->listeners[i]);
         free(s->listeners);
-        for (int k = 0; k < _DRIVER_CLASS_MAX; k++)
-                driver_instance_free(s->drivers[k]);
+        for (size_t i = 0; s->drivers && i < s->n_known; i++)
+                driver_instance_free(s->drivers[i]);
+        free(s->drivers);
         server_free_tls(s);
         daemon_config_free(s->settings);
+        driver_instance_free(s->admin);
         driver_instance_free(s->builtin);
+        driver_instance_free(s->node);
         driver_instance_free(s->registrations);
+        systemd_free(s->host.systemd);
         sd_bus_flush_close_unref(s->bus);
         sd_event_source_disable_unref(s->idle);
         sd_event_source_disable_unref(s->quiet);
         event_hub_free(s->events);
         loop_free(s->loop);
+        server_free_budgets(s);
         free(s);
         return NULL;
 }
@@ -271,13 +316,13 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 static void reload_drivers(void *userdata) {
         Server *s = userdata;
 
-        for (int k = 0; k < _DRIVER_CLASS_MAX; k++) {
+        for (size_t i = 0; i < s->n_known; i++) {
                 _cleanup_error_ Error e = ERROR_INIT;
                 int r;
 
-                r = s->drivers[k] ? driver_instance_reload(s->drivers[k], &e) : 0;
+                r = s->drivers[i] ? driver_instance_reload(s->drivers[i], &e) : 0;
                 if (r < 0)
-                        log_error("driver %s: cannot reload: %s", s->drivers[k]->driver->name, error_text(&e, r));
+                        log_error("driver %s: cannot reload: %s", s->known[i].name, error_text(&e, r));
         }
         (void) sd_notify(0, "READY=1");
 }
@@ -291,19 +336,20 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
-/* The sockets are served from here on. Clients wait for the drivers they need, and whoever waits for the unit starts them
- * meanwhile. A driver that cannot start is no reason to be dead: its clients get the cause, and the next call tries again. */
+/* The sockets are served from here on. Clients wait for the drivers they need, and whoever waits for the unit starts
+ * them meanwhile. A driver that cannot start is no reason to be dead: its clients get the cause, and the next call
+ * tries again. */
 static void start_drivers(void *userdata) {
         Server *s = userdata;
 
         (void) sd_notify(0, "READY=1");
-        for (int k = 0; k < _DRIVER_CLASS_MAX; k++) {
+        for (size_t i = 0; i < s->n_known; i++) {
                 _cleanup_error_ Error e = ERROR_INIT;
                 int r;
 
-                r = s->drivers[k] ? driver_instance_start(s->drivers[k], &e) : 0;
+                r = s->drivers[i] ? driver_instance_start(s->drivers[i], &e) : 0;
                 if (r < 0)
-                        log_error("driver %s: cannot start: %s", s->drivers[k]->driver->name, error_text(&e, r));
+                        log_error("driver %s: cannot start: %s", s->known[i].name, error_text(&e, r));
         }
 }
 
@@ -366,9 +412,11 @@ int server_run(Server *s) {
                 if (r < 0)
                         return log_error_errno(r, "cannot watch a socket: %m");
         }
-        r = sd_event_add_time_relative(loop_event(s->loop), &s->idle, CLOCK_MONOTONIC, UINT64_MAX / 2, 500000U, on_idle, s);
+        r = sd_event_add_time_relative(loop_event(s->loop), &s->idle, CLOCK_MONOTONIC, UINT64_MAX / 2, 500000U, on_idle,
+                                       s);
         if (r >= 0)
-                r = sd_event_add_time_relative(loop_event(s->loop), &s->quiet, CLOCK_MONOTONIC, QUIET_USEC, 500000U, on_quiet, s);
+                r = sd_event_add_time_relative(loop_event(s->loop), &s->quiet, CLOCK_MONOTONIC, QUIET_USEC, 500000U,
+                                               on_quiet, s);
         if (r < 0)
                 return log_error_errno(r, "cannot make a timer: %m");
         server_touch(s);

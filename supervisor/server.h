@@ -13,13 +13,28 @@
 #include "rpc/server.h"
 #include "rpc/tls.h"
 
-/* A driver by the name that --drivers takes; driver is NULL while it is not written: its procedures are then refused
- * by name. */
+/* A driver by the name that --drivers takes, which is the scheme of its URIs too. */
 typedef struct KnownDriver {
         const char *name;
         DriverClass class;
-        const Driver *driver;
+        const char *title;      /* as it calls itself to clients and to polkit; NULL: as its name */
+        const Driver *driver;   /* linked in; NULL: in a module. Where there is none, it is not installed, and its
+                                 * procedures are refused by name */
 } KnownDriver;
+
+static inline const char *known_driver_title(const KnownDriver *k) {
+        return k->title ?: k->name;
+}
+
+/* Who answers the calls of a class on a connection. */
+typedef struct Target {
+        const KnownDriver *driver;      /* NULL: nobody, or what every daemon has (administration) */
+        DriverInstance *here;           /* this process; NULL: the daemon that is called after the driver */
+} Target;
+
+/* Clients compare this with what they need: every procedure of libvirt 12.8.0 has its place in the protocol's table,
+ * and what is not implemented says so. */
+#define LIB_VERSION (12U * 1000000U + 8U * 1000U)
 
 typedef enum SocketKind {
         SOCKET_MAIN,    /* read-write, UNIX */
@@ -66,6 +81,7 @@ typedef struct Service {
         unsigned n_waiting;     /* clients whose next call waits until there are fewer */
         struct Server *server;
         Deferred resume;        /* lets them try again */
+        uint64_t full_told;     /* when it was last told that a client's calls wait; microseconds, 0: never */
 } Service;
 
 typedef struct Server Server;
@@ -81,6 +97,13 @@ typedef struct Listener {
         char *path;             /* to remove at the end, where we made it */
 } Listener;
 
+/* What clients of one user may have waiting in memory of packets that are not whole yet. */
+typedef struct UserBudget {
+        uid_t uid;
+        LinkBudget budget;      /* within the server's */
+        struct UserBudget *next;
+} UserBudget;
+
 struct Server {
         Loop *loop;
         EventHub *events;
@@ -89,18 +112,23 @@ struct Server {
         DaemonConfig *settings;         /* the file behind config; NULL: none was read */
         const TlsModule *tls;           /* loaded where there is a TLS listener */
         TlsCredentials *tls_credentials; /* NULL: TLS clients are refused */
+        bool tls_expired;               /* and that was told */
         const SaslModule *sasl;         /* loaded where a listener demands it; NULL: such clients are refused */
         const KnownDriver *known;
         size_t n_known;
-        DriverInstance *drivers[_DRIVER_CLASS_MAX];
-        unsigned wanted;                /* bits of DriverClass that are this daemon's, written or not */
+        DriverInstance **drivers;       /* those this process holds, each at its place in known; NULL for the others */
+        unsigned wanted;                /* bits of places in known that are this daemon's, installed or not */
+        DriverInstance *admin;
         DriverInstance *builtin;        /* what the RPC layer answers itself */
+        DriverInstance *node;           /* the host's facts, on connections to a hypervisor */
         DriverInstance *registrations;  /* for events */
         Service services[2];
         Listener *listeners;
         size_t n_listeners;
         Client *clients;
         uint64_t next_client;
+        LinkBudget parts;               /* of all clients */
+        UserBudget *budgets;            /* of each user that ever came */
         size_t n_held;                  /* DriverHost.hold() */
         int timeout;                    /* seconds without clients until the end; 0: never */
         sd_event_source *idle;
@@ -110,12 +138,14 @@ struct Server {
         bool stopping;
 };
 
-/* name is kept. drivers: names separated by spaces or commas; NULL: what belongs to the daemon's name; "" or "none": none. */
+/* name is kept. drivers: names separated by spaces or commas; NULL: what belongs to the daemon's name; "" or "none":
+ * none. */
 int server_new(const char *name, const char *drivers, const KnownDriver *known, size_t n_known, Server **ret, Error *e);
 Server *server_free(Server *s);
 DEFINE_CLEANUP(Server *, server_free);
 
-/* Reads the daemon's configuration file (NULL: the one in /etc/libvirt; no file: defaults) and logs what is wrong in it. */
+/* Reads the daemon's configuration file (NULL: the one in /etc/libvirt; no file: defaults) and logs what is wrong in
+ * it. */
 int server_load_config(const char *name, const char *path, DaemonConfig **ret);
 /* Takes the settings; for clients that come from now on. */
 void server_configure(Server *s, DaemonConfig *c);
@@ -137,6 +167,8 @@ void server_stop(Server *s);
 
 /* Loads libexecdir/FILE for good; logs. */
 int server_load_module(const char *file, const char *symbol, const void **ret);
+/* The driver of that name, from its module. NULL where that is not installed; logs what else is wrong. */
+int server_load_driver(const char *name, const Driver **ret);
 bool server_has_listener(const Server *s, SocketKind kind);
 
 /* Loads SASL, where a listener demands it. Logs. */
@@ -178,8 +210,11 @@ struct Client {
         uint64_t since;                 /* it came, or its handshake went on; CLOCK_MONOTONIC, microseconds */
         unsigned handshake_steps;
         bool waiting;                   /* counted in its service's n_waiting */
+        bool full_told;                 /* that its calls wait for each other */
         bool close_callback;
         const KnownDriver *primary;     /* of the URI it opened */
+        char *uri;                      /* that URI */
+        Target target[_DRIVER_CLASS_MAX]; /* filled when it is opened; of administration, logs and locks at once */
         unsigned used;                  /* bits of DriverClass whose open() was called */
         unsigned old_registrations;     /* bits of event ids registered in the old style */
         sd_event_source *deadline;      /* of the handshake, then of the login */
@@ -192,6 +227,8 @@ struct Client {
 
 /* Takes fd, also on failure. */
 int client_new(Server *s, Listener *l, int fd);
+/* Once there is no client any more. */
+void server_free_budgets(Server *s);
 void client_authenticated(Client *c);
 void client_drop_login(Client *c);
 /* How messages call the peer: its address, or its user and process; in buf, which it returns. */
@@ -199,6 +236,11 @@ void client_drop_login(Client *c);
 const char *client_peer(const Client *c, char buf[CLIENT_PEER_MAX]);
 static inline Client *call_client(const Call *c) {
         return call_connection(c)->userdata;
+}
+/* The client may go while a handler waits; one that goes on then has nobody to talk to. */
+static inline int call_need_client(const Call *call, Client **ret) {
+        *ret = call_client(call);
+        return *ret ? 0 : -ENOTCONN;
 }
 static inline Client *connection_client(const Connection *c) {
         return c->userdata;
@@ -220,6 +262,18 @@ static inline bool server_is_proxy(const Server *s) {
         return s->wanted == 0;
 }
 const KnownDriver *server_driver_by_name(const Server *s, const char *name);
+/* The driver in this process, or NULL. */
+static inline DriverInstance *server_instance(const Server *s, const KnownDriver *k) {
+        return s->drivers[k - s->known];
+}
+static inline bool server_wants(const Server *s, const KnownDriver *k) {
+        return s->wanted & 1U << (k - s->known);
+}
+/* The one of that class, or NULL; of two hypervisors the first. */
+DriverInstance *server_instance_of(const Server *s, DriverClass class);
+
+extern remote_handler_CONNECT_OPEN connect_open;
+extern remote_handler_CONNECT_SUPPORTS_FEATURE connect_supports_feature;
 
 /* What libvirt demands on plain TCP unless tcp_min_ssf is set. */
 #define SASL_MIN_SSF 56U
@@ -229,10 +283,13 @@ extern remote_handler_AUTH_SASL_STEP auth_sasl_step;
 
 extern const Driver driver_admin;
 extern const Driver driver_builtin;
+extern const Driver driver_node;
+extern const RpcTable node_stats_table;
 extern const Driver driver_registrations;
 
-/* Is this peer allowed by polkit to do action? details: pairs, NULL at the end, for polkit's rules; may be NULL. Within a
- * fiber; 0, or negative errno and e (45, 79, 94). */
-int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive, Error *e);
+/* Is this peer allowed by polkit to do action? details: pairs, NULL at the end, for polkit's rules; may be NULL. Within
+ * a fiber; 0, or negative errno and e (45, 79, 94). */
+int polkit_check(Server *s, const Identity *peer, const char *action, const char *const *details, bool interactive,
+                 Error *e);
 /* ConnectionOps.access: libvirt's actions for each permission, org.libvirt.api.OBJECT.PERMISSION. */
 int client_access(Connection *conn, const char *object, const char *permission, const char *const *details, Error *e);

@@ -175,6 +175,42 @@ static void pings_are_answered(void **state) {
         test_close(&c);
 }
 
+/* More calls than are taken at once, and behind them the question whether we live: answered first. */
+static void pings_do_not_wait_behind_calls(void **state) {
+        PacketHeader ping = { .program = KEEPALIVE_PROGRAM, .version = 1, .procedure = 1, .type = PACKET_MESSAGE };
+        remote_domain_suspend_args slow = { .dom = TEST_GUEST };
+        _cleanup_buffer_ Buffer b = {};
+        uint32_t seen = 0;
+        TestPacket p;
+        TestClient c;
+
+        slow.dom.id = 300;
+        test_open(&c, ((Fixture *) *state)->path, "test:///system", 0);
+        assert_int_equal(packet_add(&b, &ping, NULL, 0), 0);
+        for (int i = 0; i < 8; i++) {
+                test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_DOMAIN_SUSPEND, remote_codec_DOMAIN_SUSPEND.args, &slow);
+                if (i >= 6)
+                        test_send(&c, b.data, b.len);
+        }
+        usleep(50000);
+        test_send(&c, b.data, b.len);
+        for (int i = 0; i < 3; i++) {
+                assert_true(test_receive(&c, &p));
+                assert_int_equal(p.header.program, KEEPALIVE_PROGRAM);
+                assert_int_equal(p.header.procedure, 2);
+                buffer_done(&p.body);
+        }
+        /* and nothing that waited was lost */
+        for (int i = 0; i < 8; i++) {
+                assert_true(test_receive(&c, &p));
+                assert_int_equal(p.header.program, REMOTE_PROGRAM);
+                assert_false(seen & 1U << p.header.serial);
+                seen |= 1U << p.header.serial;
+                buffer_done(&p.body);
+        }
+        test_close(&c);
+}
+
 static void other_programs_are_for_other_sockets(void **state) {
         Fixture *f = *state;
         TestClient c;
@@ -209,6 +245,7 @@ int main(int argc, char **argv) {
                 daemon_test(calls_wait_for_the_opening),
                 daemon_test(closing_answers_first),
                 daemon_test(pings_are_answered),
+                daemon_test(pings_do_not_wait_behind_calls),
                 daemon_test(other_programs_are_for_other_sockets),
                 proxy_test(calls_are_answered),
                 proxy_test(readonly_connections_cannot_write),

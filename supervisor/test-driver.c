@@ -18,7 +18,8 @@ static int get_state(Call *call, const remote_domain_get_state_args *args, remot
 }
 
 /* Fails with an error of its own. */
-static int lookup(Call *call, const remote_domain_lookup_by_name_args *args, remote_domain_lookup_by_name_ret *ret, Error *e) {
+static int lookup(Call *call, const remote_domain_lookup_by_name_args *args, remote_domain_lookup_by_name_ret *ret,
+                  Error *e) {
         return error_set(e, -ENOENT, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no domain with matching name '%s'", args->name);
 }
 
@@ -27,23 +28,29 @@ static int suspend(Call *call, const remote_domain_suspend_args *args, rpc_void 
         return fiber_sleep((uint64_t) args->dom.id * 1000U);
 }
 
+static int emit(DriverHost *host, const remote_nonnull_domain *dom, int id, const void *msg) {
+        return event_emit(host->events, &(EventObject){ EVENT_DOMAIN, dom->name, (const uint8_t *) dom->uuid }, id,
+                          NULL, msg);
+}
+
 /* Tells of an event. */
 static int create(Call *call, const remote_domain_create_args *args, rpc_void *ret, Error *e) {
         remote_domain_event_callback_lifecycle_msg msg = { .msg = { .dom = args->dom, .event = 2, .detail = 0 } };
         DriverHost *host = call_driver(call);
 
-        return event_emit(host->events, EVENT_DOMAIN, 0, args->dom.uuid, NULL, &msg);
+        return emit(host, &args->dom, 0, &msg);
 }
 
 static int wakeup(Call *call, const remote_domain_pm_wakeup_args *args, rpc_void *ret, Error *e) {
         remote_domain_event_callback_pmwakeup_msg msg = { .reason = 0, .msg = { .dom = args->dom } };
         DriverHost *host = call_driver(call);
 
-        return event_emit(host->events, EVENT_DOMAIN, 11, args->dom.uuid, NULL, &msg);
+        return emit(host, &args->dom, 11, &msg);
 }
 
 /* A text of as many bytes as the flags say. */
-static int get_xml(Call *call, const remote_domain_get_xml_desc_args *args, remote_domain_get_xml_desc_ret *ret, Error *e) {
+static int get_xml(Call *call, const remote_domain_get_xml_desc_args *args, remote_domain_get_xml_desc_ret *ret,
+                   Error *e) {
         if (args->flags > 8U * 1024U * 1024U)
                 return error_set(e, -EFBIG, ERROR_INVALID_ARG, ORIGIN_DOM, "that is too long");
         ret->xml = malloc((size_t) args->flags + 1);
@@ -62,7 +69,8 @@ static int open_console(Call *call, const remote_domain_open_console_args *args,
 }
 
 /* A file, from its beginning to its end. */
-static int screenshot(Call *call, const remote_domain_screenshot_args *args, remote_domain_screenshot_ret *ret, Error *e) {
+static int screenshot(Call *call, const remote_domain_screenshot_args *args, remote_domain_screenshot_ret *ret,
+                      Error *e) {
         int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
         return fd < 0 ? -errno : stream_open_fd(call, fd, e);
@@ -101,6 +109,10 @@ static const RpcHandler handlers[] = {
         REMOTE_HANDLER(DOMAIN_FD_ASSOCIATE, fd_associate),
 };
 
+static int supports_feature(void *state, int feature) {
+        return feature == 12;
+}
+
 static const Driver driver_test = {
         .name = "test",
         .class = DRIVER_HYPERVISOR,
@@ -108,10 +120,50 @@ static const Driver driver_test = {
         .handlers = handlers,
         .n_handlers = ELEMENTSOF(handlers),
         .start = driver_start,
+        .supports_feature = supports_feature,
+};
+
+/* A second hypervisor: it tells itself from the first by one answer. */
+static int other_state(Call *call, const remote_domain_get_state_args *args, remote_domain_get_state_ret *ret,
+                       Error *e) {
+        ret->state = 5;
+        return 0;
+}
+
+static const RpcHandler other_handlers[] = {
+        REMOTE_HANDLER(DOMAIN_GET_STATE, other_state),
+};
+
+static const Driver driver_other = {
+        .name = "other",
+        .class = DRIVER_HYPERVISOR,
+        .origin = ORIGIN_NONE,
+        .handlers = other_handlers,
+        .n_handlers = ELEMENTSOF(other_handlers),
+};
+
+/* What hypervisors have beside guests. */
+static int count(Call *call, const rpc_void *args, remote_connect_num_of_secrets_ret *ret, Error *e) {
+        ret->num = 7;
+        return 0;
+}
+
+static const RpcHandler secret_handlers[] = {
+        REMOTE_HANDLER(CONNECT_NUM_OF_SECRETS, count),
+};
+
+static const Driver driver_secrets = {
+        .name = "secret",
+        .class = DRIVER_SECRET,
+        .origin = ORIGIN_SECRET,
+        .handlers = secret_handlers,
+        .n_handlers = ELEMENTSOF(secret_handlers),
 };
 
 const KnownDriver test_drivers[] = {
-        { "test", DRIVER_HYPERVISOR, &driver_test },
-        { "network", DRIVER_NETWORK, NULL },
+        { "test", DRIVER_HYPERVISOR, "TEST", &driver_test },
+        { "other", DRIVER_HYPERVISOR, NULL, &driver_other },
+        { "network", DRIVER_NETWORK, NULL, NULL },
+        { "secret", DRIVER_SECRET, NULL, &driver_secrets },
 };
 const size_t n_test_drivers = ELEMENTSOF(test_drivers);

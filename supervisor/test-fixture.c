@@ -36,7 +36,7 @@ int run_test_daemon(int argc, char **argv) {
         return daemon_main(argc, argv, test_drivers, n_test_drivers);
 }
 
-static int set_up_with(void **state, const char *timeout) {
+static int set_up_with(void **state, const char *drivers, const char *timeout) {
         Fixture *f = calloc(1, sizeof(*f));
 
         strcpy(f->folder, "/tmp/unitvirt-test-XXXXXX");
@@ -44,7 +44,7 @@ static int set_up_with(void **state, const char *timeout) {
         snprintf(f->path, sizeof(f->path), "%s/virttestd-sock", f->folder);
         snprintf(f->ro_path, sizeof(f->ro_path), "%s/virttestd-sock-ro", f->folder);
         snprintf(f->admin_path, sizeof(f->admin_path), "%s/virttestd-admin-sock", f->folder);
-        f->pid = start_daemon(f, timeout);
+        f->pid = start_daemon_named(f, "virttestd", drivers, timeout);
         *state = f;
         return f->pid < 0;
 }
@@ -53,7 +53,7 @@ int set_up_proxy(void **state) {
         TestClient c;
         Fixture *f;
 
-        if (set_up_with(state, "0") != 0)
+        if (set_up_with(state, "test", "0") != 0)
                 return -1;
         f = *state;
         /* The daemon behind must be there first, as systemd's socket would be. */
@@ -66,11 +66,15 @@ int set_up_proxy(void **state) {
 }
 
 int set_up(void **state) {
-        return set_up_with(state, "0");
+        return set_up_with(state, "test", "0");
+}
+
+int set_up_several(void **state) {
+        return set_up_with(state, "test other secret", "0");
 }
 
 int set_up_idle(void **state) {
-        return set_up_with(state, "1");
+        return set_up_with(state, "test", "1");
 }
 
 static int stop_daemon(pid_t pid) {
@@ -93,8 +97,8 @@ static int remove_folder(const char *path) {
         return rmdir(path) < 0 ? -1 : n;
 }
 
-/* The daemon must end by itself and well: a leak or an error that the sanitizer found is a failure of the test. What a test that failed
- * has left behind is removed first. */
+/* The daemon must end by itself and well: a leak or an error that the sanitizer found is a failure of the test. What a
+ * test that failed has left behind is removed first. */
 int tear_down(void **state) {
         Fixture *f = *state;
         int status = stop_daemon(f->pid), proxy_status = f->proxy > 0 ? stop_daemon(f->proxy) : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The daemon with a test driver, in a process of its own and a folder of its own, for each test; alone or behind a proxy.
- * Includes what the tests of it need; cmocka.h comes before. */
+/* The daemon with a test driver, in a process of its own and a folder of its own, for each test; alone or behind a
+ * proxy. Includes what the tests of it need; cmocka.h comes before. */
 
 #include "daemon.h"
 #include "test-client.h"
@@ -22,10 +22,12 @@ typedef struct Fixture {
 
 int set_up(void **state);
 int set_up_idle(void **state);          /* ends after a second without clients */
+int set_up_several(void **state);       /* two hypervisors, and a driver of what they have beside guests */
 int set_up_proxy(void **state);
 int tear_down(void **state);
 
 #define daemon_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define several_test(f) cmocka_unit_test_setup_teardown(f, set_up_several, tear_down)
 #define proxy_test(f) cmocka_unit_test_setup_teardown(f, set_up_proxy, tear_down)
 
 /* Another one in the same folder, in place of one that has ended. */

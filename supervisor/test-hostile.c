@@ -26,13 +26,16 @@ static void hostile_frames_harm_nobody_else(void **state) {
                 { "length beyond the limit of the anonymous", { 0x02, 0, 0, 0x05 }, 28 },
                 { "text", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 36 },
                 { "more descriptors than allowed",
-                  { 0, 0, 0, 32, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 33 },
+                  { 0, 0, 0, 32, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1,
+                    0, 0, 0, 4,  0,    0, 0,    0,    0, 0, 0, 0, 0, 0, 0, 33 },
                   32 },
                 { "descriptors announced, bytes without any",
-                  { 0, 0, 0, 32, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0 },
+                  { 0, 0, 0, 32, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0,
+                    0, 0, 4, 0,  0,    0, 0,    0,    0, 0, 0, 0, 0, 0, 1, 0 },
                   33 },
                 { "descriptors without a count",
-                  { 0, 0, 0, 28, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0 }, 28 },
+                  { 0, 0, 0, 28, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0 },
+                  28 },
         };
         Fixture *f = *state;
         TestClient c;
@@ -92,6 +95,68 @@ static void half_a_frame_costs_a_connection_only(void **state) {
         test_close(&c);
 }
 
+/* Announces size bytes and sends as many of them as have. False where the connection ended before. */
+static bool send_part(TestClient *c, uint32_t size, size_t have) {
+        uint8_t head[28] = { (uint8_t) (size >> 24),
+                             (uint8_t) (size >> 16),
+                             (uint8_t) (size >> 8),
+                             (uint8_t) size,
+                             0x20,
+                             0,
+                             0x80,
+                             0x86,
+                             0,
+                             0,
+                             0,
+                             1,
+                             0,
+                             0,
+                             0,
+                             1 };
+        static const uint8_t zeros[64 * 1024];
+
+        for (size_t done = 0; done < have;) {
+                ssize_t n = done == 0 ? send(c->fd, head, sizeof(head), MSG_NOSIGNAL)
+                                      : send(c->fd, zeros, MIN(sizeof(zeros), have - done), MSG_NOSIGNAL);
+
+                if (n <= 0)
+                        return false;
+                done += (size_t) n;
+        }
+        return true;
+}
+
+/* Parts of packets of one user have a budget: who goes beyond it is closed. */
+static void half_packets_do_not_fill_the_memory(void **state) {
+        Fixture *f = *state;
+        unsigned n_closed = 0;
+        TestClient c[8];
+
+        for (size_t i = 0; i < ELEMENTSOF(c); i++) {
+                test_open(&c[i], f->path, "test:///system", 0);
+                (void) send_part(&c[i], 30U * 1024 * 1024, 20U * 1024 * 1024);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(c); i++)
+                n_closed += !send_part(&c[i], 30U * 1024 * 1024, 64U * 1024);
+        assert_in_range(n_closed, 4, ELEMENTSOF(c));
+        for (size_t i = 0; i < ELEMENTSOF(c); i++)
+                test_close(&c[i]);
+        check_alive(f);
+}
+
+/* Who may only look has nothing to say that is that long. */
+static void long_packets_are_for_those_who_may_write(void **state) {
+        _cleanup_free_ char *ro = text_format("%s-ro", ((Fixture *) *state)->path);
+        Fixture *f = *state;
+        TestClient c;
+
+        test_open(&c, ro, "test:///system", 1);
+        (void) send_part(&c, 5U * 1024 * 1024, 64U * 1024);
+        assert_true(test_is_closed(&c));
+        test_close(&c);
+        check_alive(f);
+}
+
 /* Asks for 400 MiB and reads nothing: the daemon stops taking its calls. */
 static void a_client_that_never_reads_is_held_back(void **state) {
         remote_domain_get_xml_desc_args args = { .dom = TEST_GUEST, .flags = 4 * 1024 * 1024 };
@@ -131,6 +196,8 @@ int main(int argc, char **argv) {
                 daemon_test(hostile_frames_harm_nobody_else),
                 daemon_test(descriptors_of_no_packet_are_refused),
                 daemon_test(half_a_frame_costs_a_connection_only),
+                daemon_test(half_packets_do_not_fill_the_memory),
+                daemon_test(long_packets_are_for_those_who_may_write),
                 daemon_test(a_client_that_never_reads_is_held_back),
                 proxy_test(a_client_that_never_reads_is_held_back),
         };

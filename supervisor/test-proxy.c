@@ -67,10 +67,31 @@ static void proxies_refuse_what_nobody_holds(void **state) {
         test_close(&c);
 }
 
+/* What the driver answers is asked of it where it is; what the protocol can do is answered at once. */
+static void features_are_the_drivers_or_the_protocols(void **state) {
+        static const struct {
+                int feature;
+                int supported;
+        } rows[] = { { 8, 1 }, { 9, 1 }, { 14, 1 }, { 16, 1 }, { 12, 1 }, { 3, 0 }, { 1000, 0 }, { -1, 0 } };
+        remote_connect_supports_feature_ret ret;
+        Fixture *f = *state;
+        TestClient c;
+
+        test_open(&c, f->path, "test:///system", 0);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                remote_connect_supports_feature_args args = { .feature = rows[i].feature };
+
+                assert_int_equal(test_remote(&c, CONNECT_SUPPORTS_FEATURE, &args, &ret), 0);
+                assert_int_equal(ret.supported, rows[i].supported);
+        }
+        test_close(&c);
+}
+
 int main(int argc, char **argv) {
         static const struct CMUnitTest tests[] = {
                 proxy_test(a_daemon_that_dies_is_told_of),
                 proxy_test(proxies_refuse_what_nobody_holds),
+                proxy_test(features_are_the_drivers_or_the_protocols),
         };
 
         if (is_test_daemon(argv))

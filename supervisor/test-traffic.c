@@ -37,19 +37,24 @@ static void events_reach_those_who_registered(void **state) {
         old.eventID = 16;
         assert_int_equal(test_remote(&c, CONNECT_DOMAIN_EVENT_REGISTER_ANY, &old, &void_ret), 8);
 
-        assert_int_equal(test_remote(&c, DOMAIN_CREATE, &(remote_domain_create_args) { .dom = TEST_GUEST }, &void_ret), 0);
+        assert_int_equal(test_remote(&c, DOMAIN_CREATE, &(remote_domain_create_args){ .dom = TEST_GUEST }, &void_ret),
+                         0);
         assert_int_equal(c.n_events, 1);
         assert_int_equal(c.event.procedure, REMOTE_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE);
         assert_int_equal(c.event.serial, 1);
-        assert_int_equal(rpc_decode(c.event_body.data, c.event_body.len, remote_codec_DOMAIN_EVENT_CALLBACK_LIFECYCLE.ret, &msg), 0);
+        assert_int_equal(
+                rpc_decode(c.event_body.data, c.event_body.len, remote_codec_DOMAIN_EVENT_CALLBACK_LIFECYCLE.ret, &msg),
+                0);
         assert_int_equal(msg.callbackID, 0);
         assert_int_equal(msg.msg.event, 2);
         rpc_free(remote_codec_DOMAIN_EVENT_CALLBACK_LIFECYCLE.ret, &msg);
 
-        assert_int_equal(test_remote(&c, DOMAIN_PM_WAKEUP, &(remote_domain_pm_wakeup_args) { .dom = TEST_GUEST }, &void_ret), 0);
+        assert_int_equal(
+                test_remote(&c, DOMAIN_PM_WAKEUP, &(remote_domain_pm_wakeup_args){ .dom = TEST_GUEST }, &void_ret), 0);
         assert_int_equal(c.n_events, 2);
         assert_int_equal(c.event.procedure, REMOTE_PROC_DOMAIN_EVENT_PMWAKEUP);
-        assert_int_equal(rpc_decode(c.event_body.data, c.event_body.len, remote_codec_DOMAIN_EVENT_PMWAKEUP.ret, &old_msg), 0);
+        assert_int_equal(
+                rpc_decode(c.event_body.data, c.event_body.len, remote_codec_DOMAIN_EVENT_PMWAKEUP.ret, &old_msg), 0);
         assert_string_equal(old_msg.dom.name, "guest");
         rpc_free(remote_codec_DOMAIN_EVENT_PMWAKEUP.ret, &old_msg);
 
@@ -57,7 +62,8 @@ static void events_reach_those_who_registered(void **state) {
                                      &(remote_connect_domain_event_callback_deregister_any_args) { 0 }, &void_ret), 0);
         assert_int_equal(test_remote(&c, CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,
                                      &(remote_connect_domain_event_callback_deregister_any_args) { 0 }, &void_ret), 1);
-        assert_int_equal(test_remote(&c, DOMAIN_CREATE, &(remote_domain_create_args) { .dom = TEST_GUEST }, &void_ret), 0);
+        assert_int_equal(test_remote(&c, DOMAIN_CREATE, &(remote_domain_create_args){ .dom = TEST_GUEST }, &void_ret),
+                         0);
         assert_int_equal(c.n_events, 2);
         test_close(&c);
 }
@@ -162,7 +168,8 @@ static void descriptors_travel_both_ways(void **state) {
         test_open(&c, ((Fixture *) *state)->path, "test:///system", 0);
         assert_int_equal(transport_new_socket(dup(c.fd), &t), 0);
 
-        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_DOMAIN_OPEN_GRAPHICS_FD, remote_codec_DOMAIN_OPEN_GRAPHICS_FD.args, &out_args);
+        test_send_call(&c, REMOTE_PROGRAM, REMOTE_PROC_DOMAIN_OPEN_GRAPHICS_FD,
+                       remote_codec_DOMAIN_OPEN_GRAPHICS_FD.args, &out_args);
         assert_int_equal(recv(c.fd, frame, 32, MSG_WAITALL), 32);
         assert_int_equal(packet_word(frame), 32);
         assert_int_equal(packet_word(frame + 16), PACKET_REPLY_FDS);

@@ -26,24 +26,45 @@ int server_load_tls(Server *s) {
                 s->tls = module;
         }
         if (c)
-                settings = (TlsSettings) {
-                        .ca_file = c->ca_file, .crl_file = c->crl_file, .cert_file = c->cert_file, .key_file = c->key_file,
-                        .cert_files = c->cert_files, .key_files = c->key_files,
-                        .priority = c->tls_priority, .no_verify = c->tls_no_verify_certificate,
-                        .no_sanity = c->tls_no_sanity_certificate, .allowed_dns = c->tls_allowed_dn_list, .refused = log_refused,
+                settings = (TlsSettings){
+                        .ca_file = c->ca_file,
+                        .crl_file = c->crl_file,
+                        .cert_file = c->cert_file,
+                        .key_file = c->key_file,
+                        .cert_files = c->cert_files,
+                        .key_files = c->key_files,
+                        .priority = c->tls_priority,
+                        .no_verify = c->tls_no_verify_certificate,
+                        .no_sanity = c->tls_no_sanity_certificate,
+                        .allowed_dns = c->tls_allowed_dn_list,
+                        .refused = log_refused,
                 };
         r = s->tls->credentials_new(&settings, &fresh, &e);
         if (r < 0)
                 return log_error_errno(r, "TLS: %s%s", error_text(&e, r),
-                                       s->tls_credentials ? ": the certificates in use stay" : ": TLS clients are refused");
+                                       s->tls_credentials ? ": the certificates in use stay"
+                                                          : ": TLS clients are refused");
         s->tls->credentials_unref(s->tls_credentials);
         s->tls_credentials = fresh;
+        s->tls_expired = false;
         return 0;
+}
+
+/* Clients that look at the date go without a word that would get here. */
+static void warn_of_expiry(Server *s) {
+        time_t expires = s->tls->credentials_expire(s->tls_credentials);
+
+        if (s->tls_expired || expires == 0 || time(NULL) < expires)
+                return;
+        s->tls_expired = true;
+        log_warning(
+                "the server's TLS certificate has expired, and clients refuse it: renew it, and reload the service");
 }
 
 int server_wrap_tls(Server *s, Transport **t) {
         if (!s->tls_credentials)
                 return -ENOKEY;
+        warn_of_expiry(s);
         return s->tls->transport_new(s->tls_credentials, *t, t);
 }
 

@@ -2,10 +2,10 @@
 
 /* Calls that another daemon answers.
  *
- * The daemon is reached at its socket, the read-only one for a read-only client. Three calls of our own come first, one behind the
- * other without waiting: the list of authentication methods (we are root, or the same user, and need none), who the
- * caller is, and the opening. Then everything passes as it is; a client's serial numbers are unique on its connection, so
- * they are on this one, which is its alone. */
+ * The daemon is reached at its socket, the read-only one for a read-only client. Three calls of our own come first, one
+ * behind the other without waiting: the list of authentication methods (we are root, or the same user, and need none),
+ * who the caller is, and the opening. Then everything passes as it is; a client's serial numbers are unique on its
+ * connection, so they are on this one, which is its alone. */
 
 #include "upstream.h"
 
@@ -17,12 +17,13 @@
 #include "rpc/typed-params.h"
 
 #define OWN_SERIAL 0xffffff00U /* of our own calls; a client that counts that far gets its number refused */
-#define XDR(f) ((xdrproc_t) (void (*)(void)) (f))
+#define XDR(f) ((xdrproc_t) (void (*)(void))(f))
 
 enum {
         SERIAL_AUTH = OWN_SERIAL,
         SERIAL_IDENTITY,
         SERIAL_OPEN,
+        SERIAL_QUESTION, /* the first of those that are asked later */
 };
 
 /* A call whose answer has not come. */
@@ -39,17 +40,30 @@ typedef struct Passage {
         struct Passage *next;
 } Passage;
 
+/* A call of our own, on the stack of the fiber that waits for its answer. */
+typedef struct Question {
+        uint32_t serial;
+        const RpcCodec *codec;
+        void *ret;
+        Error *e;
+        FiberQueue asker;
+        bool listed;
+        struct Question *next;
+} Question;
+
 struct Upstream {
         Client *client;
         DriverClass class;
         Link *link;
         bool opened;
         bool failed;
-        int result;             /* of the opening */
+        int result; /* of the opening */
         Error error;
         FiberQueue waiters;
         Pending *pending;
         Passage *passages;
+        Question *questions;
+        uint32_t n_asked;
         Upstream *next;
 };
 
@@ -77,7 +91,7 @@ static int pass(Link *to, Packet *p) {
         before = out->len;
         r = packet_begin(out, &p->header, &start);
         if (r >= 0 && (p->header.type == PACKET_CALL_FDS || p->header.type == PACKET_REPLY_FDS))
-                r = buffer_add(out, (uint8_t[4]) { 0, 0, 0, (uint8_t) p->fds->n }, 4);
+                r = buffer_add(out, (uint8_t[4]){ 0, 0, 0, (uint8_t) p->fds->n }, 4);
         if (r >= 0)
                 r = buffer_add(out, p->payload, p->len);
         if (r >= 0)
@@ -108,7 +122,7 @@ static int add_passage(Upstream *u, const PacketHeader *h) {
 
         if (!s)
                 return -ENOMEM;
-        *s = (Passage) { .header = *h, .next = u->passages };
+        *s = (Passage){ .header = *h, .next = u->passages };
         u->passages = s;
         return 0;
 }
@@ -129,17 +143,56 @@ static void end_passage(Passage **at) {
 
 /* From the daemon */
 
-static void own_reply(Upstream *u, const Packet *p) {
+static void read_error(const Packet *p, Error *e) {
         rpc_error wire = {};
 
+        if (rpc_decode(p->payload, p->len, XDR(xdr_rpc_error), &wire) < 0)
+                return;
+        *e = (Error){ .code = wire.code, .origin = wire.domain };
+        e->message = wire.message ? strdup(*wire.message) : NULL;
+        e->detail = wire.str2 ? strdup(*wire.str2) : NULL;
+        rpc_free(XDR(xdr_rpc_error), &wire);
+}
+
+static void answer(Upstream *u, const Packet *p) {
+        int r = 0;
+
+        for (Question **at = &u->questions; *at; at = &(*at)->next) {
+                Question *q = *at;
+
+                if (q->serial != p->header.serial)
+                        continue;
+                if (p->header.status == PACKET_OK)
+                        r = rpc_decode(p->payload, p->len, q->codec->ret, q->ret);
+                else {
+                        read_error(p, q->e);
+                        r = -EREMOTEIO;
+                }
+                *at = q->next;
+                q->listed = false;
+                fiber_queue_wake_one(&q->asker, r);
+                return;
+        }
+}
+
+static void drop_questions(Upstream *u) {
+        while (u->questions) {
+                Question *q = u->questions;
+
+                u->questions = q->next;
+                q->listed = false;
+                fiber_queue_wake_one(&q->asker, -ECONNRESET);
+        }
+}
+
+static void own_reply(Upstream *u, const Packet *p) {
+        if (p->header.serial >= SERIAL_QUESTION) {
+                answer(u, p);
+                return;
+        }
         if (p->header.status == PACKET_ERROR && u->result >= 0) {
                 u->result = -ENODEV;
-                if (rpc_decode(p->payload, p->len, XDR(xdr_rpc_error), &wire) >= 0) {
-                        u->error = (Error) { .code = wire.code, .origin = wire.domain };
-                        u->error.message = wire.message ? strdup(*wire.message) : NULL;
-                        u->error.detail = wire.str2 ? strdup(*wire.str2) : NULL;
-                        rpc_free(XDR(xdr_rpc_error), &wire);
-                }
+                read_error(p, &u->error);
         }
         if (p->header.serial != SERIAL_OPEN)
                 return;
@@ -228,7 +281,8 @@ static void on_drained(Link *l, void *userdata) {
                 link_resume(u->client->connection->link);
 }
 
-/* Daemons without the driver refuse the opening: for the client the function is not supported, as if nobody were there. */
+/* Daemons without the driver refuse the opening: for the client the function is not supported, as if nobody were there.
+ */
 static void refuse_pending(Upstream *u) {
         Connection *conn = u->client->connection;
 
@@ -247,7 +301,8 @@ static void refuse_pending(Upstream *u) {
                 PacketHeader h = u->passages->header;
 
                 h.type = PACKET_STREAM;
-                if (conn->link && link_out(conn->link) && packet_add_error(link_out(conn->link), &h, -ECONNRESET, NULL) >= 0)
+                if (conn->link && link_out(conn->link) &&
+                    packet_add_error(link_out(conn->link), &h, -ECONNRESET, NULL) >= 0)
                         link_flush(conn->link);
                 end_passage(&u->passages);
         }
@@ -260,12 +315,14 @@ static void lost_primary(Client *c) {
         _cleanup_buffer_ Buffer b = {};
 
         if (c->close_callback && rpc_encode(&b, 64, remote_codec_CONNECT_EVENT_CONNECTION_CLOSED.ret, &msg) >= 0)
-                connection_send_event(c->connection, REMOTE_PROGRAM, REMOTE_PROC_CONNECT_EVENT_CONNECTION_CLOSED, b.data, b.len);
+                connection_send_event(c->connection, REMOTE_PROGRAM, REMOTE_PROC_CONNECT_EVENT_CONNECTION_CLOSED,
+                                      b.data, b.len);
         if (c->connection->link)
                 link_close_when_drained(c->connection->link);
 }
 
 static void upstream_free(Upstream *u) {
+        drop_questions(u);
         fiber_queue_wake_all(&u->waiters, -ECONNRESET);
         link_free(u->link);
         error_done(&u->error);
@@ -282,6 +339,7 @@ static void on_closed(Link *l, int r, void *userdata) {
         if (u->result >= 0)
                 u->result = -ECONNRESET;
         refuse_pending(u);
+        drop_questions(u);
         fiber_queue_wake_all(&u->waiters, u->result);
         if (primary)
                 lost_primary(c);
@@ -316,7 +374,9 @@ static int connect_daemon(const Client *c, const char *driver) {
 }
 
 static int send_own(Upstream *u, int32_t procedure, uint32_t serial, xdrproc_t codec, const void *args) {
-        const PacketHeader h = { .program = REMOTE_PROGRAM, .version = RPC_VERSION, .procedure = procedure, .serial = serial };
+        const PacketHeader h = {
+                .program = REMOTE_PROGRAM, .version = RPC_VERSION, .procedure = procedure, .serial = serial
+        };
 
         link_flush(u->link);
         return packet_add_value(link_out(u->link), &h, codec, args);
@@ -345,7 +405,8 @@ static int send_identity(Upstream *u) {
         r = typed_params_take(&p, &args.params.params_val, &args.params.params_len);
         if (r < 0)
                 return r;
-        r = send_own(u, REMOTE_PROC_CONNECT_SET_IDENTITY, SERIAL_IDENTITY, remote_codec_CONNECT_SET_IDENTITY.args, &args);
+        r = send_own(u, REMOTE_PROC_CONNECT_SET_IDENTITY, SERIAL_IDENTITY, remote_codec_CONNECT_SET_IDENTITY.args,
+                     &args);
         rpc_free(remote_codec_CONNECT_SET_IDENTITY.args, &args);
         return r;
 }
@@ -359,7 +420,7 @@ static int send_opening(Upstream *u, const char *driver, const char *uri) {
         if (uri)
                 name = (char *) uri;
         args.name = &name;
-        r = send_own(u, REMOTE_PROC_AUTH_LIST, SERIAL_AUTH, XDR(xdr_rpc_void), &(rpc_void) {});
+        r = send_own(u, REMOTE_PROC_AUTH_LIST, SERIAL_AUTH, XDR(xdr_rpc_void), &(rpc_void){});
         if (r >= 0)
                 r = send_identity(u);
         if (r >= 0)
@@ -401,7 +462,7 @@ int upstream_get(Client *c, DriverClass class, const char *driver, const char *u
                 transport_free(t);
                 return -ENOMEM;
         }
-        *u = (Upstream) { .client = c, .class = class };
+        *u = (Upstream){ .client = c, .class = class };
         r = link_new(c->server->loop, t, &link_ops, u, &u->link);
         if (r >= 0)
                 r = send_opening(u, driver, uri);
@@ -437,6 +498,35 @@ int upstream_wait(Call *call, DriverClass class, Error *e) {
         return r;
 }
 
+/* Of a question that was given up the answer may come late, and finds nobody. Numbers are used again after all others.
+ */
+int upstream_ask(Call *call, DriverClass class, int32_t procedure, const RpcCodec *codec, const void *args, void *ret,
+                 Error *e) {
+        const Client *c = call_client(call);
+        Upstream *u = c ? find(c, class) : NULL;
+        Question q = { .codec = codec, .ret = ret, .e = e };
+        int r;
+
+        if (!u)
+                return -ENOTCONN;
+        q.serial = SERIAL_QUESTION + u->n_asked++ % (UINT32_MAX - SERIAL_QUESTION);
+        r = send_own(u, procedure, q.serial, codec->args, args);
+        if (r < 0)
+                return r;
+        link_flush(u->link);
+        q.next = u->questions;
+        q.listed = true;
+        u->questions = &q;
+        r = fiber_queue_wait(&q.asker, FIBER_FOREVER);
+        /* A fiber that is cancelled was not answered; while the question is listed, the connection is there. */
+        for (Question **at = q.listed ? &u->questions : NULL; at && *at; at = &(*at)->next)
+                if (*at == &q) {
+                        *at = q.next;
+                        break;
+                }
+        return r;
+}
+
 int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOrigin origin) {
         Connection *conn = u->client->connection;
         Pending *q;
@@ -449,9 +539,13 @@ int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOr
         q = malloc(sizeof(*q));
         if (!q)
                 return -ENOMEM;
-        *q = (Pending) { .header = p->header, .procedure = procedure, .origin = origin, .next = u->pending };
+        *q = (Pending){ .header = p->header, .procedure = procedure, .origin = origin, .next = u->pending };
         u->pending = q;
         connection_call_began(conn);
+        if (procedure->kind == RPC_KIND_SECRET) {
+                link_leave_no_trace(conn->link);
+                link_leave_no_trace(u->link);
+        }
         r = pass(u->link, p);
         if (r >= 0)
                 return 0;

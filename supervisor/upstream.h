@@ -12,11 +12,15 @@
 
 typedef struct Upstream Upstream;
 
-/* The connection for the client's calls of that class: the one there is, or a new one, which opens while the
- * first calls wait in it. uri is what to open; NULL: "DRIVER:///system". -ECONNREFUSED, -ENOENT: there is no such daemon. */
+/* The connection for the client's calls of that class: the one there is, or a new one, which opens while the first
+ * calls wait in it. uri is what to open; NULL: "DRIVER:///system". -ECONNREFUSED, -ENOENT: there is no such daemon. */
 int upstream_get(Client *c, DriverClass class, const char *driver, const char *uri, Upstream **ret);
 /* Waits, within a fiber, until it has opened. Negative and e where the daemon refuses. */
 int upstream_wait(Call *call, DriverClass class, Error *e);
+/* A call of our own to that daemon; within a fiber. ret is decoded into, and the caller's to free. Negative and e as
+ * the daemon says. */
+int upstream_ask(Call *call, DriverClass class, int32_t procedure, const RpcCodec *codec, const void *args, void *ret,
+                 Error *e);
 /* As ConnectionOps.call: sends the call on. */
 int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOrigin origin);
 /* As ConnectionOps.other: a stream's packet. */

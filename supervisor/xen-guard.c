@@ -41,7 +41,8 @@ static int unit_state(sd_bus *bus, const char *unit, char **ret, bool *ret_undec
         const char *path;
         int r;
 
-        r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", "GetUnit", &error, &reply, "s", unit);
+        r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", "GetUnit", &error, &reply,
+                               "s", unit);
         *ret_undecided = false;
         if (r < 0 && sd_bus_error_has_name(&error, MANAGER ".NoSuchUnit")) {
                 *ret = strdup("inactive");
@@ -82,18 +83,21 @@ static int decided_unit_state(sd_bus *bus, const char *unit, char **ret) {
 
 /* "virtxend.socket" stands for the daemon as much as its service does, and is what must be stopped first. */
 static bool unit_is_up(const char *state) {
-        return streq(state, "active") || streq(state, "activating") || streq(state, "reloading") || streq(state, "deactivating");
+        return streq(state, "active") || streq(state, "activating") || streq(state, "reloading") ||
+               streq(state, "deactivating");
 }
 
 static void refuse(const char *me, const char *other, const char *state) {
         if (startswith(other, "xendomains."))
                 log_error("%s: not started: %s is %s and manages the same guests. With no guest running: "
-                          "systemctl disable --now %s, then: systemctl start %s. Stopping xendomains while guests run saves "
+                          "systemctl disable --now %s, then: systemctl start %s. Stopping xendomains while guests run "
+                          "saves "
                           "or shuts down EVERY one of them; virtxend(8) tells how to keep them.",
                           me, other, state, other, me);
         else
                 log_error("%s: not started: %s is %s and manages the same guests. If xendomains is to manage them: "
-                          "systemctl disable --now virtxend.service virtxend.socket libvirtd.service libvirtd.socket, then: "
+                          "systemctl disable --now virtxend.service virtxend.socket libvirtd.service libvirtd.socket, "
+                          "then: "
                           "systemctl start %s. Running guests are not touched by that.",
                           me, other, state, me);
 }
@@ -105,13 +109,15 @@ static int check(const char *me, char *const *others) {
 
         r = connect_manager(&bus);
         if (r < 0)
-                return log_error_errno(r, "%s: not started: cannot ask systemd who else manages Xen guests: %s", me, strerror(-r));
+                return log_error_errno(r, "%s: not started: cannot ask systemd who else manages Xen guests: %s", me,
+                                       strerror(-r));
         for (; *others; others++) {
                 _cleanup_free_ char *state = NULL;
 
                 r = decided_unit_state(bus, *others, &state);
                 if (r < 0)
-                        return log_error_errno(r, "%s: not started: cannot ask systemd about %s: %s", me, *others, strerror(-r));
+                        return log_error_errno(r, "%s: not started: cannot ask systemd about %s: %s", me, *others,
+                                               strerror(-r));
                 if (unit_is_up(state)) {
                         refuse(me, *others, state);
                         return 1;

@@ -2,9 +2,9 @@
 
 /* Fine-grained access: which permissions a call needs, by the rules of its procedure.
  *
- * A rule is "object:permission", or "object:permission:FLAG|FLAG" where it counts only with one of these flags, or "...:!FLAG|FLAG"
- * where it counts only without all of them; ";" is between rules. Rules about the connection are checked before
- * the handler; those about an object by the handler, which knows its name and UUID. */
+ * A rule is "object:permission", or "object:permission:FLAG|FLAG" where it counts only with one of these flags, or
+ * "...:!FLAG|FLAG" where it counts only without all of them; ";" is between rules. Rules about the connection are
+ * checked before the handler; those about an object by the handler, which knows its name and UUID. */
 
 #include <stdarg.h>
 
@@ -13,8 +13,8 @@
 
 #define DETAILS_MAX 32U
 
-/* The flags that rules speak of, by the end of their names, in the words that the calls take. "source" of the interface addresses is a
- * number, of which AGENT is the only odd one. */
+/* The flags that rules speak of, by the end of their names, in the words that the calls take. "source" of the interface
+ * addresses is a number, of which AGENT is the only odd one. */
 static const struct {
         const char *suffix;
         uint32_t bit;
@@ -89,8 +89,9 @@ static int ask(Call *c, const char *rule, size_t len, const char *const *details
         snprintf(permission, sizeof(permission), "%.*s", (int) n, colon + 1);
         r = call_connection(c)->ops->access(call_connection(c), object, permission, details, e);
         if (r == 0)
-                return error_set(e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "%s needs the permission '%s' of the %s",
-                                 call_procedure(c)->api ?: "this call", permission, object);
+                return error_set(e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS,
+                                 "%s needs the permission '%s' of the %s", call_procedure(c)->api ?: "this call",
+                                 permission, object);
         return r;
 }
 
@@ -145,28 +146,36 @@ static void collect_details(const char *details[DETAILS_MAX + 1], va_list ap) {
         details[n] = NULL;
 }
 
+int call_check_access_to(Call *c, uint32_t flags, const char *const *details, Error *e) {
+        call_set_checked(c);
+        return is_on(c) ? check(c, false, flags, details, e) : 0;
+}
+
 int call_check_access(Call *c, uint32_t flags, Error *e, ...) {
         const char *details[DETAILS_MAX + 1];
         va_list ap;
 
-        call_set_checked(c);
-        if (!is_on(c))
-                return 0;
         va_start(ap, e);
         collect_details(details, ap);
         va_end(ap);
-        return check(c, false, flags, details, e);
+        return call_check_access_to(c, flags, details, e);
 }
 
-int call_filter_access(Call *c, ...) {
-        const char *details[DETAILS_MAX + 1], *filter = call_procedure(c)->filter;
+int call_filter_access_to(Call *c, const char *const *details) {
+        const char *filter = call_procedure(c)->filter;
         _cleanup_error_ Error e = ERROR_INIT;
-        va_list ap;
 
         if (!is_on(c) || !filter)
                 return 1;
+        return ask(c, filter, strlen(filter), details, &e) > 0;
+}
+
+int call_filter_access(Call *c, ...) {
+        const char *details[DETAILS_MAX + 1];
+        va_list ap;
+
         va_start(ap, c);
         collect_details(details, ap);
         va_end(ap);
-        return ask(c, filter, strlen(filter), details, &e) > 0;
+        return call_filter_access_to(c, details);
 }

@@ -16,6 +16,7 @@ struct Call {
         FdList out_fds;
         Stream *stream;
         void (*replied)(Connection *c);
+        void *scope;            /* what the prologue of the row keeps for its handler */
         bool checked;           /* a handler has asked whether the caller may do this */
         void *args;
         void *ret;
@@ -23,6 +24,14 @@ struct Call {
 
 void *call_driver(const Call *c) {
         return c->driver->state;
+}
+
+void call_set_scope(Call *c, void *scope) {
+        c->scope = scope;
+}
+
+void *call_scope(const Call *c) {
+        return c->scope;
 }
 
 Loop *call_loop(const Call *c) {
@@ -41,10 +50,6 @@ Connection *call_connection(const Call *c) {
         return c->connection;
 }
 
-const Identity *call_identity(const Call *c) {
-        return c->connection->real ?: &c->connection->identity;
-}
-
 bool call_is_readonly(const Call *c) {
         return c->connection->readonly;
 }
@@ -60,11 +65,13 @@ int call_check_flags(const Call *c, uint32_t flags, uint32_t supported, Error *e
         if ((flags & ~supported) == 0)
                 return 0;
         return error_set(e, -EINVAL, ERROR_INVALID_ARG, c->driver->driver->origin,
-                         "unsupported flags (0x%x) in function %s", flags & ~supported, c->procedure->api);
+                         "unsupported flags (0x%x) in function %s", flags & ~supported,
+                         c->procedure->api ?: "of this call");
 }
 
 int call_unsupported(const Call *c, Error *e) {
-        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, rpc_kind_origin(c->procedure->kind), "%s", c->procedure->api);
+        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, rpc_kind_origin(c->procedure->kind), "%s",
+                         c->procedure->api);
 }
 
 void call_set_checked(Call *c) {
@@ -183,10 +190,12 @@ static void call_main(void *userdata) {
         if (r >= 0)
                 r = call_check_connect(c, &e);
         if (r >= 0)
-                r = c->handler->func(c, c->args, c->ret, &e);
+                r = c->handler->prologue ? c->handler->prologue(c, c->handler, c->args, c->ret, &e)
+                                         : c->handler->func(c, c->args, c->ret, &e);
         if (r >= 0 && !c->checked && call_needs_check(c)) {
                 log_error("%s: the caller's access was not checked: its result is held back", c->procedure->api);
-                r = error_set(&e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "%s checks no access", c->procedure->api);
+                r = error_set(&e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "%s checks no access",
+                              c->procedure->api);
         }
         call_reply(c, r, &e);
         call_free(c);
@@ -220,6 +229,8 @@ void call_start(Connection *conn, Packet *p, const RpcProcedure *procedure, cons
         };
         p->fds->n = 0;
         connection_call_began(conn);
+        if (procedure->kind == RPC_KIND_SECRET)
+                link_leave_no_trace(conn->link);
 
         r = rpc_decode(p->payload, p->len, handler->codec->args, c->args);
         if (r < 0)

@@ -8,9 +8,30 @@
 
 #define BUFFER_SIZE_MIN 256U
 
-void buffer_done(Buffer *b) {
+static void buffer_free_data(Buffer *b) {
+        if (b->wipe && b->data)
+                explicit_bzero(b->data, b->size);
         free(b->data);
-        *b = (Buffer) {};
+}
+
+void buffer_done(Buffer *b) {
+        buffer_free_data(b);
+        *b = (Buffer) { .wipe = b->wipe };
+}
+
+/* As realloc(), which would leave what it copied. */
+static uint8_t *buffer_grow(Buffer *b, size_t size) {
+        uint8_t *p;
+
+        if (!b->wipe)
+                return realloc(b->data, size);
+        p = malloc(size);
+        if (!p)
+                return NULL;
+        if (b->len > 0)
+                memcpy(p, b->data, b->len);
+        buffer_free_data(b);
+        return p;
 }
 
 int buffer_reserve(Buffer *b, size_t n) {
@@ -24,7 +45,7 @@ int buffer_reserve(Buffer *b, size_t n) {
         while (size - b->len < n)
                 size *= 2;
 
-        p = realloc(b->data, size);
+        p = buffer_grow(b, size);
         if (!p)
                 return -ENOMEM;
         b->data = p;
@@ -48,8 +69,8 @@ bool_t xdr_rpc_void(XDR *xdrs, rpc_void *v) {
         return TRUE;
 }
 
-/* Takes the place of libtirpc's, which sanitizers intercept and then do not find where it is linked statically. Both orders of
- * bytes are those of whole numbers. */
+/* Takes the place of libtirpc's, which sanitizers intercept and then do not find where it is linked statically. Both
+ * orders of bytes are those of whole numbers. */
 bool_t xdr_double(XDR *xdrs, double *v) {
         uint64_t bits;
 
@@ -65,7 +86,8 @@ static uint32_t bytes_left(XDR *xdrs) {
         return (uint32_t) xdrs->x_handy;
 }
 
-/* Reads a count and checks it against its limit and, unit bytes being the least an element takes, against what is left. */
+/* Reads a count and checks it against its limit and, unit bytes being the least an element takes, against what is
+ * left. */
 static bool decode_count(XDR *xdrs, unsigned *n, unsigned max, unsigned unit) {
         uint32_t v;
 
@@ -134,6 +156,9 @@ bool_t rpc_xdr_bytes(XDR *xdrs, char **data, unsigned *n, unsigned max) {
                 *n = k;
                 return xdr_opaque(xdrs, *data, k);
         default:
+                /* Bytes may be the value of a secret. */
+                if (*data)
+                        explicit_bzero(*data, *n);
                 free(*data);
                 *data = NULL;
                 *n = 0;

@@ -7,14 +7,18 @@
 #include <time.h>
 
 static int on_packet(Link *l, Packet *p, void *userdata);
+static bool is_urgent(const PacketHeader *h);
 static void on_drained(Link *l, void *userdata);
 static int on_ready(Link *l, void *userdata);
 static void on_closed(Link *l, int r, void *userdata);
+static void on_part(Link *l, bool waiting, void *userdata);
 
 static const LinkOps link_ops = {
         .packet = on_packet,
+        .urgent = is_urgent,
         .drained = on_drained,
         .ready = on_ready,
+        .part = on_part,
         .closed = on_closed,
 };
 
@@ -70,6 +74,10 @@ void connection_close(Connection *c, int r) {
 
 uint64_t connection_id(const Connection *c) {
         return c->id;
+}
+
+const Identity *connection_identity(const Connection *c) {
+        return &c->identity;
 }
 
 bool connection_is_readonly(const Connection *c) {
@@ -135,8 +143,8 @@ void connection_reply(Connection *c, const PacketHeader *call, xdrproc_t codec, 
         if (r >= 0)
                 link_flush(c->link);
         else
-                connection_reply_error(c, call, r,
-                                       (error_set(&e, r, ERROR_RPC, ORIGIN_RPC, "Unable to encode message payload"), &e));
+                connection_reply_error(
+                        c, call, r, (error_set(&e, r, ERROR_RPC, ORIGIN_RPC, "Unable to encode message payload"), &e));
 }
 
 void connection_send_event(Connection *c, uint32_t program, int32_t procedure, const void *body, size_t len) {
@@ -239,6 +247,11 @@ static int on_packet(Link *l, Packet *p, void *userdata) {
         }
 }
 
+/* A client that asks whether we live is answered while its calls wait. */
+static bool is_urgent(const PacketHeader *h) {
+        return h->program == KEEPALIVE_PROGRAM;
+}
+
 static void on_drained(Link *l, void *userdata) {
         Connection *c = userdata;
 
@@ -263,4 +276,11 @@ static void on_closed(Link *l, int r, void *userdata) {
         c->ops->closed(c, r);
         c->link = link_free(c->link);
         connection_unref(c);
+}
+
+static void on_part(Link *l, bool waiting, void *userdata) {
+        Connection *c = userdata;
+
+        if (c->ops->part)
+                c->ops->part(c, waiting);
 }

@@ -4,6 +4,19 @@
 
 #include "rpc/server.h"
 
+static void take_table(DriverInstance *i, const RpcTable *t) {
+        for (size_t k = 0; k < t->n; k++)
+                if (t->rows[k].program == REMOTE_PROGRAM)
+                        i->remote[t->rows[k].number] = &t->rows[k];
+}
+
+static const RpcHandler *table_find(const RpcTable *t, uint32_t program, int32_t number) {
+        for (size_t k = 0; k < t->n; k++)
+                if (t->rows[k].program == program && t->rows[k].number == number)
+                        return &t->rows[k];
+        return NULL;
+}
+
 int driver_instance_new(const Driver *d, DriverHost *host, DriverInstance **ret) {
         _cleanup_(driver_instance_freep) DriverInstance *i = calloc(1, sizeof(*i));
         size_t n;
@@ -16,9 +29,9 @@ int driver_instance_new(const Driver *d, DriverHost *host, DriverInstance **ret)
         i->remote = calloc(n + 1, sizeof(*i->remote));
         if (!i->remote)
                 return -ENOMEM;
-        for (size_t k = 0; k < d->n_handlers; k++)
-                if (d->handlers[k].program == REMOTE_PROGRAM)
-                        i->remote[d->handlers[k].number] = (uint16_t) (k + 1);
+        take_table(i, &(RpcTable) { d->handlers, d->n_handlers });
+        for (const RpcTable *const *t = d->tables; t && *t; t++)
+                take_table(i, *t);
         *ret = TAKE_PTR(i);
         return 0;
 }
@@ -64,14 +77,12 @@ int driver_instance_reload(DriverInstance *i, Error *e) {
 
 const RpcHandler *driver_instance_handler(const DriverInstance *i, uint32_t program, int32_t number) {
         const Driver *d = i->driver;
+        const RpcHandler *h;
 
-        if (program == REMOTE_PROGRAM) {
-                if (!rpc_procedure(program, number) || i->remote[number] == 0)
-                        return NULL;
-                return &d->handlers[i->remote[number] - 1];
-        }
-        for (size_t k = 0; k < d->n_handlers; k++)
-                if (d->handlers[k].program == program && d->handlers[k].number == number)
-                        return &d->handlers[k];
-        return NULL;
+        if (program == REMOTE_PROGRAM)
+                return rpc_procedure(program, number) ? i->remote[number] : NULL;
+        h = table_find(&(RpcTable) { d->handlers, d->n_handlers }, program, number);
+        for (const RpcTable *const *t = d->tables; t && *t && !h; t++)
+                h = table_find(*t, program, number);
+        return h;
 }

@@ -267,7 +267,8 @@ int event_unregister(EventHub *h, Connection *c, EventClass class, int callback)
 
 int event_unregister_old(EventHub *h, Connection *c, int id) {
         for (Registration **g = &h->first; *g; g = &(*g)->next)
-                if ((*g)->connection == c && (*g)->class == EVENT_DOMAIN && (*g)->style == EVENT_OLD_STYLE && (*g)->id == id) {
+                if ((*g)->connection == c && (*g)->class == EVENT_DOMAIN && (*g)->style == EVENT_OLD_STYLE &&
+                    (*g)->id == id) {
                         hub_remove(h, g);
                         return 0;
                 }
@@ -299,19 +300,17 @@ static bool name_matches(const Registration *g, const char *name) {
         return g->ignore_case ? strcasecmp(g->name, name) == 0 : streq(g->name, name);
 }
 
-static bool registration_matches(const Registration *g, EventClass class, int id, const void *object, const char *name) {
-        if (g->class != class || g->id != id || !name_matches(g, name))
+static bool registration_matches(const Registration *g, const EventObject *o, int id, const char *name) {
+        if (g->class != o->class || g->id != id || !name_matches(g, name))
                 return false;
         if (!g->limited)
                 return true;
-        if (!object)
-                return false;
-        if (class == EVENT_NODE_DEVICE)
-                return streq(g->object_name, object);
-        return memcmp(g->object_uuid, object, sizeof(g->object_uuid)) == 0;
+        if (o->class == EVENT_NODE_DEVICE)
+                return streq_ptr(g->object_name, o->name);
+        return o->uuid && memcmp(g->object_uuid, o->uuid, sizeof(g->object_uuid)) == 0;
 }
 
-static void send_to(const Registration *g, const EventRow *row, const Buffer *b) {
+static void send_to(const Registration *g, const EventRow *row, const EventObject *o, const Buffer *b) {
         bool old = g->style == EVENT_OLD_STYLE;
         int32_t procedure = old ? row->old_procedure : row->procedure;
         size_t skip = old ? row->old_skip : 0;
@@ -323,13 +322,14 @@ static void send_to(const Registration *g, const EventRow *row, const Buffer *b)
                 connection_send_event(g->connection, row->program, procedure, b->data + skip, b->len - skip);
                 return;
         }
-        r = connection_filter_event(g->connection, g->class, row->program, procedure, b, skip);
+        r = connection_filter_event(g->connection, o, row->program, procedure, b->data + skip, b->len - skip);
         if (r < 0)
                 connection_close(g->connection, r);
 }
 
-int event_emit(EventHub *h, EventClass class, int id, const void *object, const char *name, const void *msg) {
+int event_emit(EventHub *h, const EventObject *object, int id, const char *name, const void *msg) {
         _cleanup_buffer_ Buffer b = {};
+        EventClass class = object->class;
         const EventRow *row;
         int r;
 
@@ -343,7 +343,7 @@ int event_emit(EventHub *h, EventClass class, int id, const void *object, const 
                 return r;
         /* Sending ends no connection at once, so the list stays as it is. */
         for (const Registration *g = h->first; g; g = g->next)
-                if (registration_matches(g, class, id, object, name))
-                        send_to(g, row, &b);
+                if (registration_matches(g, object, id, name))
+                        send_to(g, row, object, &b);
         return 0;
 }

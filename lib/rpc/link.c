@@ -37,6 +37,9 @@ struct Link {
         OutFd *out_fds;
         size_t n_out_fds;
         size_t packet_max;
+        LinkBudget *budget;     /* of what waits; or NULL */
+        size_t counted;         /* there */
+        bool has_part;          /* the owner was told so */
         int error;              /* of the end */
         unsigned n_shakes;
         bool handshake;
@@ -80,6 +83,37 @@ int link_new(Loop *loop, Transport *t, const LinkOps *ops, void *userdata, Link 
         return 0;
 }
 
+/* Small buffers are everybody's. */
+static void count_waiting(Link *l) {
+        size_t now = l->in.size > BUFFER_KEEP ? l->in.size : 0;
+
+        for (LinkBudget *b = l->budget; b && now != l->counted; b = b->parent) {
+                b->used += now - l->counted;
+                if (now > l->counted && b->used > b->max)
+                        link_close(l, -ENOBUFS);
+        }
+        l->counted = now;
+}
+
+/* What was refused is whole, and waits for us. */
+static void tell_of_part(Link *l) {
+        bool has = l->in.len > l->in_off && !l->refused && !l->ended;
+
+        if (has == l->has_part)
+                return;
+        l->has_part = has;
+        if (l->ops->part)
+                l->ops->part(l, has, l->userdata);
+}
+
+void link_set_budget(Link *l, LinkBudget *budget) {
+        for (LinkBudget *b = l->budget; b; b = b->parent)
+                b->used -= l->counted;
+        l->counted = 0;
+        l->budget = budget;
+        count_waiting(l);
+}
+
 static void link_drop_fds(Link *l) {
         fd_list_close(&l->in_fds);
         for (size_t i = 0; i < l->n_out_fds; i++)
@@ -96,6 +130,7 @@ Link *link_free(Link *l) {
         loop_unwatch(l->loop, &l->io);
         link_drop_fds(l);
         transport_free(l->next ?: l->transport);
+        link_set_budget(l, NULL);
         buffer_done(&l->in);
         buffer_done(&l->out);
         free(l);
@@ -268,7 +303,44 @@ static size_t take_packets(Link *l, const uint8_t *data, size_t len) {
         return done;
 }
 
+/* Cuts bytes out of what waits. */
+static void in_cut(Link *l, size_t at, size_t n) {
+        memmove(l->in.data + at, l->in.data + at + n, l->in.len - at - n);
+        l->in.len -= n;
+        if (l->in.wipe)
+                explicit_bzero(l->in.data + l->in.len, n);
+}
+
+/* Urgent packets do not wait behind one that was refused, as far as bytes are read behind that at all. Answers are not
+ * piled up for a peer that does not read. */
+static void take_urgent(Link *l) {
+        size_t at = l->in_off;
+
+        while (!l->ended && !l->draining && l->refused && l->ops->urgent && !out_is_long(l) &&
+               l->in.len - at >= PACKET_HEADER_SIZE) {
+                const uint8_t *data = l->in.data + at;
+                size_t size = packet_word(data);
+                PacketHeader h;
+                int r;
+
+                packet_parse_header(data, &h);
+                if (size < PACKET_HEADER_SIZE || size > l->in.len - at || carries_fds(h.type))
+                        return;
+                if (!l->ops->urgent(&h)) {
+                        at += size;
+                        continue;
+                }
+                r = deliver(l, data, size, 0);
+                if (r < 0)
+                        link_close(l, r);
+                else
+                        in_cut(l, at, size);
+        }
+}
+
 static void in_consume(Link *l, size_t n) {
+        if (l->in.wipe)
+                explicit_bzero(l->in.data + l->in_off, n);
         l->in_off += n;
         if (l->in_off < l->in.len)
                 return;
@@ -279,6 +351,7 @@ static void in_consume(Link *l, size_t n) {
 
 static void take_buffered(Link *l) {
         in_consume(l, take_packets(l, l->in.data + l->in_off, l->in.len - l->in_off));
+        take_urgent(l);
 }
 
 /* More of a packet whose beginning is in the buffer. The room grows with what has come, not with what was announced. */
@@ -289,16 +362,21 @@ static ssize_t read_more(Link *l) {
         if (l->in_off > 0) {
                 memmove(l->in.data, l->in.data + l->in_off, l->in.len - l->in_off);
                 l->in.len -= l->in_off;
+                if (l->in.wipe)
+                        explicit_bzero(l->in.data + l->in.len, l->in_off);
                 l->in_off = 0;
         }
         r = buffer_reserve(&l->in, READ_SIZE);
         if (r < 0)
                 return r;
         n = l->transport->ops->read(l->transport, l->in.data + l->in.len, l->in.size - l->in.len, &l->in_fds);
-        if (n > 0) {
-                l->in.len += (size_t) n;
+        if (n <= 0)
+                return n;
+        l->in.len += (size_t) n;
+        if (l->refused)
+                take_urgent(l);
+        else
                 take_buffered(l);
-        }
         return n;
 }
 
@@ -312,14 +390,25 @@ static ssize_t read_fresh(Link *l) {
         if (n <= 0)
                 return n;
         done = take_packets(l, buf, (size_t) n);
-        if (l->ended || done == (size_t) n)
-                return n;
-        r = buffer_add(&l->in, buf + done, (size_t) n - done);
-        return r < 0 ? r : n;
+        r = l->ended || done == (size_t) n ? 0 : buffer_add(&l->in, buf + done, (size_t) n - done);
+        if (l->in.wipe)
+                explicit_bzero(buf, sizeof(buf));
+        if (r < 0)
+                return r;
+        take_urgent(l);
+        return n;
 }
 
 static bool has_pending(const Link *l) {
         return l->transport->ops->pending && l->transport->ops->pending(l->transport);
+}
+
+/* Behind a refused packet some bytes are read on, for urgent ones. */
+static bool wants_input(const Link *l) {
+        if (l->draining || l->next)
+                return false;
+        return !l->refused ||
+               (l->ops->urgent && !out_is_long(l) && l->in_fds.n == 0 && l->in.len - l->in_off < LINK_WAITING_MAX);
 }
 
 static void link_read(Link *l) {
@@ -331,7 +420,9 @@ static void link_read(Link *l) {
                         link_close(l, 0);
                 else if (n < 0 && n != -EAGAIN)
                         link_close(l, (int) n);
-        } while (n > 0 && !l->ended && !l->refused && !l->next && has_pending(l));
+        } while (n > 0 && !l->ended && wants_input(l) && has_pending(l));
+        count_waiting(l);
+        tell_of_part(l);
 }
 
 /* Writing. */
@@ -363,7 +454,11 @@ static ssize_t write_some(Link *l) {
 }
 
 static void out_compact(Link *l) {
+        size_t before = l->out.len;
+
         if (l->out_off == l->out.len) {
+                if (l->out.wipe && before > 0)
+                        explicit_bzero(l->out.data, before);
                 l->out_off = l->out.len = 0;
                 if (l->out.size > BUFFER_KEEP)
                         buffer_done(&l->out);
@@ -378,6 +473,12 @@ static void out_compact(Link *l) {
                 l->next_at -= l->out_off;
         l->out.len -= l->out_off;
         l->out_off = 0;
+        if (l->out.wipe)
+                explicit_bzero(l->out.data + l->out.len, before - l->out.len);
+}
+
+void link_leave_no_trace(Link *l) {
+        l->in.wipe = l->out.wipe = true;
 }
 
 static void link_write(Link *l) {
@@ -412,10 +513,12 @@ static void link_write(Link *l) {
 static void link_poll(Link *l) {
         uint32_t want;
 
+        count_waiting(l);
+        tell_of_part(l);
         if (l->handshake)
                 want = l->transport->want;
         else
-                want = (l->refused || l->draining || l->next ? 0 : EPOLLIN) | (l->blocked ? EPOLLOUT : 0);
+                want = (wants_input(l) ? EPOLLIN : 0) | (l->blocked ? EPOLLOUT : 0);
         (void) loop_watch_change(l->loop, &l->io, want);
 }
 
@@ -427,7 +530,7 @@ static void link_work(Deferred *d) {
                 if (!l->ended && l->resumed && l->refused)
                         take_buffered(l);
                 l->resumed = false;
-                if (!l->ended && !l->refused && has_pending(l))
+                if (!l->ended && wants_input(l) && has_pending(l))
                         link_read(l);
                 if (l->draining && l->out_off == l->out.len)
                         link_close(l, 0);

@@ -98,8 +98,8 @@ static const uint8_t kind_origins[_RPC_KIND_MAX] = {
         [RPC_KIND_EVENT] = ORIGIN_RPC,
         [RPC_KIND_EVENT_REG] = ORIGIN_NONE,
         [RPC_KIND_ADMIN] = ORIGIN_ADMIN,
-        [RPC_KIND_LOG] = ORIGIN_RPC,
-        [RPC_KIND_LOCK] = ORIGIN_RPC,
+        [RPC_KIND_LOG] = ORIGIN_LOGGING,
+        [RPC_KIND_LOCK] = ORIGIN_LOCKING,
 };
 
 ErrorOrigin rpc_kind_origin(RpcKind kind) {

@@ -68,7 +68,8 @@ static int session_new(const SaslSettings *settings, SaslSession **ret, Error *e
         if (r == SASL_OK)
                 r = set_strength(s, settings);
         if (r != SASL_OK)
-                return error_set(e, -EINVAL, ERROR_AUTH_FAILED, ORIGIN_AUTH, "no SASL session: %s", sasl_errstring(r, NULL, NULL));
+                return error_set(e, -EINVAL, ERROR_AUTH_FAILED, ORIGIN_AUTH, "no SASL session: %s",
+                                 sasl_errstring(r, NULL, NULL));
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -79,7 +80,8 @@ static int mechanisms(SaslSession *s, const char **ret, Error *e) {
 
         r = sasl_listmech(s->conn, NULL, "", ",", "", &list, NULL, NULL);
         if (r != SASL_OK || !list || !*list)
-                return error_set(e, -ENOENT, ERROR_AUTH_FAILED, ORIGIN_AUTH, "no SASL mechanism is there that is strong enough");
+                return error_set(e, -ENOENT, ERROR_AUTH_FAILED, ORIGIN_AUTH,
+                                 "no SASL mechanism is there that is strong enough");
         free(s->mechanisms);
         s->mechanisms = strdup(list);
         if (!s->mechanisms)
@@ -99,13 +101,15 @@ static bool is_offered(const SaslSession *s, const char *mech) {
         return false;
 }
 
-static int step(SaslSession *s, const char *mech, const char *data, size_t len, const char **ret, unsigned *ret_len, Error *e) {
+static int step(SaslSession *s, const char *mech, const char *data, size_t len, const char **ret, unsigned *ret_len,
+                Error *e) {
         int r;
 
         *ret = NULL;
         *ret_len = 0;
         if (mech && !is_offered(s, mech))
-                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH, "the SASL mechanism it chose was not offered");
+                return error_set(e, -EACCES, ERROR_AUTH_FAILED, ORIGIN_AUTH,
+                                 "the SASL mechanism it chose was not offered");
         if (mech)
                 r = sasl_server_start(s->conn, mech, data, (unsigned) len, ret, ret_len);
         else

@@ -18,6 +18,7 @@ struct TlsCredentials {
         gnutls_certificate_credentials_t x509;
         gnutls_priority_t priority;
         TlsSettings settings;
+        time_t expires;         /* when the first of the server's certificates does; 0: not looked at */
 };
 
 typedef struct TlsTransport {
@@ -63,6 +64,8 @@ static int check_dates(TlsCredentials *c, const char *file, unsigned index, Erro
         if (r < 0)
                 return fail(e, "cannot look at", file, r);
         r = 0;
+        if (n > 0 && (c->expires == 0 || gnutls_x509_crt_get_expiration_time(list[0]) < c->expires))
+                c->expires = gnutls_x509_crt_get_expiration_time(list[0]);
         if (n > 0 && gnutls_x509_crt_get_expiration_time(list[0]) < time(NULL))
                 r = error_set(e, -EINVAL, ERROR_SYSTEM_ERROR, ORIGIN_RPC, "%s: the certificate has expired", file);
         else if (n > 0 && gnutls_x509_crt_get_activation_time(list[0]) > time(NULL))
@@ -170,7 +173,8 @@ static int read_dname(TlsTransport *t, const gnutls_datum_t *der) {
 
 /* Chain, dates and revocation, and that the certificate is made for clients. */
 static int check_peer(TlsTransport *t) {
-        gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *) GNUTLS_KP_TLS_WWW_CLIENT };
+        gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                          .data = (unsigned char *) GNUTLS_KP_TLS_WWW_CLIENT };
         const TlsSettings *s = &t->credentials->settings;
         const gnutls_datum_t *certs;
         gnutls_datum_t text = {};
@@ -244,7 +248,8 @@ static ssize_t tls_read(Transport *transport, void *buf, size_t len, FdList *fds
         return n == GNUTLS_E_PREMATURE_TERMINATION ? 0 : -EPROTO;
 }
 
-/* A record that was not taken whole is gnutls' own by then: it is asked to go on with it, and answers with its length. */
+/* A record that was not taken whole is gnutls' own by then: it is asked to go on with it, and answers with its
+ * length. */
 static ssize_t tls_write(Transport *transport, const void *data, size_t len) {
         TlsTransport *t = tls_of(transport);
         ssize_t n;
@@ -313,15 +318,21 @@ static int transport_new(TlsCredentials *c, Transport *under, Transport **ret) {
                 layer_free(t);
                 return -ENOMEM;
         }
-        gnutls_certificate_server_set_request(t->session, c->settings.no_verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
+        gnutls_certificate_server_set_request(t->session,
+                                              c->settings.no_verify ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
         gnutls_transport_set_int(t->session, under->fd);
         *ret = &t->transport;
         return 0;
+}
+
+static time_t credentials_expire(const TlsCredentials *c) {
+        return c->expires;
 }
 
 extern const TlsModule unitvirt_tls_module;
 __attribute__((visibility("default"))) const TlsModule unitvirt_tls_module = {
         .credentials_new = credentials_new,
         .credentials_unref = credentials_unref,
+        .credentials_expire = credentials_expire,
         .transport_new = transport_new,
 };

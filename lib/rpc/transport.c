@@ -15,7 +15,8 @@ void fd_list_close(FdList *l) {
         l->n = 0;
 }
 
-/* The kernel ends a read behind a byte that carries descriptors, so these belong to the last byte read at the latest. */
+/* The kernel ends a read behind a byte that carries descriptors, so these belong to the last byte read at the
+ * latest. */
 static ssize_t socket_read(Transport *t, void *buf, size_t len, FdList *fds) {
         ssize_t n;
 

@@ -123,8 +123,8 @@ int typed_params_validate(const remote_typed_param *params, unsigned n, const Ty
                                          p->field);
                 if (p->value.type != (int) rule->type)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE,
-                                         "invalid type '%s' for parameter '%s', expected '%s'", type_name(p->value.type),
-                                         p->field, type_name(rule->type));
+                                         "invalid type '%s' for parameter '%s', expected '%s'",
+                                         type_name(p->value.type), p->field, type_name(rule->type));
                 if (!rule->multiple && typed_params_find(params, i, p->field))
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE,
                                          "parameter '%s' occurs multiple times", p->field);

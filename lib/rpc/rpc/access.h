@@ -5,8 +5,8 @@
 
 #include "rpc/server.h"
 
-/* Whether one rule of an acl (of len bytes) counts in a call with these flags: 1, 0, or -EINVAL where it speaks of a flag that is
- * not known. */
+/* Whether one rule of an acl (of len bytes) counts in a call with these flags: 1, 0, or -EINVAL where it speaks of a
+ * flag that is not known. */
 int access_rule_applies(const char *rule, size_t len, uint32_t flags);
 
 /* What the acl says about the connection itself, before the handler. 0, or -EACCES and code 88. */

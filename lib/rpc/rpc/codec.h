@@ -27,6 +27,7 @@ typedef struct Buffer {
         uint8_t *data;
         size_t len;
         size_t size;
+        bool wipe;      /* secrets are in it: no byte is left in memory that was given up */
 } Buffer;
 
 void buffer_done(Buffer *b);

@@ -21,11 +21,19 @@ typedef enum EventClass {
         _EVENT_CLASS_MAX,
 } EventClass;
 
-/* Sends event id (VIR_DOMAIN_EVENT_ID_LIFECYCLE ...) of a class. object is what a registration may be limited to: the 16 bytes
- * of the UUID (domain, network, pool, secret; the domain's for monitor events), the name for node devices. name is the monitor event's name, else
- * NULL. msg is the struct that the event's table names, e.g. remote_domain_event_callback_lifecycle_msg for (EVENT_DOMAIN, 0);
- * the caller keeps it. Events that nobody wants cost a look-up only. Negative errno where msg cannot be encoded. */
-int event_emit(EventHub *hub, EventClass class, int id, const void *object, const char *name, const void *msg);
+/* What an event is about. A registration may be limited to one object (by uuid; node devices by name), and access
+ * control asks with both. What the class does not have is NULL: a secret has no name, a node device no uuid. */
+typedef struct EventObject {
+        EventClass class;
+        const char *name;
+        const uint8_t *uuid;    /* 16 bytes */
+} EventObject;
+
+/* Sends event id (VIR_DOMAIN_EVENT_ID_LIFECYCLE ...) about an object. name is the monitor event's name, else
+ * NULL. msg is the struct that the event's table names, e.g. remote_domain_event_callback_lifecycle_msg for
+ * (EVENT_DOMAIN, 0); the caller keeps it. Events that nobody wants cost a look-up only. Negative errno where msg cannot
+ * be encoded. */
+int event_emit(EventHub *hub, const EventObject *object, int id, const char *name, const void *msg);
 
 /* Would anybody get it? To spare building the message. */
 bool event_is_wanted(const EventHub *hub, EventClass class, int id);

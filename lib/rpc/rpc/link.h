@@ -13,15 +13,21 @@
 typedef struct Link Link;
 
 #define LINK_OUT_HIGH (1024U * 1024U)         /* bytes waiting for the peer: handle no more of its packets */
+#define LINK_WAITING_MAX (64U * 1024U)        /* bytes behind a refused packet in which urgent ones are looked for */
 #define LINK_OUT_MAX (32U * 1024U * 1024U)    /* ... and it is given up when an event would come on top */
 
 typedef struct LinkOps {
         /* A whole packet. 0: taken; 1: not now, offer it again after link_resume(); negative: the connection ends. */
         int (*packet)(Link *l, Packet *p, void *userdata);
+        /* Whether a packet, in program and type, is to be handed on although one before it was refused; packet() has to
+         * take it. May be NULL: none is. */
+        bool (*urgent)(const PacketHeader *h);
         /* Bytes that were waiting have gone: less than LINK_OUT_HIGH are left. May be NULL. */
         void (*drained)(Link *l, void *userdata);
         /* The handshake of the transport is done. May be NULL. */
         int (*ready)(Link *l, void *userdata);
+        /* A packet has begun that is not whole (true), or none is left so (false). May be NULL. */
+        void (*part)(Link *l, bool waiting, void *userdata);
         /* The end, once, from the loop: the link may be freed in here. r: 0 the peer's or our own orderly end. */
         void (*closed)(Link *l, int r, void *userdata);
 } LinkOps;
@@ -32,11 +38,20 @@ Link *link_free(Link *l);
 DEFINE_CLEANUP(Link *, link_free);
 
 Transport *link_transport(const Link *l);
-/* Puts a layer over the transport in use (SASL after its last step): once all that was appended so far has been written, and nothing
- * is read before. The layer owns the transport in use from now on. */
+/* Puts a layer over the transport in use (SASL after its last step): once all that was appended so far has been
+ * written, and nothing is read before. The layer owns the transport in use from now on. */
 void link_set_transport(Link *l, Transport *t);
 /* How often the transport's handshake was taken further: it goes on as long as this number grows. */
 unsigned link_handshake_steps(const Link *l);
+/* What may wait in memory of packets that are not whole yet, of several links together: who sends parts and waits takes
+ * no more than this. Budgets may stand in one another (a user's in that of all); each outlives its links. The link that
+ * goes beyond one is closed with -ENOBUFS. */
+typedef struct LinkBudget {
+        size_t used, max;       /* bytes */
+        struct LinkBudget *parent;
+} LinkBudget;
+void link_set_budget(Link *l, LinkBudget *budget);
+
 /* The largest packet taken; PACKET_SIZE_MAX at first. */
 void link_set_packet_max(Link *l, size_t max);
 
@@ -48,6 +63,8 @@ bool link_can_pass_fds(const Link *l);
 /* Writes what was appended, at the end of this turn of the loop. */
 void link_flush(Link *l);
 size_t link_pending(const Link *l);
+/* Secrets pass here: from now on what was read and written is wiped behind. For as long as the link lives. */
+void link_leave_no_trace(Link *l);
 
 /* Offers the packet that was refused again. */
 void link_resume(Link *l);

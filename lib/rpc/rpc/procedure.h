@@ -99,7 +99,8 @@ enum {
 };
 #undef RPC_PROCEDURE
 
-/* remote_codec_DOMAIN_CREATE ... : one object each, so that the linker keeps only those which handlers and events use. */
+/* remote_codec_DOMAIN_CREATE ... : one object each, so that the linker keeps only those which handlers and events
+ * use. */
 #define RPC_PROCEDURE(number, NAME, api, args, ret, flags, kind, acl, filter) extern const RpcCodec remote_codec_##NAME;
 #include "rpc/remote-procedures.h"
 #undef RPC_PROCEDURE

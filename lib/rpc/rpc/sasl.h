@@ -13,7 +13,8 @@
 
 typedef struct SaslSettings {
         const char *local, *remote;     /* "IP;PORT" of either end; NULL on UNIX sockets */
-        /* Something else protects what is sent (TLS, a UNIX socket): any mechanism will do, and none adds a layer of its own. */
+        /* Something else protects what is sent (TLS, a UNIX socket): any mechanism will do, and none adds a layer of
+         * its own. */
         bool protected;
         unsigned min_ssf;               /* where nothing does: bits that the mechanism's own layer must have */
 } SaslSettings;
@@ -28,9 +29,11 @@ typedef struct SaslModule {
         SaslSession *(*session_free)(SaslSession *s);
         /* The mechanisms offered, separated by commas; owned by the session. -ENOENT where none is good enough. */
         int (*mechanisms)(SaslSession *s, const char **ret, Error *e);
-        /* The client's data, NULL for none (which is not the same as empty); mech with the first only. 1 complete, 0 go on, both with
-         * the answer (until the next call; may be NULL); -EACCES refused, and e says to the administrator why. */
-        int (*step)(SaslSession *s, const char *mech, const char *data, size_t len, const char **ret, unsigned *ret_len, Error *e);
+        /* The client's data, NULL for none (which is not the same as empty); mech with the first only. 1 complete, 0 go
+         * on, both with the answer (until the next call; may be NULL); -EACCES refused, and e says to the administrator
+         * why. */
+        int (*step)(SaslSession *s, const char *mech, const char *data, size_t len, const char **ret, unsigned *ret_len,
+                    Error *e);
         /* After completion: who it is; owned by the session. */
         const char *(*user)(SaslSession *s);
         /* After completion: the bits of the layer; 0: there is none. */

@@ -19,7 +19,7 @@ typedef struct DriverInstance {
         void *state;
         bool started;
         FiberLock lock;         /* held while it starts or reloads */
-        uint16_t *remote;       /* procedure number of the remote program to place in driver->handlers + 1 */
+        const RpcHandler **remote;      /* by procedure number of the remote program */
 } DriverInstance;
 
 int driver_instance_new(const Driver *d, DriverHost *host, DriverInstance **ret);
@@ -32,17 +32,19 @@ int driver_instance_reload(DriverInstance *i, Error *e);
 const RpcHandler *driver_instance_handler(const DriverInstance *i, uint32_t program, int32_t number);
 
 typedef struct ConnectionOps {
-        /* A call (type call or call with fds). As LinkOps.packet; connection_count_call() says whether it may start now. */
+        /* A call (type call or call with fds). As LinkOps.packet; connection_count_call() says whether it may start
+         * now. */
         int (*call)(Connection *c, Packet *p);
-        /* Access control, for connections that are "controlled": may the caller do "object:permission" to the object described
-         * by details (pairs)? 1 yes, 0 no, negative errno with e. Within a fiber. */
+        /* Access control, for connections that are "controlled": may the caller do "object:permission" to the object
+         * described by details (pairs)? 1 yes, 0 no, negative errno with e. Within a fiber. */
         int (*access)(Connection *c, const char *object, const char *permission, const char *const *details, Error *e);
         /* One call less is in work; n_calls_total is the connection's. May be NULL. */
         void (*call_ended)(size_t *n_calls_total);
         /* A packet that is for nobody here, such as a stream's of a forwarded call. May be NULL. */
         int (*other)(Connection *c, Packet *p);
-        /* See LinkOps; drained() may be NULL. */
+        /* See LinkOps; drained() and part() may be NULL. */
         int (*ready)(Connection *c);
+        void (*part)(Connection *c, bool waiting);
         void (*drained)(Connection *c);
         void (*closed)(Connection *c, int r);
 } ConnectionOps;
@@ -108,7 +110,8 @@ void connection_reply(Connection *c, const PacketHeader *call, xdrproc_t codec, 
 void connection_send_event(Connection *c, uint32_t program, int32_t procedure, const void *body, size_t len);
 
 /* Decodes the arguments and runs the handler in a fiber. Always answers. */
-void call_start(Connection *c, Packet *p, const RpcProcedure *procedure, const RpcHandler *handler, DriverInstance *driver);
+void call_start(Connection *c, Packet *p, const RpcProcedure *procedure, const RpcHandler *handler,
+                DriverInstance *driver);
 /* For a handler that succeeds: what to do when its reply has been appended, unless the client has gone. */
 void call_after_reply(Call *c, void (*func)(Connection *c));
 /* The header of the call, for handlers that pass it on. */
@@ -123,8 +126,9 @@ void connection_streams_drained(Connection *c);
 void connection_streams_drop(Connection *c);
 
 /* Events. */
-/* Sends an event (new style in body; skip bytes of it are left out) once the access control has let it through. */
-int connection_filter_event(Connection *c, EventClass class, uint32_t program, int32_t procedure, const Buffer *body, size_t skip);
+/* Sends an event about an object once the access control has let it through. */
+int connection_filter_event(Connection *c, const EventObject *object, uint32_t program, int32_t procedure,
+                            const void *body, size_t len);
 void connection_drop_held(Connection *c);
 int event_hub_new(EventHub **ret);
 EventHub *event_hub_free(EventHub *h);
@@ -139,7 +143,8 @@ typedef enum EventStyle {
  * not have in that style. Returns the callback's number. */
 int event_register(EventHub *h, Connection *c, EventClass class, EventStyle style, int id, const void *object,
                    const char *name);
-/* For events of the monitor, flags of virConnectDomainQemuMonitorEventRegister: 1 name is a regular expression, 2 ignore case. */
+/* For events of the monitor, flags of virConnectDomainQemuMonitorEventRegister: 1 name is a regular expression, 2
+ * ignore case. */
 int event_register_monitor(EventHub *h, Connection *c, const void *object, const char *name, unsigned flags);
 /* -ENOENT where there is none. */
 int event_unregister(EventHub *h, Connection *c, EventClass class, int callback);

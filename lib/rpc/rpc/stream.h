@@ -36,8 +36,8 @@ typedef struct StreamOps {
 
 /* The stream of this call. -EINVAL where the procedure opens none or has one already. */
 int stream_open(Call *c, const StreamOps *ops, void *userdata, Stream **ret);
-/* A stream that copies between the client and fd (a pty, a socket, a file), in the directions of the procedure. Takes fd,
- * also on failure. */
+/* A stream that copies between the client and fd (a pty, a socket, a file), in the directions of the procedure. Takes
+ * fd, also on failure. */
 int stream_open_fd(Call *c, int fd, Error *e);
 
 void *stream_userdata(const Stream *s);

@@ -6,6 +6,8 @@
  * It lives in a module of its own (libunitvirt-tls.so), which is loaded by the first process that has a TLS listener: a
  * daemon that serves local clients only maps no TLS library. */
 
+#include <time.h>
+
 #include "base/error.h"
 #include "rpc/transport.h"
 
@@ -29,8 +31,11 @@ typedef struct TlsModule {
         int (*credentials_new)(const TlsSettings *settings, TlsCredentials **ret, Error *e);
         /* Connections hold references of their own: after a reload they go on with what they began with. */
         TlsCredentials *(*credentials_unref)(TlsCredentials *c);
-        /* Puts TLS over a transport; nothing is taken on failure (-ENOMEM). Its handshake ends with the byte that tells a
-         * client of libvirt's that it was let in. */
+        /* When the first of the server's own certificates expires, in seconds since the epoch; 0 where their dates are
+         * not looked at. */
+        time_t (*credentials_expire)(const TlsCredentials *c);
+        /* Puts TLS over a transport; nothing is taken on failure (-ENOMEM). Its handshake ends with the byte that tells
+         * a client of libvirt's that it was let in. */
         int (*transport_new)(TlsCredentials *c, Transport *under, Transport **ret);
 } TlsModule;
 

@@ -57,7 +57,8 @@ typedef struct TypedParamRule {
         bool multiple;
 } TypedParamRule;
 
-int typed_params_validate(const remote_typed_param *params, unsigned n, const TypedParamRule *rules, size_t n_rules, Error *e);
+int typed_params_validate(const remote_typed_param *params, unsigned n, const TypedParamRule *rules, size_t n_rules,
+                          Error *e);
 
 /* The first parameter of that name; NULL without one. */
 const remote_typed_param *typed_params_find(const remote_typed_param *params, unsigned n, const char *field);
