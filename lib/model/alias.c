@@ -10,12 +10,18 @@
 static const struct {
         const char *element, *prefix;
 } numbered[] = {
-        { "interface", "net" },      { "serial", "serial" },     { "parallel", "parallel" }, { "channel", "channel" },
-        { "console", "console" },    { "input", "input" },       { "hub", "hub" },           { "video", "video" },
-        { "sound", "sound" },        { "redirdev", "redir" },    { "rng", "rng" },           { "memballoon", "balloon" },
-        { "watchdog", "watchdog" },  { "smartcard", "smartcard" }, { "filesystem", "fs" },   { "tpm", "tpm" },
-        { "hostdev", "hostdev" },    { "shmem", "shmem" },       { "panic", "panic" },       { "vsock", "vsock" },
-        { "iommu", "iommu" },        { "crypto", "crypto" },     { "pstore", "pstore" },     { "nvram", "nvram" },
+        { "interface", "net" },     { "serial", "serial" },
+        { "parallel", "parallel" }, { "channel", "channel" },
+        { "console", "console" },   { "input", "input" },
+        { "hub", "hub" },           { "video", "video" },
+        { "sound", "sound" },       { "redirdev", "redir" },
+        { "rng", "rng" },           { "memballoon", "balloon" },
+        { "watchdog", "watchdog" }, { "smartcard", "smartcard" },
+        { "filesystem", "fs" },     { "tpm", "tpm" },
+        { "hostdev", "hostdev" },   { "shmem", "shmem" },
+        { "panic", "panic" },       { "vsock", "vsock" },
+        { "iommu", "iommu" },       { "crypto", "crypto" },
+        { "pstore", "pstore" },     { "nvram", "nvram" },
 };
 
 /* "vda" -> 0, "sdaa" -> 26: the letters after the prefix, as a number. -EINVAL when there are none. */
@@ -90,7 +96,10 @@ static int alias_controller(xmlNode *controller, bool q35) {
 static int alias_memory(xmlNode *memory, unsigned counts[5]) {
         const char *model = xml_attr(memory, "model") ?: "dimm";
         static const char *const names[][2] = {
-                { "dimm", "dimm" }, { "nvdimm", "nvdimm" }, { "virtio-mem", "virtiomem" }, { "virtio-pmem", "virtiopmem" },
+                { "dimm", "dimm" },
+                { "nvdimm", "nvdimm" },
+                { "virtio-mem", "virtiomem" },
+                { "virtio-pmem", "virtiopmem" },
                 { "sgx-epc", "epc" },
         };
 
@@ -98,7 +107,14 @@ static int alias_memory(xmlNode *memory, unsigned counts[5]) {
                 if (streq(names[i][0], model)) {
                         _cleanup_free_ char *name = NULL;
 
-                        name = text_format("%s%u", names[i][1], counts[i]++);
+                        unsigned slot;
+
+                        /* A module is known by its slot. */
+                        if (xml_attr_uint(xml_child(memory, "address"), "slot", &slot) < 0 ||
+                            endswith(names[i][1], "dimm") == NULL)
+                                slot = counts[i];
+                        counts[i]++;
+                        name = text_format("%s%u", names[i][1], slot);
                         if (!name)
                                 return -ENOMEM;
                         return set_alias(memory, name);
@@ -113,6 +129,21 @@ static const char *mirrored_serial(xmlNode *device, unsigned n) {
 
         return n == 0 && xml_is(device, "console") && (!type || streq(type, "serial")) && serial ? device_alias(serial)
                                                                                                     : NULL;
+}
+
+/* A card of the host is one of its devices, whichever element gives it away; cards come first. */
+static bool is_hostdev(const xmlNode *device) {
+        return xml_is(device, "hostdev") || (xml_is(device, "interface") && xml_attr_is(device, "type", "hostdev"));
+}
+
+static int alias_hostdev(xmlNode *device) {
+        _cleanup_free_ char *name = NULL;
+        unsigned n = 0;
+
+        for (const xmlNode *p = device->prev; p; p = p->prev)
+                n += is_hostdev(p);
+        name = text_format("hostdev%u", n);
+        return name ? set_alias(device, name) : -ENOMEM;
 }
 
 static int alias_numbered(xmlNode *device, unsigned counts[ELEMENTSOF(numbered)]) {
@@ -137,16 +168,104 @@ static int alias_numbered(xmlNode *device, unsigned counts[ELEMENTSOF(numbered)]
         return 0;
 }
 
+/* --- one that joins the others --- */
+
+/* A name with the number behind the highest that was given: what leaves takes its own with it only when it has left,
+ * and what watches the guest from outside is not to take a new device for an old one. */
+static int alias_behind(xmlNode *device, const char *prefix) {
+        _cleanup_free_ char *name = NULL;
+        unsigned next = 0;
+
+        XML_FOREACH(other, device->parent, NULL) {
+                const char *rest = startswith(device_alias(other) ?: "", prefix);
+                unsigned n;
+
+                if (rest && parse_uint(rest, &n) >= 0 && n >= next && n < UINT_MAX)
+                        next = n + 1;
+        }
+        name = text_format("%s%u", prefix, next);
+        return name ? set_alias(device, name) : -ENOMEM;
+}
+
+static int alias_new_memory(xmlNode *device) {
+        const char *model = xml_attr(device, "model") ?: "dimm";
+        unsigned slot;
+
+        if (endswith(model, "dimm") && xml_attr_uint(xml_child(device, "address"), "slot", &slot) >= 0) {
+                _cleanup_free_ char *name = text_format("%s%u", model, slot);
+
+                return name ? set_alias(device, name) : -ENOMEM;
+        }
+        return alias_behind(device, streq(model, "virtio-mem")    ? "virtiomem"
+                                    : streq(model, "virtio-pmem") ? "virtiopmem"
+                                                                  : model);
+}
+
+static int alias_new(Definition *d, xmlNode *device) {
+        const char *machine = xml_get(definition_root(d), "os/type/@machine") ?: "";
+
+        if (xml_is(device, "disk"))
+                return alias_disk(device);
+        if (xml_is(device, "controller"))
+                return alias_controller(device, streq(machine, "q35") || startswith(machine, "pc-q35"));
+        if (xml_is(device, "memory"))
+                return alias_new_memory(device);
+        if (is_hostdev(device))
+                return alias_behind(device, "hostdev");
+        for (size_t i = 0; i < ELEMENTSOF(numbered); i++)
+                if (xml_is(device, numbered[i].element))
+                        return alias_behind(device, numbered[i].prefix);
+        return 0;
+}
+
+static unsigned next_image(const Definition *d) {
+        unsigned next = 1, n;
+
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
+                        if (xml_attr_uint(xml_child(layer, "source"), "index", &n) >= 0 && n >= next && n < UINT_MAX)
+                                next = n + 1;
+        return next;
+}
+
+static int number_images(xmlNode *disk, unsigned *next);
+
+int definition_number_images(Definition *d, xmlNode *disk) {
+        unsigned next = next_image(d);
+
+        return number_images(disk, &next);
+}
+
+int definition_name_device(Definition *d, xmlNode *device, Error *e) {
+        const char *given = device_alias(device);
+        int r = 0;
+
+        if (!given || !startswith(given, "ua-"))
+                r = alias_new(d, device);
+        if (r >= 0 && xml_is(device, "disk"))
+                r = definition_number_images(d, device);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_DOMAIN, "cannot name a device") : 0;
+}
+
+/* --- all of them --- */
+
 /* Numbers of the images: "libvirt-N-storage" counts down over all disks, each
  * disk's image before those that back it. */
 static int number_images(xmlNode *disk, unsigned *next) {
+        if (xml_attr_is(disk, "type", "vhostuser"))
+                return 0; /* it has no node of QEMU's */
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
                 xmlNode *source = xml_child(layer, "source");
+                unsigned n;
                 int r;
 
                 if (layer != disk && !xml_attr(layer, "type"))
                         return 0; /* <backingStore/>: nothing below */
-                if (source && !xml_attr(source, "index")) {
+                if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX) {
+                        *next = MAX(*next, n + 1);
+                        continue;
+                }
+                if (source) {
                         r = xml_set_attrf(source, "index", "%u", *next);
                         if (r < 0)
                                 return r;
@@ -170,6 +289,8 @@ int definition_assign_aliases(Definition *d, Error *e) {
                         r = alias_disk(device);
                 else if (xml_is(device, "controller") && !device_alias(device))
                         r = alias_controller(device, q35);
+                else if (is_hostdev(device) && !device_alias(device))
+                        r = alias_hostdev(device);
                 else if (xml_is(device, "memory") && !device_alias(device))
                         r = alias_memory(device, memory);
                 else

@@ -5,17 +5,19 @@
 #include "model/definition.h"
 
 struct Definition {
+        const DocumentKind *kind;
         xmlDocPtr doc;
         char *origin;
         char **warnings;
         bool from_file;
 };
 
-/* Gives elements of libvirt's namespace for QEMU names with "qemu:" in front, and no namespace. -ENOMEM. */
-int qemu_namespace_adopt(Definition *d);
+/* Gives elements of the kind's namespaces names with "PREFIX:" in front, and no namespace. -ENOMEM. */
+int namespaces_adopt(Definition *d);
 
-/* Drops what namespaces the document declared and declares that one where it is used. No element may have a namespace. -ENOMEM. */
-int qemu_namespace_declare(Definition *d);
+/* Drops what namespaces the document declared and declares those where they are used. No element may have one.
+ * -ENOMEM. */
+int namespaces_declare(Definition *d);
 
 /* Error about node: "ORIGIN:LINE: PATH: text" in front of what is wrong. Returns r. */
 int definition_error(const Definition *d, const xmlNode *node, int r, ErrorCode code, Error *e, const char *format,

@@ -30,10 +30,10 @@ int definition_error(const Definition *d, const xmlNode *node, int r, ErrorCode 
                 return -ENOMEM;
 
         if (xml_line(node) == 0)
-                return error_set(e, r, code, ORIGIN_DOMAIN, "%s%s%s%s%s", origin ?: "", origin ? ": " : "", path ?: "",
-                                 path ? ": " : "", what);
+                return error_set(e, r, code, d->kind->origin, "%s%s%s%s%s", origin ?: "", origin ? ": " : "",
+                                 path ?: "", path ? ": " : "", what);
 
-        return error_set(e, r, code, ORIGIN_DOMAIN, "%s%s%u: %s: %s", origin ?: "line ", origin ? ":" : "",
+        return error_set(e, r, code, d->kind->origin, "%s%s%u: %s: %s", origin ?: "line ", origin ? ":" : "",
                          xml_line(node), path, what);
 }
 
@@ -53,15 +53,21 @@ static const char *name_problem(const char *name) {
         return NULL;
 }
 
-static int check_name(const Definition *d, Error *e) {
-        xmlNode *name = xml_child(definition_root(d), "name");
-        const char *problem;
+static bool kind_is_named(const DocumentKind *k) {
+        return k->key && (streq(k->key, "name") || strchr(k->key, '@'));
+}
 
-        if (!name)
-                return definition_error(d, definition_root(d), -EBADMSG, ERROR_XML_ERROR, e, "missing name");
-        problem = name_problem(xml_text(name));
+static int check_name(const Definition *d, Error *e) {
+        const xmlNode *root = definition_root(d), *name = xml_child(root, "name");
+        const char *key = d->kind->key, *problem;
+
+        if (key && !d->kind->key_made_up && !xml_get(root, key))
+                return definition_error(d, root, -EBADMSG, ERROR_XML_ERROR, e, "missing %s", key);
+        if (!kind_is_named(d->kind) || !xml_get(root, key))
+                return 0;
+        problem = name_problem(xml_get(root, key));
         if (problem)
-                return definition_error(d, name, -EBADMSG, ERROR_XML_ERROR, e, "%s", problem);
+                return definition_error(d, name ?: root, -EBADMSG, ERROR_XML_ERROR, e, "%s", problem);
 
         return 0;
 }
@@ -76,36 +82,57 @@ static int check_uuid(const Definition *d, Error *e) {
         return 0;
 }
 
-int definition_parse(const char *text, size_t len, const char *origin, unsigned flags, Definition **ret, Error *e) {
+/* The kind that the root says, where the caller left it open. */
+static int find_kind(Definition *d, Error *e) {
+        const xmlNode *root = definition_root(d);
+
+        if (!d->kind && !root->ns)
+                d->kind = document_kind_find(xml_name(root));
+        if (d->kind)
+                return 0;
+        return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%s%u: unexpected root element <%s>%s",
+                         d->origin ?: "line ", d->origin ? ":" : "", xml_line(root), xml_name(root),
+                         root->ns ? " with a namespace" : "");
+}
+
+static int definition_new(const DocumentKind *kind, const char *origin, Definition **ret) {
         _cleanup_definition_ Definition *d = calloc(1, sizeof(*d));
-        int r;
 
         if (!d)
                 return -ENOMEM;
-        if (origin) {
-                d->origin = strdup(origin);
-                if (!d->origin)
-                        return -ENOMEM;
-        }
+        d->kind = kind;
+        d->origin = origin ? strdup(origin) : NULL;
+        if (origin && !d->origin)
+                return -ENOMEM;
 
-        r = xml_parse(text, len, origin, "domain", &d->doc, e);
-        if (r < 0)
-                return r;
-        r = qemu_namespace_adopt(d);
-        if (r < 0)
-                return r;
-        r = check_name(d, e);
-        if (r < 0)
-                return r;
-        r = check_uuid(d, e);
+        *ret = TAKE_PTR(d);
+        return 0;
+}
+
+int definition_parse_as(const DocumentKind *kind, const char *text, size_t len, const char *origin, unsigned flags,
+                        Definition **ret, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        int r;
+
+        r = definition_new(kind, origin, &d);
+        if (r >= 0)
+                r = xml_parse(text, len, origin, kind ? kind->root : NULL, &d->doc, e);
+        if (r >= 0)
+                r = find_kind(d, e);
+        if (r >= 0)
+                r = namespaces_adopt(d);
+        if (r >= 0)
+                r = check_name(d, e);
+        if (r >= 0)
+                r = check_uuid(d, e);
         if (r < 0)
                 return r;
         if (!(flags & DEFINITION_UNCHECKED)) {
-                r = schema_check(d, definition_root(d), &schema_domain, flags, e);
+                r = schema_check(d, definition_root(d), d->kind->schema, flags, e);
                 if (r < 0)
                         return r;
                 /* Every element that had a namespace is gone now. */
-                r = qemu_namespace_declare(d);
+                r = namespaces_declare(d);
                 if (r < 0)
                         return r;
         }
@@ -114,16 +141,16 @@ int definition_parse(const char *text, size_t len, const char *origin, unsigned 
         return 0;
 }
 
-int definition_load(const char *path, unsigned flags, Definition **ret, Error *e) {
+int definition_load_as(const DocumentKind *kind, const char *path, unsigned flags, Definition **ret, Error *e) {
         _cleanup_free_ char *text = NULL;
         size_t len;
         int r;
 
         r = file_read(path, XML_MAX_BYTES, &text, &len);
         if (r < 0)
-                return error_set_errno(e, r, ORIGIN_DOMAIN, "%s: cannot be read", path);
+                return error_set_errno(e, r, kind ? kind->origin : ORIGIN_XML, "%s: cannot be read", path);
 
-        r = definition_parse(text, len, path, flags, ret, e);
+        r = definition_parse_as(kind, text, len, path, flags, ret, e);
         if (r < 0)
                 return r;
 
@@ -131,19 +158,24 @@ int definition_load(const char *path, unsigned flags, Definition **ret, Error *e
         return 0;
 }
 
-int definition_copy(const Definition *d, Definition **ret) {
-        _cleanup_definition_ Definition *copy = calloc(1, sizeof(*copy));
+int definition_parse(const char *text, size_t len, const char *origin, unsigned flags, Definition **ret, Error *e) {
+        return definition_parse_as(&document_domain, text, len, origin, flags, ret, e);
+}
 
-        if (!copy)
-                return -ENOMEM;
+int definition_load(const char *path, unsigned flags, Definition **ret, Error *e) {
+        return definition_load_as(&document_domain, path, flags, ret, e);
+}
+
+int definition_copy(const Definition *d, Definition **ret) {
+        _cleanup_definition_ Definition *copy = NULL;
+        int r;
+
+        r = definition_new(d->kind, d->origin, &copy);
+        if (r < 0)
+                return r;
         copy->doc = xmlCopyDoc(d->doc, 1);
         if (!copy->doc)
                 return -ENOMEM;
-        if (d->origin) {
-                copy->origin = strdup(d->origin);
-                if (!copy->origin)
-                        return -ENOMEM;
-        }
 
         *ret = TAKE_PTR(copy);
         return 0;
@@ -153,19 +185,29 @@ xmlNode *definition_root(const Definition *d) {
         return xmlDocGetRootElement(d->doc);
 }
 
+const DocumentKind *definition_kind(const Definition *d) {
+        return d->kind;
+}
+
+const char *definition_key(const Definition *d) {
+        return d->kind->key ? xml_get(definition_root(d), d->kind->key) ?: "" : "";
+}
+
 xmlNode *definition_devices(const Definition *d) {
         return xml_child(definition_root(d), "devices");
 }
 
 const char *definition_name(const Definition *d) {
-        return xml_text(xml_child(definition_root(d), "name")) ?: "";
+        const char *key = d->kind && d->kind->key && strchr(d->kind->key, '@') ? d->kind->key : "name";
+
+        return xml_get(definition_root(d), key) ?: "";
 }
 
 int definition_set_name(Definition *d, const char *name, Error *e) {
         const char *problem = name_problem(name);
 
         if (problem)
-                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN, "%s", problem);
+                return error_set(e, -EINVAL, ERROR_XML_ERROR, d->kind->origin, "%s", problem);
 
         return xml_set_text(xml_child(definition_root(d), "name"), name);
 }
@@ -176,11 +218,26 @@ bool definition_uuid(const Definition *d, uint8_t ret[16]) {
         return s && uuid_parse(s, ret) >= 0;
 }
 
+int definition_ensure_uuid(Definition *d) {
+        uint8_t uuid[16];
+        char text[37];
+
+        if (definition_uuid(d, uuid))
+                return 0;
+        uuid_from_name(definition_name(d), uuid);
+        uuid_format(uuid, text);
+        return xml_add(definition_root(d), "uuid", text) ? 0 : -ENOMEM;
+}
+
 const char *definition_nvram(const Definition *d) {
         const xmlNode *nvram = xml_find(definition_root(d), "os/nvram");
         const char *path = xml_get(nvram, "source/@file") ?: nvram ? xml_text(nvram) : NULL;
 
         return path && *path ? path : NULL;
+}
+
+const char *definition_variables(const Definition *d) {
+        return xml_attr_is(xml_find(definition_root(d), "os/loader"), "type", "rom") ? NULL : definition_nvram(d);
 }
 
 const char *definition_origin(const Definition *d) {
@@ -191,18 +248,32 @@ char *const *definition_warnings(const Definition *d) {
         return d->warnings;
 }
 
+const char *disk_path(const xmlNode *disk) {
+        const xmlNode *source = xml_child(disk, "source");
+
+        return xml_attr(source, "file") ?: xml_attr(source, "dev");
+}
+
+const xmlNode *definition_disk(const Definition *d, const char *name) {
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                if (streq_ptr(xml_get(disk, "target/@dev"), name) || streq_ptr(disk_path(disk), name))
+                        return disk;
+        return NULL;
+}
+
 const char *device_alias(const xmlNode *device) {
         return xml_attr(xml_child(device, "alias"), "name");
 }
 
 int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, Error *e) {
-        _cleanup_definition_ Definition *d = calloc(1, sizeof(*d));
+        _cleanup_definition_ Definition *d = NULL;
         const SchemaElement *row;
         xmlNode *root;
         int r;
 
-        if (!d)
-                return -ENOMEM;
+        r = definition_new(&document_domain, NULL, &d);
+        if (r < 0)
+                return r;
         r = xml_parse(text, len, NULL, NULL, &d->doc, e);
         if (r < 0)
                 return r;
@@ -211,7 +282,7 @@ int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, E
         row = root->ns ? NULL : schema_device(xml_name(root));
         if (!row)
                 return definition_error(d, root, -EBADMSG, ERROR_XML_ERROR, e, "'%s' is not a device", xml_name(root));
-        if (row->refused)
+        if (row->flags & SCHEMA_REFUSED)
                 return definition_error(d, root, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, e,
                                         "element '%s' is not supported", row->name);
         r = schema_check(d, root, row, flags, e);
@@ -220,4 +291,28 @@ int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, E
 
         *ret = TAKE_PTR(d->doc);
         return 0;
+}
+
+void definition_sort(Definition *d) {
+        schema_sort(definition_root(d), d->kind->schema);
+}
+
+xmlNode *definition_add_device(Definition *d, const xmlNode *device) {
+        xmlNode *devices = xml_ensure(definition_root(d), "devices"), *copy;
+
+        copy = devices ? xml_add_copy(devices, device) : NULL;
+        if (copy)
+                definition_sort(d);
+        return copy;
+}
+
+xmlNode *definition_replace_device(Definition *d, xmlNode *old, xmlNode *device) {
+        xmlUnlinkNode(device);
+        if (!xmlAddNextSibling(old, device)) {
+                xmlFreeNode(device);
+                return NULL;
+        }
+        xml_remove(old);
+        definition_sort(d);
+        return device;
 }

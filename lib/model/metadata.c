@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Metadata as text: what is in it is looked up in a tree made for the moment, what is changed is changed in the text, at
- * the place that the tree's element has there. */
+/* Metadata as text: what is in it is looked up in a tree made for the moment, what is changed is changed in the text,
+ * at the place that the tree's element has there. */
 
 #include <libxml/parser.h>
 
@@ -66,7 +66,8 @@ int metadata_parse(const Definition *d, xmlDocPtr *ret) {
 
 /* --- from a document --- */
 
-/* Whether a name in the text has this prefix and nothing in the text declares it: libxml2 leaves it in the name then. */
+/* Whether a name in the text has this prefix and nothing in the text declares it: libxml2 leaves it in the name
+ * then. */
 static bool lacks_prefix(const xmlNode *n, const char *prefix) {
         const char *rest = startswith(xml_name(n), prefix);
 
@@ -289,7 +290,8 @@ int metadata_get(const Definition *d, const char *uri, char **ret) {
 
 /* --- changes --- */
 
-/* Takes the elements that gone says out of the text, each with the blanks in front of it. *ret is NULL where nothing changes. */
+/* Takes the elements that gone says out of the text, each with the blanks in front of it. *ret is NULL where nothing
+ * changes. */
 static int without(const Metadata *m, const bool *gone, char **ret) {
         _cleanup_strbuf_ StrBuf b = {};
         size_t at = 0;
@@ -325,7 +327,7 @@ static int compare_owners(const void *a, const void *b) {
         return r != 0 ? r : x->i < y->i ? -1 : 1;
 }
 
-/* Flags those of nobody, and all but the last of each namespace. */
+/* Flags those of nobody, and all but the first of each namespace, as libvirt does. */
 static int flag_surplus(const Metadata *m, bool *gone) {
         _cleanup_free_ Owner *owners = calloc(m->n_spans + 1, sizeof(*owners));
         size_t n_owners = 0;
@@ -339,7 +341,7 @@ static int flag_surplus(const Metadata *m, bool *gone) {
                         gone[i] = true;
         qsort(owners, n_owners, sizeof(*owners), compare_owners);
         for (size_t i = 1; i < n_owners; i++)
-                gone[owners[i - 1].i] = streq(owners[i - 1].uri, owners[i].uri);
+                gone[owners[i].i] = streq(owners[i - 1].uri, owners[i].uri);
         return 0;
 }
 
@@ -399,30 +401,39 @@ int metadata_tidy(Definition *d) {
         return r < 0 || !tidy ? r : store(d, tidy);
 }
 
+/* "<metadata> </metadata>": as good as none. */
+static bool is_empty(const char *text) {
+        const char *body = strchr(text, '>') + 1;
+
+        return startswith(body + strspn(body, " \t\r\n"), "</metadata");
+}
+
 /* The root belongs to the namespace, and with it what belongs to none. */
 static bool joins(const xmlNode *n, const char *uri) {
         return !n->ns || n->parent->type == XML_DOCUMENT_NODE;
 }
 
 /* What a client gives as a whole tree; *ret_declared: it declares the prefix already. */
-static int parse_element(const char *text, const char *uri, const char *prefix, xmlDocPtr *ret, bool *ret_declared, Error *e) {
+static int parse_element(const Definition *d, const char *text, const char *uri, const char *prefix, xmlDocPtr *ret,
+                         bool *ret_declared, Error *e) {
         _cleanup_xml_ xmlDocPtr doc = NULL;
         int r;
 
         if (xmlValidateNCName(BAD_CAST prefix, 0) != 0 || strncasecmp(prefix, "xml", 3) == 0)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_DOMAIN, "'%s' is no prefix of a namespace", prefix);
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, d->kind->origin, "'%s' is no prefix of a namespace",
+                                 prefix);
         r = xml_parse(text, strlen(text), "metadata", NULL, &doc, e);
         if (r < 0)
                 return r;
         if (doc->encoding && xmlParseCharEncoding((const char *) doc->encoding) != XML_CHAR_ENCODING_UTF8)
-                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN, "metadata has to be in UTF-8");
+                return error_set(e, -EINVAL, ERROR_XML_ERROR, d->kind->origin, "metadata has to be in UTF-8");
 
         *ret_declared = false;
         for (const xmlNs *ns = xmlDocGetRootElement(doc)->nsDef; ns; ns = ns->next) {
                 if (!ns->prefix || !streq((const char *) ns->prefix, prefix))
                         continue;
                 if (!ns->href || !streq((const char *) ns->href, uri))
-                        return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                        return error_set(e, -EINVAL, ERROR_XML_ERROR, d->kind->origin,
                                          "the prefix '%s' is taken for another namespace", prefix);
                 *ret_declared = true;
         }
@@ -430,7 +441,8 @@ static int parse_element(const char *text, const char *uri, const char *prefix, 
 }
 
 /* The element of a client with its namespace and prefix. */
-static int add_element(StrBuf *b, const char *text, const char *uri, const char *prefix, Error *e) {
+static int add_element(StrBuf *b, const Definition *d, const char *text, const char *uri, const char *prefix,
+                       Error *e) {
         _cleanup_xml_ xmlDocPtr doc = NULL;
         _cleanup_free_ XmlSpan *spans = NULL;
         _cleanup_free_ char *named = NULL;
@@ -438,12 +450,12 @@ static int add_element(StrBuf *b, const char *text, const char *uri, const char 
         size_t n, at;
         int r;
 
-        r = parse_element(text, uri, prefix, &doc, &declared, e);
+        r = parse_element(d, text, uri, prefix, &doc, &declared, e);
         if (r >= 0)
                 r = xml_text_spans(text, strlen(text), 0, &spans, &n);
         if (r >= 0)
-                r = rename_elements(text + spans[0].begin, spans[0].end - spans[0].begin, xmlDocGetRootElement(doc), joins,
-                                    uri, prefix, &named);
+                r = rename_elements(text + spans[0].begin, spans[0].end - spans[0].begin, xmlDocGetRootElement(doc),
+                                    joins, uri, prefix, &named);
         if (r < 0)
                 return r;
         at = 1 + strcspn(named + 1, " \t\r\n/>");
@@ -492,11 +504,11 @@ int metadata_set(Definition *d, const char *uri, const char *prefix, const char 
         if (r < 0)
                 return r;
         if (!element)
-                return rest ? store(d, rest) : 0;
+                return rest ? store(d, is_empty(rest) ? NULL : rest) : 0;
 
         add_body(&b, rest ?: text);
         strbuf_add(&b, "\n    ");
-        r = add_element(&b, element, uri, prefix, e);
+        r = add_element(&b, d, element, uri, prefix, e);
         if (r < 0)
                 return r;
         strbuf_add(&b, "\n  </metadata>");

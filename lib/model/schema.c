@@ -6,6 +6,7 @@
  * guest that silently lacks what its owner asked for is worse than none; or nobody knows it, then it is dropped
  * as libvirt drops it, with a warning, or refused when the client asked for validation. */
 
+#include "base/ip.h"
 #include "schema.h"
 
 #define MAX_WARNINGS 100U
@@ -16,7 +17,7 @@ typedef struct Check {
         Error *error;
 } Check;
 
-static const SchemaElement *find_element(const SchemaElement *rows, const xmlNode *n) {
+const SchemaElement *schema_find_element(const SchemaElement *rows, const xmlNode *n) {
         const char *name = xml_name(n);
 
         if (!rows || n->ns)
@@ -32,7 +33,7 @@ static const SchemaElement *find_element(const SchemaElement *rows, const xmlNod
         return NULL;
 }
 
-static const SchemaAttribute *find_attribute(const SchemaAttribute *rows, const char *name) {
+const SchemaAttribute *schema_find_attribute(const SchemaAttribute *rows, const char *name) {
         if (rows)
                 for (; rows->name; rows++)
                         if (*rows->name == *name && streq(rows->name, name))
@@ -74,11 +75,41 @@ static int check_enum(Check *c, const xmlNode *at, const char *label, const char
                                 label, name);
 }
 
-static const char *value_problem(SchemaType type, const char *value) {
+static const char *number_problem(SchemaType type, const char *value) {
+        static const struct {
+                unsigned base;
+                uint64_t max;
+        } numbers[] = {
+                [SCHEMA_UINT] = { 10, UINT32_MAX }, [SCHEMA_U64] = { 10, UINT64_MAX },
+                [SCHEMA_HEX] = { 10, UINT32_MAX },  [SCHEMA_HEX64] = { 10, UINT64_MAX },
+                [SCHEMA_OCTAL] = { 8, 07777 },      [SCHEMA_PORT] = { 10, UINT16_MAX },
+                [SCHEMA_PREFIX] = { 10, 128 },
+        };
         bool hex = startswith(value, "0x") || startswith(value, "0X");
-        uint8_t bytes[16];
         uint64_t u;
-        int i, r;
+        int r;
+
+        r = parse_u64(value, (type == SCHEMA_HEX || type == SCHEMA_HEX64) && hex ? 16 : numbers[type].base, &u);
+        if (r == -ERANGE || (r >= 0 && u > numbers[type].max))
+                return "the number is too large";
+        if (r < 0)
+                return type == SCHEMA_OCTAL ? "expected an octal number" : "expected a number that is not negative";
+        return NULL;
+}
+
+static bool is_mask(const char *value) {
+        IpAddress a;
+        unsigned n;
+
+        if (parse_uint(value, &n) >= 0)
+                return n <= 128;
+        return ip_parse(value, &a) >= 0 && ip_prefix_from_netmask(&a, &n) >= 0;
+}
+
+static const char *value_problem(SchemaType type, const char *value) {
+        uint8_t bytes[16];
+        IpAddress address;
+        int i;
 
         switch (type) {
         case SCHEMA_YESNO:
@@ -87,17 +118,22 @@ static const char *value_problem(SchemaType type, const char *value) {
                 return streq(value, "on") || streq(value, "off") ? NULL : "expected on or off";
         case SCHEMA_UINT:
         case SCHEMA_HEX:
+        case SCHEMA_HEX64:
         case SCHEMA_U64:
-                r = parse_u64(value, type == SCHEMA_HEX && hex ? 16 : 10, &u);
-                if (r == -ERANGE || (r >= 0 && type != SCHEMA_U64 && u > UINT32_MAX))
-                        return "the number is too large";
-                return r >= 0 ? NULL : "expected a number that is not negative";
+        case SCHEMA_OCTAL:
+        case SCHEMA_PORT:
+        case SCHEMA_PREFIX:
+                return number_problem(type, value);
         case SCHEMA_INT:
                 return parse_int(value, &i) >= 0 ? NULL : "expected a number";
         case SCHEMA_UUID:
                 return uuid_parse(value, bytes) >= 0 ? NULL : "malformed uuid";
         case SCHEMA_MAC:
                 return mac_parse(value, bytes) >= 0 ? NULL : "malformed MAC address";
+        case SCHEMA_IP:
+                return ip_parse(value, &address) >= 0 ? NULL : "malformed IP address";
+        case SCHEMA_MASK:
+                return is_mask(value) ? NULL : "expected a prefix or a netmask";
         case SCHEMA_PATH:
                 return *value == '/' || !*value ? NULL : "expected an absolute path";
         default:
@@ -106,16 +142,18 @@ static const char *value_problem(SchemaType type, const char *value) {
 }
 
 static int check_value(Check *c, const xmlNode *at, const char *label, const char *name, SchemaType type,
-                       const SchemaValue *values, const char *value) {
+                       unsigned flags, const SchemaValue *values, const char *value) {
         const char *problem;
 
+        if (flags & SCHEMA_VARIABLE && *value == '$')
+                return 0;
         if (type == SCHEMA_ENUM)
                 return check_enum(c, at, label, name, values, value);
 
         problem = value_problem(type, value);
         if (problem)
-                return definition_error(c->d, at, -EBADMSG, ERROR_XML_ERROR, c->error, "invalid value '%s' for %s '%s': %s",
-                                        value, label, name, problem);
+                return definition_error(c->d, at, -EBADMSG, ERROR_XML_ERROR, c->error,
+                                        "invalid value '%s' for %s '%s': %s", value, label, name, problem);
 
         return 0;
 }
@@ -126,7 +164,7 @@ static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
 
         for (xmlAttr *a = n->properties; a; a = next) {
                 const char *name = (const char *) a->name;
-                const SchemaAttribute *known = a->ns ? NULL : find_attribute(row->attributes, name);
+                const SchemaAttribute *known = a->ns ? NULL : schema_find_attribute(row->attributes, name);
 
                 next = a->next;
                 if (!known) {
@@ -136,11 +174,11 @@ static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
                         xmlRemoveProp(a);
                         continue;
                 }
-                if (known->refused)
+                if (known->flags & SCHEMA_REFUSED)
                         return definition_error(c->d, n, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
                                                 "attribute '%s' is not supported", name);
 
-                r = check_value(c, n, "attribute", name, known->type, known->values, xml_attr(n, name));
+                r = check_value(c, n, "attribute", name, known->type, known->flags, known->values, xml_attr(n, name));
                 if (r < 0)
                         return r;
         }
@@ -184,14 +222,60 @@ static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
                 return 0;
         }
 
-        if (row->type == SCHEMA_TEXT || row->type == SCHEMA_PATH)
-                return row->type == SCHEMA_PATH ? check_value(c, n, "element", row->name, row->type, NULL, xml_text(n)) : 0;
-
-        r = trim_text(n);
+        r = row->type == SCHEMA_TEXT || row->type == SCHEMA_PATH ? 0 : trim_text(n);
         if (r < 0)
                 return r;
 
-        return check_value(c, n, "element", row->name, row->type, row->values, xml_text(n));
+        return check_value(c, n, "element", row->name, row->type, row->flags, row->values, xml_text(n));
+}
+
+/* What a later element says belongs to the first, unless that one says it already. */
+static int join(xmlNode *first, xmlNode *later) {
+        for (xmlAttr *a = later->properties; a; a = a->next) {
+                const char *name = (const char *) a->name;
+
+                if (!a->ns && !xml_attr(first, name) && xml_set_attr(first, name, xml_attr(later, name)) < 0)
+                        return -ENOMEM;
+        }
+        for (xmlNode *n = later->children, *next; n; n = next) {
+                next = n->next;
+                xmlUnlinkNode(n);
+                if (!xmlAddChild(first, n))
+                        return -ENOMEM;
+        }
+        xml_remove(later);
+        return 0;
+}
+
+/* An element that is in no row, or one too many. */
+static int ignore_element(Check *c, xmlNode *child, bool known) {
+        _cleanup_free_ char *why = NULL;
+
+        if (!known && child->ns && child->ns->href)
+                why = text_format("of the namespace '%s' is not known", (const char *) child->ns->href);
+        else
+                why = strdup(known ? "counts" : "is not known");
+        if (!why)
+                return -ENOMEM;
+        return ignore(c, child, known ? "only the first element" : "element", xml_name(child), why);
+}
+
+/* Elements that may stand in pieces become whole, before anything in them is looked at. */
+static int join_children(xmlNode *n, const SchemaElement *row) {
+        xmlNode *next;
+
+        for (xmlNode *child = xml_child(n, NULL); child; child = next) {
+                const SchemaElement *known = schema_find_element(row->children, child);
+                xmlNode *first = known && known->flags & SCHEMA_JOINED ? xml_child(n, known->name) : child;
+                int r = 0;
+
+                next = xml_next(child, NULL);
+                if (first != child)
+                        r = join(first, child);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int check_node(Check *c, xmlNode *n, const SchemaElement *row);
@@ -201,19 +285,22 @@ static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
         xmlNode *next;
         int r;
 
+        r = join_children(n, row);
+        if (r < 0)
+                return r;
         for (xmlNode *child = xml_child(n, NULL); child; child = next) {
-                const SchemaElement *known = find_element(row->children, child);
+                const SchemaElement *known = schema_find_element(row->children, child);
+                bool many = known && known->flags & SCHEMA_MANY;
 
                 next = xml_next(child, NULL);
-                if (!known || (!known->many && xml_child(n, known->name) != child && !child->ns)) {
-                        r = ignore(c, child, known ? "only the first element" : "element", xml_name(child),
-                                   known ? "counts" : "is not known");
+                if (!known || (!many && xml_child(n, known->name) != child && !child->ns)) {
+                        r = ignore_element(c, child, known);
                         if (r < 0)
                                 return r;
                         xml_remove(child);
                         continue;
                 }
-                if (known->refused)
+                if (known->flags & SCHEMA_REFUSED)
                         return definition_error(c->d, child, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
                                                 "element '%s' is not supported", known->name);
 
@@ -247,13 +334,13 @@ static int check_node(Check *c, xmlNode *n, const SchemaElement *row) {
 
 /* Position of the rows; what has none goes last. */
 static size_t element_rank(const SchemaElement *row, const xmlNode *n) {
-        const SchemaElement *e = find_element(row->children, n);
+        const SchemaElement *e = schema_find_element(row->children, n);
 
         return e ? (size_t) (e - row->children) : SIZE_MAX;
 }
 
 static size_t attribute_rank(const SchemaElement *row, const xmlAttr *a) {
-        const SchemaAttribute *e = find_attribute(row->attributes, (const char *) a->name);
+        const SchemaAttribute *e = schema_find_attribute(row->attributes, (const char *) a->name);
 
         return e ? (size_t) (e - row->attributes) : SIZE_MAX;
 }
@@ -313,10 +400,11 @@ void schema_sort(xmlNode *node, const SchemaElement *row) {
         sort_attributes(node, row);
         if (!row->children)
                 return;
-        sort_children(node, row);
+        if (!(row->flags & SCHEMA_AS_WRITTEN))
+                sort_children(node, row);
 
         XML_FOREACH(c, node, NULL) {
-                const SchemaElement *e = find_element(row->children, c);
+                const SchemaElement *e = schema_find_element(row->children, c);
 
                 if (e)
                         schema_sort(c, e);
@@ -345,4 +433,50 @@ int schema_check(Definition *d, xmlNode *node, const SchemaElement *row, unsigne
 
         schema_sort(node, row);
         return 0;
+}
+
+/* The row of path below row, and for ".../@name" the attribute too. */
+static const SchemaElement *walk(const char *path, const SchemaAttribute **ret_attribute) {
+        const SchemaElement *row = &schema_domain;
+
+        *ret_attribute = NULL;
+        while (row && *path && *path != '@') {
+                const SchemaElement *children = row->children;
+                size_t len = strcspn(path, "/");
+
+                for (row = children; row && row->name; row++)
+                        if (strncmp(row->name, path, len) == 0 && !row->name[len])
+                                break;
+                if (!row || !row->name || row->flags & SCHEMA_REFUSED)
+                        return NULL;
+                path += len + (path[len] == '/');
+        }
+        if (!row || *path != '@')
+                return row;
+        for (const SchemaAttribute *a = row->attributes; a && a->name; a++)
+                if (streq(a->name, path + 1) && !(a->flags & SCHEMA_REFUSED)) {
+                        *ret_attribute = a;
+                        return row;
+                }
+        return NULL;
+}
+
+bool definition_takes(const char *path) {
+        const SchemaAttribute *attribute;
+
+        return walk(path, &attribute);
+}
+
+const char *definition_value(const char *path, size_t *position) {
+        const SchemaAttribute *attribute;
+        const SchemaElement *row = walk(path, &attribute);
+        const SchemaValue *values = !row ? NULL : attribute ? attribute->values : row->values;
+
+        while (values && values[*position].text) {
+                const SchemaValue *v = &values[(*position)++];
+
+                if (!v->refused)
+                        return v->text;
+        }
+        return NULL;
 }

@@ -15,12 +15,31 @@ typedef enum SchemaType {
         SCHEMA_INT,      /* 32 bits, signed */
         SCHEMA_U64,
         SCHEMA_HEX,      /* 32 bits, decimal or 0x... */
+        SCHEMA_HEX64,    /* 64 bits, the same */
+        SCHEMA_OCTAL,    /* a file's mode, "0711": up to four digits */
+        SCHEMA_PORT,     /* 0 to 65535 */
         SCHEMA_UUID,
         SCHEMA_MAC,
+        SCHEMA_IP,       /* of either family, without a prefix */
+        SCHEMA_PREFIX,   /* 0 to 128 */
+        SCHEMA_MASK,     /* a prefix, or an address whose bits are ones and then zeros */
         SCHEMA_PATH,     /* begins with / */
         SCHEMA_OPAQUE,   /* everything below belongs to others */
         SCHEMA_ENUM,
 } SchemaType;
+
+/* What else a row says. */
+enum {
+        SCHEMA_MANY = 1U << 0, /* may stand several times */
+        SCHEMA_REFUSED = 1U << 1, /* known to libvirt, not to us */
+        SCHEMA_JOINED = 1U << 2, /* may stand several times, as one: what the later ones hold belongs to the first */
+        SCHEMA_LIVE = 1U << 3, /* only what runs has it */
+        SCHEMA_LIVE_ALIAS = 1U << 4, /* the same, unless its @name is of the user's choice ("ua-...") */
+        SCHEMA_SECRET = 1U << 5, /* shown only to those who ask for secrets and may have them */
+        SCHEMA_MARKED = 1U << 6, /* an element with one of these three, itself or in something below */
+        SCHEMA_VARIABLE = 1U << 7, /* a value that begins with '$' is looked at when it is known */
+        SCHEMA_AS_WRITTEN = 1U << 8, /* elements below stay in the order of the document */
+};
 
 typedef struct SchemaValue {
         const char *text;
@@ -30,24 +49,32 @@ typedef struct SchemaValue {
 typedef struct SchemaAttribute {
         const char *name;
         SchemaType type;
-        bool refused;
+        unsigned flags;
         const SchemaValue *values;
 } SchemaAttribute;
 
 typedef struct SchemaElement {
         const char *name;
         SchemaType type;
-        bool many;
-        bool refused;
+        unsigned flags;
         const SchemaValue *values;
         const SchemaAttribute *attributes;
         const struct SchemaElement *children;
 } SchemaElement;
 
+/* One for each root of the schema files. */
 extern const SchemaElement schema_domain;
+extern const SchemaElement schema_network;
+extern const SchemaElement schema_networkport;
+extern const SchemaElement schema_secret, schema_pool, schema_volume, schema_filter, schema_filterbinding,
+        schema_interface;
 
 /* The row of a device, NULL for what is none. */
 const SchemaElement *schema_device(const char *name);
+
+/* The row of an element or attribute among rows (NULL: none), NULL for what they do not know. */
+const SchemaElement *schema_find_element(const SchemaElement *rows, const xmlNode *n);
+const SchemaAttribute *schema_find_attribute(const SchemaAttribute *rows, const char *name);
 
 /* Checks node and all below against its row, drops what no row knows (with a warning in d) and puts the rest in
  * order. */

@@ -57,8 +57,9 @@ static void test_round_trip(void **state) {
 }
 
 static void test_access(void **state) {
-        static const char text[] = "<domain><!-- --><name><![CDATA[n]]></name><os><type machine='q35' n='0x1f'>hvm</type>"
-                                   "</os><d/><d a='yes'/></domain>";
+        static const char text[] =
+                "<domain><!-- --><name><![CDATA[n]]></name><os><type machine='q35' n='0x1f'>hvm</type>"
+                "</os><d/><d a='yes'/></domain>";
         _cleanup_xml_ xmlDocPtr doc = NULL;
         xmlNode *root;
         unsigned u, n = 0;

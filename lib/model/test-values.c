@@ -60,9 +60,17 @@ static void test_cpusets(void **state) {
                 int r;
                 uint64_t bits;
         } cases[] = {
-                { "0", 0, 0x1 }, { "0-3,^2,5", 0, 0x2b }, { " 1 , 3-4 ", 0, 0x1a }, { "63", 0, UINT64_C(1) << 63 },
-                { "64", -ERANGE, 0 }, { "3-1", -EINVAL, 0 }, { "", -EINVAL, 0 }, { "1,", -EINVAL, 0 }, { "a", -EINVAL, 0 },
-                { "1-", -EINVAL, 0 }, { "99999999999999999999", -ERANGE, 0 },
+                { "0", 0, 0x1 },
+                { "0-3,^2,5", 0, 0x2b },
+                { " 1 , 3-4 ", 0, 0x1a },
+                { "63", 0, UINT64_C(1) << 63 },
+                { "64", -ERANGE, 0 },
+                { "3-1", -EINVAL, 0 },
+                { "", -EINVAL, 0 },
+                { "1,", -EINVAL, 0 },
+                { "a", -EINVAL, 0 },
+                { "1-", -EINVAL, 0 },
+                { "99999999999999999999", -ERANGE, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -100,7 +108,7 @@ static void test_tables(void **state) {
 
 static void test_device(void **state) {
         static const char good[] = "<disk><target bus='virtio' dev='vdb'/><source file='/a'/></disk>";
-        static const char unknown[] = "<disk><foo/></disk>", none[] = "<name>x</name>", refused[] = "<lease/>";
+        static const char unknown[] = "<disk><foo/></disk>", none[] = "<name>x</name>", refused[] = "<nvram/>";
         _cleanup_xml_ xmlDocPtr a = NULL, b = NULL;
         _cleanup_error_ Error e1 = ERROR_INIT, e2 = ERROR_INIT, e3 = ERROR_INIT;
 
@@ -132,7 +140,12 @@ static void test_facts(void **state) {
 }
 
 static void test_times(void **state) {
-        static const char *const wrong[] = { "", "soon", "2011-05-31", "2011-05-31 16:11:22", "2011-13-31T16:11:22", "2011-05-31T16:11:22Z",
+        static const char *const wrong[] = { "",
+                                             "soon",
+                                             "2011-05-31",
+                                             "2011-05-31 16:11:22",
+                                             "2011-13-31T16:11:22",
+                                             "2011-05-31T16:11:22Z",
                                              "1901-05-31T16:11:22" };
         int64_t t;
 

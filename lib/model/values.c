@@ -166,3 +166,26 @@ int cpuset_parse(const char *s, uint64_t *ret, unsigned max) {
                         return -EINVAL;
         }
 }
+
+static bool has_cpu(const uint64_t *cpus, unsigned i, unsigned max) {
+        return i < max && cpus[i / 64] >> i % 64 & 1;
+}
+
+char *cpuset_format(const uint64_t *cpus, unsigned max) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        for (unsigned i = 0; i < max; i++) {
+                unsigned last = i;
+
+                if (!has_cpu(cpus, i, max))
+                        continue;
+                while (has_cpu(cpus, last + 1, max))
+                        last++;
+                strbuf_addf(&b, "%s%u", b.len ? "," : "", i);
+                if (last > i)
+                        strbuf_addf(&b, "-%u", last);
+                i = last;
+        }
+
+        return strbuf_take(&b);
+}

@@ -2,15 +2,16 @@
 
 /* libxml2, loaded by the first call of one of its functions.
  *
- * It brings ICU and the C++ library along: half of the time that it takes to link the daemon, and most of its daemons, and
- * the first calls of every client (what runs here, and which version?), read no XML. So the program has the functions
- * that it uses itself, under their own names, hidden from everybody else: each looks its namesake in the library up at its
- * first call, and hands its arguments on. The library on the linker's command line is then not needed, and not noted. (The
- * linker's own lazy binding is no way: it is for functions of libraries that are loaded, and off where -z now is on.)
+ * It brings ICU and the C++ library along: half of the time that it takes to link the daemon, and most of its daemons,
+ * and the first calls of every client (what runs here, and which version?), read no XML. So the program has the
+ * functions that it uses itself, under their own names, hidden from everybody else: each looks its namesake in the
+ * library up at its first call, and hands its arguments on. The library on the linker's command line is then not
+ * needed, and not noted. (The linker's own lazy binding is no way: it is for functions of libraries that are loaded,
+ * and off where -z now is on.)
  *
- * A function that is missing in the list is taken from the library as usual, which brings back the cost and nothing else; the
- * test "lazy-xml" tells. Types that are not those of the library's headers do not compile. What is missing in the library ends
- * the program, as a symbol that the linker does not find would. */
+ * A function that is missing in the list is taken from the library as usual, which brings back the cost and nothing
+ * else; the test "lazy-xml" tells. Types that are not those of the library's headers do not compile. What is missing in
+ * the library ends the program, as a symbol that the linker does not find would. */
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -90,10 +91,12 @@ LAZY1(xmlParseCharEncoding, const char *)
 LAZY1(xmlParseDocument, xmlParserCtxtPtr)
 LAZY5(xmlReadMemory, const char *, int, const char *, const char *, int)
 LAZY1(xmlRemoveProp, xmlAttrPtr)
+LAZY2(xmlReplaceNode, xmlNodePtr, xmlNodePtr)
 LAZY3(xmlSAX2Characters, void *, const xmlChar *, int)
 LAZY4(xmlSAX2EndElementNs, void *, const xmlChar *, const xmlChar *, const xmlChar *)
 LAZY9(xmlSAX2StartElementNs, void *, const xmlChar *, const xmlChar *, const xmlChar *, int,
       const xmlChar **, int, int, const xmlChar **)
+LAZY3(xmlSearchNs, xmlDocPtr, xmlNodePtr, const xmlChar *)
 LAZY4(xmlSetNsProp, xmlNodePtr, xmlNsPtr, const xmlChar *, const xmlChar *)
 LAZY1(xmlStopParser, xmlParserCtxtPtr)
 LAZY2(xmlStrEqual, const xmlChar *, const xmlChar *)

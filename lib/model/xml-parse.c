@@ -119,7 +119,8 @@ static inline void parser_freep(xmlParserCtxtPtr *c) {
 }
 
 static int refuse_text(const char *origin, unsigned line, Error *e, const char *what) {
-        return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%s%u: %s", origin ?: "line ", origin ? ":" : "", line, what);
+        return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML, "%s%s%u: %s", origin ?: "line ", origin ? ":" : "",
+                         line, what);
 }
 
 /* What libxml2 would take long for, or explain badly. */
@@ -172,8 +173,8 @@ int xml_parse(const char *text, size_t len, const char *origin, const char *root
                 const xmlNode *n = xmlDocGetRootElement(doc);
 
                 return error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_XML,
-                                 "%s%s%u: unexpected root element <%s>%s, expecting <%s>", origin ?: "line ", origin ? ":" : "",
-                                 xml_line(n), xml_name(n), n->ns ? " with a namespace" : "", root);
+                                 "%s%s%u: unexpected root element <%s>%s, expecting <%s>", origin ?: "line ",
+                                 origin ? ":" : "", xml_line(n), xml_name(n), n->ns ? " with a namespace" : "", root);
         }
 
         if (p.has_opaque) {

@@ -120,7 +120,8 @@ bool xml_text_is_crowded(const char *text, size_t len, unsigned max) {
         for (const char *p = text; (p = memchr(p, '<', (size_t) (end - p)));) {
                 const char *begin = p;
 
-                if (next_markup(&p, end) != MARKUP_OTHER && (size_t) (p - begin) > max && count_attributes(begin, p) > max)
+                if (next_markup(&p, end) != MARKUP_OTHER && (size_t) (p - begin) > max &&
+                    count_attributes(begin, p) > max)
                         return true;
         }
 

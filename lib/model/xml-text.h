@@ -13,14 +13,14 @@ typedef struct XmlSpan {
 /* The elements at this depth (0: the root, 1: its children), in document order, in a list of the caller's. -ENOMEM. */
 int xml_text_spans(const char *text, size_t len, unsigned depth, XmlSpan **ret, size_t *ret_n);
 
-/* Whether a tag has more than max attributes, as far as '=' tells: libxml2 compares each with each. The only function here
- * for texts that nobody has looked at yet. */
+/* Whether a tag has more than max attributes, as far as '=' tells: libxml2 compares each with each. The only function
+ * here for texts that nobody has looked at yet. */
 bool xml_text_is_crowded(const char *text, size_t len, unsigned max);
 
-/* Writes the element text to b, with another prefix (NULL: none) in the tags of those elements whose flag is set: one flag
- * an element, in document order. */
+/* Writes the element text to b, with another prefix (NULL: none) in the tags of those elements whose flag is set: one
+ * flag an element, in document order. */
 void xml_text_rename(const char *text, size_t len, const bool *flags, const char *prefix, StrBuf *b);
 
-/* The attribute called name in the start tag that text (which ends with NUL) begins with, with the blank in front of it.
- * False where the tag has none. */
+/* The attribute called name in the start tag that text (which ends with NUL) begins with, with the blank in front of
+ * it. False where the tag has none. */
 bool xml_text_attribute(const char *text, size_t len, const char *name, XmlSpan *ret);

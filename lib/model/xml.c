@@ -195,6 +195,16 @@ xmlNode *xml_add(xmlNode *parent, const char *name, const char *text) {
         return n;
 }
 
+xmlNode *xml_add_after(xmlNode *before, const char *name, const char *text) {
+        xmlNode *n = xmlNewDocNode(before->doc, NULL, BAD_CAST name, NULL);
+
+        if (n && ((text && xml_set_text(n, text) < 0) || !xmlAddNextSibling(before, n))) {
+                xmlFreeNode(n);
+                return NULL;
+        }
+        return n;
+}
+
 xmlNode *xml_ensure(xmlNode *parent, const char *name) {
         return xml_child(parent, name) ?: xml_add(parent, name, NULL);
 }
@@ -212,4 +222,30 @@ void xml_remove_children(xmlNode *parent, const char *name) {
                 next = xml_next(c, name);
                 xml_remove(c);
         }
+}
+
+static void forget_lines(xmlNode *node) {
+        node->line = 0;
+        XML_FOREACH(child, node, NULL)
+                forget_lines(child);
+}
+
+static xmlNode *put_copy(xmlNode *where, const xmlNode *node, xmlNode *(*put)(xmlNode *, xmlNode *)) {
+        xmlNode *copy = xmlDocCopyNode((xmlNode *) node, where->doc, 1);
+
+        if (!copy)
+                return NULL;
+        forget_lines(copy);
+        if (put(where, copy))
+                return copy;
+        xmlFreeNode(copy);
+        return NULL;
+}
+
+xmlNode *xml_add_copy(xmlNode *parent, const xmlNode *node) {
+        return put_copy(parent, node, xmlAddChild);
+}
+
+xmlNode *xml_add_copy_before(xmlNode *sibling, const xmlNode *node) {
+        return put_copy(sibling, node, xmlAddPrevSibling);
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A guest's definition: the canonical libxml2 tree is the definition, there is no struct beside it.
+/* A definition, of a guest or of another kind (model/kind.h): the canonical libxml2 tree is the definition, there is no
+ * struct beside it.
  *
  *   definition_parse()      text to tree, checked against the schema table
  *   definition_normalise()  fills in what a client may leave out (uuid, addresses, controllers, ...)
  *   definition_format()     tree to what "virsh dumpxml" prints
  *
- * After definition_normalise() the readers of the tree may rely on this (paths below /domain):
+ * Functions with _as are for every kind, their namesakes for guests.
+ *
+ * After definition_normalise() the readers of a guest's tree may rely on this (paths below /domain; what holds for
+ * another kind stands at the top of its file in kinds/):
  *
  *   @type                        kvm or qemu
  *   name, uuid                   there, uuid in lower case with hyphens
@@ -16,7 +20,8 @@
  *   vcpu                         text is the maximum, @placement there; @current only where it is less
  *   os/type                      hvm; @arch x86_64 or i686; @machine versioned ("pc-i440fx-7.2", "pc-q35-7.2")
  *   os/boot                      there unless a device has boot/@order
- *   os/loader                    @type and @format; os/nvram has a path (definition_nvram()) and @format. Where os/@firmware is
+ *   os/loader                    @type and @format; os/nvram has a path (definition_nvram()) and @format. Where
+ *                                os/@firmware is
  *                                there and no such firmware is installed: as the document says
  *   iothreads, iothreadids       where ids are listed there are as many as iothreads says
  *   memtune                      KiB
@@ -49,6 +54,7 @@
 #include "base/error.h"
 #include "base/macros.h"
 #include "model/facts.h"
+#include "model/kind.h"
 #include "model/xml.h"
 
 typedef struct Definition Definition;
@@ -69,13 +75,22 @@ typedef struct Definition Definition;
  * definition_warnings(). */
 int definition_parse(const char *text, size_t len, const char *origin, unsigned flags, Definition **ret, Error *e);
 
+/* The same for a document of this kind; NULL is any, and its root element says which. Errors have the kind's origin. */
+int definition_parse_as(const DocumentKind *kind, const char *text, size_t len, const char *origin, unsigned flags,
+                        Definition **ret, Error *e);
+
 /* The same for a file. A file that cannot be read: its errno and ERROR_SYSTEM_ERROR. */
+int definition_load_as(const DocumentKind *kind, const char *path, unsigned flags, Definition **ret, Error *e);
 int definition_load(const char *path, unsigned flags, Definition **ret, Error *e);
 
 /* Reads just the name and the uuid and stops there, so the rest may be anything: for indexes. *ret_name is
  * owned by the caller; *ret_has_uuid is false where the document has none. -EBADMSG and e as above. */
 int definition_peek(const char *text, size_t len, const char *origin, char **ret_name, uint8_t ret_uuid[16],
                     bool *ret_has_uuid, Error *e);
+
+/* The same for another kind; *ret_name is NULL where its documents have no name. */
+int definition_peek_as(const DocumentKind *kind, const char *text, size_t len, const char *origin, char **ret_name,
+                       uint8_t ret_uuid[16], bool *ret_has_uuid, Error *e);
 
 /* A deep copy, to make the live definition from the persistent one. -ENOMEM. */
 int definition_copy(const Definition *d, Definition **ret);
@@ -87,13 +102,19 @@ static inline void definition_freep(Definition **d) {
 }
 #define _cleanup_definition_ _cleanup_(definition_freep)
 
-/* The <domain> element; the tree belongs to d. */
+const DocumentKind *definition_kind(const Definition *d);
+
+/* The root element; the tree belongs to d. */
 xmlNode *definition_root(const Definition *d);
 
 /* The <devices> element, NULL where the document has none. */
 xmlNode *definition_devices(const Definition *d);
 
-/* Never NULL; valid until the definition is changed. */
+/* What tells documents of its kind apart, as text. "" where it is not known yet; valid until the definition is
+ * changed. */
+const char *definition_key(const Definition *d);
+
+/* "" for kinds without a name; valid until the definition is changed. */
 const char *definition_name(const Definition *d);
 
 /* Changes the name (rename). -EINVAL with ERROR_XML_ERROR for what cannot be a name. */
@@ -102,8 +123,24 @@ int definition_set_name(Definition *d, const char *name, Error *e);
 /* False where the document has no uuid (before normalising). */
 bool definition_uuid(const Definition *d, uint8_t ret[16]);
 
+/* Adds the uuid of a definition that was written by hand without one: always the same for the same name
+ * (uuid_from_name()). */
+int definition_ensure_uuid(Definition *d);
+
+/* Whether definitions of guests may have an element ("devices/tpm") or attribute ("devices/disk/@bus"), by the
+ * schema. */
+bool definition_takes(const char *path);
+
+/* The values that it may have, one after the other; *position is 0 at first. NULL at the end, and for what takes any
+ * text or none. */
+const char *definition_value(const char *path, size_t *position);
+
 /* Path of the file with the variables of UEFI: text of os/nvram or its source's file. NULL where there is none. */
 const char *definition_nvram(const Definition *d);
+
+/* The same where the firmware is one that keeps variables: NULL where os/loader is of type rom, whose os/nvram is a
+ * line left over. */
+const char *definition_variables(const Definition *d);
 
 /* File name given to parse, or NULL. */
 const char *definition_origin(const Definition *d);
@@ -113,12 +150,30 @@ char *const *definition_warnings(const Definition *d);
 
 /* Fills in defaults in place; see the list above. Idempotent: a normalised definition does not change, so a
  * document that clients got back keeps its addresses. -EBADMSG, -EOPNOTSUPP, -EINVAL with e; d is then half
- * changed and good for nothing but definition_free(). */
+ * changed and good for nothing but definition_free(). facts: for guests; other kinds take NULL. */
 int definition_normalise(Definition *d, const HostFacts *facts, Error *e);
 
 /* Gives each device its alias ("virtio-disk0", "net0", ...), for a live definition, as QEMU ids.
  * User aliases ("ua-...") stay. Call after definition_normalise(). */
 int definition_assign_aliases(Definition *d, Error *e);
+
+/* The same for a single device that has joined those of a definition whose others have their names: one that no other
+ * has had, and for a disk numbers of its images behind all others. */
+int definition_name_device(Definition *d, xmlNode *device, Error *e);
+
+/* Numbers those images of a disk that have none yet, behind all others of the guest. */
+int definition_number_images(Definition *d, xmlNode *disk);
+
+/* The image of a disk that is a file or a block device: source's file or dev. NULL where it is something else, or
+ * empty. */
+const char *disk_path(const xmlNode *disk);
+
+/* The disk that is called name: by its target ("vda"), or by disk_path(). NULL where there is none. */
+const xmlNode *definition_disk(const Definition *d, const char *name);
+
+/* The name of a model of network cards as QEMU has it, of an <interface>'s model in any case; NULL for an unknown
+ * one. */
+const char *interface_model(const char *type);
 
 /* The alias of a device, NULL where it has none. */
 const char *device_alias(const xmlNode *device);
@@ -129,6 +184,16 @@ int definition_format(const Definition *d, unsigned flags, char **ret);
 /* One device below the root of a small document, as attachDevice and updateDevice send it: checked against the
  * row of its element. *ret is a document of its own whose root is the device. */
 int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, Error *e);
+
+/* Adds a copy of a device, of another document, to those of a guest, where the printed document has it: behind its
+ * namesakes. NULL without memory. */
+xmlNode *definition_add_device(Definition *d, const xmlNode *device);
+
+/* Puts what was added to a guest's tree where the printed document has it. */
+void definition_sort(Definition *d);
+
+/* Puts a device that was added somewhere in the place of another one, which is freed. Returns it. */
+xmlNode *definition_replace_device(Definition *d, xmlNode *old, xmlNode *device);
 
 /* --- values of the schema's types --- */
 
@@ -152,3 +217,5 @@ int pci_address_parse(const xmlNode *n, PciAddress *ret);
 /* "0-3,^2,5": a set of CPUs, as libvirt writes it (negation with ^). Bit i of ret[i / 64]. max bits.
  * -EINVAL, -ERANGE. */
 int cpuset_parse(const char *s, uint64_t *ret, unsigned max);
+/* The other way, "" for none: owned by the caller. NULL without memory. */
+char *cpuset_format(const uint64_t *cpus, unsigned max);

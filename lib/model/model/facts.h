@@ -15,9 +15,10 @@ typedef struct HostFacts {
         const char *emulator;      /* program for x86_64 guests, "/usr/bin/qemu-system-x86_64" */
         bool spice;                /* QEMU is built with SPICE */
         bool kvm;                  /* not consulted today: definitions of type kvm may be made on any host */
+        bool running;              /* the guest runs: no PCI bus can be added to it any more */
         uint8_t host_uuid[16];     /* for smbios mode=host; zero when unknown */
-        /* The host's firmware, asked for only by a definition that leaves it to be chosen, or names an image of UEFI. The list
-         * stays the callee's. NULL: none is known. Negative errno. See qemu/firmware.h. */
+        /* The host's firmware, asked for only by a definition that leaves it to be chosen, or names an image of UEFI.
+         * The list stays the callee's. NULL: none is known. Negative errno. See qemu/firmware.h. */
         int (*firmware)(void *context, const FirmwareList **ret);
         void *firmware_context;
 } HostFacts;

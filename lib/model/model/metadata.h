@@ -15,18 +15,19 @@ const char *definition_metadata(const Definition *d);
 /* The same as a tree to look into, whose root is <metadata>; *ret is NULL where there is none. -ENOMEM, -EBADMSG. */
 int metadata_parse(const Definition *d, xmlDocPtr *ret);
 
-/* The element of the namespace uri as a document of its own, as libvirt gives it: elements of that namespace have no prefix,
- * and it is not declared. *ret is the caller's. -ENOENT where there is none. */
+/* The element of the namespace uri as a document of its own, as libvirt gives it: elements of that namespace have no
+ * prefix, and it is not declared. *ret is the caller's. -ENOENT where there is none. */
 int metadata_get(const Definition *d, const char *uri, char **ret);
 
-/* Puts element, a document, in the place of the one of the namespace uri. Its root, and what in it has no namespace, gets
- * that one, with prefix in front, as libvirt does it. element NULL takes it away. Everything else stays as it is, byte for byte. -EBADMSG, -EINVAL with e. */
+/* Puts element, a document, in the place of the one of the namespace uri. Its root, and what in it has no namespace,
+ * gets that one, with prefix in front, as libvirt does it. element NULL takes it away. Everything else stays as it is,
+ * byte for byte. -EBADMSG, -EINVAL with e. */
 int metadata_set(Definition *d, const char *uri, const char *prefix, const char *element, Error *e);
 
-/* One element a namespace belongs to one application: of several the last stays, and one without a namespace belongs to
- * nobody and goes. -ENOMEM. */
+/* One element a namespace belongs to one application: of several the first stays, and one without a namespace belongs
+ * to nobody and goes. -ENOMEM. */
 int metadata_tidy(Definition *d);
 
-/* Gives each <metadata> below the root of doc, which was parsed from text and has left it empty, its text. Text in another
- * encoding than UTF-8 is converted. -ENOMEM; -EBADMSG where that cannot be done. */
+/* Gives each <metadata> below the root of doc, which was parsed from text and has left it empty, its text. Text in
+ * another encoding than UTF-8 is converted. -ENOMEM; -EBADMSG where that cannot be done. */
 int metadata_fill(xmlDocPtr doc, const char *text, size_t len);

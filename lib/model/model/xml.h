@@ -25,6 +25,11 @@ static inline void xml_doc_freep(xmlDocPtr *doc) {
 }
 #define _cleanup_xml_ _cleanup_(xml_doc_freep)
 
+/* The root element of a document that was parsed: never NULL. */
+static inline xmlNode *xml_root(xmlDocPtr doc) {
+        return xmlDocGetRootElement(doc);
+}
+
 /* Parses a document: no network, no DTD (so no entities but the five predefined), blanks between elements
  * dropped, limits above, line numbers kept. root is the required name of the root element or NULL. origin
  * (a file name or NULL) is for messages only. Bad input: -EBADMSG with ERROR_XML_ERROR or ERROR_XML_DETAIL,
@@ -105,8 +110,18 @@ int xml_set_text(xmlNode *n, const char *text);
 /* Adds a child element at the end; text may be NULL. */
 xmlNode *xml_add(xmlNode *parent, const char *name, const char *text);
 
+/* Adds an element behind its sibling before. */
+xmlNode *xml_add_after(xmlNode *before, const char *name, const char *text);
+
 /* The first child called name, added when there is none. */
 xmlNode *xml_ensure(xmlNode *parent, const char *name);
+
+/* Adds a copy of an element, of whichever document, at the end. Its lines are not those of this document: it has
+ * none. */
+xmlNode *xml_add_copy(xmlNode *parent, const xmlNode *node);
+
+/* The same in front of a sibling. */
+xmlNode *xml_add_copy_before(xmlNode *sibling, const xmlNode *node);
 
 /* Takes the node out of its tree and frees it with all below. NULL is fine. */
 void xml_remove(xmlNode *n);

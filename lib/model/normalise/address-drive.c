@@ -10,16 +10,17 @@ static bool is_narrow(const Normaliser *n) {
         xmlNode *c = find_controller(n, "scsi", 0);
         const char *model = attr_or(c, "model", "lsilogic");
 
-        return streq(model, "lsilogic") || streq(model, "dc390") || streq(model, "am53c974") || streq(model, "ncr53c90");
+        return streq(model, "lsilogic") || streq(model, "dc390") || streq(model, "am53c974") ||
+               streq(model, "ncr53c90");
 }
 
 static void place(Normaliser *n, xmlNode *disk, unsigned controller, unsigned bus, unsigned unit) {
         xmlNode *a = new_address(n, disk, "drive");
 
-        setf(n, a, "controller", "%u", controller);
-        setf(n, a, "bus", "%u", bus);
-        set(n, a, "target", "0");
-        setf(n, a, "unit", "%u", unit);
+        norm_setf(n, a, "controller", "%u", controller);
+        norm_setf(n, a, "bus", "%u", bus);
+        norm_set(n, a, "target", "0");
+        norm_setf(n, a, "unit", "%u", unit);
 }
 
 static bool same_place(const xmlNode *a, const xmlNode *b) {
@@ -69,7 +70,7 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
                 return fail_unsupported(n, a, "disk bus '%s' needs an address of type 'drive', not '%s'", bus,
                                         attr_or(a, "type", ""));
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-                setf(n, a, parts[i], "%u", number_or(a, parts[i], 0));
+                norm_setf(n, a, parts[i], "%u", number_or(a, parts[i], 0));
 
         if (streq(bus, "sata") && (number_or(a, "bus", 0) > 0 || number_or(a, "unit", 0) > 5))
                 return fail_unsupported(n, a, "a SATA disk has bus 0 and a unit from 0 to 5");
@@ -81,9 +82,9 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
                     same_place(a, device_address(other)))
                         return fail_xml(n, device_address(other),
                                         "Found duplicate drive address for disk with target name '%s' controller='%u' "
-                                        "bus='%u' target='%u' unit='%u'", xml_get(other, "target/@dev"),
-                                        number_or(a, "controller", 0), number_or(a, "bus", 0), number_or(a, "target", 0),
-                                        number_or(a, "unit", 0));
+                                        "bus='%u' target='%u' unit='%u'",
+                                        xml_get(other, "target/@dev"), number_or(a, "controller", 0),
+                                        number_or(a, "bus", 0), number_or(a, "target", 0), number_or(a, "unit", 0));
 
         return 0;
 }

@@ -49,7 +49,7 @@ static int init_buses(Assign *a) {
 static int add_bus(Assign *a, const char *model, unsigned *ret) {
         unsigned index = a->buses->n;
 
-        if (index >= PCI_MAX_BUSES)
+        if (index >= PCI_MAX_BUSES || a->n->facts->running)
                 return fail_full(a->n, NULL);
         if (!add_controller(a->n, "pci", index, model))
                 return -ENOMEM;
@@ -121,9 +121,10 @@ static int need_bus(Assign *a, const xmlNode *address, const PciDevice *device, 
         if (bus >= PCI_MAX_BUSES)
                 return fail_xml(a->n, address, "Invalid PCI address bus='0x%x', must be <= 0xFF", bus);
         while (a->buses->n <= bus) {
-                const char *model = !a->n->q35 ? "pci-bridge" :
-                                    device->kind == PCI_CONVENTIONAL && a->buses->n == bus && bus > 1 ? "pcie-to-pci-bridge" :
-                                                                                                        "pcie-root-port";
+                const char *model = !a->n->q35 ? "pci-bridge"
+                                    : device->kind == PCI_CONVENTIONAL && a->buses->n == bus && bus > 1
+                                            ? "pcie-to-pci-bridge"
+                                            : "pcie-root-port";
 
                 r = add_bus(a, model, &index);
                 if (r < 0)
@@ -141,12 +142,14 @@ static int check_bus(Assign *a, const xmlNode *node, const PciDevice *device, co
         const char *index = attr_or(device->node, "index", "");
 
         if (!(bus->allows & device->kind))
-                return fail_xml(a->n, node,
-                                "The device at PCI address %04x:%02x:%02x.%x cannot be plugged into the PCI controller with "
-                                "index='%u'", p->domain, p->bus, p->slot, p->function, p->bus);
+                return fail_xml(
+                        a->n, node,
+                        "The device at PCI address %04x:%02x:%02x.%x cannot be plugged into the PCI controller with "
+                        "index='%u'",
+                        p->domain, p->bus, p->slot, p->function, p->bus);
         if (p->slot < bus->first || p->slot > bus->last)
-                return fail_xml(a->n, node, "Invalid PCI address %04x:%02x:%02x.%x. slot must be >= %u and <= %u", p->domain,
-                                p->bus, p->slot, p->function, bus->first, bus->last);
+                return fail_xml(a->n, node, "Invalid PCI address %04x:%02x:%02x.%x. slot must be >= %u and <= %u",
+                                p->domain, p->bus, p->slot, p->function, bus->first, bus->last);
         if (pci_is_behind(a->buses, p->bus, bus_of(device->node)))
                 return fail_xml(a->n, node, "the PCI controller with index '%s' cannot sit behind itself", index);
 
@@ -202,7 +205,8 @@ static int take_given(Assign *a, PciDevice *device) {
         else if (r < 0)
                 return r;
         else if (is_fixed && !same_function(&p, &fixed))
-                return fail_xml(a->n, node, "this controller must have PCI address 0:0:%x.%u", fixed.slot, fixed.function);
+                return fail_xml(a->n, node, "this controller must have PCI address 0:0:%x.%u", fixed.slot,
+                                fixed.function);
 
         if (!is_fixed) {
                 r = need_bus(a, node, device, p.bus);
@@ -212,8 +216,8 @@ static int take_given(Assign *a, PciDevice *device) {
                 if (r < 0)
                         return r;
                 if (!pci_function_is_free(a->buses, &p))
-                        return fail_xml(a->n, node, "Attempted double use of PCI Address %04x:%02x:%02x.%x", p.domain, p.bus,
-                                        p.slot, p.function);
+                        return fail_xml(a->n, node, "Attempted double use of PCI Address %04x:%02x:%02x.%x", p.domain,
+                                        p.bus, p.slot, p.function);
         }
 
         pci_take_function(a->buses, &p);
@@ -232,7 +236,7 @@ static void take_usual(Assign *a, PciDevice *device) {
                 if (pci_slot_is_free(a->buses, 0, *slots)) {
                         int function = pci_companion_function(device->node);
 
-                        device->at = (PciAddress) { .slot = *slots, .function = function > 0 ? (unsigned) function : 0 };
+                        device->at = (PciAddress){ .slot = *slots, .function = function > 0 ? (unsigned) function : 0 };
                         device->placed = true;
                         pci_plug(a->buses, bus_of(device->node), 0);
                         if (function >= 0)
@@ -331,7 +335,7 @@ static int pass(Assign *a, bool growing) {
 
         full = pci_buses_are_full(a->buses);
         r = place_rest(a);
-        if (r < 0 || !growing)
+        if (r < 0 || !growing || a->n->facts->running)
                 return r;
 
         return place_spare(a, full, before);
@@ -348,12 +352,12 @@ static void write_address(Assign *a, const PciDevice *device) {
                                          a->devices.list[i].at.function != 0;
 
         node = new_address(a->n, device->node, "pci");
-        set(a->n, node, "domain", "0x0000");
-        setf(a->n, node, "bus", "0x%02x", device->at.bus);
-        setf(a->n, node, "slot", "0x%02x", device->at.slot);
-        setf(a->n, node, "function", "0x%x", device->at.function);
+        norm_set(a->n, node, "domain", "0x0000");
+        norm_setf(a->n, node, "bus", "0x%02x", device->at.bus);
+        norm_setf(a->n, node, "slot", "0x%02x", device->at.slot);
+        norm_setf(a->n, node, "function", "0x%x", device->at.function);
         if (multifunction || off)
-                set(a->n, node, "multifunction", multifunction ? "on" : "off");
+                norm_set(a->n, node, "multifunction", multifunction ? "on" : "off");
 }
 
 int assign_pci_addresses(Normaliser *n) {

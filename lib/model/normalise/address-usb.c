@@ -14,8 +14,9 @@ static const struct {
         const char *model;
         unsigned ports;
 } root_ports[] = {
-        { "piix3-uhci", 2 }, { "piix4-uhci", 2 }, { "ehci", 6 }, { "ich9-ehci1", 6 }, { "ich9-uhci1", 2 }, { "ich9-uhci2", 2 },
-        { "ich9-uhci3", 2 }, { "vt82c686b-uhci", 2 }, { "pci-ohci", 3 }, { "nec-xhci", 4 }, { "qemu-xhci", 4 },
+        { "piix3-uhci", 2 }, { "piix4-uhci", 2 }, { "ehci", 6 },       { "ich9-ehci1", 6 },
+        { "ich9-uhci1", 2 }, { "ich9-uhci2", 2 }, { "ich9-uhci3", 2 }, { "vt82c686b-uhci", 2 },
+        { "pci-ohci", 3 },   { "nec-xhci", 4 },   { "qemu-xhci", 4 },
 };
 
 /* Ports of the controller with this index: of the master, where there is a set. */
@@ -35,6 +36,8 @@ static unsigned ports_of_bus(const Normaliser *n, unsigned bus) {
 
 static bool is_usb_device(const xmlNode *d) {
         return (xml_is(d, "input") && xml_attr_is(d, "bus", "usb")) || xml_is(d, "redirdev") || xml_is(d, "hub") ||
+               (xml_is(d, "filesystem") && xml_attr_is(xml_child(d, "driver"), "type", "mtp")) ||
+               (xml_is(d, "hostdev") && xml_attr_is(d, "type", "usb")) ||
                (xml_is(d, "controller") && xml_attr_is(d, "type", "ccid")) ||
                (xml_is(d, "interface") && xml_attr_is(xml_child(d, "model"), "type", "usb-net")) ||
                (xml_is(d, "sound") && xml_attr_is(d, "model", "usb")) ||
@@ -118,7 +121,7 @@ static int check_explicit(Normaliser *n, xmlNode *device) {
         const char *port = xml_attr(a, "port");
         char hub[MAX_PORT];
 
-        setf(n, a, "bus", "%u", bus);
+        norm_setf(n, a, "bus", "%u", bus);
         if (ports_of_bus(n, bus) == 0)
                 return fail_xml(n, a, "Missing USB bus %u", bus);
         if (!*port || port[strspn(port, "0123456789.")] || strtoul(port, NULL, 10) == 0 ||
@@ -146,8 +149,8 @@ static int choose(Normaliser *n, xmlNode *device) {
                 if (port) {
                         xmlNode *a = new_address(n, device, "usb");
 
-                        setf(n, a, "bus", "%u", bus);
-                        set(n, a, "port", port);
+                        norm_setf(n, a, "bus", "%u", bus);
+                        norm_set(n, a, "port", port);
                         return 0;
                 }
                 if (chosen)
@@ -173,11 +176,14 @@ static void add_hubs(Normaliser *n) {
                 there += ports_of_bus(n, bus);
 
         for (bool any = waiting > there && there > 0; any && waiting >= there; there += HUB_PORTS - 1)
-                set(n, add(n, n->devices, "hub"), "type", "usb");
+                norm_set(n, norm_add(n, n->devices, "hub"), "type", "usb");
 }
 
 int assign_usb_addresses(Normaliser *n) {
-        static const char *const order[] = { "hub", "disk", "interface", "controller", "input", "serial", "sound", "redirdev" };
+        static const char *const order[] = {
+                "hub",   "hostdev", "disk",  "interface", "controller",
+                "input", "serial",  "sound", "redirdev",  "filesystem",
+        };
         bool enabled = !xml_attr_is(find_controller(n, "usb", 0), "model", "none");
         int r;
 
@@ -185,7 +191,8 @@ int assign_usb_addresses(Normaliser *n) {
                 if (!is_usb_device(d))
                         continue;
                 if (!enabled)
-                        return fail_xml(n, d, "Device configuration requires USB support, but it is disabled for this domain");
+                        return fail_xml(
+                                n, d, "Device configuration requires USB support, but it is disabled for this domain");
                 if (usb_address(d)) {
                         r = check_explicit(n, d);
                         if (r < 0)

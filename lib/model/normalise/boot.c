@@ -31,7 +31,7 @@ int normalise_boot(Normaliser *n) {
                 return fail_unsupported(n, by_device,
                                         "per-device boot elements cannot be used together with os/boot elements");
         if (!by_device && !xml_child(os, "boot"))
-                set(n, add(n, os, "boot"), "dev", "hd");
+                norm_set(n, norm_add(n, os, "boot"), "dev", "hd");
 
         return 0;
 }

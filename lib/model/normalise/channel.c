@@ -35,7 +35,9 @@ int normalise_channels(Normaliser *n) {
 
                 if (!xml_attr(target, "type"))
                         return fail_xml(n, target ?: channel, "target type must be specified for channel device");
-                if (unix_socket && source && (!*attr_or(source, "path", "") || (!xml_attr_is(source, "mode", "connect") && is_generated_path(xml_attr(source, "path"))))) {
+                if (unix_socket && source &&
+                    (!*attr_or(source, "path", "") ||
+                     (!xml_attr_is(source, "mode", "connect") && is_generated_path(xml_attr(source, "path"))))) {
                         xml_remove_children(channel, "source");
                         source = NULL;
                 }
@@ -78,7 +80,8 @@ static int choose_port(Normaliser *n, xmlNode *device, NextPort *next) {
         unsigned port = chosen ? FIRST_PORT : next->port;
 
         while (port_is_taken(n, controller, port))
-                if (++port >= number_or(find_controller(n, "virtio-serial", controller), "ports", PORTS_OF_CONTROLLER)) {
+                if (++port >=
+                    number_or(find_controller(n, "virtio-serial", controller), "ports", PORTS_OF_CONTROLLER)) {
                         if (chosen)
                                 return fail_xml(n, device, "virtio serial controller %u has no free port", controller);
                         controller++;
@@ -89,9 +92,9 @@ static int choose_port(Normaliser *n, xmlNode *device, NextPort *next) {
                 *next = (NextPort) { controller, port };
         need_controllers(n, "virtio-serial", controller, NULL);
         a = new_address(n, device, "virtio-serial");
-        setf(n, a, "controller", "%u", controller);
-        set(n, a, "bus", "0");
-        setf(n, a, "port", "%u", port);
+        norm_setf(n, a, "controller", "%u", controller);
+        norm_set(n, a, "bus", "0");
+        norm_setf(n, a, "port", "%u", port);
         return 0;
 }
 
@@ -104,8 +107,8 @@ int assign_virtio_serial_addresses(Normaliser *n) {
 
                 if (!xml_attr_is(a, "type", "virtio-serial"))
                         continue;
-                setf(n, a, "controller", "%u", number_or(a, "controller", 0));
-                setf(n, a, "bus", "%u", number_or(a, "bus", 0));
+                norm_setf(n, a, "controller", "%u", number_or(a, "controller", 0));
+                norm_setf(n, a, "bus", "%u", number_or(a, "bus", 0));
                 if (number_or(a, "port", 0) > 0)
                         XML_FOREACH(other, n->devices, NULL) {
                                 xmlNode *b = xml_child(other, "address");
@@ -113,7 +116,8 @@ int assign_virtio_serial_addresses(Normaliser *n) {
                                 if (other != device && xml_attr_is(b, "type", "virtio-serial") &&
                                     number_or(b, "controller", 0) == number_or(a, "controller", 0) &&
                                     number_or(b, "port", 0) == number_or(a, "port", 0))
-                                        return fail_xml(n, b, "virtio serial port %u on controller %u is already occupied",
+                                        return fail_xml(n, b,
+                                                        "virtio serial port %u on controller %u is already occupied",
                                                         number_or(b, "port", 0), number_or(b, "controller", 0));
                         }
         }

@@ -47,7 +47,8 @@ static int check_reconnect(Normaliser *n, xmlNode *source) {
         if (!reconnect)
                 return 0;
         if (!xml_attr_is(source, "mode", "connect"))
-                return fail(n, reconnect, -EBADMSG, ERROR_INTERNAL, "chardev reconnect is possible only for connect mode");
+                return fail(n, reconnect, -EBADMSG, ERROR_INTERNAL,
+                            "chardev reconnect is possible only for connect mode");
         if (xml_attr_bool(reconnect, "enabled", false) && number_or(reconnect, "timeout", 0) == 0)
                 return fail(n, reconnect, -EINVAL, ERROR_INVALID_ARG, "chardev reconnect source timeout cannot be '0'");
         return 0;
@@ -59,7 +60,7 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
         size_t i;
 
         if (!type)
-                set(n, device, "type", type = "pty");
+                norm_set(n, device, "type", type = "pty");
         for (i = 0; i < ELEMENTSOF(types) && !streq(types[i].type, type); i++)
                 ;
         if (i == ELEMENTSOF(types))
@@ -76,16 +77,18 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
 
         source = xml_child(device, "source");
         if (types[i].path && !path_optional && !*attr_or(source, "path", ""))
-                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL, "Missing source path attribute for char device");
+                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL,
+                            "Missing source path attribute for char device");
         if (types[i].service && !*attr_or(source, "service", ""))
-                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL, "Missing source service attribute for char device");
+                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL,
+                            "Missing source service attribute for char device");
 
         if (streq(type, "tcp")) {
-                set_default(n, source, "mode", "connect");
-                set_default(n, ensure(n, device, "protocol"), "type", "raw");
+                norm_set_default(n, source, "mode", "connect");
+                norm_set_default(n, norm_ensure(n, device, "protocol"), "type", "raw");
         }
         if (streq(type, "unix"))
-                set_default(n, source, "mode", "connect");
+                norm_set_default(n, source, "mode", "connect");
 
         return check_reconnect(n, source);
 }

@@ -47,10 +47,10 @@ static int check_timers(Normaliser *n, xmlNode *clock) {
 }
 
 int normalise_clock(Normaliser *n) {
-        xmlNode *clock = ensure(n, n->root, "clock");
+        xmlNode *clock = norm_ensure(n, n->root, "clock");
         const char *offset;
 
-        set_default(n, clock, "offset", "utc");
+        norm_set_default(n, clock, "offset", "utc");
         offset = attr_or(clock, "offset", "utc");
 
         for (size_t i = 0; i < ELEMENTSOF(offsets); i++)
@@ -58,8 +58,8 @@ int normalise_clock(Normaliser *n) {
                         keep_attributes(clock, offsets[i].keep);
 
         if (streq(offset, "variable")) {
-                set_default(n, clock, "adjustment", "0");
-                set_default(n, clock, "basis", "utc");
+                norm_set_default(n, clock, "adjustment", "0");
+                norm_set_default(n, clock, "basis", "utc");
         }
         if (streq(offset, "timezone") && !xml_attr(clock, "timezone"))
                 return fail_xml(n, clock, "missing 'timezone' attribute for clock with offset='timezone'");

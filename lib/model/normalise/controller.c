@@ -63,15 +63,15 @@ static int order_controllers(Normaliser *n) {
 }
 
 xmlNode *add_controller(Normaliser *n, const char *type, unsigned index, const char *model) {
-        xmlNode *c = add(n, n->devices, "controller");
+        xmlNode *c = norm_add(n, n->devices, "controller");
 
         if (!c)
                 return NULL;
 
-        set(n, c, "type", type);
-        setf(n, c, "index", "%u", index);
+        norm_set(n, c, "type", type);
+        norm_setf(n, c, "index", "%u", index);
         if (model)
-                set(n, c, "model", model);
+                norm_set(n, c, "model", model);
         xmlUnlinkNode(c);
         insert(n, c);
         return c;
@@ -89,13 +89,16 @@ static const struct {
         const char *models[16];
 } known_models[] = {
         { "ide", { "piix3", "piix4", "ich6" } },
-        { "scsi", { "auto", "buslogic", "lsilogic", "lsisas1068", "vmpvscsi", "virtio-scsi", "lsisas1078", "ncr53c90", "dc390",
-                    "am53c974", "ibmvscsi", "virtio-transitional", "virtio-non-transitional" } },
+        { "scsi",
+          { "auto", "buslogic", "lsilogic", "lsisas1068", "vmpvscsi", "virtio-scsi", "lsisas1078", "ncr53c90", "dc390",
+            "am53c974", "ibmvscsi", "virtio-transitional", "virtio-non-transitional" } },
         { "virtio-serial", { "virtio", "virtio-transitional", "virtio-non-transitional" } },
-        { "usb", { "piix3-uhci", "piix4-uhci", "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci",
-                   "pci-ohci", "nec-xhci", "qemu-xhci", "none" } },
-        { "pci", { "pci-root", "pcie-root", "pci-bridge", "dmi-to-pci-bridge", "pcie-to-pci-bridge", "pcie-root-port",
-                   "pcie-switch-upstream-port", "pcie-switch-downstream-port", "pci-expander-bus", "pcie-expander-bus" } },
+        { "usb",
+          { "piix3-uhci", "piix4-uhci", "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3",
+            "vt82c686b-uhci", "pci-ohci", "nec-xhci", "qemu-xhci", "none" } },
+        { "pci",
+          { "pci-root", "pcie-root", "pci-bridge", "dmi-to-pci-bridge", "pcie-to-pci-bridge", "pcie-root-port",
+            "pcie-switch-upstream-port", "pcie-switch-downstream-port", "pci-expander-bus", "pcie-expander-bus" } },
 };
 
 static int check_model(Normaliser *n, xmlNode *c) {
@@ -154,7 +157,7 @@ static int check_index(Normaliser *n, xmlNode *c) {
                 index = is_companion(c) ? companion_index(n, c) : free_index(n, c);
                 if (index >= MAX_CONTROLLERS)
                         return fail_xml(n, c, "more than %u controllers of type '%s'", MAX_CONTROLLERS, type);
-                setf(n, c, "index", "%u", index);
+                norm_setf(n, c, "index", "%u", index);
                 return 0;
         }
 
@@ -194,12 +197,12 @@ static int check_usb(Normaliser *n, xmlNode *c) {
         } companions[] = { { "ich9-uhci1", "0" }, { "ich9-uhci2", "2" }, { "ich9-uhci3", "4" } };
         const char *model;
 
-        set_default(n, c, "model", "piix3-uhci");
+        norm_set_default(n, c, "model", "piix3-uhci");
         model = attr_or(c, "model", "");
 
         for (size_t i = 0; i < ELEMENTSOF(companions); i++)
                 if (streq(companions[i].model, model))
-                        set_default(n, ensure(n, c, "master"), "startport", companions[i].startport);
+                        norm_set_default(n, norm_ensure(n, c, "master"), "startport", companions[i].startport);
 
         if (endswith(model, "-xhci") && number_or(c, "ports", 1) > 15)
                 return fail_unsupported(n, c, "'%s' controller only supports up to '15' ports", model);
@@ -208,7 +211,8 @@ static int check_usb(Normaliser *n, xmlNode *c) {
                 xml_remove_children(c, "address");
                 XML_FOREACH(other, n->devices, "controller")
                         if (other != c && xml_attr_is(other, "type", "usb"))
-                                return fail_xml(n, other, "Can't add another USB controller: USB is disabled for this domain");
+                                return fail_xml(n, other,
+                                                "Can't add another USB controller: USB is disabled for this domain");
         }
 
         return 0;
@@ -218,8 +222,9 @@ static int check_scsi(Normaliser *n, xmlNode *c) {
         const char *model = xml_attr(c, "model");
 
         if (!model || streq(model, "auto"))
-                set(n, c, "model", "lsilogic");
-        if (xml_attr_is(c, "model", "buslogic") || xml_attr_is(c, "model", "ncr53c90") || xml_attr_is(c, "model", "ibmvscsi"))
+                norm_set(n, c, "model", "lsilogic");
+        if (xml_attr_is(c, "model", "buslogic") || xml_attr_is(c, "model", "ncr53c90") ||
+            xml_attr_is(c, "model", "ibmvscsi"))
                 return fail_unsupported(n, c, "controller model '%s' is not supported", xml_attr(c, "model"));
         return 0;
 }
@@ -232,12 +237,21 @@ static int check_ide(Normaliser *n, xmlNode *c) {
         return 0;
 }
 
+static bool has_numa_node(const Normaliser *n, const char *node, unsigned *ret_cells) {
+        unsigned id;
+
+        *ret_cells = 0;
+        XML_FOREACH(cell, xml_find(n->root, "cpu/numa"), "cell")
+                (*ret_cells)++;
+        return parse_uint(node, &id) >= 0 && id < *ret_cells;
+}
+
 static int check_pci(Normaliser *n, xmlNode *c) {
         const char *root = n->q35 ? "pcie-root" : "pci-root";
-        unsigned index = number_or(c, "index", 0);
+        unsigned index = number_or(c, "index", 0), cells;
 
         if (index == 0)
-                set_default(n, c, "model", root);
+                norm_set_default(n, c, "model", root);
         else
                 n->user_pci = true;
 
@@ -249,12 +263,13 @@ static int check_pci(Normaliser *n, xmlNode *c) {
                 return fail_xml(n, c, "pci-root and pcie-root controllers should have index 0");
         if (index == 0 && xml_child(c, "address"))
                 return fail_unsupported(n, c, "pci-root and pcie-root controllers should not have an address");
-        if (xml_find(c, "target/node"))
-                return fail_xml(n, xml_find(c, "target/node"), "%s with index %u is configured for a NUMA node (%s) not present "
-                                                               "in the domain's <cpu><numa> array (0)",
-                                attr_or(c, "model", "pci"), index, xml_text(xml_find(c, "target/node")));
+        if (xml_find(c, "target/node") && !has_numa_node(n, xml_text(xml_find(c, "target/node")), &cells))
+                return fail_xml(n, xml_find(c, "target/node"),
+                                "%s with index %u is configured for a NUMA node (%s) not present "
+                                "in the domain's <cpu><numa> array (%u)",
+                                attr_or(c, "model", "pci"), index, xml_text(xml_find(c, "target/node")), cells);
         if (index > 0 && !xml_attr(c, "model"))
-                set(n, c, "model", n->q35 ? "pcie-root-port" : "pci-bridge");
+                norm_set(n, c, "model", n->q35 ? "pcie-root-port" : "pci-bridge");
 
         return 0;
 }
@@ -263,7 +278,8 @@ static int check_pci(Normaliser *n, xmlNode *c) {
 static int check_driver(Normaliser *n, xmlNode *c) {
         xmlNode *driver = xml_child(c, "driver");
 
-        if (xml_attr(driver, "iothread") && !(xml_attr_is(c, "type", "scsi") && startswith(attr_or(c, "model", ""), "virtio-")))
+        if (xml_attr(driver, "iothread") &&
+            !(xml_attr_is(c, "type", "scsi") && startswith(attr_or(c, "model", ""), "virtio-")))
                 return fail_xml(n, driver, "'iothread' attribute only supported for virtio scsi controllers");
         return 0;
 }
@@ -353,10 +369,10 @@ static void place_smartcard(Normaliser *n, xmlNode *card) {
                 for (const xmlNode *c = card->prev; c; c = c->prev)
                         index += xml_is(c, "smartcard");
                 a = new_address(n, card, "ccid");
-                setf(n, a, "controller", "%u", index);
+                norm_setf(n, a, "controller", "%u", index);
         }
-        set_default(n, a, "controller", "0");
-        set_default(n, a, "slot", "0");
+        norm_set_default(n, a, "controller", "0");
+        norm_set_default(n, a, "slot", "0");
         if (number_or(a, "controller", 0) < MAX_CONTROLLERS)
                 need_controllers(n, "ccid", number_or(a, "controller", 0), NULL);
 }
@@ -374,7 +390,8 @@ int normalise_implied_controllers(Normaliser *n) {
                         if (index >= MAX_CONTROLLERS)
                                 return fail_xml(n, a, "controller index %u is too high", index);
                         if (streq(bus, "ide") && index > 0)
-                                return fail_unsupported(n, a, "Only a single IDE controller is supported for this machine type");
+                                return fail_unsupported(
+                                        n, a, "Only a single IDE controller is supported for this machine type");
                         need_controllers(n, bus, index, streq(bus, "scsi") ? "lsilogic" : NULL);
                 } else if (xml_attr_is(a, "type", "virtio-serial") && find_controller(n, "virtio-serial", index)) {
                         continue;

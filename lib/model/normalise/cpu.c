@@ -13,13 +13,13 @@ static const char *default_model(const Normaliser *n) {
 }
 
 static void default_cpu(Normaliser *n, xmlNode *cpu) {
-        xmlNode *model = ensure(n, cpu, "model");
+        xmlNode *model = norm_ensure(n, cpu, "model");
 
-        set(n, cpu, "mode", "custom");
-        set_default(n, cpu, "match", "exact");
-        set_default(n, cpu, "check", "none");
-        set(n, model, "fallback", "forbid");
-        set_text(n, model, default_model(n));
+        norm_set(n, cpu, "mode", "custom");
+        norm_set_default(n, cpu, "match", "exact");
+        norm_set_default(n, cpu, "check", "none");
+        norm_set(n, model, "fallback", "forbid");
+        norm_set_text(n, model, default_model(n));
 }
 
 static int check_features(Normaliser *n, xmlNode *cpu) {
@@ -31,7 +31,7 @@ static int check_features(Normaliser *n, xmlNode *cpu) {
                 for (xmlNode *other = xml_next(f, "feature"); other; other = xml_next(other, "feature"))
                         if (streq_ptr(xml_attr(other, "name"), name))
                                 return fail_xml(n, other, "CPU feature '%s' specified more than once", name);
-                set_default(n, f, "policy", "require");
+                norm_set_default(n, f, "policy", "require");
         }
 
         return 0;
@@ -53,7 +53,7 @@ static int check_topology(Normaliser *n, xmlNode *cpu) {
                         return fail_xml(n, topology, "invalid or missing attribute '%s' in CPU topology", names[i]);
                 if (__builtin_mul_overflow(product, v, &product))
                         product = UINT64_MAX;
-                setf(n, topology, names[i], "%u", v);
+                norm_setf(n, topology, names[i], "%u", v);
         }
 
         if (parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus) < 0 || product != vcpus)
@@ -70,8 +70,9 @@ static int check_cache(Normaliser *n, xmlNode *cpu) {
         if (streq(mode, "emulate") && xml_attr(cache, "level") && !xml_attr_is(cache, "level", "3"))
                 return fail_unsupported(n, cache, "CPU cache mode 'emulate' can only be used with level='3'");
         if (streq(mode, "passthrough") && !hosts)
-                return fail_unsupported(n, cache,
-                                        "CPU cache mode 'passthrough' can only be used with 'host-passthrough' / 'maximum' CPUs");
+                return fail_unsupported(
+                        n, cache,
+                        "CPU cache mode 'passthrough' can only be used with 'host-passthrough' / 'maximum' CPUs");
         if (streq(mode, "passthrough") && xml_attr(cache, "level"))
                 return fail_unsupported(n, cache, "unsupported CPU cache level for mode 'passthrough'");
         return 0;
@@ -81,15 +82,16 @@ static int check_address_width(Normaliser *n, xmlNode *cpu) {
         xmlNode *width = xml_child(cpu, "maxphysaddr");
 
         if (xml_attr_is(width, "mode", "passthrough") && xml_attr(width, "bits"))
-                return fail_unsupported(n, width, "CPU maximum physical address bits number specification cannot be used with "
-                                                  "mode='passthrough'");
+                return fail_unsupported(n, width,
+                                        "CPU maximum physical address bits number specification cannot be used with "
+                                        "mode='passthrough'");
         return 0;
 }
 
 static int check_custom(Normaliser *n, xmlNode *cpu) {
         xmlNode *model = xml_child(cpu, "model");
 
-        set_default(n, cpu, "match", "exact");
+        norm_set_default(n, cpu, "match", "exact");
         if (!model || !*xml_text(model)) {
                 if (xml_child(cpu, "feature"))
                         return fail_xml(n, cpu, "non-empty feature list specified without CPU model");
@@ -97,8 +99,8 @@ static int check_custom(Normaliser *n, xmlNode *cpu) {
                 return 0;
         }
 
-        set_default(n, cpu, "check", xml_attr_is(n->root, "type", "kvm") ? "partial" : "none");
-        set_default(n, model, "fallback", "allow");
+        norm_set_default(n, cpu, "check", xml_attr_is(n->root, "type", "kvm") ? "partial" : "none");
+        norm_set_default(n, model, "fallback", "allow");
         return 0;
 }
 
@@ -108,22 +110,22 @@ int normalise_cpu(Normaliser *n) {
         int r;
 
         if (!cpu) {
-                default_cpu(n, add(n, n->root, "cpu"));
+                default_cpu(n, norm_add(n, n->root, "cpu"));
                 return 0;
         }
 
         mode = xml_attr(cpu, "mode");
         if (!mode)
-                set(n, cpu, "mode", "custom");
+                norm_set(n, cpu, "mode", "custom");
         if (!mode || streq(mode, "custom")) {
                 r = check_custom(n, cpu);
                 if (r < 0)
                         return r;
         } else {
                 xml_unset_attr(cpu, "match");
-                set_default(n, cpu, "check", streq(mode, "host-model") ? "partial" : "none");
+                norm_set_default(n, cpu, "check", streq(mode, "host-model") ? "partial" : "none");
                 if (!streq(mode, "host-model"))
-                        set_default(n, cpu, "migratable", "on");
+                        norm_set_default(n, cpu, "migratable", "on");
                 if (!streq(mode, "host-model") || !xml_attr(xml_child(cpu, "model"), "vendor_id"))
                         xml_remove_children(cpu, "model");
         }

@@ -55,14 +55,15 @@ static int check_target(Normaliser *n, xmlNode *disk) {
 
         for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix) && !xml_attr(target, "bus"); i++)
                 if (startswith(dev, bus_of_prefix[i].prefix))
-                        set(n, target, "bus", bus_of_prefix[i].bus);
+                        norm_set(n, target, "bus", bus_of_prefix[i].bus);
 
         for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++)
                 if (xml_attr_is(target, "bus", bus_of_prefix[i].bus) &&
                     (streq(bus_of_prefix[i].bus, "xen") || streq(bus_of_prefix[i].bus, "uml")))
                         return fail_unsupported(n, target, "disk bus '%s' is not supported", bus_of_prefix[i].bus);
         if (n->q35 && xml_attr_is(target, "bus", "ide"))
-                return fail_unsupported(n, target, "IDE controllers are unsupported for this QEMU binary or machine type");
+                return fail_unsupported(n, target,
+                                        "IDE controllers are unsupported for this QEMU binary or machine type");
 
         for (xmlNode *other = xml_next(disk, "disk"); other; other = xml_next(other, "disk"))
                 if (streq_ptr(xml_get(other, "target/@dev"), dev))
@@ -72,53 +73,32 @@ static int check_target(Normaliser *n, xmlNode *disk) {
 }
 
 /* Drives that may stand empty. */
-static bool is_removable(const xmlNode *disk) {
+bool disk_is_removable(const xmlNode *disk) {
         return xml_attr_is(disk, "device", "cdrom") || xml_attr_is(disk, "device", "floppy");
 }
 
-static int check_source(Normaliser *n, xmlNode *disk) {
-        bool block = xml_attr_is(disk, "type", "block"), removable = is_removable(disk);
-        const char *wanted = block ? "dev" : "file";
-        xmlNode *source = xml_child(disk, "source");
-        const char *value = xml_attr(source, wanted);
-
-        xml_unset_attr(source, "index");
-        xml_unset_attr(source, block ? "file" : "dev");
-        if (source && value && !*value)
-                xml_unset_attr(source, wanted);
-
-        if (source && xml_attr(source, wanted))
-                return 0;
-        if (xml_attr_is(xml_child(disk, "target"), "bus", "usb"))
-                return fail_unsupported(n, source ?: disk, "'usb' disk must not be empty");
-        if (!removable)
-                return fail_xml(n, source ?: disk, "no source %s is given for disk '%s'", wanted,
-                                attr_or(xml_child(disk, "target"), "dev", ""));
-        if (source && !xml_attr(source, "startupPolicy"))
-                xml_remove(source);
-        return 0;
-}
-
 static int check_driver(Normaliser *n, xmlNode *disk) {
-        xmlNode *driver = ensure(n, disk, "driver");
+        xmlNode *driver = norm_ensure(n, disk, "driver");
         const char *cache = attr_or(driver, "cache", "");
         const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
 
-        set_default(n, driver, "name", "qemu");
-        set_default(n, driver, "type", "raw");
+        norm_set_default(n, driver, "name", "qemu");
+        norm_set_default(n, driver, "type", xml_attr_is(disk, "type", "dir") ? "fat" : "raw");
         if (streq(cache, "default"))
                 xml_unset_attr(driver, "cache");
         if (!xml_attr_is(driver, "name", "qemu"))
-                return fail_unsupported(n, driver, "unsupported driver name '%s' for disk", attr_or(driver, "name", ""));
+                return fail_unsupported(n, driver, "unsupported driver name '%s' for disk",
+                                        attr_or(driver, "name", ""));
 
         if (xml_child(disk, "shareable") && !xml_child(disk, "readonly") && !xml_attr_is(driver, "type", "raw"))
                 return fail_unsupported(n, xml_child(disk, "shareable"),
                                         "shared access for disk '%s' requires use of supported storage format",
                                         attr_or(xml_child(disk, "target"), "dev", ""));
         if (xml_attr_is(driver, "io", "native") && !streq(cache, "none") && !streq(cache, "directsync"))
-                return fail_unsupported(n, driver,
-                                        "native I/O needs either no disk cache or directsync cache mode, QEMU will fallback to "
-                                        "aio=threads");
+                return fail_unsupported(
+                        n, driver,
+                        "native I/O needs either no disk cache or directsync cache mode, QEMU will fallback to "
+                        "aio=threads");
         if (xml_attr(driver, "iothread") && !streq(bus, "virtio"))
                 return fail_unsupported(n, driver, "IOThreads not available for bus %s", bus);
         if (xml_attr(driver, "iothread") && !has_iothread(n, number_or(driver, "iothread", 0)))
@@ -136,6 +116,22 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
         return 0;
 }
 
+/* What not every source has. */
+static int check_kind(Normaliser *n, xmlNode *disk) {
+        xmlNode *transient = xml_child(disk, "transient"), *driver = xml_child(disk, "driver");
+        bool dir = xml_attr_is(disk, "type", "dir"), fat = xml_attr_is(driver, "type", "fat");
+
+        if (dir != fat)
+                return fail_unsupported(n, driver, dir ? "unsupported disk driver type '%s' for a folder of the host" :
+                                        "unsupported disk driver type '%s': it needs a disk of type 'dir'",
+                                        attr_or(driver, "type", ""));
+        if (transient && (xml_child(disk, "readonly") || !xml_attr_is(disk, "device", "disk")))
+                return fail_unsupported(n, transient, "read-only disks and drives cannot be transient");
+        if (transient && !xml_attr_is(disk, "type", "file"))
+                return fail_unsupported(n, transient, "only disks of type 'file' can be transient");
+        return 0;
+}
+
 static bool is_wwn(const char *s) {
         s = startswith(s, "0x") ?: s;
         return strspn(s, "0123456789abcdefABCDEF") == 16 && !s[16];
@@ -147,7 +143,11 @@ static int check_identification(Normaliser *n, xmlNode *disk) {
                 const char *name;
                 size_t max;
                 const char *buses[3];
-        } limits[] = { { "vendor", 8, { "scsi" } }, { "product", 16, { "scsi", "sata", "ide" } } };
+        } limits[] = {
+                { "vendor", 8, { "scsi" } },
+                { "product", 16, { "scsi", "sata", "ide" } },
+                { "wwn", 18, { "scsi", "sata", "ide" } },
+        };
         xmlNode *wwn = xml_child(disk, "wwn");
         const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
 
@@ -161,7 +161,8 @@ static int check_identification(Normaliser *n, xmlNode *disk) {
                 if (e && !has)
                         return fail_unsupported(n, e, "a disk on bus %s has no '%s'", bus, limits[i].name);
                 if (e && strlen(xml_text(e)) > limits[i].max)
-                        return fail_unsupported(n, e, "disk %s is more than %zu characters", limits[i].name, limits[i].max);
+                        return fail_unsupported(n, e, "disk %s is more than %zu characters", limits[i].name,
+                                                limits[i].max);
                 for (const char *s = xml_text(e); s && *s; s++)
                         if (*s < ' ' || *s > '~')
                                 return fail_xml(n, e, "disk %s is not printable string", limits[i].name);
@@ -177,15 +178,25 @@ static void write_target(Normaliser *n, xmlNode *disk) {
         xmlNode *target = xml_child(disk, "target");
         bool cdrom = xml_attr_is(disk, "device", "cdrom");
 
-        if (!is_removable(disk) || !xml_attr_is(target, "tray", "open"))
+        if (!disk_is_removable(disk) || !xml_attr_is(target, "tray", "open"))
                 xml_unset_attr(target, "tray");
         if (cdrom) {
-                (void) ensure(n, disk, "readonly");
+                (void) norm_ensure(n, disk, "readonly");
                 if (xml_attr_is(disk, "snapshot", "no"))
                         xml_unset_attr(disk, "snapshot");
         }
         if (!xml_attr_is(target, "bus", "usb") && !xml_attr_is(target, "bus", "scsi"))
                 xml_unset_attr(target, "removable");
+}
+
+/* Numbers that a running guest's nodes had, and the copy that was being made of a disk. */
+static void drop_live(xmlNode *disk) {
+        for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
+                xml_unset_attr(xml_child(layer, "source"), "index");
+                xml_remove(xml_child(layer, "mirror"));
+                if (layer != disk)
+                        xml_unset_attr(layer, "index");
+        }
 }
 
 /* Disks of one bus are listed together, in the order of their names. */
@@ -240,8 +251,8 @@ static int write_cache_size(Normaliser *n, xmlNode *size) {
                 return fail_xml(n, size, "malformed size");
 
         snprintf(text, sizeof(text), "%" PRIu64, bytes);
-        set(n, size, "unit", "bytes");
-        set_text(n, size, text);
+        norm_set(n, size, "unit", "bytes");
+        norm_set_text(n, size, text);
         return 0;
 }
 
@@ -259,7 +270,8 @@ static int check_labels(Normaliser *n, xmlNode *disk) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
                 XML_FOREACH(label, xml_child(layer, "source"), "seclabel") {
                         if (!xml_attr_is(label, "relabel", "no") && !xml_attr_is(label, "labelskip", "yes"))
-                                return fail_unsupported(n, label, "another label of an image than relabel='no' is not supported");
+                                return fail_unsupported(n, label,
+                                                        "another label of an image than relabel='no' is not supported");
                         for (xmlNode *other = xml_next(label, "seclabel"); other; other = xml_next(other, "seclabel"))
                                 if (streq_ptr(xml_attr(other, "model"), xml_attr(label, "model")))
                                         return fail_xml(n, other, "seclabel for model %s is already provided",
@@ -273,13 +285,16 @@ int normalise_disks(Normaliser *n) {
         int r;
 
         XML_FOREACH(disk, n->devices, "disk") {
-                set_default(n, disk, "type", "file");
-                set_default(n, disk, "device", "disk");
+                norm_set_default(n, disk, "type", "file");
+                norm_set_default(n, disk, "device", "disk");
+                drop_live(disk);
                 r = check_target(n, disk);
                 if (r >= 0)
-                        r = check_source(n, disk);
+                        r = normalise_disk_source(n, disk);
                 if (r >= 0)
                         r = check_driver(n, disk);
+                if (r >= 0)
+                        r = check_kind(n, disk);
                 if (r >= 0)
                         r = check_identification(n, disk);
                 if (r >= 0)

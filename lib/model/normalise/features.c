@@ -7,7 +7,7 @@
 static int check_hyperv(Normaliser *n, xmlNode *hyperv) {
         xmlNode *spinlocks = xml_child(hyperv, "spinlocks"), *vendor = xml_child(hyperv, "vendor_id");
 
-        set_default(n, hyperv, "mode", "custom");
+        norm_set_default(n, hyperv, "mode", "custom");
         XML_FOREACH(f, hyperv, NULL)
                 if (!xml_attr(f, "state"))
                         return fail_xml(n, f, "missing 'state' attribute for HyperV Enlightenment feature '%s'",
@@ -15,8 +15,9 @@ static int check_hyperv(Normaliser *n, xmlNode *hyperv) {
 
         if (xml_attr_bool(spinlocks, "state", false) && number_or(spinlocks, "retries", 0) < 4095)
                 return fail_xml(n, spinlocks, "HyperV spinlock retry count must be at least 4095");
-        if (xml_attr_bool(vendor, "state", false) && (!xml_attr(vendor, "value") || strlen(xml_attr(vendor, "value")) > 12 ||
-                                                      strchr(xml_attr(vendor, "value"), ',')))
+        if (xml_attr_bool(vendor, "state", false) &&
+            (!xml_attr(vendor, "value") || strlen(xml_attr(vendor, "value")) > 12 ||
+             strchr(xml_attr(vendor, "value"), ',')))
                 return fail_xml(n, vendor, "HyperV vendor_id value must have up to 12 characters and no comma");
 
         return 0;
@@ -45,9 +46,10 @@ int normalise_features(Normaliser *n) {
         XML_FOREACH(f, features, NULL)
                 if (xml_is(f, "smm") || xml_is(f, "vmport") || xml_is(f, "vmcoreinfo") || xml_is(f, "pvspinlock") ||
                     xml_is(f, "pmu"))
-                        set_default(n, f, "state", "on");
+                        norm_set_default(n, f, "state", "on");
 
-        if (xml_attr_is(xml_child(features, "ps2"), "state", "off") && xml_attr_is(xml_child(features, "vmport"), "state", "on"))
+        if (xml_attr_is(xml_child(features, "ps2"), "state", "off") &&
+            xml_attr_is(xml_child(features, "vmport"), "state", "on"))
                 return fail_unsupported(n, xml_child(features, "vmport"),
                                         "vmport feature requires the ps2 feature not to be disabled");
 
@@ -62,8 +64,8 @@ int normalise_features(Normaliser *n) {
                 if (bytes & ((1 << 20) - 1))
                         return fail_xml(n, tseg, "SMM TSEG size must be divisible by 1 MiB");
                 snprintf(text, sizeof(text), "%llu", (unsigned long long) (bytes >> 20));
-                set(n, tseg, "unit", "MiB");
-                set_text(n, tseg, text);
+                norm_set(n, tseg, "unit", "MiB");
+                norm_set_text(n, tseg, text);
         }
 
         return 0;

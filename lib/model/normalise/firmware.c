@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* os: firmware that is left to be chosen, by the descriptors of the host. The choice is written into the definition, so that
- * it stays. A loader that the document names is looked up as well, for what belongs to it. */
+/* os: firmware that is left to be chosen, by the descriptors of the host. The choice is written into the definition, so
+ * that it stays. A loader that the document names is looked up as well, for what belongs to it. */
 
 #include <fnmatch.h>
 
@@ -97,7 +97,8 @@ static bool fits_names(const Firmware *f, const Wanted *w) {
 }
 
 static bool fits(const Firmware *f, const Wanted *w) {
-        if (!(w->bios ? f->bios : f->efi) || !firmware_fits_machine(f, w->arch, w->machine) || !fits_mapping(f, w) || !fits_names(f, w))
+        if (!(w->bios ? f->bios : f->efi) || !firmware_fits_machine(f, w->arch, w->machine) || !fits_mapping(f, w) ||
+            !fits_names(f, w))
                 return false;
         if (w->format && !streq(w->format, f->format))
                 return false;
@@ -123,35 +124,35 @@ static const Firmware *choose(const FirmwareList *l, const Wanted *w) {
 }
 
 static void write_feature(Normaliser *n, xmlNode *firmware, const char *name, bool enabled) {
-        xmlNode *feature = add(n, firmware, "feature");
+        xmlNode *feature = norm_add(n, firmware, "feature");
 
-        set(n, feature, "enabled", enabled ? "yes" : "no");
-        set(n, feature, "name", name);
+        norm_set(n, feature, "enabled", enabled ? "yes" : "no");
+        norm_set(n, feature, "name", name);
 }
 
 static void write_choice(Normaliser *n, xmlNode *os, const Firmware *f, bool bios) {
-        xmlNode *loader = ensure(n, os, "loader"), *firmware, *nvram;
+        xmlNode *loader = norm_ensure(n, os, "loader"), *firmware, *nvram;
 
-        set(n, os, "firmware", bios ? "bios" : "efi");
+        norm_set(n, os, "firmware", bios ? "bios" : "efi");
         xml_remove_children(os, "firmware");
-        firmware = add(n, os, "firmware");
+        firmware = norm_add(n, os, "firmware");
         write_feature(n, firmware, "enrolled-keys", f->enrolled_keys);
         write_feature(n, firmware, "secure-boot", f->secure_boot);
-        set_text(n, loader, f->executable);
-        set(n, loader, "type", f->mapping == FIRMWARE_MEMORY ? "rom" : "pflash");
-        set(n, loader, "format", f->format);
+        norm_set_text(n, loader, f->executable);
+        norm_set(n, loader, "type", f->mapping == FIRMWARE_MEMORY ? "rom" : "pflash");
+        norm_set(n, loader, "format", f->format);
         if (f->mapping != FIRMWARE_MEMORY)
-                set_default(n, loader, "readonly", "yes");
+                norm_set_default(n, loader, "readonly", "yes");
         if (f->requires_smm) {
-                set_default(n, loader, "secure", "yes");
-                set(n, ensure(n, ensure(n, n->root, "features"), "smm"), "state", "on");
+                norm_set_default(n, loader, "secure", "yes");
+                norm_set(n, norm_ensure(n, norm_ensure(n, n->root, "features"), "smm"), "state", "on");
         }
         if (f->mapping != FIRMWARE_FLASH)
                 return;
-        nvram = ensure(n, os, "nvram");
-        set(n, nvram, "template", f->nvram_template);
-        set(n, nvram, "templateFormat", f->template_format);
-        set(n, nvram, "format", f->template_format);
+        nvram = norm_ensure(n, os, "nvram");
+        norm_set(n, nvram, "template", f->nvram_template);
+        norm_set(n, nvram, "templateFormat", f->template_format);
+        norm_set(n, nvram, "format", f->template_format);
 }
 
 static bool has_variables(const xmlNode *nvram) {
@@ -187,9 +188,9 @@ static void complete_legacy(Normaliser *n, xmlNode *os, const Wanted *w) {
                 if (!streq(legacy[i].loader, w->loader))
                         continue;
                 if (!has_variables(nvram) || w->nvram_template) {
-                        nvram = ensure(n, os, "nvram");
-                        set_default(n, nvram, "template", legacy[i].nvram_template);
-                        set_default(n, nvram, "templateFormat", "raw");
+                        nvram = norm_ensure(n, os, "nvram");
+                        norm_set_default(n, nvram, "template", legacy[i].nvram_template);
+                        norm_set_default(n, nvram, "templateFormat", "raw");
                 }
                 return;
         }

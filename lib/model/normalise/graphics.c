@@ -15,7 +15,7 @@ static int check_listens(Normaliser *n, xmlNode *g) {
         const char *attribute = xml_attr(g, "listen"), *socket = xml_attr(g, "socket");
 
         if (!first) {
-                first = add(n, g, "listen");
+                first = norm_add(n, g, "listen");
                 if (is_generated_socket(socket)) {
                         xml_unset_attr(g, "socket");
                         socket = NULL;
@@ -23,14 +23,14 @@ static int check_listens(Normaliser *n, xmlNode *g) {
                 if (xml_attr_is(g, "type", "spice") && !attribute && !xml_attr(g, "port") && !xml_attr(g, "tlsPort") &&
                     !xml_attr_bool(g, "autoport", false)) {
                         /* SPICE without a port is reached through descriptors that clients hand over. */
-                        set(n, first, "type", "none");
+                        norm_set(n, first, "type", "none");
                 } else if (socket) {
-                        set(n, first, "type", "socket");
-                        set(n, first, "socket", socket);
+                        norm_set(n, first, "type", "socket");
+                        norm_set(n, first, "socket", socket);
                 } else {
-                        set(n, first, "type", "address");
+                        norm_set(n, first, "type", "address");
                         if (attribute && *attribute)
-                                set(n, first, "address", attribute);
+                                norm_set(n, first, "address", attribute);
                 }
         }
 
@@ -55,11 +55,11 @@ static int check_listens(Normaliser *n, xmlNode *g) {
                                       "element (found '%s')", attribute, xml_attr(first, "address"));
 
         if (xml_attr_is(first, "type", "address") && xml_attr(first, "address"))
-                set(n, g, "listen", xml_attr(first, "address"));
+                norm_set(n, g, "listen", xml_attr(first, "address"));
         else
                 xml_unset_attr(g, "listen");
         if (xml_attr_is(first, "type", "socket") && xml_attr(first, "socket") && xml_attr_is(g, "type", "vnc"))
-                set(n, g, "socket", xml_attr(first, "socket"));
+                norm_set(n, g, "socket", xml_attr(first, "socket"));
         return 0;
 }
 
@@ -73,10 +73,15 @@ static int check_ports(Normaliser *n, xmlNode *g) {
         return 0;
 }
 
+#define VNC_PASSWORD_MAX 8U    /* of the protocol: the rest would be without meaning (RFC 6143, 7.2.2) */
+
 static int check_password(Normaliser *n, xmlNode *g) {
-        const char *until = xml_attr(g, "passwdValidTo");
+        const char *until = xml_attr(g, "passwdValidTo"), *password = xml_attr(g, "passwd");
         int64_t time;
 
+        if (password && xml_attr_is(g, "type", "vnc") && strlen(password) > VNC_PASSWORD_MAX)
+                return fail_unsupported(n, g, "VNC password is %zu characters long, only %u permitted",
+                                        strlen(password), VNC_PASSWORD_MAX);
         if (until && utc_time_parse(until, &time) < 0)
                 return fail_xml(n, g, "cannot parse password validity time '%s', expect YYYY-MM-DDTHH:MM:SS", until);
         return 0;
@@ -105,13 +110,13 @@ static void write_ports(Normaliser *n, xmlNode *g) {
                         xml_unset_attr(g, "port");
                 if (automatic || tls <= 0)
                         xml_unset_attr(g, "tlsPort");
-                set(n, g, "autoport", automatic || (port <= 0 && tls <= 0) ? "yes" : "no");
+                norm_set(n, g, "autoport", automatic || (port <= 0 && tls <= 0) ? "yes" : "no");
         } else {
                 bool automatic = xml_attr_bool(g, "autoport", false) || port <= 0;
 
                 if (automatic)
-                        set(n, g, "port", "-1");
-                set(n, g, "autoport", automatic ? "yes" : "no");
+                        norm_set(n, g, "port", "-1");
+                norm_set(n, g, "autoport", automatic ? "yes" : "no");
                 xml_unset_attr(g, "tlsPort");
         }
 }

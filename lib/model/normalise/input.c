@@ -12,9 +12,9 @@ static void need_ps2(Normaliser *n, const char *type) {
                 if (xml_attr_is(i, "type", type) && xml_attr_is(i, "bus", "ps2"))
                         return;
 
-        input = add(n, n->devices, "input");
-        set(n, input, "type", type);
-        set(n, input, "bus", "ps2");
+        input = norm_add(n, n->devices, "input");
+        norm_set(n, input, "type", type);
+        norm_set(n, input, "bus", "ps2");
 }
 
 int normalise_inputs(Normaliser *n) {
@@ -32,7 +32,7 @@ int normalise_inputs(Normaliser *n) {
                         continue;
                 }
                 if (streq(type, "passthrough")) {
-                        set_default(n, input, "bus", "virtio");
+                        norm_set_default(n, input, "bus", "virtio");
                         if (!xml_attr(xml_child(input, "source"), "evdev"))
                                 return fail_xml(n, input, "missing evdev path for input device passthrough");
                         if (!xml_attr_is(input, "bus", "virtio"))
@@ -40,13 +40,15 @@ int normalise_inputs(Normaliser *n) {
                 } else
                         xml_remove_children(input, "source");
                 if (!xml_attr(input, "bus"))
-                        set(n, input, "bus", streq(type, "tablet") || (address && streq(address, "usb")) ? "usb" : "ps2");
+                        norm_set(n, input, "bus",
+                                 streq(type, "tablet") || (address && streq(address, "usb")) ? "usb" : "ps2");
                 if (xml_attr_is(input, "bus", "ps2") && streq(type, "tablet"))
                         return fail_unsupported(n, input, "ps2 bus does not support tablet input device");
                 if (xml_attr(input, "model") && !xml_attr_is(input, "bus", "virtio"))
                         return fail_unsupported(n, input, "only input devices on bus virtio have a model");
                 if (endswith(attr_or(input, "model", ""), "transitional") && !streq(type, "passthrough"))
-                        return fail_unsupported(n, input, "virtio (non-)transitional models are not supported for input type=%s", type);
+                        return fail_unsupported(
+                                n, input, "virtio (non-)transitional models are not supported for input type=%s", type);
                 if (xml_attr_is(input, "bus", "ps2") && !has_ps2)
                         return fail_unsupported(n, input, "ps2 bus inputs require the ps2 feature not to be disabled");
                 if (xml_attr_is(input, "bus", "ps2"))

@@ -5,12 +5,37 @@
 #include <sys/random.h>
 
 #include "base/strings.h"
+#include "kinds/filter.h"
 #include "normalise.h"
 
 static const char *const models[] = {
-        "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3", "ne2k_pci",
-        "pcnet", "usb-net", "e1000-82544gc", "e1000-82545em", "i82550", "i82551", "i82557b", "i82559er", "tulip",
+        "virtio",
+        "virtio-transitional",
+        "virtio-non-transitional",
+        "e1000",
+        "e1000e",
+        "igb",
+        "rtl8139",
+        "vmxnet3",
+        "ne2k_pci",
+        "pcnet",
+        "usb-net",
+        "e1000-82544gc",
+        "e1000-82545em",
+        "i82550",
+        "i82551",
+        "i82557b",
+        "i82559er",
+        "i82562",
+        "tulip",
 };
+
+const char *interface_model(const char *type) {
+        for (size_t i = 0; i < ELEMENTSOF(models); i++)
+                if (strcasecmp(type, models[i]) == 0)
+                        return models[i];
+        return NULL;
+}
 
 /* Names that the host makes up for taps; one of these in a document is a leftover of a running guest. */
 static bool is_generated_name(const char *dev) {
@@ -27,7 +52,7 @@ static bool is_generated_name(const char *dev) {
 }
 
 static int write_mac(Normaliser *n, xmlNode *interface) {
-        xmlNode *mac = ensure(n, interface, "mac");
+        xmlNode *mac = norm_ensure(n, interface, "mac");
         uint8_t m[6] = { 0x52, 0x54, 0x00 };
 
         if (!mac)
@@ -40,42 +65,31 @@ static int write_mac(Normaliser *n, xmlNode *interface) {
         if (m[0] & 1)
                 return fail_xml(n, mac, "expected unicast mac address, found multicast '%s'", xml_attr(mac, "address"));
 
-        setf(n, mac, "address", "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        norm_setf(n, mac, "address", "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
         return 0;
+}
+
+/* What only speaks virtio to the guest; a card of the host is what it is. */
+static const char *default_model(const xmlNode *interface) {
+        return xml_attr_is(interface, "type", "vdpa") || xml_attr_is(interface, "type", "vhostuser") ? "virtio"
+                                                                                                     : "rtl8139";
 }
 
 static int write_model(Normaliser *n, xmlNode *interface) {
-        xmlNode *model = ensure(n, interface, "model");
-        const char *type;
+        xmlNode *model = xml_child(interface, "model");
+        const char *type, *known;
 
-        set_default(n, model, "type", "rtl8139");
+        if (!model && xml_attr_is(interface, "type", "hostdev"))
+                return 0;
+        model = model ?: norm_add(n, interface, "model");
+        norm_set_default(n, model, "type", default_model(interface));
         type = attr_or(model, "type", "");
-        for (size_t i = 0; i < ELEMENTSOF(models); i++)
-                if (strcasecmp(type, models[i]) == 0) {
-                        set(n, model, "type", models[i]);
-                        return 0;
-                }
-
-        return fail_unsupported(n, model, "network card model '%s' is not supported", type);
-}
-
-static int check_source(Normaliser *n, xmlNode *interface) {
-        xmlNode *source = xml_child(interface, "source");
-        const char *bridge = xml_attr(source, "bridge");
-
-        if (!xml_attr_is(interface, "type", "bridge")) {
-                xml_remove(source);
+        known = interface_model(type);
+        if (known) {
+                norm_set(n, model, "type", known);
                 return 0;
         }
-        if (!bridge || !*bridge)
-                return fail_xml(n, source ?: interface, "no <source> 'bridge' attribute specified with <interface type='bridge'/>");
-        if (strlen(bridge) > 15 || strpbrk(bridge, "/ \t\n"))
-                return fail_xml(n, source, "'%s' is no name of a bridge", bridge);
-        if (xml_child(interface, "ip"))
-                return fail_unsupported(n, interface, "Invalid attempt to set network interface guest-side IP route, not supported "
-                                                      "by interface type 'bridge'");
-
-        return 0;
+        return fail_unsupported(n, model, "network card model '%s' is not supported", type);
 }
 
 static int check_driver(Normaliser *n, xmlNode *interface) {
@@ -103,11 +117,44 @@ static int check_driver(Normaliser *n, xmlNode *interface) {
         return 0;
 }
 
+/* Rules are about the taps of bridges. */
+static int check_filterref(Normaliser *n, xmlNode *interface) {
+        static const char *const types[] = { "network", "bridge", "ethernet" };
+        xmlNode *ref = xml_child(interface, "filterref");
+
+        if (!ref)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (xml_attr_is(interface, "type", types[i]))
+                        return normalise_filterref(n, ref);
+        return fail_unsupported(n, ref, "filterref is not supported for network interfaces of type %s",
+                                xml_attr(interface, "type"));
+}
+
+/* A rate of nothing would let nothing through; what is guaranteed is a part of what a network has. */
+static int check_bandwidth(Normaliser *n, xmlNode *interface) {
+        static const char *const directions[] = { "inbound", "outbound" };
+
+        for (size_t i = 0; i < ELEMENTSOF(directions); i++) {
+                xmlNode *rate = xml_child(xml_child(interface, "bandwidth"), directions[i]);
+
+                if (rate && !xml_attr(rate, "average") && !xml_attr(rate, "floor"))
+                        return fail_xml(n, rate, "Missing mandatory average or floor attributes");
+                if (rate && !xml_attr(rate, "average") && (xml_attr(rate, "peak") || xml_attr(rate, "burst")))
+                        return fail_xml(n, rate, "'peak' and 'burst' require 'average' attribute");
+                if (xml_attr(rate, "floor") && !xml_attr_is(interface, "type", "network"))
+                        return fail_unsupported(n, rate,
+                                                "floor attribute is supported only for interfaces of type network");
+        }
+
+        return 0;
+}
+
 static int check_ip(Normaliser *n, xmlNode *interface) {
         XML_FOREACH(ip, interface, "ip") {
                 if (!xml_attr(ip, "address"))
                         return fail_xml(n, ip, "missing network address");
-                set_default(n, ip, "family", strchr(xml_attr(ip, "address"), ':') ? "ipv6" : "ipv4");
+                norm_set_default(n, ip, "family", strchr(xml_attr(ip, "address"), ':') ? "ipv6" : "ipv4");
         }
 
         return 0;
@@ -134,9 +181,13 @@ int normalise_interfaces(Normaliser *n) {
                 if (r >= 0)
                         r = write_model(n, interface);
                 if (r >= 0)
-                        r = check_source(n, interface);
+                        r = normalise_interface_source(n, interface);
                 if (r >= 0)
                         r = check_driver(n, interface);
+                if (r >= 0)
+                        r = check_filterref(n, interface);
+                if (r >= 0)
+                        r = check_bandwidth(n, interface);
                 if (r >= 0)
                         r = check_ip(n, interface);
                 if (r < 0)

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the steps of normalising share. Each step is a function of one file that is named after the element it
- * looks after. Failures of memory stick in the Normaliser and are asked for between steps, so that a step reads
- * as what it does; the helpers accept NULL nodes for the same reason. */
+/* The steps of <domain>, and what they share. */
 
-#include "definition-private.h"
-
-typedef struct Normaliser {
-        Definition *d;
-        xmlNode *root;
-        xmlNode *devices;
-        const HostFacts *facts;
-        Error *error;
-        bool q35;               /* set by the os step */
-        bool user_pci;          /* the document lists PCI controllers of its own besides the root */
-        bool out_of_memory;
-} Normaliser;
+#include "normaliser.h"
 
 /* The steps, in the order of the chain. */
+int normalise_devices(Normaliser *n);
 int normalise_identity(Normaliser *n);
+int normalise_numa(Normaliser *n);
 int normalise_memory(Normaliser *n);
+int normalise_memory_backing(Normaliser *n);
+int normalise_memory_devices(Normaliser *n);
 int normalise_vcpu(Normaliser *n);
 int normalise_tuning(Normaliser *n);
+int normalise_pins(Normaliser *n);
 int normalise_os(Normaliser *n);
 int normalise_features(Normaliser *n);
 int normalise_cpu(Normaliser *n);
@@ -31,6 +23,7 @@ int normalise_lifecycle(Normaliser *n);
 int normalise_commandline(Normaliser *n);
 int normalise_emulator(Normaliser *n);
 int normalise_disks(Normaliser *n);
+int normalise_leases(Normaliser *n);
 int normalise_controllers(Normaliser *n);
 int normalise_interfaces(Normaliser *n);
 int normalise_serials(Normaliser *n);
@@ -38,11 +31,18 @@ int normalise_channels(Normaliser *n);
 int normalise_inputs(Normaliser *n);
 int normalise_graphics(Normaliser *n);
 int normalise_videos(Normaliser *n);
+int normalise_hostdevs(Normaliser *n);
+int normalise_filesystems(Normaliser *n);
+int normalise_shmems(Normaliser *n);
+int normalise_tpms(Normaliser *n);
+int normalise_platform(Normaliser *n);
+int normalise_launch_security(Normaliser *n);
 int normalise_sounds(Normaliser *n);
 int normalise_small_devices(Normaliser *n);
 int normalise_implied_controllers(Normaliser *n);
 int normalise_boot(Normaliser *n);
 int assign_drive_addresses(Normaliser *n);
+int assign_hostdev_addresses(Normaliser *n);
 int assign_usb_addresses(Normaliser *n);
 int assign_virtio_serial_addresses(Normaliser *n);
 int assign_pci_addresses(Normaliser *n);
@@ -52,36 +52,35 @@ int check_aliases(Normaliser *n);
 /* iotune of a disk, as part of its step. */
 int normalise_throttle(Normaliser *n, xmlNode *disk);
 
+/* <source> of a disk and of what backs it, by its type, and <encryption> and <auth>, as part of its step
+ * (disk-source.c). */
+int normalise_disk_source(Normaliser *n, xmlNode *disk);
+/* Drives that may stand empty (disk.c). */
+bool disk_is_removable(const xmlNode *disk);
+
+/* <source> of an interface, by its type, as part of its step (interface-source.c). */
+int normalise_interface_source(Normaliser *n, xmlNode *interface);
+
+/* The <address> of a PCI device of the host, as it is printed (hostdev.c). */
+int normalise_host_pci_address(Normaliser *n, xmlNode *device, xmlNode *source);
+
 /* Chooses the firmware, as part of the os step. */
 int normalise_firmware(Normaliser *n, xmlNode *os);
-
-/* Fails about node: returns r with the error filled. */
-#define fail(n, node, r, code, ...) definition_error((n)->d, (node), (r), (code), (n)->error, __VA_ARGS__)
-#define fail_xml(n, node, ...) fail(n, node, -EBADMSG, ERROR_XML_ERROR, __VA_ARGS__)
-#define fail_unsupported(n, node, ...) fail(n, node, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, __VA_ARGS__)
-
-/* Changes that remember a failure. */
-void set(Normaliser *n, xmlNode *node, const char *name, const char *value);
-void setf(Normaliser *n, xmlNode *node, const char *name, const char *format, ...) _printf_(4, 5);
-void set_default(Normaliser *n, xmlNode *node, const char *name, const char *value);
-xmlNode *add(Normaliser *n, xmlNode *parent, const char *name);
-xmlNode *ensure(Normaliser *n, xmlNode *parent, const char *name);
-void set_text(Normaliser *n, xmlNode *node, const char *text);
-
-/* The child of the root or of parent called name with this text, added when absent. */
-void default_child(Normaliser *n, xmlNode *parent, const char *name, const char *text);
-
-/* The value of an attribute, or otherwise where it is absent. */
-const char *attr_or(const xmlNode *node, const char *name, const char *otherwise);
-
-/* Number of an attribute; otherwise where it is absent. Numbers were checked by the schema. */
-unsigned number_or(const xmlNode *node, const char *name, unsigned otherwise);
 
 /* Whether the guest has an I/O thread of this id: listed, or one of as many as <iothreads> says. */
 bool has_iothread(const Normaliser *n, unsigned id);
 
-/* Drops an element that carries nothing at all. */
-void drop_empty(xmlNode *parent, const char *name);
+/* Whether all memory of the guest can be mapped by helpers beside it; the second refuses a device of which that is
+ * needed, naming what to add (filesystem.c). */
+bool has_shared_memory(const Normaliser *n);
+int need_shared_memory(Normaliser *n, xmlNode *device, const char *what);
+
+/* Rewrites the set of CPUs or nodes of an attribute, or of the text of a node, in its shortest form: "3,1-2,^2" is
+ * "1,3". Refuses what is none, or empty (vcpu.c). */
+int norm_cpuset(Normaliser *n, xmlNode *node, const char *attr);
+
+/* Rewrites a size in KiB, rounded up. */
+int norm_kib(Normaliser *n, xmlNode *size, uint64_t *ret_kib);
 
 /* --- controllers --- */
 

@@ -12,7 +12,7 @@ static int write_machine(Normaliser *n, xmlNode *type) {
         char versioned[32];
 
         if (host_facts_machine(n->facts, machine, versioned) >= 0)
-                set(n, type, "machine", versioned);
+                norm_set(n, type, "machine", versioned);
         else if (!startswith(machine, "pc-"))
                 return fail_unsupported(n, type, "machine type '%s' is not supported, only pc and q35", machine);
 
@@ -30,7 +30,7 @@ static int write_nvram(Normaliser *n, xmlNode *nvram) {
         if (!path)
                 return -ENOMEM;
 
-        set_text(n, nvram, path);
+        norm_set_text(n, nvram, path);
         return 0;
 }
 
@@ -40,7 +40,8 @@ static int check_loader(Normaliser *n, xmlNode *os) {
 
         if (loader && !*xml_text(loader) && !automatic) {
                 if (loader->properties)
-                        return fail_unsupported(n, loader, "no loader path specified and firmware auto selection disabled");
+                        return fail_unsupported(n, loader,
+                                                "no loader path specified and firmware auto selection disabled");
                 xml_remove(loader);
                 loader = NULL;
         }
@@ -48,18 +49,22 @@ static int check_loader(Normaliser *n, xmlNode *os) {
                 return fail_unsupported(n, loader, "UEFI requires ACPI on this architecture");
         if (xml_attr_bool(loader, "secure", false) && !n->q35)
                 return fail_unsupported(n, loader, "Secure boot is supported with q35 machine types only");
-        if (nvram && !pflash && !automatic)
+        /* With an image of type rom it is a line left over: such firmware keeps its variables nowhere, and libvirt
+         * takes it. */
+        if (nvram && !loader && !automatic)
                 return fail_unsupported(n, nvram, "a variable store needs a loader of type pflash");
         if (loader && !pflash && !automatic && xml_attr_is(loader, "stateless", "no"))
                 return fail_unsupported(n, loader, "Only pflash loader type permits NVRAM");
         if (nvram && xml_attr_bool(loader, "stateless", false))
                 return fail_unsupported(n, nvram, "a stateless loader has no variable store");
 
-        set_default(n, loader, "format", "raw");
+        norm_set_default(n, loader, "format", "raw");
         if (automatic && !xml_child(xml_child(os, "firmware"), NULL))
                 return 0; /* none that fits is installed: said at the start, when one may be */
-        set_default(n, loader, "type", "rom");
-        set_default(n, nvram, "format", "raw");
+        norm_set_default(n, loader, "type", "rom");
+        if (!xml_attr_is(loader, "type", "pflash"))
+                return 0;
+        norm_set_default(n, nvram, "format", "raw");
         return nvram && !*xml_text(nvram) && !xml_attr(nvram, "type") ? write_nvram(n, nvram) : 0;
 }
 
@@ -114,14 +119,14 @@ static int check_sysinfo(Normaliser *n, xmlNode *os) {
 }
 
 int normalise_os(Normaliser *n) {
-        xmlNode *os = ensure(n, n->root, "os"), *type = ensure(n, os, "type");
+        xmlNode *os = norm_ensure(n, n->root, "os"), *type = norm_ensure(n, os, "type");
         int r;
 
         if (!type)
                 return -ENOMEM;
         if (!*xml_text(type))
-                set_text(n, type, "hvm");
-        set_default(n, type, "arch", "x86_64");
+                norm_set_text(n, type, "hvm");
+        norm_set_default(n, type, "arch", "x86_64");
 
         r = write_machine(n, type);
         if (r < 0)
@@ -136,6 +141,9 @@ int normalise_os(Normaliser *n) {
         if (r < 0)
                 return r;
 
+        if (xml_attr_bool(xml_child(os, "bios"), "useserial", false) && !xml_child(n->devices, "serial") &&
+            !xml_child(n->devices, "console"))
+                return fail_unsupported(n, xml_child(os, "bios"), "useserial needs a serial port");
         drop_empty(os, "kernel");
         drop_empty(os, "initrd");
         drop_empty(os, "cmdline");

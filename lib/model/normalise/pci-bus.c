@@ -11,8 +11,8 @@ static const struct {
         unsigned kind, accepts, allows, first, last;
 } controllers[] = {
         { "pci-root", 0, PCI_CONVENTIONAL | PCI_BRIDGE | PCI_EXPANDER, ENDPOINTS | PCI_BRIDGE | PCI_EXPANDER, 1, 31 },
-        { "pcie-root", 0, PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER,
-          ENDPOINTS | PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER, 1, 31 },
+        { "pcie-root", 0, PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER | PCI_INTEGRATED,
+          ENDPOINTS | PCI_INTEGRATED | PCI_BRIDGE | PCI_ROOT_PORT | PCI_DMI_BRIDGE | PCI_EXPRESS_EXPANDER, 1, 31 },
         { "pci-bridge", PCI_BRIDGE, PCI_CONVENTIONAL | PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 1, 31 },
         { "dmi-to-pci-bridge", PCI_DMI_BRIDGE, PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 0, 31 },
         { "pcie-to-pci-bridge", PCI_EXPRESS, PCI_CONVENTIONAL | PCI_BRIDGE, ENDPOINTS | PCI_BRIDGE, 1, 31 },

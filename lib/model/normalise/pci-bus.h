@@ -19,6 +19,7 @@ typedef enum PciKind {
         PCI_DOWNSTREAM = 1 << 5,
         PCI_EXPANDER = 1 << 6,
         PCI_EXPRESS_EXPANDER = 1 << 7,
+        PCI_INTEGRATED = 1 << 9,        /* endpoint on the root bus of PCI Express */
 } PciKind;
 
 typedef struct PciBus {

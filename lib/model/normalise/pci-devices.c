@@ -24,11 +24,21 @@ static unsigned kind_of_bridge(const Normaliser *n, const xmlNode *device) {
         return xml_attr_is(device, "type", "pci") ? pci_controller_kind(attr_or(device, "model", "")) : 0;
 }
 
+static unsigned kind_of_filesystem(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(xml_child(device, "driver"), "type", "mtp") ? 0 : virtio_kind(device);
+}
+
+static unsigned kind_of_conventional(const Normaliser *n, const xmlNode *device) {
+        return PCI_CONVENTIONAL;
+}
+
 static unsigned kind_of_interface(const Normaliser *n, const xmlNode *device) {
         const char *model = xml_get(device, "model/@type") ?: "";
 
         if (streq(model, "usb-net"))
                 return 0;
+        if (xml_attr_is(device, "type", "hostdev"))
+                return PCI_EXPRESS;
 
         return IS_ANY(model, "virtio", "virtio-non-transitional", "e1000e", "igb", "vmxnet3") ? PCI_EXPRESS :
                                                                                             PCI_CONVENTIONAL;
@@ -47,11 +57,14 @@ static unsigned kind_of_controller(const Normaliser *n, const xmlNode *device) {
         const char *type = attr_or(device, "type", ""), *model = attr_or(device, "model", "");
 
         if (streq(type, "scsi"))
-                return IS_ANY(model, "virtio-scsi", "virtio-non-transitional", "vmpvscsi") ? PCI_EXPRESS : PCI_CONVENTIONAL;
+                return IS_ANY(model, "virtio-scsi", "virtio-non-transitional", "vmpvscsi") ? PCI_EXPRESS
+                                                                                           : PCI_CONVENTIONAL;
         if (streq(type, "virtio-serial"))
                 return virtio_kind(device);
         if (streq(type, "usb"))
-                return streq(model, "none") ? 0 : IS_ANY(model, "nec-xhci", "qemu-xhci") ? PCI_EXPRESS : PCI_CONVENTIONAL;
+                return streq(model, "none")                     ? 0
+                       : IS_ANY(model, "nec-xhci", "qemu-xhci") ? PCI_EXPRESS
+                                                                : PCI_CONVENTIONAL;
 
         return streq(type, "sata") || streq(type, "ide") ? PCI_CONVENTIONAL : 0;
 }
@@ -85,22 +98,51 @@ static unsigned kind_of_serial(const Normaliser *n, const xmlNode *device) {
         return xml_attr_is(xml_child(device, "target"), "type", "pci-serial") ? PCI_CONVENTIONAL : 0;
 }
 
+static unsigned kind_of_memory(const Normaliser *n, const xmlNode *device) {
+        return startswith(attr_or(device, "model", ""), "virtio-") ? PCI_EXPRESS : 0;
+}
+
+/* Intel's is part of the chipset. */
+static unsigned kind_of_iommu(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "model", "virtio") ? PCI_INTEGRATED : 0;
+}
+
+/* What the host has is nearly always PCI Express, and whether it is cannot be known where the device is not. */
+static unsigned kind_of_hostdev(const Normaliser *n, const xmlNode *device) {
+        const char *type = attr_or(device, "type", "");
+
+        if (xml_attr_is(xml_child(device, "address"), "type", "unassigned"))
+                return 0;
+        if (streq(type, "scsi_host"))
+                return virtio_kind(device);
+
+        return streq(type, "pci") || streq(type, "mdev") ? PCI_EXPRESS : 0;
+}
+
 /* The order decides who sits where, so it is part of what clients see: see the facts in docs. */
 static const struct {
         const char *element;
         KindOf kind;
 } order[] = {
         { "controller", kind_of_bridge },
+        { "filesystem", kind_of_filesystem },
         { "interface", kind_of_interface },
         { "sound", kind_of_sound },
         { "controller", kind_of_controller },
         { "disk", kind_of_disk },
+        { "hostdev", kind_of_hostdev },
         { "memballoon", kind_of_virtio },
         { "rng", kind_of_virtio },
         { "watchdog", kind_of_watchdog },
         { "video", kind_of_video },
+        { "shmem", kind_of_conventional },
         { "input", kind_of_input },
         { "serial", kind_of_serial },
+        { "vsock", kind_of_virtio },
+        { "memory", kind_of_memory },
+        { "crypto", kind_of_virtio },
+        { "pstore", kind_of_conventional },
+        { "iommu", kind_of_iommu },
 };
 
 void pci_devices_done(PciDevices *d) {

@@ -24,18 +24,18 @@ static void write_target(Normaliser *n, xmlNode *c, size_t row) {
         xmlNode *target = xml_child(c, "target");
         PciAddress at = {};
 
-        set_default(n, ensure(n, c, "model"), "name", targets[row].name);
+        norm_set_default(n, norm_ensure(n, c, "model"), "name", targets[row].name);
         if (!target && (targets[row].chassis || targets[row].chassis_nr))
-                target = add(n, c, "target");
+                target = norm_add(n, c, "target");
 
         if (targets[row].chassis_nr && !xml_attr(target, "chassisNr"))
-                setf(n, target, "chassisNr", "%u", index);
+                norm_setf(n, target, "chassisNr", "%u", index);
         if (targets[row].chassis && !xml_attr(target, "chassis"))
-                setf(n, target, "chassis", "%u", index);
+                norm_setf(n, target, "chassis", "%u", index);
         if (targets[row].port) {
                 (void) pci_address_parse(xml_child(c, "address"), &at);
-                setf(n, target, "port", "0x%x",
-                     number_or(target, "port", targets[row].root ? at.slot << 3 | at.function : at.slot));
+                norm_setf(n, target, "port", "0x%x",
+                          number_or(target, "port", targets[row].root ? at.slot << 3 | at.function : at.slot));
         }
 }
 
@@ -49,8 +49,8 @@ static int write_hole(Normaliser *n, xmlNode *hole) {
                 return fail_xml(n, hole, "malformed size");
 
         snprintf(text, sizeof(text), "%llu", (unsigned long long) (bytes / 1024));
-        set(n, hole, "unit", "KiB");
-        set_text(n, hole, text);
+        norm_set(n, hole, "unit", "KiB");
+        norm_set_text(n, hole, text);
         return 0;
 }
 

@@ -16,26 +16,26 @@ static const struct {
 };
 
 static int write_serial_target(Normaliser *n, xmlNode *serial, unsigned *next_port) {
-        xmlNode *target = ensure(n, serial, "target"), *model;
+        xmlNode *target = norm_ensure(n, serial, "target"), *model;
         const char *type, *address = xml_get(serial, "address/@type");
 
         if (xml_attr_is(target, "type", "serial"))
                 xml_unset_attr(target, "type");
         if (!xml_attr(target, "type"))
-                set(n, target, "type", address && streq(address, "usb") ? "usb-serial" :
+                norm_set(n, target, "type", address && streq(address, "usb") ? "usb-serial" :
                                        address && streq(address, "pci") ? "pci-serial" : "isa-serial");
         type = attr_or(target, "type", "");
 
         if (!xml_attr(target, "port"))
-                setf(n, target, "port", "%u", *next_port);
+                norm_setf(n, target, "port", "%u", *next_port);
         if (number_or(target, "port", 0) >= *next_port)
                 *next_port = number_or(target, "port", 0) + 1;
 
-        model = ensure(n, target, "model");
+        model = norm_ensure(n, target, "model");
         for (size_t i = 0; i < ELEMENTSOF(serial_models); i++) {
                 if (!streq(serial_models[i].type, type))
                         continue;
-                set_default(n, model, "name", serial_models[i].model);
+                norm_set_default(n, model, "name", serial_models[i].model);
                 if (!xml_attr_is(model, "name", serial_models[i].model))
                         return fail_unsupported(n, model, "target model '%s' does not fit target type '%s'",
                                                 attr_or(model, "name", ""), type);
@@ -50,7 +50,7 @@ static void copy_backend(Normaliser *n, xmlNode *to, const xmlNode *from) {
 
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
                 xml_remove_children(to, parts[i]);
-        set(n, to, "type", attr_or(from, "type", "pty"));
+        norm_set(n, to, "type", attr_or(from, "type", "pty"));
 
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
                 XML_FOREACH(part, from, parts[i]) {
@@ -69,21 +69,21 @@ static bool is_serial_console(const xmlNode *console) {
 
 /* A document that has only a console of type serial means a serial port. */
 static void serial_for_console(Normaliser *n, xmlNode *console) {
-        xmlNode *serial = add(n, n->devices, "serial");
+        xmlNode *serial = norm_add(n, n->devices, "serial");
 
         if (serial)
                 copy_backend(n, serial, console);
 }
 
 static void console_for_serial(Normaliser *n, xmlNode *serial) {
-        xmlNode *first = xml_child(n->devices, "console"), *console = add(n, n->devices, "console");
+        xmlNode *first = xml_child(n->devices, "console"), *console = norm_add(n, n->devices, "console");
 
         if (!console)
                 return;
         if (first)
                 xmlAddPrevSibling(first, console);
         copy_backend(n, console, serial);
-        set(n, add(n, console, "target"), "type", "serial");
+        norm_set(n, norm_add(n, console, "target"), "type", "serial");
 }
 
 static int normalise_consoles(Normaliser *n) {
@@ -105,16 +105,16 @@ static int normalise_consoles(Normaliser *n) {
                 console_for_serial(n, serial);
 
         XML_FOREACH(console, n->devices, "console") {
-                xmlNode *target = ensure(n, console, "target");
+                xmlNode *target = norm_ensure(n, console, "target");
 
                 r = normalise_chardev(n, console, false);
                 if (r < 0)
                         return r;
-                set_default(n, target, "type", "serial");
+                norm_set_default(n, target, "type", "serial");
                 xml_remove_children(target, "model");
                 if (console != xml_child(n->devices, "console") && is_serial_console(console))
                         return fail_unsupported(n, console, "Only the first console can be a serial port");
-                setf(n, target, "port", "%u", port++);
+                norm_setf(n, target, "port", "%u", port++);
                 xml_unset_attr(console, "tty");
         }
 
@@ -126,13 +126,13 @@ static int normalise_parallels(Normaliser *n) {
         int r;
 
         XML_FOREACH(parallel, n->devices, "parallel") {
-                xmlNode *target = ensure(n, parallel, "target");
+                xmlNode *target = norm_ensure(n, parallel, "target");
 
                 r = normalise_chardev(n, parallel, false);
                 if (r < 0)
                         return r;
                 if (!xml_attr(target, "port"))
-                        setf(n, target, "port", "%u", port);
+                        norm_setf(n, target, "port", "%u", port);
                 port = MAX(port, number_or(target, "port", 0) + 1);
         }
 

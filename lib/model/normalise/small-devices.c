@@ -9,9 +9,9 @@
 #define MAX_USB_HUBS 127U
 
 static void normalise_memballoon(Normaliser *n) {
-        xmlNode *balloon = ensure(n, n->devices, "memballoon");
+        xmlNode *balloon = norm_ensure(n, n->devices, "memballoon");
 
-        set_default(n, balloon, "model", "virtio");
+        norm_set_default(n, balloon, "model", "virtio");
         if (xml_attr_is(balloon, "model", "none")) {
                 xml_remove_children(balloon, "stats");
                 xml_remove_children(balloon, "address");
@@ -29,24 +29,27 @@ static int normalise_watchdogs(Normaliser *n) {
         XML_FOREACH(w, n->devices, "watchdog") {
                 if (!xml_attr(w, "model"))
                         return fail_xml(n, w, "missing watchdog model");
-                set_default(n, w, "action", "reset");
+                norm_set_default(n, w, "action", "reset");
                 if (action && !xml_attr_is(w, "action", action))
-                        return fail_xml(n, w, "watchdogs with different actions are not supported with this QEMU binary");
+                        return fail_xml(n, w,
+                                        "watchdogs with different actions are not supported with this QEMU binary");
                 action = xml_attr(w, "action");
                 if (xml_attr_is(w, "model", "itco")) {
                         if (!n->q35)
                                 return fail_unsupported(n, w, "iTCO is only supported with q35 machine types");
                         itco = true;
                 }
+                if (n->q35 && xml_attr_is(w, "model", "ib700"))
+                        return fail_unsupported(n, w, "ib700 is not supported with q35 machine types");
                 if (!xml_attr_is(w, "model", "i6300esb"))
                         xml_remove_children(w, "address");
         }
 
         if (n->q35 && !itco) {
-                xmlNode *w = add(n, n->devices, "watchdog");
+                xmlNode *w = norm_add(n, n->devices, "watchdog");
 
-                set(n, w, "model", "itco");
-                set(n, w, "action", action ?: "reset");
+                norm_set(n, w, "model", "itco");
+                norm_set(n, w, "action", action ?: "reset");
         }
 
         return 0;
@@ -61,7 +64,7 @@ static int normalise_rngs(Normaliser *n) {
                 if (!xml_attr(backend, "model"))
                         return fail_xml(n, rng, "missing RNG device backend model");
                 if (xml_attr_is(backend, "model", "random") && !*xml_text(backend))
-                        set_text(n, backend, "/dev/random");
+                        norm_set_text(n, backend, "/dev/random");
                 if (xml_attr_is(backend, "model", "egd")) {
                         int r = normalise_chardev(n, backend, false);
 
@@ -101,7 +104,7 @@ static int normalise_redirfilter(Normaliser *n) {
                                 continue;
                         if (xml_attr_uint(usb, ids[i].name, &id) < 0 || id >> ids[i].width * 4)
                                 return fail_xml(n, usb, "invalid USB %s '%s'", ids[i].name, xml_attr(usb, ids[i].name));
-                        setf(n, usb, ids[i].name, "0x%0*X", ids[i].width, id);
+                        norm_setf(n, usb, ids[i].name, "0x%0*X", ids[i].width, id);
                 }
 
                 if (!version)
@@ -109,7 +112,8 @@ static int normalise_redirfilter(Normaliser *n) {
                 if (streq(version, "-1"))
                         xml_unset_attr(usb, "version");
                 else if (sscanf(version, "%u.%u%c", &major, &minor, &rest) == 2 && major <= 99 && minor <= 99)
-                        setf(n, usb, "version", "%u.%02u", major, strlen(strchr(version, '.')) == 2 ? minor * 10 : minor);
+                        norm_setf(n, usb, "version", "%u.%02u", major,
+                                  strlen(strchr(version, '.')) == 2 ? minor * 10 : minor);
                 else
                         return fail_xml(n, usb, "Incorrect USB version format '%s'", version);
         }
@@ -130,7 +134,7 @@ static int normalise_usb_only(Normaliser *n) {
         XML_FOREACH(dev, n->devices, "redirdev") {
                 if (!xml_attr(dev, "type"))
                         return fail_xml(n, dev, "redirdev needs a type");
-                set_default(n, dev, "bus", "usb");
+                norm_set_default(n, dev, "bus", "usb");
                 r = normalise_chardev(n, dev, false);
                 if (r < 0)
                         return r;
@@ -158,7 +162,7 @@ int normalise_small_devices(Normaliser *n) {
 
         normalise_memballoon(n);
         XML_FOREACH(panic, n->devices, "panic") {
-                set_default(n, panic, "model", "isa");
+                norm_set_default(n, panic, "model", "isa");
                 if (xml_attr_is(panic, "model", "hyperv"))
                         xml_remove_children(panic, "address");
         }

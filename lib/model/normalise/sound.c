@@ -26,10 +26,10 @@ static int normalise_audio(Normaliser *n) {
         unsigned next = 1;
 
         if (!xml_child(n->devices, "audio") && carries_sound(n)) {
-                xmlNode *audio = add(n, n->devices, "audio");
+                xmlNode *audio = norm_add(n, n->devices, "audio");
 
-                set(n, audio, "id", "1");
-                set(n, audio, "type", has_spice(n) ? "spice" : "none");
+                norm_set(n, audio, "id", "1");
+                norm_set(n, audio, "type", has_spice(n) ? "spice" : "none");
         }
 
         XML_FOREACH(audio, n->devices, "audio")
@@ -39,10 +39,11 @@ static int normalise_audio(Normaliser *n) {
                 if (!xml_attr(audio, "type"))
                         return fail_xml(n, audio, "missing audio type");
                 if (number_or(audio, "id", 0) == 0)
-                        setf(n, audio, "id", "%u", next++);
+                        norm_setf(n, audio, "id", "%u", next++);
                 for (xmlNode *other = xml_next(audio, "audio"); other; other = xml_next(other, "audio"))
                         if (number_or(other, "id", 0) == number_or(audio, "id", 0))
-                                return fail_xml(n, other, "audio id '%s' is used more than once", attr_or(audio, "id", ""));
+                                return fail_xml(n, other, "audio id '%s' is used more than once",
+                                                attr_or(audio, "id", ""));
         }
 
         return 0;
@@ -56,7 +57,7 @@ int normalise_sounds(Normaliser *n) {
                         if (!xml_attr(codec, "type"))
                                 return fail_xml(n, codec, "missing codec type");
                 if (xml_attr_is(sound, "model", "virtio"))
-                        set_default(n, sound, "streams", "2");
+                        norm_set_default(n, sound, "streams", "2");
                 if (!xml_attr_is(sound, "model", "ich6") && !xml_attr_is(sound, "model", "ich9"))
                         xml_remove_children(sound, "codec");
         }

@@ -27,7 +27,8 @@ static int check_values(Normaliser *n, xmlNode *iotune) {
                 (void) parse_u64(xml_text(limit), 10, &v);
                 if (v > MAX_LIMIT)
                         return fail(n, limit, -ERANGE, ERROR_ARGUMENT_UNSUPPORTED,
-                                    "block I/O throttle limit value must be no more than %llu", (unsigned long long) MAX_LIMIT);
+                                    "block I/O throttle limit value must be no more than %llu",
+                                    (unsigned long long) MAX_LIMIT);
                 if (v == 0)
                         xml_remove(limit);
         }
@@ -55,9 +56,10 @@ int normalise_throttle(Normaliser *n, xmlNode *disk) {
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 for (size_t j = 0; j < ELEMENTSOF(suffixes); j++)
                         if (has_limit(iotune, kinds[i].total, suffixes[j]) &&
-                            (has_limit(iotune, kinds[i].read, suffixes[j]) || has_limit(iotune, kinds[i].write, suffixes[j])))
-                                return fail_xml(n, iotune, "total and read/write %s%s cannot be set at the same time", kinds[i].what,
-                                                suffixes[j]);
+                            (has_limit(iotune, kinds[i].read, suffixes[j]) ||
+                             has_limit(iotune, kinds[i].write, suffixes[j])))
+                                return fail_xml(n, iotune, "total and read/write %s%s cannot be set at the same time",
+                                                kinds[i].what, suffixes[j]);
         drop_empty(disk, "iotune");
         return 0;
 }

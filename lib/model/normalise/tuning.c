@@ -27,8 +27,8 @@ static int normalise_memtune(Normaliser *n, xmlNode *memtune) {
                         continue;
                 }
                 snprintf(text, sizeof(text), "%" PRIu64, kib);
-                set(n, limit, "unit", "KiB");
-                set_text(n, limit, text);
+                norm_set(n, limit, "unit", "KiB");
+                norm_set_text(n, limit, text);
         }
 
         return 0;
@@ -64,13 +64,35 @@ static int check_device_limits(Normaliser *n) {
         return 0;
 }
 
+/* A unit's quota is of all threads together. */
+static int check_thread_quotas(Normaliser *n) {
+        static const char *const paths[] = { "cputune/emulator_quota", "cputune/iothread_quota" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                xmlNode *quota = xml_find(n->root, paths[i]);
+                int v = 0;
+
+                if (quota && (parse_int(xml_text(quota), &v) < 0 || v > 0))
+                        return fail_unsupported(
+                                n, quota,
+                                "a quota of some of the guest's threads is not supported: <global_quota> "
+                                "limits all of them");
+        }
+
+        return 0;
+}
+
 int normalise_tuning(Normaliser *n) {
         static const struct {
                 const char *path;
                 long min, max;
         } numbers[] = {
                 /* cgroups(7), and the microseconds of libvirt's documents */
-                { "cputune/shares", 2, 262144 },
+                { "cputune/shares", 0, 262144 },
+                { "cputune/period", 1000, 1000000 },
+                { "cputune/quota", -1, 17592186044415 },
+                { "cputune/emulator_period", 1000, 1000000 },
+                { "cputune/iothread_period", 1000, 1000000 },
                 { "cputune/global_period", 1000, 1000000 },
                 { "cputune/global_quota", -1, 17592186044415 },
                 { "blkiotune/weight", 10, 1000 },
@@ -84,6 +106,8 @@ int normalise_tuning(Normaliser *n) {
         }
 
         r = check_device_limits(n);
+        if (r >= 0)
+                r = check_thread_quotas(n);
         if (r < 0)
                 return r;
         r = normalise_memtune(n, xml_child(n->root, "memtune"));

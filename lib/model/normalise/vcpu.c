@@ -3,55 +3,32 @@
 /* vcpu: the maximum, how many run at the start, and on which CPUs of the host. */
 
 #include "base/strings.h"
+#include "model/iothreads.h"
 #include "normalise.h"
 
 #define MAX_HOST_CPUS 16384U
 #define MAX_VCPUS 4096U
 
-static bool bit(const uint64_t *set_of_cpus, unsigned i) {
-        return i < MAX_HOST_CPUS && (set_of_cpus[i / 64] >> i % 64 & 1);
-}
-
-/* "3,1-2,^2" to "1,3". */
-static int write_cpuset(Normaliser *n, xmlNode *vcpu) {
+int norm_cpuset(Normaliser *n, xmlNode *node, const char *attr) {
         _cleanup_free_ uint64_t *cpus = calloc(MAX_HOST_CPUS / 64, sizeof(*cpus));
-        _cleanup_strbuf_ StrBuf b = {};
+        const char *given = attr ? xml_attr(node, attr) : xml_text(node);
         _cleanup_free_ char *text = NULL;
 
         if (!cpus)
                 return -ENOMEM;
-        if (cpuset_parse(xml_attr(vcpu, "cpuset"), cpus, MAX_HOST_CPUS) < 0)
-                return fail_xml(n, vcpu, "failed to parse the cpuset '%s'", xml_attr(vcpu, "cpuset"));
-
-        for (unsigned i = 0; i < MAX_HOST_CPUS; i++) {
-                unsigned last = i;
-
-                if (!bit(cpus, i))
-                        continue;
-                while (bit(cpus, last + 1))
-                        last++;
-                strbuf_addf(&b, "%s%u", b.len ? "," : "", i);
-                if (last > i)
-                        strbuf_addf(&b, "-%u", last);
-                i = last;
-        }
-
-        text = strbuf_take(&b);
+        if (cpuset_parse(given ?: "", cpus, MAX_HOST_CPUS) < 0)
+                return fail_xml(n, node, "failed to parse the %s '%s'", attr ?: xml_name(node), given ?: "");
+        text = cpuset_format(cpus, MAX_HOST_CPUS);
         if (!text)
                 return -ENOMEM;
         if (!*text)
-                return fail_xml(n, vcpu, "the cpuset '%s' is empty", xml_attr(vcpu, "cpuset"));
+                return fail_xml(n, node, "the %s '%s' is empty", attr ?: xml_name(node), given ?: "");
 
-        set(n, vcpu, "cpuset", text);
+        if (attr)
+                norm_set(n, node, attr, text);
+        else
+                norm_set_text(n, node, text);
         return 0;
-}
-
-static bool lists_iothread(const xmlNode *ids, unsigned id) {
-        XML_FOREACH(t, ids, "iothread")
-                if (number_or(t, "id", 0) == id)
-                        return true;
-
-        return false;
 }
 
 bool has_iothread(const Normaliser *n, unsigned id) {
@@ -59,7 +36,7 @@ bool has_iothread(const Normaliser *n, unsigned id) {
         unsigned most;
 
         if (xml_child(ids, "iothread"))
-                return lists_iothread(ids, id);
+                return iothread_is_listed(ids, id);
         return count && parse_uint(xml_text(count), &most) >= 0 && id >= 1 && id <= most;
 }
 
@@ -81,13 +58,13 @@ static int write_iothreads(Normaliser *n) {
         }
 
         for (; ids && listed > 0 && listed < wanted; listed++) {
-                while (lists_iothread(ids, next))
+                while (iothread_is_listed(ids, next))
                         next++;
-                setf(n, add(n, ids, "iothread"), "id", "%u", next);
+                norm_setf(n, norm_add(n, ids, "iothread"), "id", "%u", next);
         }
         if (listed > wanted) {
                 snprintf(text, sizeof(text), "%u", listed);
-                set_text(n, ensure(n, n->root, "iothreads"), text);
+                norm_set_text(n, norm_ensure(n, n->root, "iothreads"), text);
         }
 
         return 0;
@@ -98,7 +75,7 @@ int normalise_vcpu(Normaliser *n) {
         unsigned max, current;
         int r;
 
-        default_child(n, n->root, "vcpu", "1");
+        norm_default_child(n, n->root, "vcpu", "1");
         vcpu = xml_child(n->root, "vcpu");
         if (!vcpu)
                 return -ENOMEM;
@@ -112,10 +89,10 @@ int normalise_vcpu(Normaliser *n) {
         if (current == max)
                 xml_unset_attr(vcpu, "current");
 
-        set_default(n, vcpu, "placement", "static");
+        norm_set_default(n, vcpu, "placement", "static");
         r = write_iothreads(n);
         if (r < 0)
                 return r;
 
-        return xml_attr(vcpu, "cpuset") ? write_cpuset(n, vcpu) : 0;
+        return xml_attr(vcpu, "cpuset") ? norm_cpuset(n, vcpu, "cpuset") : 0;
 }

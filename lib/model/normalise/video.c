@@ -22,16 +22,16 @@ static const struct {
 
 static void write_size(Normaliser *n, xmlNode *model, const char *name, unsigned size) {
         if (size > 0)
-                set_default(n, model, name, "");
+                norm_set_default(n, model, name, "");
         if (size > 0 && !*attr_or(model, name, ""))
-                setf(n, model, name, "%u", size);
+                norm_setf(n, model, name, "%u", size);
 }
 
 static int write_model(Normaliser *n, xmlNode *video, bool primary) {
-        xmlNode *model = ensure(n, video, "model");
+        xmlNode *model = norm_ensure(n, video, "model");
         const char *type;
 
-        set_default(n, model, "type", "cirrus");
+        norm_set_default(n, model, "type", "cirrus");
         type = attr_or(model, "type", "");
 
         for (size_t i = 0; i < ELEMENTSOF(models); i++) {
@@ -41,7 +41,7 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
                 write_size(n, model, "vram", models[i].vram);
                 write_size(n, model, "vgamem", models[i].vgamem);
                 if (models[i].heads)
-                        set_default(n, model, "heads", "1");
+                        norm_set_default(n, model, "heads", "1");
                 if (models[i].ram == 0) {
                         xml_unset_attr(model, "ram");
                         xml_unset_attr(model, "vram64");
@@ -53,12 +53,13 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
         }
 
         if (primary && !streq(type, "none"))
-                set(n, model, "primary", "yes");
+                norm_set(n, model, "primary", "yes");
         else
                 xml_unset_attr(model, "primary");
 
         if (streq(type, "none") && (xml_next(video, "video") || !primary))
-                return fail_unsupported(n, video, "a 'none' video type must be the only video device defined for the domain");
+                return fail_unsupported(n, video,
+                                        "a 'none' video type must be the only video device defined for the domain");
         if (streq(type, "ramfb") && xml_child(video, "address"))
                 return fail_unsupported(n, video, "address not supported for video type ramfb");
 
@@ -79,7 +80,7 @@ int normalise_videos(Normaliser *n) {
         if (!xml_child(n->devices, "video")) {
                 if (!xml_child(n->devices, "graphics"))
                         return 0;
-                (void) add(n, n->devices, "video");
+                (void) norm_add(n, n->devices, "video");
         }
         if (!primary)
                 primary = xml_child(n->devices, "video");

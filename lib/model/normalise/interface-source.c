@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <source> of an interface: what of the host the card is connected to. */
+
+#include "base/strings.h"
+#include "normalise.h"
+
+#define NAME_MAX_LENGTH 15U
+
+static int check_name(Normaliser *n, xmlNode *source, const char *what, const char *name) {
+        if (strlen(name) > NAME_MAX_LENGTH || strpbrk(name, "/ \t\n"))
+                return fail_xml(n, source, "'%s' is no name of a %s", name, what);
+
+        return 0;
+}
+
+static int check_bridge(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        const char *bridge = xml_attr(source, "bridge");
+
+        if (!bridge || !*bridge)
+                return fail_xml(n, source ?: interface,
+                                "no <source> 'bridge' attribute specified with <interface type='bridge'/>");
+        if (xml_child(interface, "ip"))
+                return fail_unsupported(n, interface,
+                                        "Invalid attempt to set network interface guest-side IP route, not supported "
+                                        "by interface type 'bridge'");
+
+        return check_name(n, source, "bridge", bridge);
+}
+
+static int check_network(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        const char *network = xml_attr(source, "network");
+
+        if (!network || !*network)
+                return fail_xml(n, source ?: interface,
+                                "No <source> 'network' attribute specified with <interface type='network'/>");
+        if (xml_child(interface, "ip"))
+                return fail_unsupported(n, interface,
+                                        "Invalid attempt to set network interface guest-side IP route, not supported "
+                                        "by interface type 'network'");
+        /* where the card is plugged in is said by the network, when it runs */
+        xml_unset_attr(source, "bridge");
+        return 0;
+}
+
+static int check_direct(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        static const char *const modes[] = { "vepa", "bridge", "private", "passthrough" };
+        const char *dev = xml_attr(source, "dev"), *mode;
+
+        if (!dev || !*dev)
+                return fail_xml(n, source ?: interface,
+                                "no <source> 'dev' attribute specified with <interface type='direct'/>");
+        norm_set_default(n, source, "mode", "vepa");
+        mode = xml_attr(source, "mode") ?: "";
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++)
+                if (streq(modes[i], mode))
+                        return check_name(n, source, "network device", dev);
+
+        return fail_xml(n, source, "Invalid value for attribute 'mode' in element 'source': '%s'.", mode);
+}
+
+static int check_socket(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        bool server = xml_attr_is(interface, "type", "server");
+        xmlNode *local = xml_child(source, "local");
+
+        if (!xml_attr(source, "port"))
+                return fail_xml(n, source ?: interface, "No <source> 'port' attribute specified with socket interface");
+        if (!xml_attr(source, "address") && !server)
+                return fail_xml(n, source, "No <source> 'address' attribute specified with socket interface");
+        if (xml_attr_is(interface, "type", "udp") && (!xml_attr(local, "address") || !xml_attr(local, "port")))
+                return fail_xml(n, local ?: source, "No <local> 'address' and 'port' specified with udp interface");
+
+        return 0;
+}
+
+/* Who is at the other end maps the guest's memory. */
+static int check_vhostuser(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        bool passt = xml_attr_is(xml_child(interface, "backend"), "type", "passt");
+        const char *mode = xml_attr(source, "mode");
+
+        if (!startswith(xml_get(interface, "model/@type") ?: "", "virtio"))
+                return fail_unsupported(n, interface, "vhostuser interfaces need the model 'virtio'");
+        if (!passt && (!xml_attr_is(source, "type", "unix") || !xml_attr(source, "path")))
+                return fail_xml(n, source ?: interface,
+                                "No <source> of type 'unix' with a 'path' specified with <interface "
+                                "type='vhostuser'/>");
+        if (!passt && (!mode || (!streq(mode, "server") && !streq(mode, "client"))))
+                return fail_xml(
+                        n, source,
+                        "Wrong <source> 'mode' attribute specified with <interface type='vhostuser'/>: server and "
+                        "client are possible");
+        if (!passt && streq(mode, "server") && xml_child(source, "reconnect"))
+                return fail_unsupported(
+                        n, source, "'reconnect' attribute unsupported 'server' mode for <interface type='vhostuser'>");
+
+        return need_shared_memory(n, interface, passt ? "a vhostuser interface with passt" : "a vhostuser interface");
+}
+
+static int check_vdpa(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        if (!*attr_or(source, "dev", ""))
+                return fail_xml(n, source ?: interface,
+                                "No <source> 'dev' attribute specified with <interface type='vdpa'/>");
+
+        return 0;
+}
+
+static int check_hostdev(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        norm_set_default(n, interface, "managed", "no");
+        if (xml_attr(xml_child(interface, "target"), "dev"))
+                return fail_unsupported(n, interface, "a card of the host has no <target>");
+        norm_set_default(n, xml_child(source, "address"), "type", "pci");
+
+        return normalise_host_pci_address(n, interface, source);
+}
+
+static int check_user(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        bool passt = xml_attr_is(xml_child(interface, "backend"), "type", "passt");
+
+        if (xml_child(interface, "portForward") && !passt)
+                return fail_unsupported(
+                        n, interface,
+                        "The <portForward> element can only be used with <interface type='user'> and its "
+                        "'passt' backend");
+        if (source && !passt)
+                xml_remove(source);
+
+        return 0;
+}
+
+static int check_ethernet(Normaliser *n, xmlNode *interface, xmlNode *source) {
+        xml_remove(source);
+        return 0;
+}
+
+static const struct {
+        const char *type;
+        int (*check)(Normaliser *n, xmlNode *interface, xmlNode *source);
+} types[] = {
+        { "network", check_network }, { "bridge", check_bridge },       { "direct", check_direct },
+        { "server", check_socket },   { "client", check_socket },       { "mcast", check_socket },
+        { "udp", check_socket },      { "vhostuser", check_vhostuser }, { "vdpa", check_vdpa },
+        { "hostdev", check_hostdev }, { "user", check_user },           { "ethernet", check_ethernet },
+};
+
+/* Each port of the switch has a name of its own there. */
+static int write_interface_id(Normaliser *n, xmlNode *port) {
+        uint8_t id[16];
+        char text[37];
+
+        if (xml_attr(xml_child(port, "parameters"), "interfaceid"))
+                return 0;
+        if (uuid_generate(id) < 0)
+                return -EIO;
+        uuid_format(id, text);
+        norm_set(n, norm_ensure(n, port, "parameters"), "interfaceid", text);
+        return 0;
+}
+
+/* Of a card on a virtual network only the network knows, when the guest starts, whether it fits. */
+static int check_virtualport(Normaliser *n, xmlNode *interface) {
+        xmlNode *port = xml_child(interface, "virtualport");
+        const char *type = xml_attr(port, "type");
+        bool bridge = xml_attr_is(interface, "type", "bridge"), network = xml_attr_is(interface, "type", "network");
+        bool of_bridge = type && (streq(type, "openvswitch") || streq(type, "midonet"));
+
+        if (!port || (!type && network))
+                return 0;
+        if (!type)
+                return fail_xml(n, port, "missing type of the virtualport");
+        if (!network && of_bridge != bridge)
+                return fail_unsupported(n, port,
+                                        "<virtualport type='%s'> is not supported for an interface of type '%s'", type,
+                                        xml_attr(interface, "type"));
+        return streq(type, "openvswitch") ? write_interface_id(n, port) : 0;
+}
+
+static int check_vlan(Normaliser *n, xmlNode *interface) {
+        xmlNode *vlan = xml_child(interface, "vlan");
+        unsigned tags = 0;
+
+        if (!vlan)
+                return 0;
+        XML_FOREACH(tag, vlan, "tag") {
+                if (number_or(tag, "id", 4096) > 4095)
+                        return fail_xml(n, tag, "missing or invalid vlan tag id '%s'", attr_or(tag, "id", ""));
+                tags++;
+        }
+        if (tags == 0)
+                return fail_xml(n, vlan,
+                                "missing tag id - each <vlan> must have at least one <tag id='n'/> subelement");
+        if (tags > 1)
+                norm_set(n, vlan, "trunk", "yes");
+        if (!xml_attr_is(interface, "type", "hostdev") && !xml_attr_is(interface, "type", "bridge") &&
+            !xml_attr_is(interface, "type", "network"))
+                return fail_unsupported(
+                        n, vlan,
+                        "an interface of type '%s' requesting a vlan tag, but that is not supported for this "
+                        "type of connection",
+                        attr_or(interface, "type", ""));
+
+        return 0;
+}
+
+static int check_teaming(Normaliser *n, xmlNode *interface) {
+        xmlNode *teaming = xml_child(interface, "teaming");
+
+        if (xml_attr_is(teaming, "type", "persistent") &&
+            !startswith(xml_get(interface, "model/@type") ?: "", "virtio"))
+                return fail_unsupported(n, teaming,
+                                        "virtio-net teaming for 'persistent' interface needs the model 'virtio'");
+        if (xml_attr_is(teaming, "type", "transient") && !xml_attr_is(interface, "type", "hostdev"))
+                return fail_unsupported(n, teaming, "teaming hostdev devices must have <driver name='vfio'/>");
+        if (xml_attr_is(teaming, "type", "transient") && !xml_attr(teaming, "persistent"))
+                return fail_xml(n, teaming, "missing required 'persistent' attribute in <teaming> element");
+
+        return 0;
+}
+
+int normalise_interface_source(Normaliser *n, xmlNode *interface) {
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (xml_attr_is(interface, "type", types[i].type))
+                        r = types[i].check(n, interface, xml_child(interface, "source"));
+        if (!xml_attr_is(interface, "type", "hostdev"))
+                xml_unset_attr(interface, "managed");
+        if (r >= 0)
+                r = check_virtualport(n, interface);
+        if (r >= 0)
+                r = check_vlan(n, interface);
+
+        return r < 0 ? r : check_teaming(n, interface);
+}
