@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Calls to others. systemd is asked on its own socket where that is allowed: networks start before the bus at boot. */
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <systemd/sd-bus.h>
+
+#include "base/log.h"
+#include "start.h"
+
+#define JOB_TIMEOUT_USEC (100U * 1000000U)
+#define CALL_TIMEOUT_USEC (5U * 1000000U)
+
+static void bus_freep(sd_bus **bus) {
+        sd_bus_flush_close_unref(*bus);
+}
+#define _cleanup_bus_ _cleanup_(bus_freep)
+
+static void message_freep(sd_bus_message **m) {
+        sd_bus_message_unref(*m);
+}
+#define _cleanup_message_ _cleanup_(message_freep)
+#define _cleanup_bus_error_ _cleanup_(sd_bus_error_free)
+
+static int open_private(sd_bus **ret) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_new(&bus);
+        if (r >= 0)
+                r = sd_bus_set_address(bus, "unix:path=/run/systemd/private");
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r >= 0)
+                *ret = TAKE_PTR(bus);
+        return r;
+}
+
+static int open_manager(sd_bus **ret) {
+        int r = open_private(ret);
+
+        return r < 0 ? sd_bus_open_system(ret) : r;
+}
+
+typedef struct Job {
+        const char *path;   /* once it is known */
+        char *ended[16];    /* pairs of job and result that ended before */
+        size_t n;
+        char *result;
+} Job;
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e) {
+        const char *path, *unit, *result;
+        Job *job = userdata;
+
+        if (sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0)
+                return 0;
+        if (job->path && streq(job->path, path) && !job->result)
+                job->result = strdup(result);
+        else if (!job->path && job->n + 2 <= ELEMENTSOF(job->ended)) {
+                job->ended[job->n++] = strdup(path);
+                job->ended[job->n++] = strdup(result);
+        }
+        return 0;
+}
+
+static void job_done(Job *job) {
+        for (size_t i = 0; i < job->n; i++)
+                free(job->ended[i]);
+        free(job->result);
+}
+
+static int wait_for_job(sd_bus *bus, Job *job) {
+        for (size_t i = 0; i + 1 < job->n; i += 2)
+                if (streq_ptr(job->ended[i], job->path))
+                        job->result = TAKE_PTR(job->ended[i + 1]);
+        while (!job->result) {
+                int r = sd_bus_process(bus, NULL);
+
+                if (r < 0)
+                        return r;
+                if (r > 0)
+                        continue;
+                r = sd_bus_wait(bus, JOB_TIMEOUT_USEC);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return -ETIMEDOUT;
+        }
+        return 0;
+}
+
+int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(job_done) Job job = {};
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = open_manager(&bus);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_SYSTEMD, "cannot connect to systemd");
+        r = sd_bus_match_signal(bus, NULL, NULL, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                "JobRemoved", on_job_removed, &job);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                       "org.freedesktop.systemd1.Manager", method, &error, &reply, "ss", unit,
+                                       "replace");
+        if (r < 0)
+                return error_set(e, r, ERROR_INTERNAL, ORIGIN_SYSTEMD, "%s(%s): %s", method, unit,
+                                 error.message ?: strerror(-r));
+        r = sd_bus_message_read(reply, "o", &job.path);
+        if (r >= 0)
+                r = wait_for_job(bus, &job);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_SYSTEMD, "waiting for %s failed", unit);
+        *ret_result = TAKE_PTR(job.result);
+        return 0;
+}
+
+/* --- firewalld --- */
+
+#define FIREWALLD "org.fedoraproject.FirewallD1"
+
+/* Not by its pid file, which Debian and Fedora tell it not to write. Hosts that do not have it need no bus. */
+bool bus_has_firewalld(void) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+
+        if (access("/etc/firewalld", F_OK) < 0 || sd_bus_open_system(&bus) < 0)
+                return false;
+        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        return sd_bus_get_name_creds(bus, FIREWALLD, 0, NULL) >= 0;
+}
+
+static int call_firewalld(const char *method, const char *zone, const char *bridge) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_open_system(&bus);
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        r = sd_bus_call_method(bus, FIREWALLD, "/org/fedoraproject/FirewallD1", FIREWALLD ".zone", method, &error, NULL,
+                               "ss", zone, bridge);
+        if (r < 0)
+                log_debug("%s(%s, %s): %s", method, zone, bridge, error.message ?: strerror(-r));
+        return r < 0 ? r : 0;
+}
+
+int bus_add_to_zone(const char *bridge, const char *zone) {
+        return bus_has_firewalld() ? call_firewalld("changeZoneOfInterface", zone, bridge) : 0;
+}
+
+int bus_remove_from_zone(const char *bridge) {
+        if (bus_has_firewalld())
+                (void) call_firewalld("removeInterface", "", bridge);
+        return 0;
+}
+
+/* --- systemd-resolved --- */
+
+static int append_server(sd_bus_message *m, int index, const IpAddress *server) {
+        int r;
+
+        r = sd_bus_message_append(m, "i", index);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(iay)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'r', "iay");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "i", server->family);
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 'y', server->bytes, ip_bits(server) / 8);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r >= 0 ? sd_bus_message_close_container(m) : r;
+}
+
+int bus_register_domain(const char *bridge, const IpAddress *server, const char *domain, Error *e) {
+        static const char name[] = "org.freedesktop.resolve1", path[] = "/org/freedesktop/resolve1",
+                          interface[] = "org.freedesktop.resolve1.Manager";
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int index = (int) if_nametoindex(bridge), r;
+
+        r = sd_bus_open_system(&bus);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_NETWORK, "cannot connect to the system bus");
+        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        r = sd_bus_message_new_method_call(bus, &m, name, path, interface, "SetLinkDNS");
+        if (r >= 0)
+                r = append_server(m, index, server);
+        if (r >= 0)
+                r = sd_bus_call(bus, m, 0, &error, NULL);
+        /* true: names of the domain, and none else, are asked for there */
+        if (r >= 0)
+                r = sd_bus_call_method(bus, name, path, interface, "SetLinkDomains", &error, NULL, "ia(sb)", index, 1,
+                                       domain, true);
+        if (r < 0)
+                return error_set(e, r, ERROR_INTERNAL, ORIGIN_NETWORK,
+                                 "failed to set DNS server for domain '%s' on interface '%s': %s", domain, bridge,
+                                 error.message ?: strerror(-r));
+        return 0;
+}
