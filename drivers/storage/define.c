@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Definitions that clients send, and those that they take away. */
+
+#include "storage.h"
+
+#include "base/strings.h"
+#include "plan/plan.h"
+
+#define VALIDATE 1U             /* VIR_STORAGE_POOL_DEFINE_VALIDATE */
+#define CREATE_FLAGS 7U         /* VIR_STORAGE_POOL_CREATE_x */
+
+/* --- two pools on one source --- */
+
+static bool same_device(const PoolSpec *a, const PoolSpec *b) {
+        for (char **d = a->devices; d && *d; d++)
+                if (strv_contains(b->devices, *d))
+                        return true;
+        return false;
+}
+
+static bool same_target(const PoolSpec *a, const PoolSpec *b) {
+        return streq_ptr(a->target, b->target);
+}
+
+static bool same_export(const PoolSpec *a, const PoolSpec *b) {
+        return streq_ptr(a->host, b->host) && streq_ptr(a->dir, b->dir);
+}
+
+static bool same_group(const PoolSpec *a, const PoolSpec *b) {
+        return streq_ptr(a->source_name ?: a->name, b->source_name ?: b->name);
+}
+
+static bool same_portal(const PoolSpec *a, const PoolSpec *b) {
+        return streq_ptr(a->host, b->host) && same_device(a, b);
+}
+
+static bool same_adapter(const PoolSpec *a, const PoolSpec *b) {
+        return streq_ptr(a->adapter, b->adapter);
+}
+
+static bool (*const same_source[_POOL_TYPE_MAX])(const PoolSpec *a, const PoolSpec *b) = {
+        [POOL_DIR] = same_target,
+        [POOL_FS] = same_device,
+        [POOL_NETFS] = same_export,
+        [POOL_LOGICAL] = same_group,
+        [POOL_DISK] = same_device,
+        [POOL_ISCSI] = same_portal,
+        [POOL_ISCSI_DIRECT] = same_portal,
+        [POOL_SCSI] = same_adapter,
+};
+
+/* Folders of files may not be two pools' either, whatever their types. */
+static bool conflicts(const PoolSpec *a, const PoolSpec *b) {
+        bool folders = a->type <= POOL_NETFS && b->type <= POOL_NETFS;
+
+        if (folders && same_target(a, b))
+                return true;
+        return a->type == b->type && same_source[a->type] && same_source[a->type](a, b);
+}
+
+static int refuse_conflict(ObjectIndex *i, const PoolSpec *spec, Error *e) {
+        Object **list;
+        int r = 0;
+        size_t n;
+
+        if (object_snapshot(i, NULL, &list, &n) < 0)
+                return -ENOMEM;
+        for (size_t k = 0; k < n && r >= 0; k++) {
+                const PoolSpec *other;
+
+                if (!streq(list[k]->name, spec->name) && pool_spec(pool_of(list[k]), &other, NULL) >= 0 &&
+                    conflicts(spec, other))
+                        r = error_set(e, -EEXIST, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
+                                      "Storage source conflict with pool: '%s'", list[k]->name);
+        }
+        object_release(list, n);
+        return r;
+}
+
+/* --- definitions of clients --- */
+
+static int check_spec(ObjectIndex *i, const Definition *d, Error *e) {
+        _cleanup_pool_spec_ PoolSpec *spec = NULL;
+        _cleanup_plan_ Plan *plan = NULL;
+        int r;
+
+        r = pool_spec_from_xml(definition_root(d), &spec, e);
+        if (r < 0)
+                return r;
+        if (pool_type_missing(spec->type))
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "pools of type '%s' are not supported: built without %s", pool_type_name(spec->type),
+                                 pool_type_missing(spec->type));
+        r = refuse_conflict(i, spec, e);
+        return r < 0 ? r : plan_build(d, &plan, e);
+}
+
+/* Parses, and looks whose name and uuid it has; asks for the right before anything is made. *ret_object is borrowed,
+ * NULL for a new one. */
+static int read_definition(Call *c, const char *xml, bool validate, Definition **ret, Object **ret_object, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        ObjectIndex *i = call_index(c);
+        uint8_t uuid[16];
+        Object *o;
+        int r;
+
+        r = definition_parse_as(&document_pool, xml, strlen(xml), NULL, validate ? DEFINITION_VALIDATE : 0, &d, e);
+        if (r >= 0)
+                r = definition_normalise(d, NULL, e);
+        if (r < 0)
+                return r;
+        (void) definition_uuid(d, uuid);
+        r = object_check_access_to(c, &kind_pool, definition_name(d), uuid, 0, e);
+        if (r >= 0)
+                r = object_for_identity(i, definition_name(d), uuid, &o, e);
+        if (r >= 0)
+                r = check_spec(i, d, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(d);
+        *ret_object = o;
+        return 0;
+}
+
+static int define_xml(Call *c, const remote_storage_pool_define_xml_args *args, remote_storage_pool_define_xml_ret *ret,
+                      Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        ObjectIndex *i = call_index(c);
+        Object *o;
+        int r;
+
+        r = read_definition(c, args->xml, args->flags & VALIDATE, &d, &o, e);
+        if (r >= 0)
+                r = object_write(&kind_pool, STORE_PERSISTENT, definition_name(d), d, NULL, e);
+        if (r < 0)
+                return r;
+        o = object_refresh(i, definition_name(d), false);
+        if (!o)
+                return object_none_name(&kind_pool, definition_name(d), e);
+        r = object_write_dropin(o, d, false, e);
+        return r < 0 ? r : object_to_wire(o, &ret->pool);
+}
+
+/* --- transient ones --- */
+
+static int start_transient(Call *c, Object *o, const Definition *d, uint32_t flags, Error *e) {
+        int r;
+
+        r = object_job_begin(o, OBJECT_MODIFY, "virStoragePoolCreateXML", e);
+        if (r < 0)
+                return r;
+        r = object_write_dropin(o, d, true, e);
+        if (r >= 0)
+                r = pool_request_build(pool_of(o), flags, e);
+        if (r >= 0)
+                r = pool_start(pool_of(o), true, e);
+        object_job_end(o, OBJECT_MODIFY);
+        return r;
+}
+
+/* Its file goes again where it does not come up; vm-pool removes it at the pool's end. */
+static int create_xml(Call *c, const remote_storage_pool_create_xml_args *args, remote_storage_pool_create_xml_ret *ret,
+                      Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_object_ Object *o = NULL;
+        ObjectIndex *i = call_index(c);
+        Object *found;
+        int r;
+
+        r = read_definition(c, args->xml, false, &d, &found, e);
+        if (r >= 0 && found && object_is_active(found))
+                r = object_refuse(found, e, "pool '%s' is already active", found->name);
+        if (r >= 0)
+                r = object_write(&kind_pool, STORE_TRANSIENT, definition_name(d), d, NULL, e);
+        if (r < 0)
+                return r;
+        found = object_refresh(i, definition_name(d), false);
+        if (!found)
+                return object_none_name(&kind_pool, definition_name(d), e);
+        o = object_ref(found);
+        r = start_transient(c, o, d, args->flags, e);
+        if (r < 0) {
+                (void) object_unlink(&kind_pool, STORE_TRANSIENT, o->name, NULL);
+                object_remove_dropin(i, o->name, true);
+                (void) object_refresh(i, o->name, false);
+                return r;
+        }
+        return object_to_wire(o, &ret->pool);
+}
+
+/* --- undefine --- */
+
+static int undefine(Call *c, Pool *p, uint32_t flags, Error *e) {
+        _cleanup_free_ char *name = strdup(p->object.name);
+        ObjectIndex *i = call_index(c);
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (p->object.live)
+                return object_refuse(&p->object, e, "storage pool '%s' is still active", name);
+        r = object_autostart_forget(i, name, e);
+        if (r >= 0)
+                r = object_unlink(&kind_pool, STORE_PERSISTENT, name, e);
+        if (r < 0)
+                return r;
+        object_remove_dropin(i, name, false);
+        (void) object_refresh(i, name, false);
+        return 0;
+}
+
+static const RpcHandler rows[] = {
+        PLAIN(STORAGE_POOL_DEFINE_XML, define_xml, .flags = VALIDATE),
+        PLAIN(STORAGE_POOL_CREATE_XML, create_xml, .flags = CREATE_FLAGS),
+        ACTION(STORAGE_POOL_UNDEFINE, undefine, .needs = NEED_LOCK | NEED_PERSISTENT),
+};
+const RpcTable storage_table_define = RPC_TABLE(rows);

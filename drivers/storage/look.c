@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A look at a volume: by a child, because a disk may never answer. */
+
+#include "storage.h"
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "loop/process.h"
+
+#define LOOK_TIMEOUT (5ULL * 1000 * 1000)
+/* vm-look's status for an errno */
+#define STATUS_ERRNO(status) ((status) > 0 && (status) < 126 ? -(status) : -EIO)
+
+static char *look_program(void) {
+        return text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
+}
+
+static int take_lines(Pool *p, char *output) {
+        char *state = NULL;
+        int r = 0;
+
+        if (!p->object.live || !p->has_table)
+                return 0;
+        for (char *line = strtok_r(output, "\n", &state); line && r >= 0; line = strtok_r(NULL, "\n", &state))
+                r = pool_learn(p, line);
+        return r;
+}
+
+int pool_look(Pool *p, const char *name, const char *path, Error *e) {
+        _cleanup_process_result_ ProcessResult result = {};
+        _cleanup_free_ char *program = look_program();
+        const PoolSpec *s;
+        VolumeTable *t;
+        int r;
+
+        r = pool_spec(p, &s, e);
+        if (r >= 0)
+                r = pool_volumes(p, &t, e);
+        if (r < 0)
+                return r;
+        if (!program)
+                return -ENOMEM;
+        if ((s->type > POOL_NETFS && !name) || s->type == POOL_ISCSI_DIRECT)
+                return 0;
+        r = process_run(
+                &(ProcessSpec){
+                        .argv = (char *const *) (s->type <= POOL_NETFS
+                                                         ? (const char *const[]){ program, s->target, name, NULL }
+                                                         : (const char *const[]){ program, "", path, name, NULL }),
+                        .timeout = LOOK_TIMEOUT,
+                },
+                &result, e);
+        if (r < 0)
+                return r;
+        if (result.status != 0)
+                return error_set_errno(e, STATUS_ERRNO(result.status), ORIGIN_STORAGE, "cannot look at '%s'",
+                                       path ?: p->object.name);
+        r = take_lines(p, result.output);
+        if (r >= 0 && name && volume_table_find(&p->table, name) < 0)
+                return -ENOENT;
+        return r;
+}
+
+/* Less than what clients wait for an answer. */
+#define REFRESH_TIMEOUT (75ULL * 1000 * 1000)
+#define REFRESH_OUTPUT_MAX (256U << 20)
+
+static int look_at_all(const PoolSpec *s, const char *table, ProcessResult *result, Error *e) {
+        _cleanup_free_ char *program = look_program();
+        int r;
+
+        if (!program)
+                return -ENOMEM;
+        r = process_run(
+                &(ProcessSpec){
+                        .argv = (char *const *) (const char *const[]){ program, "--refresh", s->target, table, NULL },
+                        .timeout = REFRESH_TIMEOUT,
+                        .output_max = REFRESH_OUTPUT_MAX,
+                },
+                result, e);
+        if (r >= 0 && result->status != 0)
+                r = STATUS_ERRNO(result->status);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", s->target) : 0;
+}
+
+int pool_look_at_all(Pool *p, Error *e) {
+        _cleanup_process_result_ ProcessResult result = {};
+        _cleanup_free_ char *table = text_format("%s/storage/%s.volumes", path_run(), p->object.name);
+        uint64_t begun = pool_clock();
+        const PoolSpec *s;
+        VolumeTable *t;
+        int r;
+
+        r = pool_spec(p, &s, e);
+        if (r >= 0)
+                r = pool_volumes(p, &t, e);
+        if (r >= 0)
+                r = table ? look_at_all(s, table, &result, e) : -ENOMEM;
+        if (!p->object.live || !p->has_table)
+                return object_refuse(&p->object, e, "storage pool '%s' is not active", p->object.name);
+        if (r >= 0)
+                r = pool_learn_all(p, result.output, begun);
+        if (r < 0)
+                pool_set_stale(p);
+        return r;
+}

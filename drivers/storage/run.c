@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A pool's life: its unit does the work, here it is asked to. */
+
+#include "storage.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <sys/random.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "dbus/systemd.h"
+#include "model/writer.h"
+#include "plan/names.h"
+
+#define BUILD_FLAGS (1U | 2U | POOL_BUILD_NO_OVERWRITE | POOL_BUILD_OVERWRITE)
+
+/* virStoragePoolCreateFlags to those of build */
+#define CREATE_WITH_BUILD 1U
+#define CREATE_OVERWRITE 2U
+#define CREATE_NO_OVERWRITE 4U
+
+static int write_request(const char *name, const char *text, Error *e) {
+        _cleanup_free_ char *path = text_format("%s/storage/%s.request", path_run(), name);
+        int r = path ? file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
+
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path ?: "") : 0;
+}
+
+static int refuse_both(uint32_t flags, uint32_t one, uint32_t other, const char *word, Error *e) {
+        if ((flags & (one | other)) != (one | other))
+                return 0;
+        return error_set(
+                e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE,
+                "flags 'VIR_STORAGE_POOL_%s_OVERWRITE' and 'VIR_STORAGE_POOL_%s_NO_OVERWRITE' are mutually exclusive",
+                word, word);
+}
+
+int pool_request_build(Pool *p, uint32_t flags, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = refuse_both(flags, CREATE_OVERWRITE, CREATE_NO_OVERWRITE, "CREATE_WITH_BUILD", e);
+        if (r < 0 || flags == 0)
+                return r;
+        text = text_format("verb=build\nflags=%u\n",
+                           (flags & CREATE_OVERWRITE ? POOL_BUILD_OVERWRITE : 0) |
+                                   (flags & CREATE_NO_OVERWRITE ? POOL_BUILD_NO_OVERWRITE : 0));
+        return text ? write_request(p->object.name, text, e) : -ENOMEM;
+}
+
+int pool_start(Pool *p, bool transient, Error *e) {
+        _cleanup_free_ char *name = strdup(p->object.name);
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        r = object_unit_start(&p->object, transient, NULL, e);
+        (void) object_refresh(p->object.index, name, true);
+        if (r >= 0 && !p->object.live)
+                r = error_set(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
+                              "storage pool '%s' ended while it was started", name);
+        return r;
+}
+
+static int create(Call *c, Pool *p, uint32_t flags, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+        bool transient = p->object.transient;
+        int r;
+
+        if (p->object.live)
+                return object_refuse(&p->object, e, "storage pool '%s' is already active", p->object.name);
+        r = object_load(&p->object, OBJECT_NEXT, &d, e);
+        if (r >= 0)
+                r = definition_normalise(d, NULL, e);
+        if (r >= 0)
+                r = object_write_dropin(&p->object, d, transient, e);
+        if (r >= 0)
+                r = pool_request_build(p, flags, e);
+        return r < 0 ? r : pool_start(p, transient, e);
+}
+
+/* --- stop --- */
+
+/* The guests that have an image below the pool's folder, by their live definitions. Those whose disks are volumes
+ * require the pool's unit, so systemd would stop them with it. */
+static char *guests_of(const char *target) {
+        _cleanup_free_ char *folder = text_format("%s/qemu", path_run()), *mark = text_format("='%s/", target);
+        DIR *d = folder ? opendir(folder) : NULL;
+        StrBuf b = {};
+
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
+                const char *end = endswith(entry->d_name, ".xml");
+                _cleanup_free_ char *path = end ? text_format("%s/%s", folder, entry->d_name) : NULL, *text = NULL;
+
+                if (path && mark && file_read(path, 4U << 20, &text, NULL) >= 0 && strstr(text, mark))
+                        strbuf_addf(&b, "%s'%.*s'", b.len > 0 ? ", " : "", (int) (end - entry->d_name), entry->d_name);
+        }
+        if (d)
+                closedir(d);
+        return b.len > 0 ? strbuf_take(&b) : NULL;
+}
+
+/* The unit's own limit, and what systemd needs beside it. */
+#define STOP_TIMEOUT (120ULL * 1000 * 1000)
+
+static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *args, rpc_void *ret, Error *e) {
+        _cleanup_free_ char *name = strdup(p->object.name), *guests = NULL;
+        const PoolSpec *spec;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (strv_length(p->writing) > 0 || strv_length(p->reading) > 0)
+                return error_set(e, -EBUSY, ERROR_INTERNAL, ORIGIN_STORAGE, "pool '%s' has asynchronous jobs running.",
+                                 name);
+        r = pool_spec(p, &spec, e);
+        if (r < 0)
+                return r;
+        guests = spec->target ? guests_of(spec->target) : NULL;
+        if (guests)
+                return object_refuse(&p->object, e, "storage pool '%s' is in use by running guests: %s", name, guests);
+        r = object_unit_stop(&p->object, STOP_TIMEOUT, e);
+        if (r >= 0 && p->object.transient) {
+                (void) object_unlink(&kind_pool, STORE_TRANSIENT, name, NULL);
+                object_remove_dropin(call_index(c), name, true);
+        }
+        (void) object_refresh(call_index(c), name, true);
+        return r;
+}
+
+/* --- refresh --- */
+
+static int read_error(const char *name, Error *e) {
+        _cleanup_free_ char *path = text_format("%s/storage/%s.error", path_run(), name), *text = NULL;
+
+        if (!path || file_read(path, 64 * 1024, &text, NULL) < 0)
+                return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                 "the work on '%s' failed; see 'journalctl -t vm-pool'", name);
+        text[strcspn(text, "\n")] = '\0';
+        return error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, text);
+}
+
+/* Folders are looked at by a child of ours, which knows what was there before; what needs tools and root is the
+ * unit's. */
+static int refresh(Call *c, Pool *p, uint32_t flags, Error *e) {
+        StorageDriver *d = call_driver(c);
+        _cleanup_free_ char *unit = NULL;
+        const PoolSpec *s;
+        JobResult result;
+        int r;
+
+        r = pool_spec(p, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type <= POOL_NETFS) {
+                r = pool_look_at_all(p, e);
+                if (r >= 0)
+                        pool_emit_refresh(p);
+                return r;
+        }
+        r = object_unit(&p->object, &unit, e);
+        if (r >= 0)
+                r = systemd_run_job(d->host->systemd, "ReloadUnit", unit, STOP_TIMEOUT, &result, e);
+        if (r >= 0 && result != JOB_DONE)
+                r = read_error(p->object.name, e);
+        return r;
+}
+
+/* --- build, delete, search --- */
+
+static const UnitKind unit_work = {
+        .prefix = "vm-pool-work@",
+        .suffix = ".service",
+        .word = "storage pool",
+        .name_max = 199,
+        .origin = ORIGIN_STORAGE,
+};
+
+#define WORK_TIMEOUT (16ULL * 60 * 1000 * 1000)
+
+static int run_work(StorageDriver *d, const char *name, const char *request, Error *e) {
+        _cleanup_free_ char *unit = NULL;
+        JobResult result;
+        int r;
+
+        r = unit_name_for(&unit_work, name, &unit);
+        if (r < 0)
+                return unit_name_refuse(name, r, e);
+        r = write_request(name, request, e);
+        if (r >= 0)
+                r = systemd_run_job(d->host->systemd, "StartUnit", unit, WORK_TIMEOUT, &result, e);
+        if (r >= 0 && result != JOB_DONE)
+                r = read_error(name, e);
+        return r;
+}
+
+static int work(Call *c, Pool *p, const char *verb, uint32_t flags, int event, Error *e) {
+        _cleanup_free_ char *text = text_format("verb=%s\nflags=%u\n", verb, flags);
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        if (p->object.live)
+                return object_refuse(&p->object, e, "storage pool '%s' is already active", p->object.name);
+        r = run_work(call_driver(c), p->object.name, text, e);
+        if (r >= 0)
+                object_emit_lifecycle(&p->object, event, 0);
+        return r;
+}
+
+static int build(Call *c, Pool *p, uint32_t flags, Error *e) {
+        int r = refuse_both(flags, POOL_BUILD_OVERWRITE, POOL_BUILD_NO_OVERWRITE, "BUILD", e);
+
+        return r < 0 ? r : work(c, p, "build", flags & ~3U, POOL_CREATED, e);
+}
+
+static int delete(Call *c, Pool *p, uint32_t flags, Error *e) {
+        if (p->object.live)
+                return object_refuse(&p->object, e, "storage pool '%s' is still active", p->object.name);
+        return work(c, p, "delete", flags, POOL_DELETED, e);
+}
+
+/* One <source> for each block of "KEY=VALUE" lines that the search left. */
+static int sources_xml(const char *text, char **ret) {
+        static const struct {
+                const char *key, *element, *attribute;
+        } keys[] = { { "host", "host", "name" },
+                     { "device", "device", "path" },
+                     { "dir", "dir", "path" },
+                     { "name", "name", NULL },
+                     { "format", "format", "type" } };
+        _cleanup_document_writer_ DocumentWriter *w = NULL;
+        DocumentElement *root, *source = NULL;
+        int r;
+
+        r = document_begin("sources", &w, &root);
+        for (const char *line = text; r >= 0 && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                size_t n = strcspn(line, "\n"), key = strcspn(line, "=\n");
+                _cleanup_free_ char *value = key < n ? strndup(line + key + 1, n - key - 1) : NULL;
+
+                if (n == 0) {
+                        source = NULL;
+                        continue;
+                }
+                source = source ?: document_add(w, root, "source", NULL);
+                for (size_t i = 0; value && i < ELEMENTSOF(keys); i++)
+                        if (strlen(keys[i].key) == key && strncmp(keys[i].key, line, key) == 0) {
+                                DocumentElement *x =
+                                        document_add(w, source, keys[i].element, keys[i].attribute ? NULL : value);
+
+                                if (keys[i].attribute)
+                                        document_attr(w, x, keys[i].attribute, value);
+                        }
+        }
+        return r < 0 ? r : document_finish(w, ret);
+}
+
+static int host_of_spec(const char *spec, char **ret, Error *e) {
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        const char *host;
+        int r;
+
+        *ret = NULL;
+        if (!spec || !*spec)
+                return 0;
+        r = xml_parse(spec, strlen(spec), NULL, "source", &doc, e);
+        if (r < 0)
+                return r;
+        host = xml_get(xml_root(doc), "host/@name");
+        if (!host)
+                return 0;
+        /* it becomes a line, and an argument of tools */
+        if (!*host || *host == '-' || strpbrk(host, "\n\r \t"))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "'%s' is no host", host);
+        *ret = strdup(host);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int find_sources(Call *c, const remote_connect_find_storage_pool_sources_args *args,
+                        remote_connect_find_storage_pool_sources_ret *ret, Error *e) {
+        _cleanup_free_ char *host = NULL, *name = NULL, *request = NULL, *path = NULL, *found = NULL;
+        PoolType type = pool_type_from_name(args->type);
+        uint64_t number;
+        int r;
+
+        r = call_check_access_to(c, 0, (const char *const[]) { NULL }, e);
+        if (r < 0)
+                return r;
+        if (type < 0)
+                return error_set(e, -EINVAL, ERROR_INTERNAL, ORIGIN_STORAGE, "unknown storage pool type %s",
+                                 args->type);
+        r = host_of_spec(args->srcSpec ? *args->srcSpec : NULL, &host, e);
+        if (r < 0)
+                return r;
+        if (getrandom(&number, sizeof number, 0) != sizeof number)
+                return -EIO;
+        name = text_format("find-%016" PRIx64, number);
+        request = text_format("verb=find\ntype=%s\n%s%s%s", args->type, host ? "host=" : "", host ?: "",
+                              host ? "\n" : "");
+        path = name ? text_format("%s/storage/%s.found", path_run(), name) : NULL;
+        if (!path || !request)
+                return -ENOMEM;
+        r = run_work(call_driver(c), name, request, e);
+        if (r >= 0)
+                r = file_read(path, 16U << 20, &found, NULL);
+        (void) unlink(path);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read what was found")
+                     : sources_xml(found, &ret->xml);
+}
+
+static const RpcHandler rows[] = {
+        ACTION(STORAGE_POOL_CREATE, create, .flags = CREATE_WITH_BUILD | CREATE_OVERWRITE | CREATE_NO_OVERWRITE,
+               .needs = NEED_LOCK),
+        CALL(STORAGE_POOL_DESTROY, destroy, .needs = NEED_LOCK | NEED_ACTIVE),
+        ACTION(STORAGE_POOL_REFRESH, refresh, .needs = NEED_LOCK | NEED_ACTIVE),
+        ACTION(STORAGE_POOL_BUILD, build, .flags = BUILD_FLAGS, .needs = NEED_LOCK),
+        ACTION(STORAGE_POOL_DELETE, delete, .flags = POOL_DELETE_ZEROED, .needs = NEED_LOCK),
+        PLAIN(CONNECT_FIND_STORAGE_POOL_SOURCES, find_sources),
+};
+const RpcTable storage_table_run = RPC_TABLE(rows);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The storage driver: pools as objects (lib/object), each the unit vm-pool@NAME.service; volumes as the lines of the
+ * file that a pool's unit leaves (storage/table.h). Nothing here waits for a disk: pools are worked on in their units,
+ * volumes in vm-volume@ID.service, and a volume is looked at by a child.
+ *
+ *   driver.c       the kind, its files and its unit, lists and other calls that all objects have
+ *   define.c       definitions: define, undefine, create
+ *   run.c          start, stop, refresh, build, delete, search for sources
+ *   capabilities.c pool-capabilities
+ *   volumes.c      the volumes of a pool, as far as they are known
+ *   look.c         volumes looked at anew
+ *   find.c         volumes by name, key and path; lists
+ *   show.c         documents and figures of pools and volumes
+ *   job.c          work on volumes
+ *   make.c         create, clone, delete, resize, wipe
+ *   stream.c       upload, download
+ */
+
+#include "object/call.h"
+#include "object/event.h"
+#include "object/unit.h"
+#include "storage/job.h"
+#include "storage/pool.h"
+#include "storage/table.h"
+
+/* What this daemon has learned since: a refresh that began before does not know it. */
+typedef struct Change {
+        uint64_t when;          /* CLOCK_BOOTTIME, nanoseconds */
+        char *line;
+} Change;
+
+typedef struct Pool {
+        Object object;
+        PoolSpec *spec;         /* of the definition in force; NULL: not read yet */
+        VolumeTable table;
+        FileStamp stamp;        /* of the file that the table was read from */
+        bool has_table;
+        off_t file_size;
+        Change *changes;
+        size_t n_changes;
+        char **writing;         /* names of volumes that are being made, changed, uploaded */
+        char **reading;         /* downloaded, cloned: each as often as it is */
+} Pool;
+
+typedef struct StorageDriver {
+        DriverHost *host;
+        ObjectIndex pools;
+} StorageDriver;
+
+extern const ObjectKind kind_pool;
+
+#define CALL(NAME, f, ...) OBJECT_CALL(remote, REMOTE, &kind_pool, Pool, NAME, f, __VA_ARGS__)
+#define ACTION(NAME, f, ...) OBJECT_ACTION(remote, REMOTE, &kind_pool, Pool, NAME, f, __VA_ARGS__)
+#define PLAIN(NAME, f, ...) PLAIN_CALL(remote, REMOTE, &kind_pool, NAME, f, __VA_ARGS__)
+
+extern const RpcTable storage_table_driver, storage_table_define, storage_table_run, storage_table_capabilities,
+        storage_table_find, storage_table_show, storage_table_make, storage_table_stream;
+
+/* virStoragePoolEventLifecycleType beside OBJECT_DEFINED and OBJECT_UNDEFINED */
+enum { POOL_STARTED = 2, POOL_STOPPED, POOL_CREATED, POOL_DELETED };
+
+static inline Pool *pool_of(const Object *o) {
+        return container_of((Object *) o, Pool, object);
+}
+
+/* --- driver.c --- */
+
+/* What the definition in force says; the pool's, until that changes. */
+int pool_spec(Pool *p, const PoolSpec **ret, Error *e);
+
+void pool_emit_refresh(Pool *p);
+
+/* --- run.c --- */
+
+/* Starts the unit, or fails with its words. Waits. */
+int pool_start(Pool *p, bool transient, Error *e);
+/* flags: of virStoragePoolCreate(): what is to be built before the start. */
+int pool_request_build(Pool *p, uint32_t flags, Error *e);
+
+/* --- volumes.c --- */
+
+/* The volumes of an active pool, as its file says now. Code 55 where it is not active. */
+int pool_volumes(Pool *p, VolumeTable **ret, Error *e);
+void pool_forget_volumes(Pool *p);
+/* Takes in what was learned: lines of storage/table.h, without ends. */
+int pool_learn(Pool *p, const char *line);
+/* Takes in what a look at the whole pool, begun then, has found, but for what was learned since. */
+int pool_learn_all(Pool *p, char *text, uint64_t begun);
+/* What is known stays, and says that it is old. */
+void pool_set_stale(Pool *p);
+/* Is the file as this daemon left it? */
+bool pool_file_is_own(const Pool *p);
+/* CLOCK_BOOTTIME, nanoseconds. */
+uint64_t pool_clock(void);
+bool pool_is_writing(const Pool *p, const char *name);
+bool pool_is_reading(const Pool *p, const char *name);
+int pool_busy_begin(char ***list, const char *name);
+void pool_busy_end(char **list, const char *name);
+/* Code 55 for a volume that something else is working on. */
+int pool_refuse_busy(const Pool *p, const char *name, bool also_readers, Error *e);
+
+/* --- look.c --- */
+
+/* Looks at a volume (NULL: only the pool's sizes) in a child and takes in what it finds. -ENOENT: it is gone.
+ * -ETIMEDOUT and others: what was known stays. Waits. */
+int pool_look(Pool *p, const char *name, const char *path, Error *e);
+/* Looks at all of a pool whose volumes are files. After a failure what was known is stale. Waits. */
+int pool_look_at_all(Pool *p, Error *e);
+
+/* --- find.c --- */
+
+/* The volume of a call's argument, with the caller's right to what the procedure does. *ret_pool has a reference. */
+int volume_find(Call *c, const remote_nonnull_storage_vol *v, uint32_t flags, Pool **ret_pool, Volume **ret, Error *e);
+int volume_check_access(Call *c, const Pool *p, const char *key, uint32_t flags, Error *e);
+int volume_to_wire(const Pool *p, const Volume *v, remote_nonnull_storage_vol *ret);
+/* Error 50. */
+int volume_none(const char *what, const char *value, Error *e);
+
+/* --- job.c --- */
+
+/* Random: "clone-0123456789abcdef". NULL without memory. */
+char *job_id(JobVerb verb);
+/* Hands the job to its unit and waits for its end; result and error are the unit's. */
+int job_run(StorageDriver *d, const VolumeJob *j, const char *id, Error *e);
+/* The same for work on a volume of a pool: marks it as busy meanwhile, and looks at it afterwards. */
+int pool_job(StorageDriver *d, Pool *p, const VolumeJob *j, const char *id, Error *e);
+/* Jobs that an earlier daemon began go on: their volumes are busy until they end. */
+void jobs_adopt(StorageDriver *d);

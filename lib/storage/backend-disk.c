@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A disk whose partitions are the volumes, by libfdisk. */
+
+#include <inttypes.h>
+#include <libfdisk/libfdisk.h>
+
+#include "backend.h"
+#include "base/strings.h"
+#include "disk.h"
+#include "storage/scan.h"
+
+static void context_freep(struct fdisk_context **c) {
+        if (*c)
+                fdisk_unref_context(*c);
+}
+#define _cleanup_context_ _cleanup_(context_freep)
+
+static void table_freep(struct fdisk_table **t) {
+        if (*t)
+                fdisk_unref_table(*t);
+}
+#define _cleanup_table_ _cleanup_(table_freep)
+
+static const char *device_of(const PoolSpec *s) {
+        return s->devices ? s->devices[0] : "";
+}
+
+static int open_disk(const PoolSpec *s, bool read_only, struct fdisk_context **ret, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = fdisk_new_context();
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        (void) fdisk_disable_dialogs(c, 1);
+        r = fdisk_assign_device(c, device_of(s), read_only);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open the disk '%s'", device_of(s));
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+static int require_label(const PoolSpec *s, struct fdisk_context *c, Error *e) {
+        if (!fdisk_has_label(c))
+                return error_set(e, -ENOMEDIUM, ERROR_STORAGE_PROBE_FAILED, ORIGIN_STORAGE,
+                                 "'%s' has no partition table: build the pool", device_of(s));
+        return 0;
+}
+
+static int start(const PoolSpec *s, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = NULL;
+        int r = open_disk(s, true, &c, e);
+
+        return r < 0 ? r : require_label(s, c, e);
+}
+
+/* libfdisk's names of partition tables that libvirt names too. */
+static const char *label_of(const PoolSpec *s) {
+        return !s->format || streq(s->format, "auto") || streq(s->format, "unknown") ? "dos" : s->format;
+}
+
+static int build(const PoolSpec *s, uint32_t flags, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = NULL;
+        _cleanup_free_ char *content = NULL;
+        int r;
+
+        r = pool_device_content(device_of(s), &content);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot look at '%s'", device_of(s));
+        if (content && !(flags & POOL_BUILD_OVERWRITE))
+                return error_set(e, -EEXIST, ERROR_STORAGE_POOL_BUILT, ORIGIN_STORAGE, "'%s' has a %s already",
+                                 device_of(s), content);
+        r = open_disk(s, false, &c, e);
+        if (r < 0)
+                return r;
+        (void) fdisk_enable_wipe(c, 1);
+        r = fdisk_create_disklabel(c, label_of(s));
+        if (r >= 0)
+                r = fdisk_write_disklabel(c);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write a partition table of type '%s' to '%s'",
+                                       label_of(s), device_of(s));
+        return 0;
+}
+
+/* "sda1" below the target, which udev fills; the device's own folder where the definition names none. */
+static char *partition_path(const PoolSpec *s, const char *name) {
+        const char *folder = s->target ?: "/dev";
+
+        return text_format("%s/%s", folder, name);
+}
+
+static int add_partition(const PoolSpec *s, struct fdisk_context *c, struct fdisk_partition *p, VolumeTable *t,
+                         char ***notes) {
+        _cleanup_free_ char *device = fdisk_partname(device_of(s), fdisk_partition_get_partno(p) + 1), *path = NULL;
+        const char *slash = device ? strrchr(device, '/') : NULL, *name = slash ? slash + 1 : device;
+
+        if (!device)
+                return -ENOMEM;
+        path = partition_path(s, name);
+        if (!path)
+                return -ENOMEM;
+        return backend_add_device(t, access(path, F_OK) >= 0 ? path : device, name, NULL, notes);
+}
+
+static int scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = NULL;
+        _cleanup_table_ struct fdisk_table *parts = NULL;
+        int r;
+
+        r = open_disk(s, true, &c, e);
+        if (r >= 0)
+                r = require_label(s, c, e);
+        if (r < 0)
+                return r;
+        r = fdisk_get_partitions(c, &parts);
+        for (size_t i = 0; r >= 0 && i < fdisk_table_get_nents(parts); i++) {
+                struct fdisk_partition *p = fdisk_table_get_partition(parts, i);
+
+                if (fdisk_partition_has_partno(p) && !fdisk_partition_is_container(p))
+                        r = add_partition(s, c, p, t, notes);
+        }
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot read the partitions of '%s'", device_of(s));
+        t->sizes.capacity = fdisk_get_nsectors(c) * fdisk_get_sector_size(c);
+        t->sizes.available = t->sizes.capacity - MIN(t->sizes.allocation, t->sizes.capacity);
+        return 0;
+}
+
+int disk_add_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = NULL;
+        _cleanup_free_ char *device = NULL;
+        struct fdisk_partition *p;
+        size_t number = 0;
+        int r;
+
+        r = open_disk(s, false, &c, e);
+        if (r >= 0)
+                r = require_label(s, c, e);
+        if (r < 0)
+                return r;
+        p = fdisk_new_partition();
+        if (!p)
+                return -ENOMEM;
+        (void) fdisk_partition_start_follow_default(p, 1);
+        (void) fdisk_partition_partno_follow_default(p, 1);
+        (void) fdisk_partition_set_size(p, (bytes + fdisk_get_sector_size(c) - 1) / fdisk_get_sector_size(c));
+        r = fdisk_add_partition(c, p, &number);
+        fdisk_unref_partition(p);
+        if (r >= 0)
+                r = fdisk_write_disklabel(c);
+        if (r >= 0)
+                (void) fdisk_reread_partition_table(c);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot add a partition of %" PRIu64 " bytes to '%s'",
+                                       bytes, device_of(s));
+        device = fdisk_partname(device_of(s), number + 1);
+        *ret_name = device ? strdup(strrchr(device, '/') ? strrchr(device, '/') + 1 : device) : NULL;
+        return *ret_name ? 0 : -ENOMEM;
+}
+
+int disk_remove_partition(const PoolSpec *s, const char *name, Error *e) {
+        _cleanup_context_ struct fdisk_context *c = NULL;
+        int r = open_disk(s, false, &c, e);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < fdisk_get_npartitions(c); i++) {
+                _cleanup_free_ char *device = fdisk_partname(device_of(s), i + 1);
+
+                if (!device || !streq(strrchr(device, '/') ? strrchr(device, '/') + 1 : device, name))
+                        continue;
+                r = fdisk_delete_partition(c, i);
+                if (r >= 0)
+                        r = fdisk_write_disklabel(c);
+                if (r >= 0)
+                        (void) fdisk_reread_partition_table(c);
+                return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot delete the partition '%s'", name) : 0;
+        }
+        return error_set(e, -ENOENT, ERROR_NO_STORAGE_VOL, ORIGIN_STORAGE, "no partition '%s'", name);
+}
+
+const PoolBackend backend_disk = {
+        .type = POOL_DISK,
+        .scan_mode = SANDBOX_TOOLS,
+        .start = start,
+        .build = build,
+        .build_flags = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
+        .scan = scan,
+};

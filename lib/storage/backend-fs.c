@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Pools on a file system of their own: of a block device, or of another host. The mount is a unit that the pool's
+ * requires, so here it has only to be there. */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <blkid/blkid.h>
+
+#include "backend.h"
+#include "base/strings.h"
+#include "storage/tool.h"
+
+static int require_mount(const PoolSpec *s, Error *e) {
+        _cleanup_free_ char *parent = text_format("%s/..", s->target);
+        struct stat own, above;
+
+        if (!parent)
+                return -ENOMEM;
+        if (stat(s->target, &own) < 0 || stat(parent, &above) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open directory '%s'", s->target);
+        if (own.st_dev == above.st_dev && own.st_ino != above.st_ino)
+                return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE, "nothing is mounted on '%s'", s->target);
+        return 0;
+}
+
+static void blkid_freep(blkid_probe *p) {
+        if (*p)
+                blkid_free_probe(*p);
+}
+
+int pool_device_content(const char *device, char **ret) {
+        _cleanup_(blkid_freep) blkid_probe p = NULL;
+        const char *type;
+
+        *ret = NULL;
+        errno = 0;
+        p = blkid_new_probe_from_filename(device);
+        if (!p)
+                return errno ? -errno : -EIO;
+        (void) blkid_probe_enable_partitions(p, 1);
+        (void) blkid_probe_enable_superblocks(p, 1);
+        (void) blkid_probe_set_superblocks_flags(p, BLKID_SUBLKS_TYPE);
+        if (blkid_do_safeprobe(p) == 1)
+                return 0;
+        if (blkid_probe_lookup_value(p, "TYPE", &type, NULL) >= 0)
+                *ret = text_format("%s file system", type);
+        else if (blkid_probe_lookup_value(p, "PTTYPE", &type, NULL) >= 0)
+                *ret = text_format("%s partition table", type);
+        else
+                *ret = strdup("content of several kinds");
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int refuse_content(const char *device, Error *e) {
+        _cleanup_free_ char *content = NULL;
+        int r;
+
+        r = pool_device_content(device, &content);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot look at '%s'", device);
+        if (content)
+                return error_set(e, -EEXIST, ERROR_STORAGE_POOL_BUILT, ORIGIN_STORAGE, "'%s' has a %s already", device,
+                                 content);
+        return 0;
+}
+
+/* mkfs's word for "whatever is there" */
+static const char *force_option(const char *format) {
+        return startswith(format, "ext") ? "-F" : streq(format, "vfat") ? "-I" : "-f";
+}
+
+/* Without a flag only the mount point is made: as libvirt has it, so that "build" without a word destroys nothing. */
+static int fs_build(const PoolSpec *s, uint32_t flags, Error *e) {
+        const char *device = s->devices ? s->devices[0] : NULL;
+        int r;
+
+        r = pool_make_target(s, e);
+        if (r < 0 || !(flags & (POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE)))
+                return r;
+        if (!s->format || streq(s->format, "auto"))
+                return error_set(e, -EINVAL, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "the format of '%s' must be said (source/format/@type) to make a file system", device);
+        if (flags & POOL_BUILD_NO_OVERWRITE) {
+                r = refuse_content(device, e);
+                if (r < 0)
+                        return r;
+                return TOOL(600, NULL, e, "mkfs", "-t", s->format, device);
+        }
+        return TOOL(600, NULL, e, "mkfs", "-t", s->format, force_option(s->format), device);
+}
+
+const PoolBackend backend_fs = {
+        .type = POOL_FS,
+        .volumes_are_files = true,
+        .mounts = true,
+        .start = require_mount,
+        .build = fs_build,
+        .build_flags = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
+        .remove = backend_folder_remove,
+        .scan = backend_folder_scan,
+};
+
+/* "EXPORT CLIENTS" a line. */
+static int netfs_find_sources(const char *host, char **ret, Error *e) {
+        _cleanup_free_ char *output = NULL, *state = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        int r;
+
+        if (!host || !*host)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "%s",
+                                 "missing <host> in the source of the search");
+        r = TOOL(TOOL_TIMEOUT, &output, e, "showmount", "--no-headers", "--exports", "--", host);
+        if (r < 0)
+                return r;
+        for (char *line = strtok_r(output, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+                char *path = line + strspn(line, " ");
+
+                path[strcspn(path, " ")] = '\0';
+                if (*path == '/')
+                        strbuf_addf(&b, "dir=%s\nhost=%s\nformat=nfs\n\n", path, host);
+        }
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
+
+const PoolBackend backend_netfs = {
+        .type = POOL_NETFS,
+        .volumes_are_files = true,
+        .mounts = true,
+        .start = require_mount,
+        .build = backend_folder_build,
+        .remove = backend_folder_remove,
+        .scan = backend_folder_scan,
+        .find_sources = netfs_find_sources,
+};

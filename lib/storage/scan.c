@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Folders and what is in them. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "base/strings.h"
+#include "storage/scan.h"
+
+static void take_stat(Volume *v, const struct stat *st) {
+        v->has_stat = true;
+        v->mode = st->st_mode & 07777;
+        v->uid = st->st_uid;
+        v->gid = st->st_gid;
+        v->atime = st->st_atim;
+        v->mtime = st->st_mtim;
+        v->ctime = st->st_ctim;
+        v->allocation = (uint64_t) st->st_blocks * 512;
+        v->physical = S_ISREG(st->st_mode) ? (uint64_t) st->st_size : 0;
+        v->device = st->st_dev;
+        v->inode = st->st_ino;
+}
+
+/* An image that does not say its base's format: it is what the base looks like. */
+static int base_format(const char *path, char **ret) {
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        if (fd < 0 || (image_probe_fd(fd, &info) < 0 && !info.damage))
+                return 0;
+        *ret = strdup(image_format_name(info.format));
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int take_backing(Volume *v, ImageInfo *info) {
+        int r;
+
+        if (!info->backing)
+                return 0;
+        r = image_backing_path(v->path, info->backing, &v->backing);
+        if (r == -EOPNOTSUPP)
+                v->backing = TAKE_PTR(info->backing);
+        else if (r < 0)
+                return r;
+        v->backing_format = TAKE_PTR(info->backing_format);
+        if (v->backing_format || *v->backing != '/')
+                return 0;
+        v->features |= VOLUME_BASE_GUESSED;
+        return base_format(v->backing, &v->backing_format);
+}
+
+static int take_image(Volume *v, ImageInfo *info) {
+        v->format = strdup(image_format_name(info->format));
+        if (!v->format)
+                return -ENOMEM;
+        v->capacity = info->capacity;
+        v->features = info->features;
+        v->version = info->version;
+        v->cluster_size = info->format == IMAGE_QCOW2 ? info->cluster_size : 0;
+        v->encryption = info->encryption;
+        return take_backing(v, info);
+}
+
+static int look_inside(int fd, Volume *v) {
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        int r;
+
+        r = image_probe_fd(fd, &info);
+        if (r < 0 && !info.damage)
+                return r;
+        r = take_image(v, &info);
+        if (r < 0)
+                return r;
+        if (v->type == VOLUME_BLOCK) {
+                off_t end = lseek(fd, 0, SEEK_END);
+
+                v->physical = end > 0 ? (uint64_t) end : 0;
+                v->allocation = v->physical;
+        }
+        return 0;
+}
+
+static int volume_new(const char *folder_path, const char *name, VolumeType type, const struct stat *st, Volume **ret) {
+        _cleanup_volume_ Volume *v = calloc(1, sizeof *v);
+
+        if (!v)
+                return -ENOMEM;
+        v->name = strdup(name);
+        v->path = folder_path ? text_format("%s%s%s", folder_path, endswith(folder_path, "/") ? "" : "/", name) : NULL;
+        v->type = type;
+        if (!v->name || (folder_path && !v->path))
+                return -ENOMEM;
+        take_stat(v, st);
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static int take_folder(Volume *v) {
+        v->format = strdup("dir");
+        v->allocation = v->physical = 0;
+        return v->format ? 0 : -ENOMEM;
+}
+
+static VolumeType type_of(const struct stat *st) {
+        return S_ISDIR(st->st_mode) ? VOLUME_DIR : S_ISBLK(st->st_mode) ? VOLUME_BLOCK : VOLUME_FILE;
+}
+
+/* By errno: a link that leads nowhere is no trouble, a file that went meanwhile is none either. */
+static bool is_gone_or_link(int folder, const char *name) {
+        PROTECT_ERRNO;
+        struct stat own;
+
+        return errno == ENOENT && (fstatat(folder, name, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode));
+}
+
+/* 1 for what may be a volume, 0 for what is none. */
+static int stat_entry(int folder, const char *name, struct stat *st) {
+        if (endswith(name, VOLUME_PART_SUFFIX))
+                return 0;
+        if (fstatat(folder, name, st, 0) < 0)
+                return is_gone_or_link(folder, name) ? 0 : -errno;
+        if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode) && !S_ISDIR(st->st_mode))
+                return 0;
+        return !S_ISDIR(st->st_mode) || !streq(name, "lost+found");
+}
+
+static int look_at(int folder, const char *folder_path, const char *name, const struct stat *st, Volume **ret) {
+        _cleanup_volume_ Volume *v = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = volume_new(folder_path, name, type_of(st), st, &v);
+        if (r < 0)
+                return r;
+        if (v->type == VOLUME_DIR) {
+                r = take_folder(v);
+        } else {
+                fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                r = fd < 0 ? -errno : look_inside(fd, v);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+int scan_entry(int folder, const char *folder_path, const char *name, Volume **ret) {
+        struct stat st;
+        int r;
+
+        *ret = NULL;
+        r = stat_entry(folder, name, &st);
+        return r <= 0 ? r : look_at(folder, folder_path, name, &st, ret);
+}
+
+int scan_path(const char *path, const char *name, Volume **ret) {
+        _cleanup_volume_ Volume *v = NULL;
+        int r;
+
+        r = scan_entry(AT_FDCWD, NULL, path, &v);
+        if (r < 0 || !v)
+                return r < 0 ? r : -ENOENT;
+        v->path = TAKE_PTR(v->name);
+        v->name = strdup(name);
+        if (!v->name)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+/* --- a whole folder --- */
+
+typedef struct Scan {
+        const char *path;
+        int folder;
+        const VolumeTable *known;
+        int64_t settled;        /* what changed before this time, in seconds, had long changed when it was looked at */
+        VolumeTable *table;
+        char ***notes;
+} Scan;
+
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Is it the file that was looked at, and has nobody written to it since? Nobody can set a ctime. */
+static bool is_settled(const Scan *s, const Volume *v, const struct stat *st) {
+        return S_ISREG(st->st_mode) && v->type == VOLUME_FILE && v->inode == st->st_ino && v->device == st->st_dev &&
+               v->physical == (uint64_t) st->st_size && same_time(&v->ctime, &st->st_ctim) &&
+               same_time(&v->mtime, &st->st_mtim) && st->st_ctim.tv_sec < s->settled &&
+               !(v->features & VOLUME_BASE_GUESSED);
+}
+
+/* 1 where what is known of it is still right. What can change without the file being written to is taken in. */
+static int reuse(const Scan *s, const char *name, const struct stat *st) {
+        ssize_t at = s->known ? volume_table_find(s->known, name) : -ENOENT;
+        _cleanup_volume_ Volume *whole = NULL;
+        const char *line;
+        Volume v;
+        int r;
+
+        if (at < 0)
+                return at == -ENOENT ? 0 : (int) at;
+        line = s->known->rows[at].line;
+        if (volume_line_figures(line, &v) < 0 || !is_settled(s, &v, st))
+                return 0;
+        if (v.allocation == (uint64_t) st->st_blocks * 512 && same_time(&v.atime, &st->st_atim)) {
+                r = volume_table_borrow(s->table, &s->known->rows[at]);
+        } else {
+                r = volume_from_line(line, &whole);
+                if (r < 0)
+                        return r;
+                take_stat(whole, st);
+                r = volume_table_append(s->table, volume_to_line(whole));
+        }
+        return r < 0 ? r : 1;
+}
+
+static int add_entry(const Scan *s, const char *name) {
+        _cleanup_volume_ Volume *v = NULL;
+        struct stat st;
+        int r;
+
+        r = stat_entry(s->folder, name, &st);
+        if (r <= 0)
+                return r;
+        r = reuse(s, name, &st);
+        if (r != 0)
+                return MIN(r, 0);
+        r = look_at(s->folder, s->path, name, &st, &v);
+        return r < 0 ? r : volume_table_append(s->table, volume_to_line(v));
+}
+
+static int note(const Scan *s, const char *name, const char *why) {
+        return strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_addf(s->notes, "!%s\t%s", name, why) : 0;
+}
+
+static int scan_one(const Scan *s, const char *name) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        /* clients could not name it in any call */
+        if (volume_name_check(name, &e) < 0)
+                return note(s, "?", e.detail ?: "bad name");
+        r = add_entry(s, name);
+        return r >= 0 || r == -ENOMEM ? MIN(r, 0) : note(s, name, strerror(-r));
+}
+
+int scan_sizes(const char *path, PoolSizes *ret) {
+        struct statvfs s;
+
+        if (statvfs(path, &s) < 0)
+                return -errno;
+        ret->capacity = (uint64_t) s.f_blocks * s.f_frsize;
+        ret->available = (uint64_t) s.f_bfree * s.f_frsize;
+        ret->allocation = ret->capacity - ret->available;
+        return 0;
+}
+
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+/* FAT counts in steps of two seconds. */
+#define CLOCK_STEP 2
+
+/* When that was by the clock of files. */
+static int64_t wall_time(uint64_t boottime) {
+        struct timespec wall, boot;
+
+        clock_gettime(CLOCK_REALTIME, &wall);
+        clock_gettime(CLOCK_BOOTTIME, &boot);
+        return wall.tv_sec - boot.tv_sec + (int64_t) (boottime / 1000000000);
+}
+
+int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char ***notes) {
+        _cleanup_(closedirp) DIR *d = opendir(path);
+        Scan s = { .path = path, .known = known, .table = t, .notes = notes };
+        int r;
+
+        if (!d)
+                return -errno;
+        s.folder = dirfd(d);
+        s.settled = known ? wall_time(known->begun) - CLOCK_STEP : 0;
+        for (;;) {
+                struct dirent *entry;
+
+                errno = 0;
+                entry = readdir(d);
+                if (!entry && errno > 0)
+                        return -errno;
+                if (!entry)
+                        break;
+                if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
+                        continue;
+                r = scan_one(&s, entry->d_name);
+                if (r < 0)
+                        return r;
+        }
+        volume_table_sort(t);
+        return scan_sizes(path, &t->sizes);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Work on a volume, as it is handed to vm-volume@ID.service: /run/libvirt/storage/jobs/ID.job. */
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "model/xml.h"
+#include "storage/volume.h"
+
+typedef enum JobVerb {
+        VOLUME_CREATE,
+        VOLUME_CLONE,
+        VOLUME_RESIZE,
+        VOLUME_WIPE,
+        VOLUME_DELETE,
+        VOLUME_UPLOAD,
+        VOLUME_DOWNLOAD,
+        _JOB_VERB_MAX,
+} JobVerb;
+
+/* "create"; what it is doing: "creating". */
+const char *job_verb_name(JobVerb verb);
+const char *job_verb_doing(JobVerb verb);
+
+/* Flags of calls: VIR_STORAGE_VOL_x of libvirt-storage.h. */
+#define VOLUME_PREALLOC_METADATA 1U
+#define VOLUME_REFLINK 2U
+#define VOLUME_VALIDATE 4U
+#define RESIZE_ALLOCATE 1U
+#define RESIZE_DELTA 2U
+#define RESIZE_SHRINK 4U
+#define STREAM_SPARSE 1U
+
+typedef struct VolumeJob {
+        JobVerb verb;
+        char *pool;             /* name */
+        char *name;             /* of the volume */
+        char *path;
+        VolumeType type;
+        char *format;           /* "raw", "qcow2", ...; NULL: raw */
+        uint64_t capacity;      /* bytes */
+        uint64_t allocation;    /* bytes; only with has_allocation */
+        bool has_allocation;
+        unsigned mode;          /* (unsigned) -1: not said; the same below */
+        uid_t uid;
+        gid_t gid;
+        char *backing, *backing_format;
+        char *compat;           /* "0.10", "1.1" */
+        bool lazy_refcounts, extended_l2, nocow;
+        uint64_t cluster_size;
+        char *encryption;       /* "luks" */
+        char *cipher, *cipher_size, *cipher_mode, *cipher_hash, *ivgen, *ivgen_hash;
+        char *secret; /* uuid of the secret with the passphrase; for qemu_img_create() the path of a file with it */
+        char *source, *source_format;   /* of a clone */
+        uint64_t source_capacity;
+        uint64_t offset, length;        /* of a stream */
+        uint64_t algorithm;     /* of a wipe: VIR_STORAGE_VOL_WIPE_ALG_x */
+        uint64_t flags;         /* of the call */
+} VolumeJob;
+
+VolumeJob *volume_job_new(JobVerb verb);
+VolumeJob *volume_job_free(VolumeJob *j);
+DEFINE_CLEANUP(VolumeJob *, volume_job_free);
+#define _cleanup_volume_job_ _cleanup_(volume_job_freep)
+
+/* Text of the file, and back. -EBADMSG, -ENOMEM. */
+char *volume_job_to_text(const VolumeJob *j);
+int volume_job_from_text(const char *text, VolumeJob **ret);
+
+/* What a <volume> document asks for (in canonical form: sizes are bytes). -EINVAL, -EBADMSG with e. */
+int volume_job_from_xml(const xmlNode *root, VolumeJob *j, Error *e);
+
+/* The arguments of "qemu-img create" and "qemu-img convert" that make the volume at path: pure functions. Lists are the
+ * caller's. -EINVAL with e for what qemu-img cannot do (an option that the format has not). */
+int qemu_img_create(const VolumeJob *j, const char *path, char ***ret, Error *e);
+int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e);
+int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e);
+
+/* Folder of job files, below path_run(); the file of one: suffix "job", "result", "sock". NULL without memory. */
+#define JOBS_FOLDER "storage/jobs"
+char *volume_job_path(const char *id, const char *suffix);
+/* Where the volume is while it is being made; NULL without memory. */
+char *volume_job_part(const VolumeJob *j);
+
+/* Which layers may lie below an image that root's qemu-img is to read: only files in folders of the list
+ * (NULL-terminated), each of a known format, no loops, none that names further files. format NULL: as the header says.
+ * -EINVAL with ERROR_OPERATION_INVALID, naming both images. */
+int image_chain_check(const char *path, const char *format, char *const *folders, Error *e);
+
+/* --- frames between daemon and unit, for streams --- */
+
+/* 'D' LENGTH bytes, 'H' LENGTH (a hole), 'E' (0: all was said), 'X' LENGTH text (it failed): the type as one byte, the
+ * length as eight, little endian. */
+typedef struct __attribute__((packed)) JobFrame {
+        char type;
+        uint64_t length;
+} JobFrame;
+#define JOB_FRAME_MAX (1U << 20)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A pool as its definition says it, and what can be done with pools of each type. */
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "model/xml.h"
+#include "storage/sandbox.h"
+#include "storage/table.h"
+
+typedef enum PoolType {
+        POOL_DIR,
+        POOL_FS,
+        POOL_NETFS,
+        POOL_LOGICAL,
+        POOL_DISK,
+        POOL_ISCSI,
+        POOL_ISCSI_DIRECT,
+        POOL_SCSI,
+        POOL_MPATH,
+        POOL_RBD,
+        POOL_SHEEPDOG,
+        POOL_GLUSTER,
+        POOL_ZFS,
+        POOL_VSTORAGE,
+        _POOL_TYPE_MAX,
+        _POOL_TYPE_INVALID = -EINVAL,
+} PoolType;
+
+/* "dir", ...; the values of <pool type=...>, and the order of the bits of VIR_CONNECT_LIST_STORAGE_POOLS_x from DIR on
+ * but for the last ones (pool_type_list_bit()). */
+const char *pool_type_name(PoolType type);
+PoolType pool_type_from_name(const char *name);
+uint32_t pool_type_list_bit(PoolType type);
+/* Why pools of this type are refused: what this was built without; NULL: they are not. */
+const char *pool_type_missing(PoolType type);
+
+/* Modes and owners that a definition leaves out: libvirt's defaults. */
+#define POOL_MODE_DEFAULT 0711U
+#define VOLUME_MODE_DEFAULT 0600U
+
+typedef struct PoolSpec {
+        PoolType type;
+        char *name;
+        char *target;           /* where volumes are found: a folder; NULL for types without */
+        unsigned mode;          /* (unsigned) -1: not said; the same below */
+        uid_t uid;
+        gid_t gid;
+        char *source_name;      /* of a volume group, ... */
+        char **devices;         /* NULL-terminated; may be NULL */
+        char *dir;              /* on the host of a network file system */
+        char *host;             /* the first */
+        char *format;           /* of the source: "ext4", "nfs", "gpt", "lvm2"; "auto" where not said */
+        char *protocol;         /* version of NFS */
+        char **mount_options;
+        char *adapter;          /* "host5" or "scsi_host5" */
+        char *initiator;        /* IQN */
+        char *port;             /* of the host; NULL: the usual one */
+        char *auth_user;        /* NULL: none is asked for */
+        char *secret_uuid, *secret_usage;
+        char *password;         /* what that secret is, for whoever put it there; wiped with the rest */
+} PoolSpec;
+
+PoolSpec *pool_spec_free(PoolSpec *s);
+DEFINE_CLEANUP(PoolSpec *, pool_spec_free);
+#define _cleanup_pool_spec_ _cleanup_(pool_spec_freep)
+
+/* From the root of a definition in canonical form. -EBADMSG with e, -ENOMEM. */
+int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e);
+
+/* Flags of build and of remove: VIR_STORAGE_POOL_BUILD_x, VIR_STORAGE_POOL_DELETE_x of libvirt-storage.h. */
+#define POOL_BUILD_NO_OVERWRITE 4U
+#define POOL_BUILD_OVERWRITE 8U
+#define POOL_DELETE_ZEROED 1U
+
+/* What a type can do. A hook that is missing: there is nothing to do, but for build, remove and scan, which are refused
+ * then. All but scan run as root, in a unit. */
+typedef struct PoolBackend {
+        PoolType type;
+        bool volumes_are_files; /* in the folder target */
+        bool mounts;            /* target is a file system of its own, which a mount unit brings */
+        SandboxMode scan_mode;  /* SANDBOX_TOOLS: its tools need root; it reads no image itself */
+        int (*start)(const PoolSpec *s, Error *e);
+        int (*stop)(const PoolSpec *s, Error *e);
+        int (*build)(const PoolSpec *s, uint32_t flags, Error *e);
+        uint32_t build_flags;
+        int (*remove)(const PoolSpec *s, uint32_t flags, Error *e);
+        int (*scan)(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e);
+        /* What can become a source: text of elements <source> for find-storage-pool-sources. host: as the client says
+         * it, may be NULL. */
+        int (*find_sources)(const char *host, char **ret, Error *e);
+} PoolBackend;
+
+/* Never NULL for a type that is not missing. */
+const PoolBackend *pool_backend(PoolType type);
+
+extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical, backend_disk, backend_iscsi,
+        backend_scsi, backend_mpath, backend_iscsi_direct;
+
+/* Makes a folder as the definition says: parents 0755, itself with mode and owner; those of a folder that is there
+ * change only where the definition names them. */
+int pool_make_target(const PoolSpec *s, Error *e);
+
+/* Is something there that build should not destroy? The answer of libblkid for a device, in words ("ext4 file system",
+ * "dos partition table"); *ret is NULL where there is nothing. Errno of open. */
+int pool_device_content(const char *device, char **ret);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Looking at what is there. These functions open what others made, so they run in children and units that may write
+ * nothing and have no network: storage/sandbox.h. */
+
+#include "storage/table.h"
+
+/* Ends of names of files that are being made; they are no volumes. A job that was killed leaves none, a crash of the
+ * machine may: vm-pool removes them when it starts the pool. */
+#define VOLUME_PART_SUFFIX ".unitvirt-part"
+
+/* Looks at one entry of a folder whose path is given. *ret is NULL for what is no volume (pipes, sockets, character
+ * devices, links that lead nowhere, files that are being made). Errno of open, stat, read. */
+int scan_entry(int folder, const char *folder_path, const char *name, Volume **ret);
+
+/* Looks at an image or device wherever it is. */
+int scan_path(const char *path, const char *name, Volume **ret);
+
+/* All entries of a folder into the table, which is empty, and the sizes of its file system. Entries that could not be
+ * looked at are noted ("!NAME<tab>WHY"), at most SCAN_NOTES_MAX of them. known, which may be NULL, is what an earlier
+ * scan found, and has to live as long as t: images that nobody has written to since are not opened again. Errno of
+ * opening and reading the folder. */
+#define SCAN_NOTES_MAX 100U
+int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char ***notes);
+
+/* The file system's sizes. */
+int scan_sizes(const char *path, PoolSizes *ret);

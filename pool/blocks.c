@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+
+#include "base/strings.h"
+#include "blocks.h"
+#include "disk.h"
+#include "load.h"
+#include "storage/tool.h"
+
+static int pool_of(const VolumeJob *j, PoolSpec **ret, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+
+        return pool_load(j->pool ?: "", true, &d, ret, e);
+}
+
+static int refuse(const PoolSpec *s, const char *what, Error *e) {
+        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE, "storage pool type '%s' does not support %s",
+                         pool_type_name(s->type), what);
+}
+
+static int lv_create(const VolumeJob *j, const PoolSpec *s, Error *e) {
+        _cleanup_free_ char *size = text_format("%lluK", (unsigned long long) (j->capacity + 1023) / 1024);
+        _cleanup_free_ char *thin = text_format("%lluK", (unsigned long long) (j->allocation + 1023) / 1024);
+        const char *group = s->source_name ?: s->name;
+
+        if (!size || !thin)
+                return -ENOMEM;
+        if (j->backing)
+                return TOOL(TOOL_TIMEOUT, NULL, e, "lvcreate", "--yes", "--name", j->name, "-L", size, "-s",
+                            j->backing);
+        if (j->has_allocation && j->allocation < j->capacity)
+                return TOOL(TOOL_TIMEOUT, NULL, e, "lvcreate", "--yes", "--name", j->name, "--type", "snapshot",
+                            "--virtualsize", size, "-L", j->allocation ? thin : "4M", group);
+        return TOOL(TOOL_TIMEOUT, NULL, e, "lvcreate", "--yes", "--wipesignatures", "y", "--name", j->name, "-L", size,
+                    group);
+}
+
+int block_create(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = pool_of(j, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type == POOL_LOGICAL)
+                return lv_create(j, s, e);
+        if (s->type == POOL_DISK)
+                return disk_add_partition(s, j->capacity, &name, e);
+        return refuse(s, "volume creation", e);
+}
+
+static int fill(const VolumeJob *j, Error *e) {
+        _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC), to = open(j->path, O_WRONLY | O_CLOEXEC);
+
+        if (from < 0 || to < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", from < 0 ? j->source : j->path);
+        return copy_range_sparse(j, from, to, 0, j->source_capacity, e);
+}
+
+int block_clone(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        VolumeJob sized = *j;
+        int r;
+
+        r = pool_of(j, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type != POOL_LOGICAL)
+                return refuse(s, "volume creation from an existing volume", e);
+        if (!streq(j->source_format ?: "raw", "raw"))
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "a volume of format '%s' cannot be cloned to a block device", j->source_format);
+        sized.capacity = MAX(j->capacity, j->source_capacity);
+        r = lv_create(&sized, s, e);
+        if (r < 0)
+                return r;
+        r = fill(j, e);
+        if (r < 0)
+                (void) block_delete(j, NULL);
+        return r;
+}
+
+int block_delete(const VolumeJob *j, Error *e) {
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        int r;
+
+        r = pool_of(j, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type == POOL_LOGICAL)
+                return TOOL(TOOL_TIMEOUT, NULL, e, "lvremove", "-f", j->path);
+        if (s->type == POOL_DISK)
+                return disk_remove_partition(s, j->name, e);
+        return refuse(s, "volume deletion", e);
+}
+
+int block_resize(const VolumeJob *j, Error *e) {
+        _cleanup_free_ char *size = text_format("%lluK", (unsigned long long) (j->capacity + 1023) / 1024);
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        int r;
+
+        r = pool_of(j, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type != POOL_LOGICAL)
+                return refuse(s, "changing of volume capacity", e);
+        return size ? TOOL(TOOL_TIMEOUT, NULL, e, "lvresize", "-f", "-L", size, j->path) : -ENOMEM;
+}

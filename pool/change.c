@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* resize and wipe. */
+
+#include <fcntl.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "blocks.h"
+#include "storage/tool.h"
+#include "volume.h"
+
+static bool is_raw(const VolumeJob *j) {
+        return !j->format || streq(j->format, "raw") || streq(j->format, "iso");
+}
+
+static int resize_raw(const VolumeJob *j, Error *e) {
+        _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "unable to open '%s'", j->path);
+        if (j->flags & RESIZE_ALLOCATE && (uint64_t) st.st_size < j->capacity) {
+                r = posix_fallocate(fd, st.st_size, (off_t) j->capacity - st.st_size);
+                if (r > 0)
+                        return error_set_errno(e, -r, ORIGIN_STORAGE, "failed to pre-allocate space for file '%s'",
+                                               j->path);
+                return 0;
+        }
+        if (ftruncate(fd, (off_t) j->capacity) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to truncate file '%s'", j->path);
+        return 0;
+}
+
+int volume_resize(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_strv_ char **argv = NULL, **folders = NULL;
+        _cleanup_free_ char *folder = NULL;
+        int r;
+
+        if (j->type == VOLUME_BLOCK)
+                return block_resize(j, e);
+        if (is_raw(j))
+                return resize_raw(j, e);
+        r = active_folders(&folders, e);
+        if (r >= 0)
+                r = image_chain_check(j->path, j->format, folders, e);
+        if (r >= 0)
+                r = qemu_img_resize(j, &argv, e);
+        if (r < 0)
+                return r;
+        folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
+        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+}
+
+/* By VIR_STORAGE_VOL_WIPE_ALG_x; scrub's names. */
+static const char *const patterns[] = { NULL,       "nnsa",      "dod",        "bsi",   "gutmann",
+                                        "schneier", "pfitzner7", "pfitzner33", "random" };
+#define ALGORITHM_TRIM 9U
+
+static int write_zeros(const VolumeJob *j, int fd, uint64_t size, Error *e) {
+        _cleanup_free_ char *zeros = calloc(1, 1 << 20);
+
+        if (!zeros)
+                return -ENOMEM;
+        for (uint64_t at = 0; at < size;) {
+                ssize_t n = pwrite(fd, zeros, (size_t) MIN(size - at, (uint64_t) 1 << 20), (off_t) at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return error_set_errno(e, -errno, ORIGIN_STORAGE,
+                                               "failed to write to storage volume with path '%s'", j->path);
+                at += (uint64_t) n;
+                volume_progress(j, at, size);
+        }
+        return fdatasync(fd) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE,
+                                                   "cannot sync data to volume with path '%s'", j->path)
+                                 : 0;
+}
+
+/* What is no data yet need not be overwritten: a sparse file becomes a hole again. */
+static int wipe_zero(const VolumeJob *j, Error *e) {
+        _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        off_t end;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to open storage volume with path '%s'",
+                                       j->path);
+        end = lseek(fd, 0, SEEK_END);
+        if (S_ISREG(st.st_mode) && (uint64_t) st.st_blocks * 512 < (uint64_t) st.st_size) {
+                if (ftruncate(fd, 0) < 0 || ftruncate(fd, st.st_size) < 0)
+                        return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to truncate volume with path '%s'",
+                                               j->path);
+                return 0;
+        }
+        return write_zeros(j, fd, end > 0 ? (uint64_t) end : 0, e);
+}
+
+int volume_wipe(const VolumeJob *j, const char *id, Error *e) {
+        if (j->algorithm == 0)
+                return wipe_zero(j, e);
+        if (j->algorithm == ALGORITHM_TRIM)
+                return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE, "'trim' algorithm not supported");
+        if (j->algorithm >= ELEMENTSOF(patterns))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "unsupported algorithm %llu",
+                                 (unsigned long long) j->algorithm);
+        return TOOL(24 * 3600, NULL, e, "scrub", "-f", "-p", patterns[j->algorithm], j->path);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* qemu-img over images that anybody may have made: a child that sees all file systems read-only but one folder, has no
+ * network, and of root's rights only those over files' owners. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "load.h"
+#include "volume.h"
+
+#ifndef MOUNT_ATTR_RDONLY
+#define MOUNT_ATTR_RDONLY 1
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+struct attributes {
+        uint64_t set, clear, propagation, userns_fd;
+};
+
+static int set_read_only(const char *path, bool read_only) {
+        struct attributes a = { .set = read_only ? MOUNT_ATTR_RDONLY : 0, .clear = read_only ? 0 : MOUNT_ATTR_RDONLY };
+
+        return syscall(SYS_mount_setattr, AT_FDCWD, path, read_only ? AT_RECURSIVE : 0, &a, sizeof a) < 0 ? -errno : 0;
+}
+
+static int narrow_view(const char *folder) {
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return -errno;
+        if (folder && mount(folder, folder, NULL, MS_BIND, NULL) < 0)
+                return -errno;
+        if (set_read_only("/", true) < 0)
+                return -errno;
+        return folder ? set_read_only(folder, false) : 0;
+}
+
+static int keep_file_rights(void) {
+        struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct data[2] = {};
+
+        /* a bounding set, because a program that root executes gets all of that set */
+        for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+                if (c != CAP_DAC_OVERRIDE && c != CAP_FOWNER)
+                        (void) prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
+        data[0].permitted = data[0].effective = 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER;
+        if (syscall(SYS_capset, &header, data) < 0)
+                return -errno;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static _noreturn_ void become(char *const *argv, const char *folder, int out, int err) {
+        int null = open("/dev/null", O_RDONLY);
+        int r = narrow_view(folder);
+
+        if (r >= 0)
+                r = keep_file_rights();
+        if (r < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
+                dprintf(err, "cannot confine it: %s\n", strerror(-r));
+                _exit(126);
+        }
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        setenv("LC_ALL", "C", 1);
+        execvp(argv[0], argv);
+        dprintf(2, "%s\n", strerror(errno));
+        _exit(127);
+}
+
+/* "    (12.34/100%)" and a carriage return. */
+static void show_progress(const VolumeJob *j, int out) {
+        char buffer[512];
+        ssize_t n;
+
+        while ((n = read(out, buffer, sizeof buffer - 1)) > 0 || (n < 0 && errno == EINTR)) {
+                const char *at;
+
+                if (n < 0)
+                        continue;
+                buffer[n] = '\0';
+                at = strchr(buffer, '(');
+                if (at)
+                        volume_progress(j, (uint64_t) (strtod(at + 1, NULL) * 100) + 1, 10000);
+        }
+}
+
+static char *last_words(int err) {
+        char text[4096];
+        ssize_t n = pread(err, text, sizeof text - 1, 0);
+        char *line;
+
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+                n--;
+        text[MAX(n, 0)] = '\0';
+        line = strrchr(text, '\n');
+        return strdup(line ? line + 1 : text);
+}
+
+int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e) {
+        _cleanup_close_ int out = -EBADF, err = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+        _cleanup_free_ char *words = NULL;
+        int p[2], status;
+        pid_t pid;
+
+        if (err < 0 || pipe2(p, O_CLOEXEC) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot start %s", argv[0]);
+        out = p[0];
+        pid = fork();
+        if (pid == 0)
+                become(argv, folder, p[1], err);
+        close(p[1]);
+        if (pid < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot start %s", argv[0]);
+        show_progress(j, out);
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        words = last_words(err);
+        return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, "%s %s failed: %s", argv[0], argv[1], words ?: "");
+}
+
+int active_folders(char ***ret, Error *e) {
+        _cleanup_free_ char *folder = text_format("%s/storage", path_run());
+        _cleanup_strv_ char **l = NULL;
+        DIR *d = folder ? opendir(folder) : NULL;
+        int r = 0;
+
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r >= 0; entry = readdir(d)) {
+                const char *end = endswith(entry->d_name, ".xml");
+                _cleanup_free_ char *name = end ? strndup(entry->d_name, (size_t) (end - entry->d_name)) : NULL,
+                                    *real = NULL;
+                _cleanup_definition_ Definition *def = NULL;
+                _cleanup_pool_spec_ PoolSpec *spec = NULL;
+
+                if (!name || pool_load(name, true, &def, &spec, NULL) < 0 || !spec->target)
+                        continue;
+                real = realpath(spec->target, NULL);
+                r = strv_add(&l, real ?: spec->target);
+        }
+        if (d)
+                closedir(d);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(l);
+        return 0;
+}

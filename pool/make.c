@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* create, clone, delete. */
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "blocks.h"
+#include "load.h"
+#include "secret/secret.h"
+#include "volume.h"
+
+static bool is_raw(const char *format) {
+        return !format || streq(format, "raw") || streq(format, "iso") || streq(format, "auto") ||
+               streq(format, "none");
+}
+
+/* Reserves the first bytes; where the file system cannot, they are written. */
+static int reserve(const VolumeJob *j, int fd, uint64_t bytes, Error *e) {
+        int r;
+
+        if (bytes == 0)
+                return 0;
+        do
+                r = posix_fallocate(fd, 0, (off_t) bytes);
+        while (r == EINTR);
+        if (r > 0)
+                return error_set_errno(e, -r, ORIGIN_STORAGE, "cannot allocate %llu bytes in file '%s'",
+                                       (unsigned long long) bytes, j->path);
+        return 0;
+}
+
+static int set_length(const VolumeJob *j, int fd, uint64_t bytes, Error *e) {
+        if (ftruncate(fd, (off_t) bytes) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot extend file '%s'", j->path);
+        return 0;
+}
+
+/* libvirt's reading: no <allocation> is all of it. */
+static int fill_raw(const VolumeJob *j, int fd, Error *e) {
+        uint64_t wanted = j->has_allocation ? MIN(j->allocation, j->capacity) : j->capacity;
+        int r = set_length(j, fd, j->capacity, e);
+
+        return r < 0 ? r : reserve(j, fd, wanted, e);
+}
+
+static char *folder_of(const VolumeJob *j) {
+        return strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
+}
+
+static int check_backing(const VolumeJob *j, Error *e) {
+        _cleanup_strv_ char **folders = NULL;
+        int r;
+
+        if (!j->backing)
+                return 0;
+        if (*j->backing != '/')
+                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE,
+                                 "the path of the backing store must be absolute: '%s'", j->backing);
+        if (streq(j->backing, j->path))
+                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
+                                 "'%s' cannot be its own backing file", j->path);
+        r = active_folders(&folders, e);
+        return r < 0 ? r : image_chain_check(j->backing, j->backing_format, folders, e);
+}
+
+/* qemu-img gets the passphrase in a file that has no name, as a descriptor that it inherits. */
+static int open_secret(const char *uuid, int *ret_fd, Error *e) {
+        _cleanup_secret_value_ SecretValue v = {};
+        int r = secret_read(uuid, &v, e);
+
+        return r < 0 ? r : secret_value_to_fd(&v, 0, ret_fd);
+}
+
+static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
+        _cleanup_free_ char *folder = folder_of(j), *path = NULL;
+        _cleanup_strv_ char **argv = NULL;
+        _cleanup_close_ int secret = -EBADF;
+        VolumeJob with = *j;
+        int r = 0;
+
+        if (j->encryption && j->secret)
+                r = open_secret(j->secret, &secret, e);
+        if (r < 0)
+                return r;
+        if (secret >= 0) {
+                path = text_format("/dev/fd/%d", secret);
+                if (!path)
+                        return -ENOMEM;
+                with.secret = path;
+        }
+        r = qemu_img_create(&with, part, &argv, e);
+        if (r < 0)
+                return r;
+        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+}
+
+static int create_file(const VolumeJob *j, Error *e) {
+        _cleanup_free_ char *part = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = check_backing(j, e);
+        if (r >= 0)
+                r = part_create(j, &part, &fd, e);
+        if (r < 0)
+                return r;
+        if (is_raw(j->format) && !j->encryption && !j->backing)
+                r = fill_raw(j, fd, e);
+        else
+                r = fill_by_qemu(j, part, e);
+        if (r >= 0)
+                r = part_publish(j, part, e);
+        if (r < 0)
+                (void) unlink(part);
+        return r;
+}
+
+static int create_folder(const VolumeJob *j, Error *e) {
+        if (mkdir(j->path, 0700) < 0)
+                return errno == EEXIST ? error_set(e, -EEXIST, ERROR_STORAGE_VOL_EXIST, ORIGIN_STORAGE,
+                                                   "storage volume '%s' exists already", j->name) :
+                                         error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot create path '%s'", j->path);
+        return part_own(j, j->path, e);
+}
+
+int volume_create(const VolumeJob *j, const char *id, Error *e) {
+        if (j->type == VOLUME_BLOCK)
+                return block_create(j, id, e);
+        if (j->type == VOLUME_DIR)
+                return create_folder(j, e);
+        return create_file(j, e);
+}
+
+/* --- clone --- */
+
+static int copy_raw(const VolumeJob *j, int fd, Error *e) {
+        _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        uint64_t capacity = MAX(j->capacity, j->source_capacity);
+        int r;
+
+        if (from < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->source);
+        if (ioctl(fd, FICLONE, from) < 0) {
+                if (j->flags & VOLUME_REFLINK)
+                        return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to clone files from '%s'", j->source);
+                r = set_length(j, fd, capacity, e);
+                if (r >= 0)
+                        r = copy_range_sparse(j, from, fd, 0, j->source_capacity, e);
+                if (r < 0)
+                        return r;
+        }
+        r = set_length(j, fd, capacity, e);
+        return r >= 0 && j->has_allocation ? reserve(j, fd, MIN(j->allocation, capacity), e) : r;
+}
+
+static int grow(const VolumeJob *j, const char *part, const char *folder, Error *e) {
+        VolumeJob larger = *j;
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        if (j->capacity <= j->source_capacity)
+                return 0;
+        larger.path = (char *) part;
+        larger.flags = 0;
+        r = qemu_img_resize(&larger, &argv, e);
+        return r < 0 ? r : confined_run(j, argv, folder, e);
+}
+
+static int convert(const VolumeJob *j, const char *part, Error *e) {
+        _cleanup_strv_ char **argv = NULL, **folders = NULL;
+        _cleanup_free_ char *folder = folder_of(j);
+        int r;
+
+        if (!folder)
+                return -ENOMEM;
+        if (j->flags & VOLUME_REFLINK)
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "reflink copies are for volumes of the same format, raw");
+        r = active_folders(&folders, e);
+        if (r >= 0)
+                r = image_chain_check(j->source, j->source_format, folders, e);
+        if (r >= 0)
+                r = check_backing(j, e);
+        if (r >= 0)
+                r = qemu_img_convert(j, part, &argv, e);
+        if (r >= 0)
+                r = confined_run(j, argv, folder, e);
+        return r < 0 ? r : grow(j, part, folder, e);
+}
+
+int volume_clone(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_free_ char *part = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (j->type == VOLUME_BLOCK)
+                return block_clone(j, id, e);
+        r = part_create(j, &part, &fd, e);
+        if (r < 0)
+                return r;
+        r = is_raw(j->format) && is_raw(j->source_format) ? copy_raw(j, fd, e) : convert(j, part, e);
+        if (r >= 0)
+                r = part_publish(j, part, e);
+        if (r < 0)
+                (void) unlink(part);
+        return r;
+}
+
+int volume_delete(const VolumeJob *j, const char *id, Error *e) {
+        if (j->type == VOLUME_BLOCK)
+                return block_delete(j, e);
+        if ((j->type == VOLUME_DIR ? rmdir(j->path) : unlink(j->path)) < 0 && errno != ENOENT)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot %s '%s'",
+                                       j->type == VOLUME_DIR ? "remove directory" : "unlink file", j->path);
+        (void) fsync_parent(j->path);
+        return 0;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* upload and download: the bytes come from and go to the daemon over a socket, in frames (storage/job.h).
+ *
+ * An upload of a file from its beginning is written to a hidden file, which takes the volume's place when the last byte
+ * has come and been synced: whoever reads the volume sees the old content or the new, and a client that dies leaves it
+ * as it was. What lies behind the upload's end stays. An upload into the middle, or to a device, is written in
+ * place. */
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "volume.h"
+
+static int connect_daemon(const char *id, int *ret, Error *e) {
+        _cleanup_free_ char *path = volume_job_path(id, "sock");
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+        if (!path || fd < 0)
+                return -ENOMEM;
+        if (strlen(path) >= sizeof a.sun_path)
+                return -ENAMETOOLONG;
+        strcpy(a.sun_path, path);
+        if (connect(fd, (struct sockaddr *) &a, sizeof a) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "the client is gone");
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int read_exactly(int fd, void *data, size_t len) {
+        for (size_t at = 0; at < len;) {
+                ssize_t n = read(fd, (char *) data + at, len - at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -ECONNRESET;
+                at += (size_t) n;
+        }
+        return 0;
+}
+
+static int write_at(int fd, const char *data, size_t len, uint64_t at) {
+        while (len > 0) {
+                ssize_t n = pwrite(fd, data, len, (off_t) at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                at += (uint64_t) n;
+                len -= (size_t) n;
+        }
+        return 0;
+}
+
+/* A hole in what is there becomes zeros again. */
+static int write_hole(int fd, uint64_t at, uint64_t len) {
+        static const char zeros[65536];
+
+        if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) at, (off_t) len) >= 0)
+                return 0;
+        while (len > 0) {
+                size_t n = (size_t) MIN(len, (uint64_t) sizeof zeros);
+                int r = write_at(fd, zeros, n, at);
+
+                if (r < 0)
+                        return r;
+                at += n;
+                len -= n;
+        }
+        return 0;
+}
+
+static int one_frame(const VolumeJob *j, int in, int fd, char *buffer, uint64_t *at, Error *e) {
+        JobFrame f;
+        uint64_t n;
+        int r;
+
+        r = read_exactly(in, &f, sizeof f);
+        if (r < 0)
+                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
+        n = le64toh(f.length);
+        if (f.type == 'E')
+                return 1;
+        if ((f.type != 'D' || n > JOB_FRAME_MAX) && (f.type != 'H' || n > INT64_MAX - *at))
+                return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_STORAGE, "a bad frame");
+        if (j->length > 0 && *at - j->offset + n > j->length)
+                return error_set(e, -EFBIG, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
+                                 "more data than the %llu bytes of the call", (unsigned long long) j->length);
+        r = f.type == 'D' ? read_exactly(in, buffer, (size_t) n) : 0;
+        if (r < 0)
+                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
+        r = f.type == 'D' ? write_at(fd, buffer, (size_t) n, *at) : write_hole(fd, *at, n);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write to '%s'", j->path);
+        *at += n;
+        volume_progress(j, *at - j->offset, j->length);
+        return 0;
+}
+
+static int receive(const VolumeJob *j, int in, int fd, uint64_t *ret_end, Error *e) {
+        _cleanup_free_ char *buffer = malloc(JOB_FRAME_MAX);
+        uint64_t at = j->offset;
+        int r;
+
+        if (!buffer)
+                return -ENOMEM;
+        do
+                r = one_frame(j, in, fd, buffer, &at, e);
+        while (r == 0);
+        *ret_end = at;
+        return MIN(r, 0);
+}
+
+static int upload_in_place(const VolumeJob *j, int in, Error *e) {
+        _cleanup_close_ int fd = open(j->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        uint64_t end;
+        int r;
+
+        if (fd < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+        r = receive(j, in, fd, &end, e);
+        return r >= 0 && fdatasync(fd) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot sync '%s'", j->path)
+                                           : r;
+}
+
+/* The old file's length, its rest, its owner and mode. */
+static int keep_rest(const VolumeJob *j, int old, int fd, uint64_t end, Error *e) {
+        struct stat st;
+        int r;
+
+        if (fstat(old, &st) < 0)
+                return -errno;
+        if ((uint64_t) st.st_size > end) {
+                r = copy_range_sparse(j, old, fd, end, (uint64_t) st.st_size - end, e);
+                if (r < 0)
+                        return r;
+                end = (uint64_t) st.st_size;
+        }
+        if (ftruncate(fd, (off_t) end) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ||
+            fchmod(fd, st.st_mode & 07777) < 0 || fsync(fd) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot write to '%s'", j->path);
+        return 0;
+}
+
+static int upload_anew(const VolumeJob *j, int in, int old, Error *e) {
+        _cleanup_free_ char *part = volume_job_part(j);
+        _cleanup_close_ int fd = -EBADF;
+        uint64_t end;
+        int r;
+
+        if (!part)
+                return -ENOMEM;
+        fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot create a file beside '%s'", j->path);
+        r = receive(j, in, fd, &end, e);
+        if (r >= 0)
+                r = keep_rest(j, old, fd, end, e);
+        if (r >= 0 && rename(part, j->path) < 0)
+                r = error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot replace '%s'", j->path);
+        if (r < 0)
+                (void) unlink(part);
+        else
+                (void) fsync_parent(j->path);
+        return r;
+}
+
+/* A link, or a file with several names, stays the file that it is. */
+static bool can_be_replaced(const VolumeJob *j, int old) {
+        struct stat st, own;
+
+        return j->offset == 0 && fstat(old, &st) >= 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+               lstat(j->path, &own) >= 0 && S_ISREG(own.st_mode);
+}
+
+int volume_upload(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_close_ int in = -EBADF, old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        int r;
+
+        if (old < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+        r = connect_daemon(id, &in, e);
+        if (r < 0)
+                return r;
+        return can_be_replaced(j, old) ? upload_anew(j, in, old, e) : upload_in_place(j, in, e);
+}
+
+/* --- download --- */
+
+static int send_frame(int out, char type, const void *data, uint64_t len) {
+        JobFrame f = { type, htole64(len) };
+        int r = write_all(out, (const char *) &f, sizeof f);
+
+        return r >= 0 && data ? write_all(out, data, (size_t) len) : r;
+}
+
+static int send_data(const VolumeJob *j, int out, int fd, uint64_t *at, uint64_t end, char *buffer) {
+        while (*at < end) {
+                ssize_t n = pread(fd, buffer, (size_t) MIN(end - *at, (uint64_t) 256 * 1024), (off_t) *at);
+                int r;
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+                r = send_frame(out, 'D', buffer, (uint64_t) n);
+                if (r < 0)
+                        return r;
+                *at += (uint64_t) n;
+                volume_progress(j, *at - j->offset, end - j->offset);
+        }
+        return 0;
+}
+
+static int send_part(const VolumeJob *j, int out, int fd, uint64_t *at, uint64_t end, char *buffer) {
+        off_t data, hole;
+        int r;
+
+        if (!(j->flags & STREAM_SPARSE))
+                return send_data(j, out, fd, at, end, buffer);
+        data = lseek(fd, (off_t) *at, SEEK_DATA);
+        if (data < 0)
+                data = errno == ENXIO ? (off_t) end : (off_t) *at;
+        if ((uint64_t) data > *at) {
+                uint64_t n = MIN((uint64_t) data, end) - *at;
+
+                r = send_frame(out, 'H', NULL, n);
+                *at += n;
+                return r;
+        }
+        hole = lseek(fd, data, SEEK_HOLE);
+        return send_data(j, out, fd, at, hole > 0 ? MIN((uint64_t) hole, end) : end, buffer);
+}
+
+int volume_download(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_close_ int out = -EBADF, fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_free_ char *buffer = malloc(256 * 1024);
+        uint64_t at = j->offset, end, size;
+        int r;
+
+        if (fd < 0 || !buffer)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+        size = (uint64_t) lseek(fd, 0, SEEK_END);
+        end = j->length > 0 ? MIN(size, j->offset + j->length) : size;
+        r = connect_daemon(id, &out, e);
+        while (r >= 0 && at < end) {
+                uint64_t before = at;
+
+                r = send_part(j, out, fd, &at, end, buffer);
+                if (r >= 0 && at == before)
+                        break;
+        }
+        if (r >= 0)
+                r = send_frame(out, 'E', NULL, 0);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read from '%s'", j->path) : 0;
+}

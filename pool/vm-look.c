@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vm-look: looks at volumes, for a daemon that must not wait for a disk: FOLDER NAME... (FOLDER empty: pairs PATH
+ * NAME), or --refresh FOLDER TABLE for all that has changed since a pool's file was written. Prints lines of such a
+ * file (storage/table.h): "+VOLUME", "-NAME", and for a folder the sizes of its file system. It runs in the daemon's
+ * sandbox, and cannot but read there. */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "storage/sandbox.h"
+#include "storage/scan.h"
+
+static int print(const char *name, int r, const Volume *v, StrBuf *b) {
+        _cleanup_free_ char *line = NULL;
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        line = v ? volume_to_line(v) : volume_name_to_line(name);
+        if (!line)
+                return -ENOMEM;
+        strbuf_addf(b, "%c%s\n", v ? '+' : '-', line);
+        return 0;
+}
+
+static int look_in(const char *folder, char **names, StrBuf *b) {
+        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        PoolSizes s;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        for (; *names; names++) {
+                _cleanup_volume_ Volume *v = NULL;
+
+                r = scan_entry(fd, folder, *names, &v);
+                r = print(*names, r, v, b);
+                if (r < 0)
+                        return r;
+        }
+        r = scan_sizes(folder, &s);
+        if (r >= 0)
+                strbuf_addf(b, "=%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", s.capacity, s.allocation, s.available);
+        return r;
+}
+
+static int look_at(char **pairs, StrBuf *b) {
+        for (; pairs[0] && pairs[1]; pairs += 2) {
+                _cleanup_volume_ Volume *v = NULL;
+                int r = scan_path(pairs[0], pairs[1], &v);
+
+                if (v)
+                        v->type = VOLUME_BLOCK;
+                r = print(pairs[1], r, v, b);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int refresh(const char *folder, const char *file, StrBuf *b) {
+        _cleanup_volume_table_ VolumeTable known = {}, found = {};
+        _cleanup_strv_ char **notes = NULL;
+        struct timespec now;
+        int r;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        found.begun = (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
+        r = volume_table_load(file, &known);
+        if (r >= 0)
+                r = scan_folder(folder, &known, &found, &notes);
+        return r < 0 ? r : volume_table_print_changes(&known, &found, notes, b);
+}
+
+/* A kernel without filters: the daemon's sandbox is what there is. */
+static int confine(void) {
+        int r = sandbox_only_read();
+
+        return r == -EINVAL ? 0 : r;
+}
+
+static int run(char **args, StrBuf *b) {
+        int r = confine();
+
+        if (r < 0)
+                return r;
+        if (streq(args[0], "--refresh"))
+                return args[1] && args[2] ? refresh(args[1], args[2], b) : -EINVAL;
+        return *args[0] ? look_in(args[0], args + 1, b) : look_at(args + 1, b);
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_strbuf_ StrBuf b = {};
+        int r = argc < 2 ? -EINVAL : run(argv + 1, &b);
+
+        if (r >= 0)
+                r = b.failed ? -ENOMEM : write_all(STDOUT_FILENO, b.data, b.len);
+        if (r < 0)
+                dprintf(STDERR_FILENO, "%s\n", strerror(-r));
+        _exit(r < 0 ? MIN(-r, 125) : EXIT_SUCCESS);
+}

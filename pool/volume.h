@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The verbs of vm-volume, a file or two each. */
+
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "storage/job.h"
+#include "storage/pool.h"
+
+int volume_create(const VolumeJob *j, const char *id, Error *e);
+int volume_clone(const VolumeJob *j, const char *id, Error *e);
+int volume_resize(const VolumeJob *j, const char *id, Error *e);
+int volume_wipe(const VolumeJob *j, const char *id, Error *e);
+int volume_delete(const VolumeJob *j, const char *id, Error *e);
+int volume_upload(const VolumeJob *j, const char *id, Error *e);
+int volume_download(const VolumeJob *j, const char *id, Error *e);
+
+/* Shows in "systemctl status" how far it is; total 0: not known. At most some times a second. */
+void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total);
+
+/* --- made.c: files that get their name when they are whole --- */
+
+/* A new hidden file for the volume, with its mode and owner; refuses a volume that is there (code 90). */
+int part_create(const VolumeJob *j, char **ret_path, int *ret_fd, Error *e);
+/* Gives it the name: never over another one. Syncs. */
+int part_publish(const VolumeJob *j, const char *part, Error *e);
+/* Mode and owner as the job says, or the defaults. */
+int part_own(const VolumeJob *j, const char *part, Error *e);
+
+/* Copies len bytes from one file to another, keeping holes; with progress. total: of progress. */
+int copy_range_sparse(const VolumeJob *j, int from, int to, uint64_t offset, uint64_t len, Error *e);
+
+/* --- tools that read images of others --- */
+
+/* Runs qemu-img (or another tool) without the network, with all file systems read-only but for the folder, with few
+ * rights, until it ends; its "(12.34/100%)" becomes progress. */
+int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e);
+
+/* The target folders of all active pools: NULL-terminated, owned by the caller. */
+int active_folders(char ***ret, Error *e);
