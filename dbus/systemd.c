@@ -4,6 +4,8 @@
  * client has not called Subscribe(), which we never do: a subscriber makes the manager announce every change of every
  * unit. The waiter is there before the call goes out, and remembers a job that ends before we know its name. */
 
+#include <signal.h>
+
 #include "base/strings.h"
 #include "dbus/systemd.h"
 #include "loop/fiber.h"
@@ -36,6 +38,7 @@ struct Systemd {
         sd_bus_slot *removed_slot, *disconnected_slot;
         JobWaiter *waiters;
         char **changed;         /* units to ask about at the next reload */
+        char **linked;          /* of those, whose links have changed, of which systemd does not say that it is old */
         sd_event_source *timer; /* until then */
         bool reload_running;
         char *in_unit_path;     /* a folder that was found among those systemd reads units from */
@@ -155,6 +158,7 @@ Systemd *systemd_free(Systemd *s) {
         s->timer = sd_event_source_disable_unref(s->timer);
         drop_bus(s);
         strv_free(s->changed);
+        strv_free(s->linked);
         free(s->in_unit_path);
         free(s);
         return NULL;
@@ -214,7 +218,8 @@ static int wait_for_job(JobWaiter *w, sd_bus_message *reply, uint64_t timeout, J
         return 0;
 }
 
-int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret, Error *e) {
+static int run_job(Systemd *s, const char *method, const char *unit, const char *mode, uint64_t timeout, JobResult *ret,
+                   Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         JobWaiter w = { .unit = unit, .result = JOB_OTHER };
@@ -223,7 +228,7 @@ int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t t
 
         w.next = s->waiters;
         s->waiters = &w;
-        r = MANAGER_CALL(s, method, unit, &reply, &error, e, "ss", unit, "replace");
+        r = MANAGER_CALL(s, method, unit, &reply, &error, e, "ss", unit, mode);
         if (r >= 0)
                 r = wait_for_job(&w, reply, timeout, &result);
         waiter_done(&w, s);
@@ -233,17 +238,68 @@ int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t t
         return 0;
 }
 
-int systemd_kill_main(Systemd *s, const char *unit, int signo, Error *e) {
+int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret, Error *e) {
+        return run_job(s, method, unit, "replace", timeout, ret, e);
+}
+
+int systemd_run_job_alone(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret,
+                          Error *e) {
+        return run_job(s, method, unit, "ignore-requirements", timeout, ret, e);
+}
+
+static int kill_unit(Systemd *s, const char *unit, const char *who, int signo, Error *e) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = MANAGER_CALL(s, "KillUnit", unit, NULL, &error, e, "ssi", unit, "main", (int32_t) signo);
+        r = MANAGER_CALL(s, "KillUnit", unit, NULL, &error, e, "ssi", unit, who, (int32_t) signo);
         if (r >= 0)
                 return 0;
         if (sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit") ||
             sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchProcess"))
                 r = -ESRCH;
         return call_failed(r, &error, "cannot signal", unit, e);
+}
+
+int systemd_kill_main(Systemd *s, const char *unit, int signo, Error *e) {
+        return kill_unit(s, unit, "main", signo, e);
+}
+
+int systemd_kill_all(Systemd *s, const char *unit, Error *e) {
+        return kill_unit(s, unit, "all", SIGKILL, e);
+}
+
+int systemd_set_properties(Systemd *s, const char *unit, int (*append)(sd_bus_message *m, void *userdata),
+                           void *userdata, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus *bus;
+        int r;
+
+        r = get_bus(s, &bus, e);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(bus, &m, DESTINATION, MANAGER_PATH, MANAGER, "SetUnitProperties");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "sb", unit, 1);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = append(m, userdata);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = fiber_bus_call(bus, m, 0, &error, NULL);
+        return r < 0 ? call_failed(r, &error, "cannot set properties of", unit, e) : 0;
+}
+
+int systemd_unit_is_active(Systemd *s, const char *unit, Error *e) {
+        _cleanup_free_ char *state = NULL;
+        int r;
+
+        r = systemd_unit_string(s, unit, "Unit", "ActiveState", &state, e);
+        if (r == -ENOENT)
+                return 0;
+        return r < 0 ? r : !streq(state, "inactive") && !streq(state, "failed");
 }
 
 int systemd_reset_failed(Systemd *s, const char *unit, Error *e) {
@@ -278,10 +334,6 @@ static int get_unit(Systemd *s, const char *unit, char **ret, Error *e) {
         return 1;
 }
 
-int systemd_unit_is_loaded(Systemd *s, const char *unit, Error *e) {
-        return get_unit(s, unit, NULL, e);
-}
-
 static int get_property(Systemd *s, const char *unit, const char *interface, const char *property, const char *type,
                         sd_bus_message **ret, Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -311,7 +363,8 @@ static int get_property(Systemd *s, const char *unit, const char *interface, con
         return 0;
 }
 
-int systemd_unit_string(Systemd *s, const char *unit, const char *interface, const char *property, char **ret, Error *e) {
+int systemd_unit_string(Systemd *s, const char *unit, const char *interface, const char *property, char **ret,
+                        Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *value;
         int r;
@@ -340,6 +393,67 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
         return 0;
 }
 
+/* Each: its name, whether it triggers, whether it is negated, its parameter, and how it was: below 0 not met; 0 where
+ * it was not looked at, as of a unit that was dropped from memory since. */
+static int find_unmet(sd_bus_message *m, int state_max, char **ret) {
+        const char *type, *parameter;
+        int trigger, negate, state, r;
+        StrBuf text = {};
+
+        r = sd_bus_message_enter_container(m, 'a', "(sbbsi)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(sbbsi)", &type, &trigger, &negate, &parameter, &state)) > 0)
+                if (state <= state_max)
+                        strbuf_addf(&text, "%s%s=%s%s%s", text.len > 0 ? " or " : "", type, trigger ? "|" : "",
+                                    negate ? "!" : "", parameter);
+        if (r >= 0 && text.len == 0)
+                strbuf_add(&text, "a condition of it");
+        *ret = strbuf_take(&text);
+        return r < 0 ? r : *ret ? 1 : -ENOMEM;
+}
+
+static int read_conditions(Systemd *s, const char *unit, const char *path, int state_max, char **ret, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus *bus;
+        int r;
+
+        r = get_bus(s, &bus, e);
+        if (r >= 0)
+                r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error,
+                                          &reply, "ss", DESTINATION ".Unit", "Conditions");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'v', "a(sbbsi)");
+        return r < 0 ? call_failed(r, &error, "cannot read the conditions of", unit, e)
+                     : find_unmet(reply, state_max, ret);
+}
+
+int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL;
+        const char *loaded;
+        bool met = true;
+        int r;
+
+        r = systemd_unit_bool(s, unit, "Unit", "ConditionResult", &met, e);
+        if ((r < 0 && r != -ENOENT) || (r >= 0 && met))
+                return r;
+        if (r >= 0) {
+                r = get_unit(s, unit, &path, e);
+                if (r > 0)
+                        return read_conditions(s, unit, path, -1, ret, e);
+        }
+        /* It is not even in memory, so nothing of it runs. */
+        r = MANAGER_CALL(s, "LoadUnit", unit, &reply, &error, e, "s", unit);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &loaded);
+        return r < 0 ? call_failed(r, &error, "cannot load", unit, e) : read_conditions(s, unit, loaded, 0, ret, e);
+}
+
+static int add_once(char ***list, const char *unit) {
+        return strv_length(*list) > CHANGED_MAX || strv_contains(*list, unit) ? 0 : strv_add(list, unit);
+}
+
 int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
@@ -350,6 +464,7 @@ int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e) {
                 r = MANAGER_CALL(s, "DisableUnitFiles", unit, NULL, &error, e, "asb", 1, unit, 0);
         if (r < 0)
                 return call_failed(r, &error, enable ? "cannot enable" : "cannot disable", unit, e);
+        (void) add_once(&s->linked, unit);
         systemd_unit_changed(s, unit);
         return 0;
 }
@@ -375,8 +490,8 @@ static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
         r = get_bus(s, &bus, e);
         if (r < 0)
                 return r;
-        r = fiber_bus_call_method(bus, DESTINATION, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get", &error, &reply,
-                                  "ss", MANAGER, "UnitPath");
+        r = fiber_bus_call_method(bus, DESTINATION, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get", &error,
+                                  &reply, "ss", MANAGER, "UnitPath");
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'v', "as");
         if (r >= 0)
@@ -419,9 +534,9 @@ int systemd_unit_refresh(Systemd *s, const char *unit, Error *e) {
         return r < 0 ? r : systemd_reset_failed(s, unit, e);
 }
 
-/* 1 where systemd has one of the units in memory. One question for all of them: asking for each by name would cost
- * more than the definitions did. */
-static int any_is_loaded(Systemd *s, char *const *units) {
+/* Those of the changed units that systemd has in memory. One question for all of them: asking for each by name would
+ * cost more than the definitions did. */
+static int loaded_ones(Systemd *s, char *const *units, char ***ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *name;
         int r;
@@ -430,21 +545,36 @@ static int any_is_loaded(Systemd *s, char *const *units) {
         if (r < 0)
                 return r;
         r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                                        NULL)) > 0)
-                if (strv_contains(units, name))
-                        return 1;
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL, NULL,
+                                                  NULL, NULL, NULL)) > 0)
+                if (strv_contains(units, name) && strv_add(ret, name) < 0)
+                        return -ENOMEM;
         return r;
+}
+
+/* What was loaded after the change is as it should be: a guest that is started as soon as it is defined. */
+static bool any_is_stale(Systemd *s, char *const *units) {
+        _cleanup_strv_ char **loaded = NULL;
+        int r = loaded_ones(s, units, &loaded);
+
+        for (char **unit = loaded; r >= 0 && unit && *unit; unit++) {
+                bool stale;
+
+                if (strv_contains(s->linked, *unit) ||
+                    (systemd_unit_bool(s, *unit, "Unit", "NeedDaemonReload", &stale, NULL) >= 0 && stale))
+                        return true;
+        }
+        return false;
 }
 
 static void reload_fiber(void *userdata) {
         Systemd *s = userdata;
         _cleanup_strv_ char **units = TAKE_PTR(s->changed);
 
-        if (strv_length(units) > CHANGED_MAX || any_is_loaded(s, units) > 0)
+        if (strv_length(units) > CHANGED_MAX || any_is_stale(s, units)) {
+                strv_free(TAKE_PTR(s->linked));
                 (void) systemd_reload(s, NULL);
+        }
         s->reload_running = false;
         /* What was named while we waited. */
         if (s->changed)
@@ -462,11 +592,7 @@ static int on_reload_time(sd_event_source *source, uint64_t usec, void *userdata
 }
 
 void systemd_unit_changed(Systemd *s, const char *unit) {
-        size_t n = strv_length(s->changed);
-
-        if (n <= CHANGED_MAX && !strv_contains(s->changed, unit) && strv_add(&s->changed, unit) < 0)
-                return;
-        if (s->timer || s->reload_running)
+        if (add_once(&s->changed, unit) < 0 || s->timer || s->reload_running)
                 return;
         (void) sd_event_add_time_relative(loop_event(s->loop), &s->timer, CLOCK_MONOTONIC, RELOAD_DELAY, 0,
                                           on_reload_time, s);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/fs.h"
+#include "base/guest-files.h"
 #include "base/strings.h"
 #include "run.h"
 
@@ -36,7 +37,7 @@ static int write_run_file(Run *run, const json_t *chardevs) {
                 strbuf_addf(&b, "%s\n", *g);
         add_ptys(&b, chardevs);
         text = strbuf_take(&b);
-        if (!text || asprintf(&path, "%s/run", run->runtime_dir) < 0)
+        if (!text || asprintf(&path, "%s/" GUEST_FOLDER_RUN, run->runtime_dir) < 0)
                 return -ENOMEM;
         return file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
 }
@@ -45,8 +46,7 @@ static void become_ready(Run *run) {
         run->state = run->launch.paused ? RUN_PAUSED : RUN_RUNNING;
         run->status = "paused";
         run_show_status(run, "READY=1\n");
-        if (run->watchdog_usec > 0)
-                run->watchdog_next = now_usec() + run->watchdog_usec;
+        run->ask_next = now_usec() + run->ask_usec;
         if (run->stopping)
                 run_destroy(run, "stopped while it started");
 }
@@ -74,9 +74,79 @@ static void got_chardevs(Run *run, const json_t *result, const char *error) {
                 (void) monitor_execute(run, "cont", guest_continues);
 }
 
+/* --- what is to be done before the first instruction: commands, and events waited for between them --- */
+
+static const char *step(const Run *run, size_t n) {
+        return run->launch.commands && n < strv_length(run->launch.commands) ? run->launch.commands[n] : NULL;
+}
+
+/* "NAME" or "NAME KEY=VALUE" of a step "event ...", NULL for a command. */
+static const char *awaited(const char *s) {
+        return s ? startswith(s, "event ") : NULL;
+}
+
+static bool is_awaited(const char *words, const char *name, const json_t *data) {
+        size_t n = strcspn(words, " ");
+        const char *key = words[n] ? words + n + 1 : NULL, *value = key ? strchr(key, '=') : NULL;
+        const json_t *member;
+
+        if (strlen(name) != n || strncmp(words, name, n) != 0)
+                return false;
+        if (!value)
+                return true;
+        member = json_object_getn(data, key, (size_t) (value - key));
+        return streq_ptr(json_string_value(member), value + 1);
+}
+
+static void next_step(Run *run);
+
 static void applied(Run *run, const json_t *result, const char *error) {
-        if (error && run->state == RUN_STARTING)
+        if (run->state != RUN_STARTING)
+                return;
+        if (error)
                 run_fail_start(run, "QEMU refused a setting of the guest: %s", error);
+        else
+                next_step(run);
+}
+
+static void ask_for_chardevs(Run *run) {
+        int r;
+
+        r = monitor_execute(run, "query-chardev", got_chardevs);
+        if (r < 0)
+                run_fail_start(run, "cannot ask QEMU: %s", strerror(-r));
+}
+
+/* An event may come before the answer to the command that brings it about, so it counts from when that is sent. */
+static void next_step(Run *run) {
+        const char *s = step(run, run->next_step);
+        int r = 0;
+
+        if (awaited(s) && run->event_seen) {
+                run->event_seen = false;
+                s = step(run, ++run->next_step);
+        }
+        if (awaited(s))
+                return;
+        if (!s)
+                run_tune_threads(run, ask_for_chardevs);
+        else {
+                run->next_step++;
+                r = monitor_send(run, s, applied);
+        }
+        if (r < 0)
+                run_fail_start(run, "cannot ask QEMU: %s", strerror(-r));
+}
+
+void run_begin_event(Run *run, const char *name, const json_t *data) {
+        const char *words = awaited(step(run, run->next_step));
+
+        if (run->state != RUN_STARTING || !words || run->event_seen || !is_awaited(words, name, data))
+                return;
+        run->event_seen = true;
+        /* else its answer goes on */
+        if (run->monitor.n_queue == 0)
+                next_step(run);
 }
 
 void run_greeted(Run *run) {
@@ -86,7 +156,4 @@ void run_greeted(Run *run) {
         (void) clock_gettime(CLOCK_REALTIME, &t);
         run->since = (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
         (void) monitor_execute(run, "qmp_capabilities", applied);
-        for (char *const *c = run->launch.commands; c && *c; c++)
-                (void) monitor_send(run, *c, applied);
-        (void) monitor_execute(run, "query-chardev", got_chardevs);
 }

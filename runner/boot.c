@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Files of the boot: kernel and initrd that QEMU opens by name, and the variables of UEFI. */
+/* Files that QEMU opens by name: kernel and initrd, ROMs, what firmware shows to the guest; and the variables of
+ * UEFI. */
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,21 +25,17 @@ static int copy_bytes(int from, int to) {
         return n < 0 ? -errno : 0;
 }
 
-/* A copy that appears whole or not at all. */
-static int copy_file(const char *from, const char *to, mode_t mode, uid_t uid, gid_t gid) {
+int prepare_copy_file(const char *from, const char *to, mode_t mode, uid_t uid, gid_t gid) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         _cleanup_free_ char *temporary = NULL;
         int r;
 
-        temporary = text_format("%s.XXXXXX.new", to);
-        if (!temporary)
-                return -ENOMEM;
         in = open(from, O_RDONLY | O_CLOEXEC);
         if (in < 0)
                 return -errno;
-        out = mkostemps(temporary, 4, O_CLOEXEC);
+        out = file_open_temporary(to, &temporary);
         if (out < 0)
-                return -errno;
+                return out;
         r = copy_bytes(in, out);
         if (r >= 0 && (fchown(out, uid, gid) < 0 || fchmod(out, mode) < 0))
                 r = -errno;
@@ -49,9 +46,10 @@ static int copy_file(const char *from, const char *to, mode_t mode, uid_t uid, g
         return r;
 }
 
-/* Most kernels are readable for all; one that is not reaches QEMU as a copy of the guest's own. */
-static int make_readable(Prepare *p, xmlNode *element) {
-        const char *path = xml_text(element);
+/* Most kernels are readable for all; one that is not reaches QEMU as a copy of the guest's own. The path is an
+ * attribute, or the element's text. */
+static int make_readable(Prepare *p, xmlNode *element, const char *attribute) {
+        const char *path = attribute ? xml_attr(element, attribute) : xml_text(element);
         _cleanup_free_ char *copy = NULL;
         struct stat st;
         int r;
@@ -64,13 +62,37 @@ static int make_readable(Prepare *p, xmlNode *element) {
                 return prepare_refuse(p, -EINVAL, element, "'%s' is not a file", path);
         if (st.st_mode & S_IROTH)
                 return 0;
-        copy = text_format("%s/%s", p->run_dir, xml_name(element));
+        copy = attribute ? text_format("%s/file%u", p->run_dir, p->n_copies++)
+                         : text_format("%s/%s", p->run_dir, xml_name(element));
         if (!copy)
                 return -ENOMEM;
-        r = copy_file(path, copy, 0400, p->uid, p->gid);
+        /* root's, so that it does not count as what the guest has written */
+        r = prepare_make_room(p, (uint64_t) st.st_size);
+        if (r >= 0)
+                r = prepare_copy_file(path, copy, 0440, 0, p->gid);
         if (r < 0)
                 return prepare_refuse(p, r, element, "cannot copy '%s' for the guest: %s", path, strerror(-r));
-        return xml_set_text(element, copy);
+        return attribute ? xml_set_attr(element, attribute, copy) : xml_set_text(element, copy);
+}
+
+/* <sysinfo><entry file=> and <rom file=>. */
+static int prepare_named_files(Prepare *p) {
+        int r = 0;
+
+        XML_FOREACH(info, definition_root(p->live), "sysinfo")
+                XML_FOREACH(entry, info, "entry") {
+                        r = make_readable(p, entry, "file");
+                        if (r < 0)
+                                return r;
+                }
+        XML_FOREACH(device, definition_devices(p->live), NULL) {
+                xmlNode *rom = xml_child(device, "rom");
+
+                r = rom && xml_attr_bool(rom, "enabled", true) ? make_readable(p, rom, "file") : 0;
+                if (r < 0)
+                        return r;
+        }
+        return r;
 }
 
 static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
@@ -83,13 +105,14 @@ static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
         if (access(path, F_OK) >= 0 && !p->reset_nvram)
                 return 0;
         if (!template)
-                return prepare_refuse(p, -ENOENT, nvram, "'%s' is not there, and no template to make it from is named", path);
+                return prepare_refuse(p, -ENOENT, nvram, "'%s' is not there, and no template to make it from is named",
+                                      path);
         dir = strndup(path, (size_t) (strrchr(path, '/') - path));
         if (!dir)
                 return -ENOMEM;
         r = *dir ? mkdir_p(dir, 0700) : 0;
         if (r >= 0)
-                r = copy_file(template, path, 0600, 0, 0);
+                r = prepare_copy_file(template, path, 0600, 0, 0);
         return r < 0 ? prepare_refuse(p, r, nvram, "cannot make '%s' from '%s': %s", path, template, strerror(-r)) : 0;
 }
 
@@ -102,9 +125,11 @@ int prepare_boot(Prepare *p) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
                 xmlNode *n = xml_child(os, files[i]);
 
-                r = n ? make_readable(p, n) : 0;
+                r = n ? make_readable(p, n, NULL) : 0;
         }
         if (r >= 0 && loader && !xml_attr_is(loader, "type", "pflash"))
-                r = make_readable(p, loader);
-        return r >= 0 && nvram ? prepare_nvram(p, nvram) : r;
+                r = make_readable(p, loader, NULL);
+        if (r >= 0)
+                r = prepare_named_files(p);
+        return r >= 0 && nvram && !xml_attr_is(loader, "type", "rom") ? prepare_nvram(p, nvram) : r;
 }

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The host's ends of serial ports, channels and the like: QEMU, as the guest's user in its sandbox, could not make sockets and
- * files at the paths that definitions name, so it gets them open. */
-
-#include <fcntl.h>
+/* The host's ends of serial ports, channels and the like: QEMU, as the guest's user in its sandbox, could not make
+ * sockets and files at the paths that definitions name, so it gets them open. */
 
 #include "base/strings.h"
+#include "host/fifo.h"
+#include "host/output.h"
+#include "host/sockets.h"
+#include "host/undo.h"
+#include "notify.h"
 #include "prepare.h"
-#include "sockets.h"
+
+/* The backend of a random number generator has the alias of that. */
+static const char *alias_of(const xmlNode *device) {
+        return device_alias(xml_is(device, "backend") ? device->parent : device);
+}
 
 static const char *path_to_listen_on(const xmlNode *device) {
         const char *path;
@@ -26,44 +33,105 @@ static int prepare_socket(Prepare *p, const xmlNode *device, const char *path, i
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        r = prepare_undo(p, UNDO_SOCKET, path);
+        if (r < 0)
+                return r;
         r = socket_listen(path, &fd);
         if (r < 0)
-                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot listen on %s for %s", path, device_alias(device));
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot listen on %s for %s", path, alias_of(device));
         r = descriptor_store(p, fd);
         if (r < 0)
                 return r;
         *ret_number = r;
-        return strv_add(&p->launch.sockets, path);
-}
-
-/* A set with descriptor number in it, by the name under which QEMU opens it; the string is p's. */
-static int name_set(Prepare *p, int number, const char **ret) {
-        int set = descriptor_set(p), r;
-        char *name;
-
-        r = descriptor_add_to_set(p, set, number);
-        if (r < 0)
-                return r;
-        name = text_format("/dev/fdset/%i", set);
-        if (!name)
-                return -ENOMEM;
-        r = strv_consume(&p->paths, name);
-        if (r < 0)
-                return r;
-        *ret = name;
         return 0;
 }
 
-/* A file that what the guest writes goes to. */
-static int prepare_file(Prepare *p, const xmlNode *device, const xmlNode *source, const char *path, const char **ret) {
-        bool append = xml_attr_bool(source, "append", true);
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC), 0600);
-        int number;
+/* A connection to somebody else's socket; one that is made again when it breaks is QEMU's own affair. */
+static const char *path_to_connect_to(const xmlNode *device) {
+        const xmlNode *source = xml_child(device, "source");
+        const char *path = xml_attr(source, "path");
 
-        if (fd < 0)
-                return error_set_errno(&p->error, -errno, ORIGIN_QEMU, "cannot write to %s for %s", path, device_alias(device));
-        number = descriptor_store(p, fd);
-        return number < 0 ? number : name_set(p, number, ret);
+        if (!xml_attr_is(device, "type", "unix") || !xml_attr_is(source, "mode", "connect") || !path || *path != '/')
+                return NULL;
+        return xml_attr_bool(xml_child(source, "reconnect"), "enabled", false) ? NULL : path;
+}
+
+static int prepare_connection(Prepare *p, const xmlNode *device, const char *path, int *ret_number) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = socket_connect(path, &fd);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot connect to %s for %s", path,
+                                       alias_of(device));
+        r = descriptor_store(p, fd);
+        if (r < 0)
+                return r;
+        *ret_number = r;
+        return 0;
+}
+
+/* Others' TCP ports and the host's own are the host's network, which QEMU need not have for one socket. */
+static int prepare_tcp(Prepare *p, const xmlNode *device, int *ret_number) {
+        const xmlNode *source = xml_child(device, "source");
+        bool listens = xml_attr_is(source, "mode", "bind");
+        const char *host = xml_attr(source, "host"), *service = xml_attr(source, "service") ?: "";
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!host || !*host)
+                host = NULL;
+        r = listens ? tcp_listen(host, service, &fd, 1) : tcp_connect(host, service, &fd);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot %s %s:%s for %s",
+                                       listens ? "listen at" : "connect to", host ?: "", service, alias_of(device));
+        r = descriptor_store(p, fd);
+        if (r < 0)
+                return r;
+        *ret_number = r;
+        return 0;
+}
+
+/* As with other sockets, a connection that is made again when it breaks is QEMU's own affair (plan_tcp()). */
+static bool is_tcp_to_open(const xmlNode *device) {
+        const xmlNode *source = xml_child(device, "source");
+
+        return xml_attr_is(device, "type", "tcp") &&
+               !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false);
+}
+
+/* QEMU looks for PATH.in and PATH.out, and for PATH where they are not both there. */
+static int prepare_pipes(Prepare *p, const xmlNode *device) {
+        static const char *const ends[] = { "", ".in", ".out" };
+        const char *path = xml_get(device, "source/@path");
+        unsigned found = 0;
+
+        for (size_t i = 0; path && *path == '/' && i < ELEMENTSOF(ends); i++) {
+                _cleanup_free_ char *pipe = text_format("%s%s", path, ends[i]), *owner = NULL;
+                int r = pipe ? fifo_owner(pipe, &owner) : -ENOMEM;
+
+                if (r == -ENOENT)
+                        continue;
+                if (r >= 0)
+                        r = prepare_undo(p, UNDO_PIPE, owner);
+                if (r >= 0)
+                        r = fifo_give(pipe, p->uid, p->gid);
+                if (r < 0)
+                        return error_set_errno(&p->error, r, ORIGIN_QEMU,
+                                               "'%s' of %s is no pipe that the guest can have", pipe ?: path,
+                                               alias_of(device));
+                found++;
+        }
+        return found > 0 ? 0
+                         : error_set_errno(&p->error, -ENOENT, ORIGIN_QEMU, "cannot open the pipe %s for %s", path,
+                                           alias_of(device));
+}
+
+/* A file that what the guest writes goes to: anew at each start, unless it is to be added to. */
+static int prepare_file(Prepare *p, const xmlNode *device, const xmlNode *source, const char *path, const char **ret) {
+        int number = output_give(path, xml_attr_bool(source, "append", false), &p->sink, &p->error);
+
+        return number < 0 ? prepare_blame(p, number, device) : descriptor_name(p, number, ret);
 }
 
 /* The writing end of a pipe that vm-run reads. */
@@ -72,7 +140,7 @@ static int prepare_console(Prepare *p, const xmlNode *device, const char **ret) 
 
         if (number < 0)
                 return number;
-        r = name_set(p, number, ret);
+        r = descriptor_name(p, number, ret);
         return r < 0 ? r : launch_add_console(&p->launch, device_alias(device), number);
 }
 
@@ -80,20 +148,40 @@ static bool is_second_view(const xmlNode *device) {
         return xml_is(device, "console") && streq_ptr(xml_get(device, "target/@type"), "serial");
 }
 
-/* What the guest writes to a serial port or console goes to the journal too, unless the definition has a log of its own. */
+/* The file that vm-run copies what it reads there to. */
+static int prepare_copy(Prepare *p, const xmlNode *device, const xmlNode *log, const char *path) {
+        _cleanup_free_ char *name = text_format(LOG_FD_PREFIX "%s", device_alias(device));
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        r = output_open(path, xml_attr_bool(log, "append", false), &fd, &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, device);
+        r = notify_store_fd(p->notify_fd, name, fd);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager") : 0;
+}
+
+/* What the guest writes to a serial port or console goes to the journal, and to a file where the definition names
+ * one. */
 static int prepare_log(Prepare *p, const xmlNode *device, const char **ret) {
         const xmlNode *log = xml_child(device, "log");
         const char *path = xml_attr(log, "file");
 
-        if (path && *path == '/')
+        bool console = (xml_is(device, "serial") || xml_is(device, "console")) && !p->running;
+        bool file = path && *path == '/'; /* vm-run reads those that are there at the start */
+        int r = 0;
+
+        if (file && !console)
                 return prepare_file(p, device, log, path, ret);
-        if (!log && (xml_is(device, "serial") || xml_is(device, "console")))
-                return prepare_console(p, device, ret);
-        return 0;
+        if (file)
+                r = prepare_copy(p, device, log, path);
+        return r >= 0 && console ? prepare_console(p, device, ret) : r;
 }
 
-/* A channel without a path gets one in the guest's own folder, where QEMU makes the socket. The live definition says it, so
- * that whoever talks to the guest's agent finds it. */
+/* A channel without a path gets one in the guest's own folder, where QEMU makes the socket. The live definition says
+ * it, so that whoever talks to the guest's agent finds it. */
 static int name_channel(Prepare *p, xmlNode *device) {
         xmlNode *source;
 
@@ -106,7 +194,7 @@ static int name_channel(Prepare *p, xmlNode *device) {
 }
 
 static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
-        const char *to_listen = path_to_listen_on(device);
+        const char *to_listen = path_to_listen_on(device), *to_connect = path_to_connect_to(device);
         const xmlNode *source = xml_child(device, "source");
         int r;
 
@@ -115,26 +203,52 @@ static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
                 r = name_channel(p, device);
         if (r >= 0 && to_listen)
                 r = prepare_socket(p, device, to_listen, &c->fd);
+        if (r >= 0 && to_connect)
+                r = prepare_connection(p, device, to_connect, &c->fd);
+        if (r >= 0 && is_tcp_to_open(device))
+                r = prepare_tcp(p, device, &c->fd);
+        if (r >= 0 && xml_attr_is(device, "type", "pipe"))
+                r = prepare_pipes(p, device);
         if (r >= 0 && xml_attr_is(device, "type", "file") && *(xml_attr(source, "path") ?: "") == '/')
                 r = prepare_file(p, device, source, xml_attr(source, "path"), &c->path);
         return r;
 }
 
-int prepare_chardevs(Prepare *p) {
-        static const char *const elements[] = { "serial", "parallel", "console", "channel", "smartcard", "redirdev" };
-        size_t n = 0;
-        int r;
+/* The element that says where the host's end is, NULL where the device has none of its own. */
+static xmlNode *end_of(xmlNode *device) {
+        xmlNode *backend = xml_is(device, "rng") ? xml_child(device, "backend") : device;
 
+        if (is_second_view(device) || !device_alias(device))
+                return NULL;
+        return backend != device && !xml_attr_is(backend, "model", "egd") ? NULL : backend;
+}
+
+int prepare_chardev_of(Prepare *p, xmlNode *device) {
+        xmlNode *end = end_of(device);
+        QemuChardev *c;
+
+        p->res.chardevs = p->chardevs;
+        if (!end)
+                return 0;
+        if (p->res.n_chardevs == CHARDEVS_MAX)
+                return prepare_refuse(p, -E2BIG, device, "a guest has %u character devices at most", CHARDEVS_MAX);
+        p->device = device_alias(device);
+        c = &p->chardevs[p->res.n_chardevs++];
+        *c = (QemuChardev) { .alias = device_alias(device), .fd = -EBADF };
+        return prepare_chardev(p, end, c);
+}
+
+int prepare_chardevs(Prepare *p) {
+        static const char *const elements[] = { "serial",    "parallel", "console", "channel",
+                                                "smartcard", "redirdev", "rng" };
         for (size_t i = 0; i < ELEMENTSOF(elements); i++)
                 XML_FOREACH(device, definition_devices(p->live), elements[i]) {
-                        if (is_second_view(device) || !device_alias(device) || n == CHARDEVS_MAX)
-                                continue;
-                        p->chardevs[n] = (QemuChardev) { .alias = device_alias(device), .fd = -EBADF };
-                        r = prepare_chardev(p, device, &p->chardevs[n++]);
+                        int r = prepare_chardev_of(p, device);
+
                         if (r < 0)
                                 return r;
                 }
         p->res.chardevs = p->chardevs;
-        p->res.n_chardevs = n;
+        p->device = NULL;
         return 0;
 }

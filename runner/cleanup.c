@@ -1,39 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* vm-cleanup NAME: run by vm@NAME.service as root after the guest's end (ExecStopPost=+), however it came. */
+/* vm-cleanup NAME: run by vm@NAME.service as root after the guest's end (ExecStopPost=+), however it came.
+ *
+ * vm-cleanup --late NAME: run by vm-cleanup@NAME.service, to make up for one that was killed or was never started (a
+ * unit that was masked meanwhile has no ExecStopPost=). It does nothing while a run of the guest lives.
+ *
+ * vm-cleanup --nvram NAME: run by vm-forget@NAME.service, removes the file with the firmware's variables that the
+ * definition names, before that goes itself. */
 
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "base/fs.h"
 #include "base/guest-exit.h"
+#include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "host.h"
-#include "launch.h"
-#include "plan/names.h"
-#include "sockets.h"
+#include "host/enter.h"
+#include "leftovers.h"
+#include "model/definition.h"
+#include "plan/plan.h"
 
 #define ERROR_TEXT_MAX 4096U
 
-static char *run_path(const char *name, const char *suffix) {
-        return text_format("%s/qemu/%s%s", path_run(), name, suffix);
-}
-
-static void remove_file(const char *name, const char *suffix) {
-        _cleanup_free_ char *path = run_path(name, suffix);
-
-        if (path && unlink(path) < 0 && errno != ENOENT)
-                log_warning_errno(-errno, "cannot remove %s: %m", path);
-}
-
 /* Written before anything is removed: whoever sees NAME.xml vanish finds the reason. */
 static void write_last(const char *name, GuestEnd end) {
-        _cleanup_free_ char *path = run_path(name, ".last"), *text = NULL;
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LAST, name), *text = NULL;
         struct timespec t;
         int r;
 
@@ -49,13 +44,13 @@ static void write_last(const char *name, GuestEnd end) {
 /* vm-run left the cause of a failed start in the folder of the guest's user, whose content is not to be trusted:
  * no links, no more than a page, no control characters. */
 static void keep_error(const char *name, const char *dir) {
-        _cleanup_free_ char *from = NULL, *to = run_path(name, ".error");
+        _cleanup_free_ char *from = NULL, *to = guest_file(GUEST_FILE_ERROR, name);
         char text[ERROR_TEXT_MAX + 1];
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         ssize_t n;
 
-        if (!dir || !to || asprintf(&from, "%s/error", dir) < 0)
+        if (!dir || !to || asprintf(&from, "%s/" GUEST_FOLDER_ERROR, dir) < 0)
                 return;
         fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -69,88 +64,118 @@ static void keep_error(const char *name, const char *dir) {
         (void) file_write_atomic(to, text, (size_t) n, 0600, FILE_WRITE_NOSYNC);
 }
 
-/* The sockets at paths of the definition, which nobody is behind any more. */
-static void remove_sockets(const char *name) {
-        _cleanup_free_ char *path = run_path(name, ".launch"), *text = NULL;
-        _cleanup_launch_ Launch l = {};
-        unsigned line;
-
-        /* No file: the start did not get so far. */
-        if (!path || file_read(path, LAUNCH_MAX, &text, NULL) < 0 || launch_parse(text, &l, &line) < 0)
-                return;
-        for (char *const *s = l.sockets; s && *s; s++) {
-                int r = socket_remove(*s);
-
-                if (r < 0)
-                        log_debug("cannot remove %s: %s", *s, strerror(-r));
-        }
-}
-
-/* Takes the guest's lines out of the list of ports that vm-prepare keeps. */
-static void release_ports(const char *name) {
-        _cleanup_free_ char *path = run_path("ports", ""), *lock_path = run_path("ports", ".lock"), *lines = NULL, *text = NULL;
-        _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_close_ int lock = -EBADF;
-        char *rest, *line;
-
-        if (!path || !lock_path || access(path, F_OK) < 0)
-                return;
-        lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (lock < 0 || flock(lock, LOCK_EX) < 0 || file_read(path, 1024 * 1024, &lines, NULL) < 0)
-                return;
-        rest = lines;
-        while ((line = strsep(&rest, "\n"))) {
-                const char *space = strchr(line, ' ');
-
-                if (space && !streq(space + 1, name))
-                        strbuf_addf(&b, "%s\n", line);
-        }
-        text = strbuf_take(&b);
-        if (text)
-                (void) file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
-}
-
 /* A transient guest leaves nothing behind. */
 static void forget_transient(const char *name) {
-        _cleanup_free_ char *path = NULL, *unit = NULL, *dir = NULL, *dropin = NULL;
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_TRANSIENT, name);
+        int r;
 
-        if (asprintf(&path, "%s/qemu/transient/%s.xml", path_run(), name) < 0 || unlink(path) < 0)
+        if (!path || unlink(path) < 0)
                 return;
-        if (unit_name_for_guest(name, &unit) < 0 || asprintf(&dir, "/run/systemd/system/%s.d", unit) < 0 ||
-            asprintf(&dropin, "%s/50-unitvirt.conf", dir) < 0)
-                return;
-        (void) unlink(dropin);
-        (void) rmdir(dir);
+        r = plan_remove_dropin(name, "/run/systemd/system");
+        if (r < 0)
+                log_warning_errno(r, "cannot remove the settings of the unit: %s", strerror(-r));
 }
 
 static bool will_restart(void) {
-        return streq_ptr(getenv("EXIT_CODE"), "exited") && streq_ptr(getenv("EXIT_STATUS"), "86");
+        int status;
+
+        return streq_ptr(getenv("EXIT_CODE"), "exited") && parse_int(getenv("EXIT_STATUS") ?: "", &status) >= 0 &&
+                status == GUEST_EXIT_CRASHED_RESTART;
 }
 
-int main(int argc, char **argv) {
-        const char *name;
-        GuestEnd end;
-        int r;
+/* Nobody knows how it ended, unless somebody could still say so. */
+static bool is_last_known(const char *name) {
+        _cleanup_free_ char *last = guest_file(GUEST_FILE_LAST, name), *launch = guest_file(GUEST_FILE_LAUNCH, name);
+        struct stat at_end, at_start;
 
-        log_open("vm-cleanup", LOG_TARGET_AUTO);
-        if (argc != 2) {
-                log_error("usage: vm-cleanup NAME (started by vm@NAME.service)");
-                return EXIT_FAILURE;
-        }
-        r = host_enter();
-        if (r < 0)
-                return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
-        name = argv[1];
-        end = guest_end_from_service(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
+        return last && launch && stat(last, &at_end) >= 0 &&
+               (stat(launch, &at_start) < 0 || at_end.st_mtim.tv_sec > at_start.st_mtim.tv_sec ||
+                (at_end.st_mtim.tv_sec == at_start.st_mtim.tv_sec &&
+                 at_end.st_mtim.tv_nsec >= at_start.st_mtim.tv_nsec));
+}
+
+/* By the guest's own unit, in the moment of its end. */
+static int clean_up(const char *name) {
+        GuestEnd end = guest_end_from_service(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
+
         if (end == GUEST_END_FAILED)
                 keep_error(name, getenv("RUNTIME_DIRECTORY"));
         write_last(name, end);
-        release_ports(name);
-        remove_sockets(name);
-        remove_file(name, ".launch");
-        remove_file(name, ".state");
+        leftovers_undo(name);
         if (!will_restart())
                 forget_transient(name);
-        remove_file(name, ".xml");
+        leftovers_remove(name);
         return EXIT_SUCCESS;
+}
+
+/* By anybody, at any time. */
+static int clean_up_late(const char *name) {
+        _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        mount_points_mend();
+        r = leftovers_lock(name, false, &lock);
+        if (r == -EWOULDBLOCK)
+                return EXIT_SUCCESS;
+        if (r < 0)
+                return log_error_errno(r, "cannot tell whether the guest runs: %s", strerror(-r)) < 0;
+        if (!leftovers_exist(name))
+                return EXIT_SUCCESS;
+        log_notice("the guest's unit ended without a cleanup, which is done now");
+        if (!is_last_known(name))
+                write_last(name, GUEST_END_CRASHED);
+        leftovers_undo(name);
+        forget_transient(name);
+        leftovers_remove(name);
+        return EXIT_SUCCESS;
+}
+
+/* What is no file stays: nobody keeps variables in it. */
+static int remove_nvram(const char *name) {
+        _cleanup_free_ char *file = text_format("%s/qemu/%s.xml", path_etc(), name);
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        struct stat st;
+        const char *path;
+        int r;
+
+        r = file ? definition_load(file, DEFINITION_UNCHECKED, &d, &e) : -ENOMEM;
+        if (r < 0)
+                return log_error_errno(r, "%s", error_text(&e, r)) < 0;
+        path = definition_nvram(d);
+        if (!path || *path != '/' || lstat(path, &st) < 0)
+                return EXIT_SUCCESS;
+        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+                return log_error_errno(-EINVAL, "%s is no file", path) < 0;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return log_error_errno(-errno, "cannot remove %s: %m", path) < 0;
+        return fsync_parent(path) < 0;
+}
+
+static const struct {
+        const char *option;
+        int (*run)(const char *name);
+        bool is_inside;            /* its unit lets it do what it has to, without the host's namespaces */
+} modes[] = { { NULL, clean_up, false }, { "--late", clean_up_late, false }, { "--nvram", remove_nvram, true } };
+
+int main(int argc, char **argv) {
+        _cleanup_free_ char *name = NULL;
+        size_t mode = argc == 2 ? 0 : 1;
+        int r;
+
+        log_open("vm-cleanup", LOG_TARGET_AUTO);
+        while (argc == 3 && mode < ELEMENTSOF(modes) && !streq(modes[mode].option, argv[1]))
+                mode++;
+        if ((argc != 2 && argc != 3) || mode == ELEMENTSOF(modes)) {
+                log_error("usage: vm-cleanup [--late|--nvram] NAME (started by vm@NAME.service, "
+                          "vm-cleanup@NAME.service, vm-forget@NAME.service)");
+                return EXIT_FAILURE;
+        }
+        r = modes[mode].is_inside ? 0 : host_enter();
+        if (r < 0)
+                return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
+        r = guest_of_instance(argv[argc - 1], &name);
+        if (r < 0)
+                return log_error_errno(r, "cannot tell which guest %s is: %s", argv[argc - 1], strerror(-r)) < 0;
+        return modes[mode].run(name);
 }

@@ -19,8 +19,9 @@ int prepare_config(Prepare *p) {
                 _cleanup_free_ char *path = element ? xml_path_of(element) : NULL;
 
                 if (element)
-                        return error_set(&p->error, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s (it is about %s:%u: %s)",
-                                         refusal->text, definition_origin(p->live) ?: p->name, xml_line(element),
+                        return error_set(&p->error, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                         "%s (it is about %s:%u: %s)", refusal->text,
+                                         definition_origin(p->live) ?: p->name, xml_line(element),
                                          path ?: xml_name(element));
         }
         p->res.no_sandbox = p->config->seccomp_sandbox == 0;

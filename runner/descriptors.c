@@ -20,11 +20,23 @@ int descriptor_store(Prepare *p, int fd) {
         number = descriptor_number(p);
         if (number < 0)
                 return number;
+        if (p->keep)
+                return p->keep(p, number, fd);
         (void) snprintf(name, sizeof name, "qemu-%i", number);
         r = notify_store_fd(p->notify_fd, name, fd);
         if (r < 0)
                 return error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager");
         return number;
+}
+
+int descriptor_give(FdSink *sink, int fd, Error *e) {
+        Prepare *p = container_of(sink, Prepare, sink);
+        int r = descriptor_store(p, fd);
+
+        /* it is our own error that lib/host is given, mostly */
+        if (r < 0 && e != &p->error)
+                error_move(e, &p->error);
+        return r;
 }
 
 int descriptor_set(Prepare *p) {
@@ -36,4 +48,21 @@ int descriptor_add_to_set(Prepare *p, int set, int number) {
 
         r = strv_add(&p->fd_args, "-add-fd");
         return r < 0 ? r : strv_addf(&p->fd_args, "fd=%i,set=%i", number, set);
+}
+
+int descriptor_name(Prepare *p, int number, const char **ret) {
+        int set = descriptor_set(p), r;
+        char *name;
+
+        r = descriptor_add_to_set(p, set, number);
+        if (r < 0)
+                return r;
+        name = text_format("/dev/fdset/%i", set);
+        if (!name)
+                return -ENOMEM;
+        r = strv_consume(&p->paths, name);
+        if (r < 0)
+                return r;
+        *ret = name;
+        return 0;
 }

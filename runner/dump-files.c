@@ -101,8 +101,8 @@ int dump_files_prune(const char *folder, uint64_t limit, const char *keep) {
                 if (unlinkat(dirfd(dir), files[i].name, 0) < 0)
                         r = -errno;
                 else
-                        log_info("removed %s/%s: dumps take more than the %" PRIu64 " bytes of auto_dump_max_size", folder,
-                                 files[i].name, limit);
+                        log_info("removed %s/%s: dumps take more than the %" PRIu64 " bytes of auto_dump_max_size",
+                                 folder, files[i].name, limit);
                 bytes -= files[i].bytes;
         }
         for (size_t i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The guest's memory into a file: vm-dump opens it (base/guest-dump.h), QEMU writes it, beside everything else that it does.
- * Whatever comes of that, what was to follow does. */
+/* The guest's memory into a file: vm-dump opens it (base/guest-dump.h), QEMU writes it, beside everything else that it
+ * does. Whatever comes of that, what was to follow does. */
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -48,8 +48,9 @@ static void dump_started(Run *run, const json_t *result, const char *error) {
 
 static void let_qemu_write(Run *run, const char *path, int fd) {
         static const char getfd[] = "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"dump\"}}\n";
-        static const char dump[] = "{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"protocol\":\"fd:dump\","
-                                   "\"detach\":true}}\n";
+        static const char dump[] =
+                "{\"execute\":\"dump-guest-memory\",\"arguments\":{\"paging\":false,\"protocol\":\"fd:dump\","
+                "\"detach\":true}}\n";
         int r;
 
         log_debug("dumping the guest's memory to %s", path);
@@ -109,7 +110,8 @@ void run_dump(Run *run, void (*then)(Run *run)) {
                 return; /* it is being dumped */
         run->dump = (Dump) { .then = then, .fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
         if (run->dump.fd < 0 || connect(run->dump.fd, (const struct sockaddr *) &address, sizeof address) < 0)
-                fail_dump(run, errno == ENOENT || errno == ECONNREFUSED ? "vm-dump.socket is not active" : strerror(errno));
+                fail_dump(run,
+                          errno == ENOENT || errno == ECONNREFUSED ? "vm-dump.socket is not active" : strerror(errno));
         else
                 run->dump.give_up = now_usec() + ANSWER_TIMEOUT;
 }

@@ -14,6 +14,8 @@ int prepare_environment(Prepare *p) {
                 r = strv_addf(&p->launch.environment, "TZ=%s", xml_attr(clock, "timezone") ?: "");
         XML_FOREACH(env, xml_child(domain, "qemu:commandline"), "qemu:env")
                 if (r >= 0)
-                        r = strv_addf(&p->launch.environment, "%s=%s", xml_attr(env, "name") ?: "", xml_attr(env, "value") ?: "");
-        return r;
+                        r = strv_addf(&p->launch.environment, "%s=%s", xml_attr(env, "name") ?: "",
+                                      xml_attr(env, "value") ?: "");
+        /* libssh refuses to work without. The first of two counts, so this is last. */
+        return r < 0 ? r : strv_addf(&p->launch.environment, "HOME=%s", p->run_dir);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* <graphics>: where QEMU listens, on which port, and who is let in. What the definition leaves open is as qemu.conf says. */
+/* <graphics>: where QEMU listens, on which port, and who is let in. What the definition leaves open is as qemu.conf
+ * says. */
 
 #include "base/strings.h"
+#include "host/ports.h"
+#include "host/sockets.h"
+#include "host/undo.h"
+#include "notify.h"
 #include "prepare.h"
 #include "qemu/concern.h"
-#include "sockets.h"
 
 /* What qemu.conf says about screens of one type. */
 typedef struct GraphicsDefaults {
@@ -39,16 +43,16 @@ static int add_password(Prepare *p, const xmlNode *graphics) {
         /* QEMU lets nobody in until a password is set, but lets everybody in who sends an empty one that is. */
         if (!password || !*password)
                 return 0;
-        r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s,s:s*}}", "execute", "set_password", "arguments", "protocol", type,
-                                         "password", password, "connected", connected));
+        r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s,s:s*}}", "execute", "set_password", "arguments", "protocol",
+                                         type, "password", password, "connected", connected));
         if (r < 0 || !until)
                 return r;
         r = utc_time_parse(until, &time);
         if (r < 0)
                 return prepare_refuse(p, r, graphics, "passwdValidTo '%s' is no time", until);
         snprintf(seconds, sizeof(seconds), "%lld", (long long) time);
-        return prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "expire_password", "arguments", "protocol", type, "time",
-                                            seconds));
+        return prepare_command(p, json_pack("{s:s,s:{s:s,s:s}}", "execute", "expire_password", "arguments", "protocol",
+                                            type, "time", seconds));
 }
 
 /* The address that the definition names. NULL: none. */
@@ -68,7 +72,8 @@ static int write_address(xmlNode *graphics, const char *address) {
                 return -ENOMEM;
         if (!*(xml_attr(listen, "address") ?: "") && xml_set_attr(listen, "address", address) < 0)
                 return -ENOMEM;
-        return *(xml_attr(graphics, "listen") ?: "") ? 0 : xml_set_attr(graphics, "listen", xml_attr(listen, "address"));
+        return *(xml_attr(graphics, "listen") ?: "") ? 0
+                                                     : xml_set_attr(graphics, "listen", xml_attr(listen, "address"));
 }
 
 /* The live definition says where the socket is. */
@@ -106,43 +111,88 @@ static int prepare_socket(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
                 return write_socket(graphics, own);
         if (*path != '/')
                 return prepare_refuse(p, -EINVAL, graphics, "socket '%s' is no absolute path", path);
-        r = socket_link(path, own);
+        r = prepare_undo(p, UNDO_SOCKET, path);
         if (r < 0)
-                return prepare_refuse(p, r, graphics, "no socket can be at %s: %s", path, strerror(-r));
-        return strv_add(&p->launch.sockets, path);
+                return r;
+        r = socket_link(path, own);
+        return r < 0 ? prepare_refuse(p, r, graphics, "no socket can be at %s: %s", path, strerror(-r)) : 0;
 }
 
 /* Takes a free port for one attribute. */
-static int choose_port(Prepare *p, xmlNode *graphics, const char *attribute, const char *address, unsigned first, unsigned last,
-                       int *ret) {
+static int choose_port(Prepare *p, xmlNode *graphics, const char *attribute, const char *address, unsigned first,
+                       unsigned last, int *ret) {
         unsigned port;
         int r;
 
-        r = state_reserve_port(p->name, address, first, last, &port);
+        r = ports_reserve(p->name, address, first, last, &port);
         if (r < 0)
-                return prepare_refuse(p, r, graphics, "no free port from %u to %u at %s: %s", first, last, address, strerror(-r));
+                return prepare_refuse(p, r, graphics, "no free port from %u to %u at %s: %s", first, last, address,
+                                      strerror(-r));
         *ret = (int) port;
         return xml_set_attrf(graphics, attribute, "%u", port);
+}
+
+/* Listens at each address of a name, in the host's network; the sockets are called PREFIX and a number. */
+static int listen_at(Prepare *p, const xmlNode *graphics, const char *address, int port, const char *prefix,
+                     unsigned *number, unsigned max) {
+        int fds[SCREENS_MAX], n, r = 0;
+        char text[32];
+
+        (void) snprintf(text, sizeof(text), "%i", port);
+        n = tcp_listen(address, text, fds, MIN(max, SCREENS_MAX));
+        if (n < 0)
+                return prepare_refuse(p, n, graphics, "cannot listen at %s:%i: %s", address, port, strerror(-n));
+        for (int i = 0; i < n; i++) {
+                (void) snprintf(text, sizeof(text), "%s%u", prefix, (*number)++);
+                if (r >= 0)
+                        r = notify_store_fd(p->notify_fd, text, fds[i]);
+                close(fds[i]);
+        }
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a socket to the service manager") : 0;
+}
+
+/* Clients come by way of vm-run, so that QEMU need not have the host's network. Websockets it takes only where it
+ * listens for them itself: that it does in a network of its own. */
+static int listen_for_clients(Prepare *p, const xmlNode *graphics, const char *address, QemuGraphics *g) {
+        _cleanup_free_ char *prefix = text_format(SCREEN_FD_PREFIX "%s-", xml_attr(graphics, "type"));
+        int websocket = g->websocket, r;
+
+        if (!prefix)
+                return -ENOMEM;
+        g->handed = true;
+        r = listen_at(p, graphics, address, g->port, prefix, &p->n_screens, SCREENS_MAX - p->n_screens);
+        if (websocket <= 0)
+                (void) parse_int(xml_attr(graphics, "websocket") ?: "0", &websocket);
+        if (r < 0 || websocket <= 0)
+                return r;
+        p->launch.websocket = websocket;
+        return listen_at(p, graphics, address, websocket, WEBSOCKET_FD_PREFIX, &p->n_websockets,
+                         WEBSOCKETS_MAX - p->n_websockets);
 }
 
 static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         const char *address = address_of(graphics) ?: defaults_of(p, graphics).listen;
         const QemuConfig *c = p->config;
-        int port = -1, r;
+        int port = -1, tls_port = -1, r;
 
+        if (parse_int(xml_attr(graphics, "tlsPort") ?: "-1", &tls_port) >= 0 && tls_port > 0)
+                return prepare_refuse(p, -EOPNOTSUPP, graphics,
+                                      "spice TLS port set in XML configuration, but TLS is not supported");
         r = write_address(graphics, address);
         if (r < 0)
                 return r;
         address = xml_attr(graphics, "listen");
         (void) parse_int(xml_attr(graphics, "port") ?: "-1", &port);
-        /* SPICE with nothing but a TLS port listens on that one only */
-        if (port > 0 || (port == 0 && xml_attr(graphics, "tlsPort")))
+        if (port > 0)
                 g->port = port;
         else
-                r = choose_port(p, graphics, "port", address, c->remote_display_port_min, c->remote_display_port_max, &g->port);
+                r = choose_port(p, graphics, "port", address, c->remote_display_port_min, c->remote_display_port_max,
+                                &g->port);
         if (r >= 0 && xml_attr_is(graphics, "websocket", "-1"))
-                r = choose_port(p, graphics, "websocket", address, c->remote_websocket_port_min, c->remote_websocket_port_max,
-                                &g->websocket);
+                r = choose_port(p, graphics, "websocket", address, c->remote_websocket_port_min,
+                                c->remote_websocket_port_max, &g->websocket);
+        if (r >= 0)
+                r = listen_for_clients(p, graphics, address, g);
         if (r < 0)
                 return r;
         return strv_addf(&p->launch.graphics, "%s=%s:%i", xml_attr(graphics, "type"), address, g->port);

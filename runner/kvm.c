@@ -24,17 +24,19 @@ int prepare_kvm(Prepare *p) {
                 return 0;
         fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
-                return prepare_refuse(p, -ENODEV, domain,
-                                      "type='kvm' needs " KVM_DEVICE ", which is not there: turn on virtualisation in the "
-                                      "firmware, or nested virtualisation of the host above, and load kvm_intel or kvm_amd; "
-                                      "type='qemu' emulates the processor");
+                return prepare_refuse(
+                        p, -ENODEV, domain,
+                        "type='kvm' needs " KVM_DEVICE ", which is not there: turn on virtualisation in the "
+                        "firmware, or nested virtualisation of the host above, and load kvm_intel or kvm_amd; "
+                        "type='qemu' emulates the processor");
         if (fd < 0)
                 return prepare_refuse(p, -errno, domain, "cannot open " KVM_DEVICE ": %s", strerror(errno));
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (is_closed(&st))
                 return prepare_refuse(p, -EACCES, domain,
-                                      KVM_DEVICE " is root's alone (mode %04o, group %u): \"chgrp kvm " KVM_DEVICE "\" and "
+                                      KVM_DEVICE
+                                      " is root's alone (mode %04o, group %u): \"chgrp kvm " KVM_DEVICE "\" and "
                                       "\"chmod 0660 " KVM_DEVICE "\" open it to guests, as udev does at boot",
                                       st.st_mode & 07777, st.st_gid);
         return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "launch.h"
 
+#include "base/keyfile.h"
 #include "base/strings.h"
 
 #define CONSOLES_MAX 64U
@@ -26,38 +27,42 @@ static const struct {
         { "on-poweroff", FIELD_STRING,  offsetof(Launch, on_poweroff) },
         { "on-crash",    FIELD_STRING,  offsetof(Launch, on_crash) },
         { "dump-prefix", FIELD_STRING,  offsetof(Launch, dump_prefix) },
+        { "dump-size",   FIELD_STRING,  offsetof(Launch, dump_size) },
         { "dump-limit",  FIELD_STRING,  offsetof(Launch, dump_limit) },
         { "watchdog-dumps", FIELD_BOOL, offsetof(Launch, watchdog_dumps) },
+        { "io-uring",    FIELD_BOOL,    offsetof(Launch, io_uring) },
+        { "connects",    FIELD_BOOL,    offsetof(Launch, connects) },
+        { "listens",     FIELD_BOOL,    offsetof(Launch, listens) },
+        { "websocket",   FIELD_INT,     offsetof(Launch, websocket) },
+        { "max-files",   FIELD_INT,     offsetof(Launch, max_files) },
         { "paused",      FIELD_BOOL,    offsetof(Launch, paused) },
         { "monitor-fd",  FIELD_INT,     offsetof(Launch, monitor_fd) },
         { "console",     FIELD_CONSOLE, offsetof(Launch, consoles) },
-        { "socket",      FIELD_LIST,    offsetof(Launch, sockets) },
         { "image",       FIELD_LIST,    offsetof(Launch, images) },
         { "graphics",    FIELD_LIST,    offsetof(Launch, graphics) },
         { "env",         FIELD_LIST,    offsetof(Launch, environment) },
         { "qmp",         FIELD_LIST,    offsetof(Launch, commands) },
+        { "thread",      FIELD_LIST,    offsetof(Launch, threads) },
         { "arg",         FIELD_LIST,    offsetof(Launch, argv) },
 };
 
-void launch_done(Launch *l) {
-        free(l->name);
-        free(l->uuid);
-        free(l->unit);
-        free(l->machine);
-        free(l->size);
-        free(l->on_poweroff);
-        free(l->on_crash);
-        free(l->dump_prefix);
-        free(l->dump_limit);
-        strv_free(l->argv);
-        strv_free(l->environment);
-        strv_free(l->commands);
-        strv_free(l->sockets);
-        strv_free(l->images);
-        strv_free(l->graphics);
+static void consoles_done(Launch *l) {
         for (size_t i = 0; i < l->n_consoles; i++)
                 free(l->consoles[i].alias);
         free(l->consoles);
+}
+
+void launch_done(Launch *l) {
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                void *p = (char *) l + fields[i].offset;
+
+                if (fields[i].kind == FIELD_STRING)
+                        free(*(char **) p);
+                else if (fields[i].kind == FIELD_LIST)
+                        strv_free(*(char ***) p);
+                else if (fields[i].kind == FIELD_CONSOLE)
+                        consoles_done(l);
+        }
         *l = (Launch) {};
 }
 
@@ -76,24 +81,6 @@ int launch_add_console(Launch *l, const char *alias, int fd) {
                 return -ENOMEM;
         }
         l->consoles[l->n_consoles++] = (LaunchConsole) { copy, fd };
-        return 0;
-}
-
-/* Undoes the escaping in place. */
-static int unescape(char *s) {
-        char *w = s;
-
-        for (; *s; s++) {
-                if (*s != '\\') {
-                        *w++ = *s;
-                        continue;
-                }
-                s++;
-                if (*s != 'n' && *s != '\\')
-                        return -EINVAL;
-                *w++ = *s == 'n' ? '\n' : '\\';
-        }
-        *w = 0;
         return 0;
 }
 
@@ -127,12 +114,9 @@ static int set_field(Launch *l, size_t i, char *value) {
 }
 
 static int parse_line(Launch *l, char *line) {
-        char *value = strchr(line, '=');
+        char *value;
 
-        if (!value)
-                return -EINVAL;
-        *value++ = 0;
-        if (unescape(value) < 0)
+        if (keyfile_parse_line(line, &value) < 0)
                 return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 if (streq(fields[i].key, line))
@@ -163,18 +147,6 @@ int launch_parse(const char *text, Launch *l, unsigned *ret_line) {
         return l->name && l->argv ? 0 : -EINVAL;
 }
 
-static void add_line(StrBuf *b, const char *key, const char *value) {
-        strbuf_addf(b, "%s=", key);
-        for (; *value; value++)
-                if (*value == '\n')
-                        strbuf_add(b, "\\n");
-                else if (*value == '\\')
-                        strbuf_add(b, "\\\\");
-                else
-                        strbuf_addc(b, *value);
-        strbuf_addc(b, '\n');
-}
-
 int launch_format(const Launch *l, char **ret) {
         _cleanup_strbuf_ StrBuf b = {};
         char *text;
@@ -185,15 +157,15 @@ int launch_format(const Launch *l, char **ret) {
                 switch (fields[i].kind) {
                 case FIELD_STRING:
                         if (*(char *const *) p)
-                                add_line(&b, fields[i].key, *(char *const *) p);
+                                keyfile_add(&b, fields[i].key, *(char *const *) p);
                         break;
                 case FIELD_LIST:
                         for (char *const *s = *(char **const *) p; s && *s; s++)
-                                add_line(&b, fields[i].key, *s);
+                                keyfile_add(&b, fields[i].key, *s);
                         break;
                 case FIELD_BOOL:
                         if (*(const bool *) p)
-                                add_line(&b, fields[i].key, "yes");
+                                keyfile_add(&b, fields[i].key, "yes");
                         break;
                 case FIELD_INT:
                         strbuf_addf(&b, "%s=%i\n", fields[i].key, *(const int *) p);

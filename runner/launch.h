@@ -3,13 +3,24 @@
 
 /* /run/libvirt/qemu/NAME.launch: what vm-prepare found out and vm-run executes.
  *
- * Lines of KEY=VALUE; in VALUE a line feed is "\n" and a backslash "\\". Keys that may repeat keep
- * their order. Descriptors are numbered by vm-prepare: those that it opened reach vm-run through
- * systemd's store under the name "qemu-NUMBER", the others vm-run makes; QEMU gets each under its number. */
+ * Lines of KEY=VALUE (base/keyfile.h). Keys that may repeat keep their order. Descriptors are numbered by vm-prepare:
+ * those that it opened reach vm-run through systemd's store under the name "qemu-NUMBER", the others vm-run makes; QEMU
+ * gets each under its number. */
 
 #include "base/macros.h"
 
 #define LAUNCH_MAX (16U * 1024 * 1024) /* bytes of such a file that are read */
+
+/* Names in the service manager's store of the sockets at which clients of the guest's screens are waited for:
+ * "screen-vnc-0", numbered among all screens; and of those for websockets, "websocket-0". A name of a host may have
+ * more than one address. */
+#define SCREEN_FD_PREFIX "screen-"
+#define SCREENS_MAX 8U
+#define WEBSOCKET_FD_PREFIX "websocket-"
+#define WEBSOCKETS_MAX 4U
+
+/* Name in the service manager's store of the file that a console is copied to, in front of its alias. */
+#define LOG_FD_PREFIX "log-"
 
 typedef struct LaunchConsole {
         char *alias;    /* "serial0" */
@@ -24,15 +35,24 @@ typedef struct Launch {
         char *size;            /* "2 vCPUs, 1.5 GiB", for the unit's status */
         char *on_poweroff;     /* destroy, restart, preserve */
         char *on_crash;        /* destroy, restart, preserve, coredump-destroy, ... */
-        char *dump_prefix;     /* "/var/lib/libvirt/qemu/dump/7-web": memory may be dumped to a file whose name begins so; or NULL */
+        char *dump_prefix; /* "/var/lib/libvirt/qemu/dump/7-web": memory may be dumped to a file whose name begins so;
+                              or NULL */
+        char *dump_size;       /* bytes of the guest's memory, which a dump holds, as text */
         char *dump_limit;      /* bytes that all dumps in that folder may take, as text; NULL: any */
         bool watchdog_dumps;   /* the watchdog's pause is for a dump */
         bool paused;           /* do not start the virtual CPUs */
+        bool io_uring;         /* a disk is to be read and written by io_uring */
+        bool connects;         /* QEMU itself makes connections by TCP */
+        bool listens;          /* QEMU itself listens for TCP */
+        int websocket;         /* port of the guest's own network at which it takes websockets; 0: none */
+        int max_files;         /* descriptors that QEMU may have; 0: as many as vm-run */
         int monitor_fd;        /* number of QEMU's end of vm-run's monitor */
         char **argv;           /* QEMU and its arguments */
         char **environment;    /* NAME=VALUE, added to QEMU's environment */
-        char **commands;       /* QMP commands, JSON, executed in order before the first instruction */
-        char **sockets;        /* paths that the definition names, which lead to QEMU; vm-cleanup removes them */
+        char **commands; /* before the first instruction, in order: QMP commands as JSON, and what is waited for between
+                          * two of them, "event NAME" or "event NAME KEY=VALUE" (a text in the event's data) */
+        char **threads;        /* where and how QEMU's threads run: "vcpu 0 cpus 2-3", "iothread iothread1 cpus 1",
+                                * "emulator cpus 0-1", "vcpu 0 scheduler fifo 1"; the later ones win */
         char **images;         /* "3 /srv/web.qcow2": what QEMU knows as /dev/fdset/3 */
         char **graphics;       /* "vnc=127.0.0.1:5900", copied to the run file */
         LaunchConsole *consoles;

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/fs.h"
+#include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "run.h"
@@ -19,11 +20,15 @@
 /* --- what the unit's status says --- */
 
 void run_show_status(Run *run, const char *more) {
+        const char *silent = run->silent ? ", QEMU is not answering since " : "",
+                   *deaf = run->stopping && run->deaf ? ", the guest does not listen to its power button" : "";
+
         if (run->state == RUN_RUNNING)
-                (void) notify_send(run->notify_fd, "%sSTATUS=%s, %s", more, run->stopping ? "shutting down" : "running",
-                                   run->launch.size ?: "");
+                (void) notify_status(run->notify_fd, more, "%s, %s%s%s%s", run->stopping ? "shutting down" : "running",
+                                     run->launch.size ?: "", deaf, silent, run->silent ? run->silent_since : "");
         else
-                (void) notify_send(run->notify_fd, "%sSTATUS=%s", more, run->status);
+                (void) notify_status(run->notify_fd, more, "%s%s%s", run->status, silent,
+                                     run->silent ? run->silent_since : "");
 }
 
 void run_set_state(Run *run, RunState state, const char *status) {
@@ -68,7 +73,7 @@ void run_destroy(Run *run, const char *status) {
 static void save_error(Run *run, const char *text) {
         _cleanup_free_ char *path = NULL;
 
-        if (run->runtime_dir && asprintf(&path, "%s/error", run->runtime_dir) > 0)
+        if (run->runtime_dir && asprintf(&path, "%s/" GUEST_FOLDER_ERROR, run->runtime_dir) > 0)
                 (void) file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
 }
 
@@ -80,7 +85,7 @@ void run_fail_start(Run *run, const char *format, ...) {
         save_error(run, text);
         run_decide_end(run, GUEST_EXIT_START_FAILED);
         run->state = RUN_ENDING;
-        (void) notify_send(run->notify_fd, "STATUS=start failed: %s", text);
+        (void) notify_status(run->notify_fd, "", "start failed: %s", text);
         run_kill_qemu(run, SIGKILL);
 }
 
@@ -102,7 +107,8 @@ static void restart_guest(Run *run) {
 }
 
 bool run_is_restart(const char *action) {
-        return streq_ptr(action, "restart") || streq_ptr(action, "rename-restart") || streq_ptr(action, "coredump-restart");
+        return streq_ptr(action, "restart") || streq_ptr(action, "rename-restart") ||
+               streq_ptr(action, "coredump-restart");
 }
 
 static void guest_powered_off(Run *run, const json_t *data) {
@@ -209,6 +215,7 @@ static const struct {
 };
 
 void run_event(Run *run, const char *name, const json_t *data) {
+        run_begin_event(run, name, data);
         for (size_t i = 0; i < ELEMENTSOF(events); i++)
                 if (streq(events[i].name, name))
                         events[i].handle(run, data);

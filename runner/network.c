@@ -1,81 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Taps on bridges that exist. A tap lives as long as its descriptor is open, so it goes with QEMU. */
+/* <interface>: taps on bridges that exist, and those that somebody else looks after. */
 
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
-#include <linux/vhost.h>
-#include <net/if_arp.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "base/strings.h"
+#include "host/macvtap.h"
+#include "host/script.h"
+#include "host/sockets.h"
+#include "host/undo.h"
+#include "network/plug.h"
+#include "network/port.h"
 #include "prepare.h"
 
-static int set_mtu(int sock, const char *bridge, const char *tap, const char *mtu) {
-        struct ifreq ifr = {};
-        unsigned n;
-
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", bridge);
-        if (mtu && parse_uint(mtu, &n) >= 0)
-                ifr.ifr_mtu = (int) n;
-        else if (ioctl(sock, SIOCGIFMTU, &ifr) < 0)
-                return -errno;
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap);
-        return ioctl(sock, SIOCSIFMTU, &ifr) < 0 ? -errno : 0;
-}
-
-/* The guest's address with 0xfe in front: a bridge takes the lowest address of its ports for its own. */
-static int set_mac(int sock, const char *tap, const char *mac) {
-        struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
-        uint8_t bytes[6];
-
-        if (!mac || mac_parse(mac, bytes) < 0)
-                return 0;
-        bytes[0] = 0xfe;
-        memcpy(ifr.ifr_hwaddr.sa_data, bytes, sizeof bytes);
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap);
-        return ioctl(sock, SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
-}
-
-static int bring_up(int sock, const char *tap) {
-        struct ifreq ifr = {};
-
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap);
-        if (ioctl(sock, SIOCGIFFLAGS, &ifr) < 0)
-                return -errno;
-        ifr.ifr_flags = (short) (ifr.ifr_flags | IFF_UP);
-        return ioctl(sock, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
-}
-
-static int add_to_bridge(int sock, const char *bridge, const char *tap) {
-        struct ifreq ifr = {};
-
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap);
-        if (ioctl(sock, SIOCGIFINDEX, &ifr) < 0)
-                return -errno;
-        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", bridge);
-        return ioctl(sock, SIOCBRADDIF, &ifr) < 0 ? -errno : 0;
-}
-
-/* One queue. name is a pattern or a name at first, the name afterwards. */
-static int open_tap(char name[IFNAMSIZ], bool multi_queue) {
-        struct ifreq ifr = { .ifr_flags = (short) (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0)) };
-        _cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        memcpy(ifr.ifr_name, name, IFNAMSIZ);
-        if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-                return -errno;
-        memcpy(name, ifr.ifr_name, IFNAMSIZ);
-        return TAKE_FD(fd);
-}
-
 /* libvirt: a name that begins with vnet is not the user's */
-static const char *wanted_name(const xmlNode *interface) {
+const char *interface_wanted_name(const xmlNode *interface) {
         const char *dev = xml_get(interface, "target/@dev");
 
         return dev && *dev && !startswith(dev, "vnet") ? dev : NULL;
@@ -98,90 +37,256 @@ static bool wants_vhost(const Prepare *p, const xmlNode *interface) {
                 startswith(xml_get(interface, "model/@type") ?: "", "virtio");
 }
 
-static int open_vhost(Prepare *p, const xmlNode *interface, unsigned n) {
-        bool required = streq_ptr(xml_get(interface, "driver/@name"), "vhost");
+static int open_vhost(Prepare *p, const xmlNode *interface, unsigned queues) {
         QemuNet *net = &p->nets[p->res.n_nets];
+        int *numbers = p->vhost_fds[p->res.n_nets], r;
 
-        for (unsigned i = 0; i < n; i++) {
-                _cleanup_close_ int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
-                int number;
-
-                if (fd < 0 && !required)
-                        return 0;
-                if (fd < 0)
-                        return prepare_refuse(p, -errno, interface, "cannot open /dev/vhost-net: %s", strerror(errno));
-                number = descriptor_store(p, fd);
-                if (number < 0)
-                        return number;
-                p->vhost_fds[p->res.n_nets][i] = number;
+        r = vhost_net_open(queues, streq_ptr(xml_get(interface, "driver/@name"), "vhost"), &p->sink, numbers,
+                           &p->error);
+        if (r > 0) {
+                net->vhost_fds = numbers;
+                net->n_vhost_fds = queues;
         }
-        net->vhost_fds = p->vhost_fds[p->res.n_nets];
-        net->n_vhost_fds = n;
-        return 0;
+        return r;
 }
 
-static int attach(const xmlNode *interface, const char *bridge, const char *tap) {
-        _cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        int r;
-
-        if (sock < 0)
-                return -errno;
-        r = set_mac(sock, tap, xml_get(interface, "mac/@address"));
-        if (r >= 0)
-                r = set_mtu(sock, bridge, tap, xml_get(interface, "mtu/@size"));
-        if (r >= 0)
-                r = add_to_bridge(sock, bridge, tap);
-        return r < 0 ? r : bring_up(sock, tap);
-}
-
-static int prepare_bridge(Prepare *p, xmlNode *interface) {
-        const char *bridge = xml_get(interface, "source/@bridge"), *wanted = wanted_name(interface);
-        unsigned queues = queues_of(interface);
+int prepare_tap(Prepare *p, xmlNode *interface, TapOptions *o) {
         size_t index = p->res.n_nets;
-        char name[IFNAMSIZ] = "vnet%d";
+        char name[IFNAMSIZ];
         xmlNode *target;
         int r;
 
-        if (!bridge || strlen(bridge) >= IFNAMSIZ || (wanted && strlen(wanted) >= IFNAMSIZ))
-                return prepare_refuse(p, -EINVAL, interface, "no bridge of that name can exist");
-        if (index == NETS_MAX || queues > QUEUES_MAX)
-                return prepare_refuse(p, -E2BIG, interface, "too many interfaces or queues");
-        if (wanted)
-                (void) snprintf(name, sizeof name, "%s", wanted);
+        if (index == NETS_MAX)
+                return prepare_refuse(p, -E2BIG, interface, "a guest has %u cards at most", NETS_MAX);
+        o->queues = queues_of(interface);
+        o->made = prepare_filter;
+        o->userdata = &(PrepareFilter) { p, interface };
+        r = tap_open(o, &p->sink, name, p->tap_fds[index], &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, interface);
         p->nets[index] = (QemuNet) {
-                .alias = device_alias(interface), .tap_fds = p->tap_fds[index], .n_tap_fds = queues,
+                .alias = device_alias(interface), .tap_fds = p->tap_fds[index], .n_tap_fds = o->queues,
         };
-        for (unsigned i = 0; i < queues; i++) {
-                _cleanup_close_ int fd = open_tap(name, queues > 1);
-
-                if (fd < 0)
-                        return prepare_refuse(p, fd, interface, "cannot make a tap: %s", strerror(-fd));
-                r = i == 0 ? attach(interface, bridge, name) : 0;
-                if (r < 0)
-                        return prepare_refuse(p, r, interface, "cannot attach %s to the bridge '%s': %s", name, bridge, strerror(-r));
-                r = descriptor_store(p, fd);
-                if (r < 0)
-                        return r;
-                p->tap_fds[index][i] = r;
-        }
         target = xml_ensure(interface, "target");
         r = target ? xml_set_attr(target, "dev", name) : -ENOMEM;
         if (r >= 0 && wants_vhost(p, interface))
-                r = open_vhost(p, interface, queues);
+                r = prepare_blame(p, open_vhost(p, interface, o->queues), interface);
         p->res.n_nets = index + 1;
         return r;
+}
+
+unsigned interface_mtu(const xmlNode *interface) {
+        unsigned mtu = 0;
+
+        (void) parse_uint(xml_get(interface, "mtu/@size") ?: "0", &mtu);
+        return mtu;
+}
+
+/* The limits of what is no port of a bridge. */
+int prepare_limit_link(Prepare *p, const xmlNode *interface, bool is_guests_end) {
+        _cleanup_netlink_ Netlink *links = NULL;
+        int r;
+
+        r = netlink_open(&links);
+        if (r >= 0)
+                r = network_limit(links, interface, xml_get(interface, "target/@dev"), is_guests_end, &p->error);
+        return r < 0 ? prepare_blame(p, r, interface) : 0;
+}
+
+/* Nothing comes through the tap before it is the port that the definitions want. */
+int prepare_bridge_tap(Prepare *p, xmlNode *interface, const char *bridge) {
+        TapOptions o = {
+                .like = bridge,
+                .name = interface_wanted_name(interface),
+                .mac = xml_get(interface, "mac/@address"),
+                .mtu = interface_mtu(interface),
+                .flags = TAP_DOWN,
+        };
+
+        return prepare_tap(p, interface, &o);
+}
+
+static int prepare_bridge(Prepare *p, xmlNode *interface) {
+        int r = prepare_bridge_tap(p, interface, xml_get(interface, "source/@bridge") ?: "");
+
+        return r < 0 ? r : prepare_connect(p, interface);
+}
+
+static int run_scripts(Prepare *p, const xmlNode *interface) {
+        const char *up = xml_get(interface, "script/@path"), *down = xml_get(interface, "downscript/@path"),
+                   *tap = xml_get(interface, "target/@dev");
+        _cleanup_free_ char *undo = down && *down ? text_format("%s %s", tap, down) : NULL;
+        int r = 0;
+
+        if (down && *down)
+                r = undo ? prepare_undo(p, UNDO_SCRIPT, undo) : -ENOMEM;
+        if (r >= 0 && up)
+                r = prepare_blame(p, script_run(up, tap, &p->error), interface);
+        return r;
+}
+
+/* managed='no': the administrator's, who made it and keeps it. */
+static int prepare_ethernet(Prepare *p, xmlNode *interface) {
+        bool managed = !streq_ptr(xml_get(interface, "target/@managed"), "no");
+        TapOptions o = {
+                .name = managed ? interface_wanted_name(interface) : xml_get(interface, "target/@dev"),
+                .mac = xml_get(interface, "mac/@address"),
+                .mtu = interface_mtu(interface),
+                .flags = managed ? 0 : TAP_EXISTING,
+        };
+        int r = prepare_tap(p, interface, &o);
+
+        if (r >= 0)
+                r = xml_child(interface, "bandwidth") ? prepare_limit_link(p, interface, false) : 0;
+        return r < 0 ? r : run_scripts(p, interface);
+}
+
+int prepare_macvtap(Prepare *p, xmlNode *interface, const char *lower, const char *mode) {
+        size_t index = p->res.n_nets;
+        MacvtapOptions o = {
+                .lower = lower,
+                .mode = mode,
+                .name = xml_get(interface, "target/@dev"),
+                .mac = xml_get(interface, "mac/@address"),
+                .queues = queues_of(interface),
+        };
+        char name[IFNAMSIZ];
+        xmlNode *target;
+        int r;
+
+        r = prepare_refuse_filter(p, interface, "direct");
+        if (r < 0)
+                return r;
+        if (index == NETS_MAX || o.queues > TAP_QUEUES_MAX)
+                return prepare_refuse(p, -E2BIG, interface, "a guest has %u cards at most, with %u queues each",
+                                      NETS_MAX, TAP_QUEUES_MAX);
+        r = macvtap_make(&o, name, &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, interface);
+        r = prepare_undo(p, UNDO_LINK, name);
+        if (r < 0) {
+                (void) macvtap_remove(name);
+                return r;
+        }
+        r = macvtap_give(&o, name, &p->sink, p->tap_fds[index], &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, interface);
+        p->nets[index] =
+                (QemuNet){ .alias = device_alias(interface), .tap_fds = p->tap_fds[index], .n_tap_fds = o.queues };
+        target = xml_ensure(interface, "target");
+        r = target ? xml_set_attr(target, "dev", name) : -ENOMEM;
+        if (r >= 0)
+                r = xml_child(interface, "bandwidth") ? prepare_limit_link(p, interface, true) : 0;
+        if (r >= 0 && wants_vhost(p, interface))
+                r = prepare_blame(p, open_vhost(p, interface, o.queues), interface);
+        p->res.n_nets = index + 1;
+        return r;
+}
+
+static int prepare_direct(Prepare *p, xmlNode *interface) {
+        return prepare_macvtap(p, interface, xml_get(interface, "source/@dev"), xml_get(interface, "source/@mode"));
+}
+
+/* A switch of the host's: where it connects to the guest, QEMU gets a socket that listens. */
+static int prepare_vhostuser(Prepare *p, xmlNode *interface) {
+        const xmlNode *source = xml_child(interface, "source");
+        const char *path = xml_attr(source, "path");
+        bool server = xml_attr_is(source, "mode", "server");
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!path)
+                return prepare_refuse(p, -EOPNOTSUPP, interface, "a vhostuser interface with passt is not supported");
+        if (!server && xml_child(source, "reconnect"))
+                return 0; /* QEMU's own affair */
+        r = server ? prepare_undo(p, UNDO_SOCKET, path) : 0;
+        if (r >= 0)
+                r = server ? socket_listen(path, &fd) : socket_connect(path, &fd);
+        if (r < 0)
+                return prepare_refuse(p, r, source, "cannot %s '%s': %s", server ? "listen at" : "connect to", path,
+                                      strerror(-r));
+        r = descriptor_store(p, fd);
+        return r < 0 ? r : prepare_helper(p, interface, &(QemuChardev) { .fd = r });
+}
+
+static int prepare_vdpa(Prepare *p, xmlNode *interface) {
+        const char *path = xml_get(interface, "source/@dev");
+        QemuChardev c = { .fd = -EBADF };
+        int r;
+
+        r = prepare_device_name(p, interface, path, O_RDWR, &c.path);
+        return r < 0 ? r : prepare_helper(p, interface, &c);
+}
+
+static int prepare_user(Prepare *p, xmlNode *interface) {
+        unsigned index = 0;
+        char part[24];
+
+        if (!xml_attr_is(xml_child(interface, "backend"), "type", "passt"))
+                return 0;
+        for (const xmlNode *n = interface->prev; n; n = n->prev)
+                index += xml_is(n, "interface");
+        (void) snprintf(part, sizeof part, "net%u", index);
+        return prepare_connect_helper(p, interface, part);
+}
+
+static int check_port(Prepare *p, const xmlNode *interface) {
+        static const char *const scripts[] = { "script", "downscript" };
+        const char *type = xml_attr(interface, "type") ?: "";
+
+        for (size_t i = 0; i < ELEMENTSOF(scripts); i++)
+                if (xml_child(interface, scripts[i]) && !streq(type, "ethernet"))
+                        return prepare_refuse(p, -EOPNOTSUPP, xml_child(interface, scripts[i]),
+                                              "scripts are not supported on interfaces of type %s", type);
+        /* of a network they are put together of what three elements say */
+        return streq(type, "network") ? 0 : prepare_blame(p, network_port_check(interface, &p->error), interface);
+}
+
+/* QEMU is the network itself. */
+static int prepare_nothing(Prepare *p, xmlNode *interface) {
+        return 0;
+}
+
+static const struct {
+        const char *type;
+        int (*prepare)(Prepare *p, xmlNode *interface);
+} types[] = {
+        { "bridge",   prepare_bridge },
+        { "network",  prepare_virtual_network },
+        { "ethernet", prepare_ethernet },
+        { "user",     prepare_user },
+        { "direct",   prepare_direct },
+        { "vhostuser", prepare_vhostuser },
+        { "vdpa",     prepare_vdpa },
+        { "server",   prepare_nothing },
+        { "client",   prepare_nothing },
+        { "mcast",    prepare_nothing },
+        { "udp",      prepare_nothing },
+        { "hostdev",  prepare_nothing },
+};
+
+int prepare_interface(Prepare *p, xmlNode *interface) {
+        const char *type = xml_attr(interface, "type") ?: "";
+        int r;
+
+        p->device = device_alias(interface);
+        r = check_port(p, interface);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(types[i].type, type))
+                        return types[i].prepare(p, interface);
+        return prepare_refuse(p, -EOPNOTSUPP, interface, "interface type '%s' is not supported", type);
 }
 
 int prepare_network(Prepare *p) {
         p->res.nets = p->nets;
         XML_FOREACH(interface, definition_devices(p->live), "interface") {
-                int r;
+                int r = prepare_interface(p, interface);
 
-                if (!xml_attr_is(interface, "type", "bridge"))
-                        continue;
-                r = prepare_bridge(p, interface);
                 if (r < 0)
                         return r;
         }
+        p->device = NULL;
         return 0;
 }

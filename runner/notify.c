@@ -47,6 +47,17 @@ int notify_send(int fd, const char *format, ...) {
         return send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int notify_status(int fd, const char *more, const char *format, ...) {
+        _cleanup_free_ char *text = TEXT_OF_ARGUMENTS(format);
+
+        if (!text)
+                return -ENOMEM;
+        for (char *p = text; *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        *p = ' ';
+        return notify_send(fd, "%sSTATUS=%s", more, text);
+}
+
 static int send_with_fd(int fd, const char *text, int passed) {
         ssize_t n = send_fds(fd, text, strlen(text), &passed, 1, 0);
 
@@ -109,6 +120,18 @@ int journal_send(int fd, int priority, const char *identifier, const char *text,
                 -errno : 0;
 }
 
+/* A journal that is behind is waited for, as long as there is patience; one that stands still costs no more than
+ * that. */
+static int send_line(JournalLines *l, int fd, size_t n) {
+        int r;
+
+        while ((r = journal_send(fd, l->priority, l->identifier, l->line, n)) == -EAGAIN && l->patience > 0) {
+                (void) poll(&(struct pollfd) { fd, POLLOUT, 0 }, 1, 1);
+                l->patience--;
+        }
+        return r;
+}
+
 void journal_lines_flush(JournalLines *l, int fd) {
         size_t n = l->len;
 
@@ -117,7 +140,7 @@ void journal_lines_flush(JournalLines *l, int fd) {
                 n--;
         if (n == 0)
                 return;
-        if (journal_send(fd, l->priority, l->identifier, l->line, n) < 0) {
+        if (send_line(l, fd, n) < 0) {
                 l->dropped++;
                 return;
         }
@@ -141,7 +164,10 @@ static bool in_escape(JournalLines *l, char c) {
                 l->escape = ESCAPE_BEGUN;
                 return true;
         case ESCAPE_BEGUN:
-                l->escape = c == '[' ? ESCAPE_CSI : c == ']' ? ESCAPE_OSC : c >= ' ' && c <= '/' ? ESCAPE_BEGUN : ESCAPE_NONE;
+                l->escape = c == '['               ? ESCAPE_CSI
+                            : c == ']'             ? ESCAPE_OSC
+                            : c >= ' ' && c <= '/' ? ESCAPE_BEGUN
+                                                   : ESCAPE_NONE;
                 return c != '\n';
         case ESCAPE_CSI:
                 if ((unsigned char) c >= 0x40 || c == '\n')

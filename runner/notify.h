@@ -13,11 +13,15 @@ int notify_open(void);
 /* Sends "KEY=VALUE\n..." . fd -EBADF: nothing is done. Failures are returned, and may be ignored. */
 int notify_send(int fd, const char *format, ...) _printf_(2, 3);
 
+/* Sends the unit's status, and in front of it more, as "KEY=VALUE\n" or "": what follows is one line whatever it says,
+ * since it may be somebody else's words, and a line of its own would be an order to the service manager. */
+int notify_status(int fd, const char *more, const char *format, ...) _printf_(3, 4);
+
 /* Gives a descriptor to the service manager's store under a name; the manager does not watch it. */
 int notify_store_fd(int fd, const char *name, int stored);
 
-/* Waits until the manager has dealt with all that was sent before; -ETIMEDOUT. What a process sends just before its end is
- * lost where the manager learns of the end first: it finds no unit for a process that is gone. */
+/* Waits until the manager has dealt with all that was sent before; -ETIMEDOUT. What a process sends just before its end
+ * is lost where the manager learns of the end first: it finds no unit for a process that is gone. */
 int notify_wait(int fd, int timeout_ms);
 
 /* A socket connected to the journal; errno. */
@@ -36,6 +40,7 @@ typedef struct JournalLines {
         size_t len;
         int escape;              /* state inside a control sequence */
         unsigned long dropped;   /* lines that the journal did not take */
+        unsigned patience;       /* milliseconds that it may yet be waited for; 0: not at all */
         char line[JOURNAL_LINE_MAX];
 } JournalLines;
 

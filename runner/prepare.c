@@ -14,14 +14,19 @@
 #include <sys/un.h>
 
 #include "base/fs.h"
+#include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "host.h"
+#include "host/enter.h"
+#include "host/mount.h"
+#include "host/undo.h"
+#include "leftovers.h"
 #include "notify.h"
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "prepare.h"
 #include "qemu/firmware.h"
+#include "qemu/machines.h"
 #include "qemu/version.h"
 #include "register.h"
 
@@ -31,27 +36,15 @@
 /* The manager may have hundreds of guests to start. */
 #define STORE_TIMEOUT_MS 30000
 
-static char *run_path(const char *name, const char *suffix) {
-        return text_format("%s/qemu/%s%s", path_run(), name, suffix);
-}
-
-int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) {
-        const char *origin = definition_origin(p->live) ?: p->name;
-        _cleanup_free_ char *path = xml_path_of(element), *words = TEXT_OF_ARGUMENTS(format);
-
-        return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s:%u: %s: %s", origin, xml_line_near(element),
-                         path ?: xml_name(element), words ?: "out of memory");
-}
-
 /* --- the definition --- */
 
 /* A transient guest's definition hides the persistent one of the same name. */
 static int load_definition(Prepare *p) {
-        _cleanup_free_ char *transient = NULL, *persistent = NULL;
+        _cleanup_free_ char *transient = guest_file(GUEST_FILE_TRANSIENT, p->name);
+        _cleanup_free_ char *persistent = guest_file(GUEST_FILE_PERSISTENT, p->name);
         int r;
 
-        if (asprintf(&transient, "%s/qemu/transient/%s.xml", path_run(), p->name) < 0 ||
-            asprintf(&persistent, "%s/qemu/%s.xml", path_etc(), p->name) < 0)
+        if (!transient || !persistent)
                 return -ENOMEM;
         r = definition_load(access(transient, F_OK) >= 0 ? transient : persistent, 0, &p->live, &p->error);
         if (r == -ENOENT && !error_is_set(&p->error))
@@ -59,14 +52,16 @@ static int load_definition(Prepare *p) {
         if (r < 0)
                 return r;
         if (!streq(definition_name(p->live), p->name))
-                return error_set(&p->error, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN, "%s: the guest in it is called '%s'",
-                                 definition_origin(p->live), definition_name(p->live));
+                return error_set(&p->error, -EINVAL, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                                 "%s: the guest in it is called '%s'", definition_origin(p->live),
+                                 definition_name(p->live));
         for (char *const *w = definition_warnings(p->live); w && *w; w++)
                 log_warning("%s", *w);
         return 0;
 }
 
-/* systemd keeps the settings that it read last. A start with others would give the guest a sandbox that does not fit. */
+/* systemd keeps the settings that it read last. A start with others would give the guest a sandbox that does not
+ * fit. */
 static int check_plan(Prepare *p) {
         const char *loaded = getenv("UNITVIRT_PLAN");
         _cleanup_plan_ Plan *plan = NULL;
@@ -88,33 +83,29 @@ static int normalise(Prepare *p, char **ret_version) {
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         HostFacts facts;
         unsigned version;
-        uint8_t uuid[16];
         int r;
 
+        r = qemu_emulator_check(p->live, true, &p->error);
+        if (r < 0)
+                return r;
         r = qemu_version_get(emulator, &version);
         if (r < 0 && named)
                 return prepare_refuse(p, r, named, "cannot run '%s' to learn its version: %s", emulator, strerror(-r));
         if (r < 0)
-                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "cannot learn the version of %s: %s",
-                                 emulator, strerror(-r));
+                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "cannot learn the version of %s: %s", emulator, strerror(-r));
         *ret_version = text_format("%u.%u.%u", version / 1000000, version / 1000 % 1000, version % 1000);
         if (!*ret_version)
                 return -ENOMEM;
         r = host_facts_for_qemu(*ret_version, &facts);
         if (r < 0)
-                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s is version %s: too old", emulator,
-                                 *ret_version);
+                return error_set(&p->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "%s is version %s: too old",
+                                 emulator, *ret_version);
         facts.emulator = emulator;
         firmware_host_offer(&firmware, &facts);
-        if (!definition_uuid(p->live, uuid)) {
-                char text[37];
-
-                uuid_from_name(p->name, uuid);
-                uuid_format(uuid, text);
-                if (!xml_add(definition_root(p->live), "uuid", text))
-                        return -ENOMEM;
-        }
-        r = definition_normalise(p->live, &facts, &p->error);
+        r = definition_ensure_uuid(p->live);
+        if (r >= 0)
+                r = definition_normalise(p->live, &facts, &p->error);
         return r < 0 ? r : definition_assign_aliases(p->live, &p->error);
 }
 
@@ -130,7 +121,7 @@ static int assign_id(Prepare *p) {
 
 /* NAME.request: what the client that starts the guest wants just this time. */
 static int read_request(Prepare *p) {
-        _cleanup_free_ char *path = run_path(p->name, ".request"), *text = NULL;
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_REQUEST, p->name), *text = NULL;
         char *rest, *line;
         int r;
 
@@ -164,8 +155,8 @@ int prepare_command(Prepare *p, json_t *command) {
 static int add_link_states(Prepare *p) {
         XML_FOREACH(interface, definition_devices(p->live), "interface")
                 if (streq_ptr(xml_get(interface, "link/@state"), "down")) {
-                        int r = prepare_command(p, json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name",
-                                                         device_alias(interface), "up", 0));
+                        int r = prepare_command(p, json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments",
+                                                             "name", device_alias(interface), "up", 0));
 
                         if (r < 0)
                                 return r;
@@ -215,6 +206,10 @@ static int fill_launch(Prepare *p) {
         /* The guest's end after a panic is vm-run's decision, as on_crash says. */
         r = prepare_command(p, json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "panic", "pause"));
         if (r >= 0)
+                r = prepare_vcpus(p);
+        if (r >= 0)
+                r = prepare_threads(p);
+        if (r >= 0)
                 r = add_link_states(p);
         if (r >= 0)
                 r = prepare_throttles(p);
@@ -237,6 +232,16 @@ static int short_name(const Prepare *p, char **ret) {
         return 0;
 }
 
+static int fill_dump_size(Prepare *p) {
+        uint64_t kib = 0;
+
+        (void) xml_get_u64(definition_root(p->live), "maxMemory", &kib);
+        if (kib == 0)
+                (void) xml_get_u64(definition_root(p->live), "memory", &kib);
+        p->launch.dump_size = text_format("%" PRIu64, kib * 1024);
+        return p->launch.dump_size ? 0 : -ENOMEM;
+}
+
 static int fill_dump(Prepare *p) {
         _cleanup_free_ char *name = NULL;
         Launch *l = &p->launch;
@@ -253,6 +258,8 @@ static int fill_dump(Prepare *p) {
                 r = asprintf(&l->dump_prefix, "%s/qemu/dump/%s", path_lib(), name);
         if (r >= 0 && p->config->auto_dump_max_size > 0)
                 r = asprintf(&l->dump_limit, "%" PRIu64, p->config->auto_dump_max_size);
+        if (r >= 0)
+                r = fill_dump_size(p);
         if (r < 0)
                 return -ENOMEM;
         XML_FOREACH(watchdog, definition_devices(p->live), "watchdog")
@@ -270,11 +277,28 @@ static int prepare_monitors(Prepare *p) {
                 return number;
         p->launch.monitor_fd = number;
         p->monitors[0] = (QemuMonitor) { .name = "monitor", .fd = -EBADF };
-        if (asprintf((char **) &p->monitors[0].path, "%s/qmp.sock", p->run_dir) < 0)
+        if (asprintf((char **) &p->monitors[0].path, "%s/" GUEST_FOLDER_MONITOR, p->run_dir) < 0)
                 return -ENOMEM;
         p->monitors[1] = (QemuMonitor) { .name = "runner", .fd = number };
         p->res.monitors = p->monitors;
         p->res.n_monitors = 2;
+        return 0;
+}
+
+/* Behind the program's name: at the end the definition's own arguments stand, of which the last may lack its value. */
+static int insert_fd_args(Prepare *p) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = strv_add(&argv, p->launch.argv[0]);
+        for (char *const *a = p->fd_args; r >= 0 && a && *a; a++)
+                r = strv_add(&argv, *a);
+        for (char *const *a = p->launch.argv + 1; r >= 0 && *a; a++)
+                r = strv_add(&argv, *a);
+        if (r < 0)
+                return r;
+        strv_free(p->launch.argv);
+        p->launch.argv = TAKE_PTR(argv);
         return 0;
 }
 
@@ -289,15 +313,13 @@ static int build_arguments(Prepare *p, const char *version) {
         r = qemu_args_build(p->live, caps, &p->res, &p->launch.argv, &p->error);
         if (r >= 0)
                 r = images_rewrite_arguments(p, p->launch.argv);
-        for (char *const *a = p->fd_args; r >= 0 && a && *a; a++)
-                r = strv_add(&p->launch.argv, *a);
-        return r;
+        return r < 0 ? r : insert_fd_args(p);
 }
 
 /* --- what is written --- */
 
-static int write_file(Prepare *p, const char *suffix, const char *text) {
-        _cleanup_free_ char *path = run_path(p->name, suffix);
+static int write_file(Prepare *p, GuestFile file, const char *text) {
+        _cleanup_free_ char *path = guest_file(file, p->name);
         int r;
 
         if (!path)
@@ -308,13 +330,13 @@ static int write_file(Prepare *p, const char *suffix, const char *text) {
 
 /* vm-run gets the file as a descriptor: its folder is not in the guest's view of the file system. */
 static int write_launch(Prepare *p) {
-        _cleanup_free_ char *text = NULL, *path = run_path(p->name, ".launch");
+        _cleanup_free_ char *text = NULL, *path = guest_file(GUEST_FILE_LAUNCH, p->name);
         _cleanup_close_ int fd = -EBADF;
         int r;
 
         r = path ? launch_format(&p->launch, &text) : -ENOMEM;
         if (r >= 0)
-                r = write_file(p, ".launch", text);
+                r = write_file(p, GUEST_FILE_LAUNCH, text);
         if (r < 0)
                 return r;
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -326,23 +348,18 @@ static int write_live(Prepare *p) {
         _cleanup_free_ char *text = NULL;
         int r;
 
+        definition_sort(p->live); /* what was found out on the way was appended */
         r = definition_format(p->live, DEFINITION_FORMAT_SECURE, &text);
-        return r < 0 ? r : write_file(p, ".xml", text);
+        return r < 0 ? r : write_file(p, GUEST_FILE_LIVE, text);
 }
 
 /* Nothing that vm-run needs may get lost with our end. */
 static int leave_store(Prepare *p) {
         int r = notify_wait(p->notify_fd, STORE_TIMEOUT_MS);
 
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "the service manager did not take the guest's files") : 0;
-}
-
-/* virsh autostart --once */
-static void forget_autostart_once(Prepare *p) {
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/qemu/autostart/%s.xml.once", path_etc(), p->name) > 0)
-                (void) unlink(path);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD,
+                                       "the service manager did not take the guest's files")
+                     : 0;
 }
 
 /* --- the program --- */
@@ -358,6 +375,32 @@ static int find_run_dir(Prepare *p) {
         p->uid = st.st_uid;
         p->gid = st.st_gid;
         return p->run_dir ? 0 : -ENOMEM;
+}
+
+/* What QEMU may put into its folder, where the kernel does not count it by users. */
+#define FOLDER_BYTES (UINT64_C(8) * 1024 * 1024)
+#define FOLDER_FILES 256U
+
+int prepare_make_room(Prepare *p, uint64_t bytes) {
+        if (p->folder_bytes == 0)
+                return 0;
+        p->folder_bytes += bytes;
+        return mount_grow(p->run_dir, p->folder_bytes);
+}
+
+static int bound_run_dir(Prepare *p) {
+        int r;
+
+        if (!startswith(p->run_dir, "/run/libvirt/") || mount_has_quota(p->run_dir))
+                return 0;
+        r = prepare_undo(p, UNDO_MOUNT, p->run_dir);
+        if (r < 0)
+                return r;
+        p->folder_bytes = FOLDER_BYTES;
+        r = mount_bounded(p->run_dir, p->uid, p->gid, FOLDER_BYTES, FOLDER_FILES);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot bound what the guest may write to %s",
+                                       p->run_dir)
+                     : 0;
 }
 
 /* Who may register a machine is decided by who connects. A host without a bus is none the worse. */
@@ -377,13 +420,18 @@ static int prepare_registration(Prepare *p) {
                 return 0;
         }
         r = notify_store_fd(p->notify_fd, REGISTER_FD_NAME, fd);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager") : 0;
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager")
+                     : 0;
 }
 
 static int prepare(Prepare *p) {
-        static int (*const steps[])(Prepare *p) = {
-                prepare_config, read_request, prepare_kvm, assign_id, prepare_monitors, prepare_boot, prepare_images, prepare_network,
-                prepare_chardevs, prepare_graphics, prepare_environment, fill_launch, fill_dump, prepare_registration,
+        static int (*const steps[])(Prepare * p) = {
+                prepare_config,   read_request,     prepare_kvm,          assign_id,
+                prepare_monitors, prepare_boot,     prepare_images,       prepare_chardevs,
+                prepare_sources,
+                prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
+                prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,
+                fill_launch,      fill_dump,        prepare_registration,
         };
         _cleanup_free_ char *version = NULL;
         int r;
@@ -394,11 +442,15 @@ static int prepare(Prepare *p) {
         if (r >= 0)
                 r = find_run_dir(p);
         if (r >= 0)
+                r = bound_run_dir(p);
+        if (r >= 0)
                 r = normalise(p, &version);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)
                 r = steps[i](p);
         if (r >= 0)
                 r = build_arguments(p, version);
+        if (r >= 0)
+                r = prepare_locks(p);
         if (r >= 0)
                 r = write_launch(p);
         if (r >= 0)
@@ -406,56 +458,100 @@ static int prepare(Prepare *p) {
         if (r >= 0)
                 r = leave_store(p);
         if (r >= 0)
-                forget_autostart_once(p);
+                prepare_autostart(p);
         return r;
 }
 
 /* The cause in all three places where people and programs look: the unit's status, the journal, NAME.error. */
-static int fail(const char *name, int notify_fd, const char *message) {
-        _cleanup_free_ char *path = run_path(name, ".error");
+static int fail(const char *name, int notify_fd, const char *message, const char *text) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_ERROR, name);
 
         log_error("%s", message);
-        (void) notify_send(notify_fd, "STATUS=%s", message);
+        (void) notify_status(notify_fd, "", "%s", message);
         if (path)
-                (void) file_write_atomic(path, message, strlen(message), 0600, FILE_WRITE_NOSYNC);
+                (void) file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
         return EXIT_FAILURE;
+}
+
+static int fail_with(const char *name, int notify_fd, const Error *e, int r) {
+        _cleanup_free_ char *text = error_to_text(e, r);
+
+        return fail(name, notify_fd, error_text(e, r), text ?: error_text(e, r));
 }
 
 static void prepare_done(Prepare *p) {
         free(p->run_dir);
+        if (p->host_sysinfo)
+                xmlFreeDoc(p->host_sysinfo);
         free((char *) p->monitors[0].path);
         strv_free(p->paths);
         for (size_t i = 0; i < p->n_images; i++)
                 free(p->images[i].path);
         free(p->images);
+        free(p->opened);
         strv_free(p->fd_args);
         launch_done(&p->launch);
+        chain_free(p->chain);
         qemu_config_free(p->config);
         definition_free(p->live);
         error_done(&p->error);
 }
 
+/* The folder that systemd made for this run may be covered by that of the earlier one. */
+static void undo_earlier_run(const char *name) {
+        const char *dir = getenv("RUNTIME_DIRECTORY");
+        struct stat st;
+        bool known = dir && stat(dir, &st) >= 0;
+
+        log_notice("an earlier run of the guest was not cleaned up, which is done now");
+        leftovers_undo(name);
+        leftovers_remove(name);
+        if (known && (chown(dir, st.st_uid, st.st_gid) < 0 || chmod(dir, st.st_mode & 07777) < 0))
+                log_warning_errno(-errno, "cannot change the owner of %s: %m", dir);
+}
+
+/* Nobody cleans up behind this run before it is over. What an earlier one left, whose vm-cleanup was killed, goes
+ * now. */
+static int take_over(const char *name, int notify_fd) {
+        _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        r = leftovers_lock(name, true, &lock);
+        if (r >= 0)
+                r = notify_store_fd(notify_fd, LOCK_FD_NAME, lock);
+        if (r < 0)
+                return log_error_errno(r, "cannot mark the guest as running: %s", strerror(-r));
+        if (leftovers_exist(name))
+                undo_earlier_run(name);
+        return 0;
+}
+
 static int prepare_guest(const char *name, int notify_fd) {
-        _cleanup_free_ char *stale = run_path(name, ".error");
+        _cleanup_free_ char *stale = guest_file(GUEST_FILE_ERROR, name);
         Prepare p = {
                 .name = name,
                 .notify_fd = notify_fd,
+                .sink = { descriptor_give },
                 .next_fd = FIRST_FD,
                 .next_set = 1,
         };
         int r;
 
+        if (take_over(name, notify_fd) < 0)
+                return EXIT_FAILURE;
         if (stale)
                 (void) unlink(stale);
         qemu_host_resources_init(&p.res);
         r = prepare(&p);
         if (r < 0)
-                r = fail(name, notify_fd, error_text(&p.error, r));
+                r = fail_with(name, notify_fd, &p.error, r);
         prepare_done(&p);
         return r;
 }
 
 int main(int argc, char **argv) {
+        _cleanup_free_ char *name = NULL;
+        bool broken = argc == 4 && streq(argv[1], "--broken");
         int notify_fd, r;
 
         log_open("vm-prepare", LOG_TARGET_AUTO);
@@ -463,11 +559,12 @@ int main(int argc, char **argv) {
         if (r < 0)
                 return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
         notify_fd = notify_open();
-        if (argc == 4 && streq(argv[1], "--broken"))
-                return fail(argv[2], notify_fd, argv[3]);
-        if (argc != 2) {
+        if (argc != 2 && !broken) {
                 log_error("usage: vm-prepare NAME (started by vm@NAME.service)");
                 return EXIT_FAILURE;
         }
-        return prepare_guest(argv[1], notify_fd);
+        r = guest_of_instance(argv[broken ? 2 : 1], &name);
+        if (r < 0)
+                return log_error_errno(r, "no guest has this unit: %s", strerror(-r)) < 0;
+        return broken ? fail(name, notify_fd, argv[3], argv[3]) : prepare_guest(name, notify_fd);
 }

@@ -6,13 +6,26 @@
  *   prepare.c      the steps in their order, the definition, what is written
  *   descriptors.c  numbers of descriptors, the service manager's store, sets of QEMU's -add-fd
  *   images.c       disks and flash, opened here and known to QEMU as /dev/fdset/N
+ *   locks.c        locks on images and leases, for other hosts to see
  *   chain.c        what an image says about its backing file
  *   kvm.c          whether QEMU will get at /dev/kvm
+ *   sources.c      secrets, sockets and devices that disks need
  *   boot.c         kernel, initrd, variables of UEFI
  *   network.c      taps on bridges
+ *   virtual.c      cards on virtual networks
+ *   filters.c      filters of cards
  *   config.c       qemu.conf, and what of it is refused
  *   graphics.c     addresses, ports and passwords of VNC and SPICE
- *   state.c        ids, ports and other small files below /run/libvirt/qemu
+ *   hostdevs.c     devices of the host, by VFIO, USB and SCSI
+ *   memory.c       folders for memory in files and huge pages
+ *   opened.c       single devices and files that QEMU gets open: TPM, input, vsock, shared memory
+ *   tune.c         vCPUs that are plugged in, threads' CPUs and schedulers
+ *   state.c        ids
+ *
+ * vm-plug (plug.c) uses the same for one device of a guest that runs.
+ *
+ * What is opened and made on the host is in lib/host, which knows no definitions; here is what of it a definition asks
+ * for.
  */
 
 #include <jansson.h>
@@ -20,61 +33,108 @@
 #include "base/error.h"
 #include "base/macros.h"
 #include "config/qemu.h"
+#include "chain/chain.h"
+#include "host/image.h"
+#include "host/sink.h"
+#include "host/tap.h"
 #include "launch.h"
 #include "model/definition.h"
 #include "qemu/args.h"
 
 #define NETS_MAX 64U
-#define QUEUES_MAX 64U
 #define CHARDEVS_MAX 512U
 #define GRAPHICS_MAX 8U
 #define IMAGES_MAX 1024U
+#define HOSTDEVS_MAX 256U
+#define HUGEPAGES_MAX 8U
+#define OPENED_MAX 2048U
 
 /* One file that QEMU knows as /dev/fdset/SET. */
 typedef struct ImageSet {
         char *path;
         bool direct;              /* past the host's page cache */
         int set;
-        bool stays_writable;   /* QEMU keeps the descriptor for writing */
+        bool stays_writable;      /* QEMU keeps the descriptor for writing */
+        bool taken;               /* an argument of QEMU names it */
+        ImageFile file;
+        bool writable, shared;    /* by the guest; with others */
+        const xmlNode *disk;      /* that it is for */
 } ImageSet;
 
-typedef struct Prepare {
+typedef struct Prepare Prepare;
+struct Prepare {
         const char *name;
         char *run_dir;            /* /run/libvirt/qemu/USER, owned by the guest's user */
         uid_t uid;                /* that user */
         gid_t gid;
         int notify_fd;
+        FdSink sink;              /* for lib/host: what follows */
+        int (*keep)(Prepare *p, int number, int fd); /* where descriptors wait for QEMU; NULL: in the service
+                                                               manager's store */
+        bool running;             /* the guest runs already: vm-plug */
+        const char *device;       /* alias of the device that is at work, for the undo list; NULL: of none */
+
+        uint64_t folder_bytes;    /* what run_dir may hold, where it is a file system of its own; else 0 */
 
         Definition *live;         /* what NAME.xml will say */
         Launch launch;
         QemuConfig *config;       /* qemu.conf, or its defaults */
         bool paused;              /* asked for by the supervisor */
         bool reset_nvram;
+        unsigned n_copies;              /* files copied for the guest, see boot.c */
 
         int next_fd;              /* numbers of QEMU's descriptors */
         int next_set;
+        unsigned n_screens;    /* sockets that clients of screens connect to */
+        unsigned n_websockets; /* ... by websockets */
         char **fd_args;           /* -add-fd ... */
 
+        Chain *chain;             /* what headers of images were believed */
         ImageSet *images;
         size_t n_images;
 
         QemuHostResources res;
         QemuMonitor monitors[2];
         QemuNet nets[NETS_MAX];
-        int tap_fds[NETS_MAX][QUEUES_MAX];
-        int vhost_fds[NETS_MAX][QUEUES_MAX];
+        int tap_fds[NETS_MAX][TAP_QUEUES_MAX];
+        int vhost_fds[NETS_MAX][TAP_QUEUES_MAX];
         QemuChardev chardevs[CHARDEVS_MAX];
         char **paths;             /* that res points to */
         QemuGraphics graphics[GRAPHICS_MAX];
+        QemuHostdev hostdevs[HOSTDEVS_MAX];
+        QemuHugepages hugepages[HUGEPAGES_MAX];
+        QemuOpened *opened;
+        size_t n_opened;
+        xmlDocPtr host_sysinfo;
 
         Error error;
-} Prepare;
+};
 
 /* Fills the error with "FILE:LINE: ELEMENT: words", where the definition asks for what the host does not give.
  * Returns r. */
 int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) _printf_(4, 5);
 
+/* Puts "FILE:LINE: ELEMENT: " in front of the error that a function of lib/host filled. Returns r. */
+int prepare_blame(Prepare *p, int r, const xmlNode *element);
+/* A line for the guest's undo list (host/undo.h), before the thing is made. */
+int prepare_undo(Prepare *p, const char *key, const char *value);
+
+/* filters.c */
+typedef struct PrepareFilter {
+        Prepare *prepare;
+        const xmlNode *interface;
+} PrepareFilter;
+/* TapOptions.made: gives the tap the rules of its card's filter. userdata is a PrepareFilter. */
+int prepare_filter(void *userdata, const char *tap, Error *e);
+/* What has no tap on a bridge can have no filter. */
+int prepare_refuse_filter(Prepare *p, const xmlNode *interface, const char *type);
+
+/* Lets the guest's folder hold so many bytes more. */
+int prepare_make_room(Prepare *p, uint64_t bytes);
+
 /* descriptors.c */
+/* The sink's function. */
+int descriptor_give(FdSink *sink, int fd, Error *e);
 /* Reserves the number that QEMU will know a descriptor by. */
 int descriptor_number(Prepare *p);
 /* Stores fd for QEMU; the copy here may be closed. Returns its number. */
@@ -82,25 +142,74 @@ int descriptor_store(Prepare *p, int fd);
 /* A new set for -add-fd, and fd number in it. */
 int descriptor_set(Prepare *p);
 int descriptor_add_to_set(Prepare *p, int set, int number);
+/* A set with the descriptor of this number in it, by the name under which QEMU opens it; the string is p's. */
+int descriptor_name(Prepare *p, int number, const char **ret);
 
 /* images.c */
 /* Opens each disk's images and the flash chips. */
 int prepare_images(Prepare *p);
+int prepare_disk(Prepare *p, xmlNode *disk);
+/* A disk that is a volume becomes a file or a device like any other. */
+int prepare_volume(Prepare *p, xmlNode *disk);
+/* Notes which files the other disks have, where they are open already. */
+int images_note_others(Prepare *p, const xmlNode *disk);
 /* Replaces the names of those files in QEMU's arguments. */
 int images_rewrite_arguments(Prepare *p, char **argv);
+/* The same in the properties of one node. */
+int images_rewrite_node(Prepare *p, json_t *node);
 
 /* chain.c */
-/* Adds <backingStore> to a disk where the image has one and the definition does not say. */
-int prepare_chain(Prepare *p, xmlNode *disk);
+/* Adds <backingStore> to a disk where the image has one and the definition does not say. *ret_files is for each layer
+ * added, from the top on, the file that was looked at; it is the caller's. Returns how many there are. */
+int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files);
+/* Writes down which chains were followed. */
+int prepare_chain_record(Prepare *p);
+
+/* autostart.c */
+/* The guest starts: once is over, and libvirt's link becomes systemd's. */
+void prepare_autostart(Prepare *p);
+
+/* sources.c: after the images. */
+int prepare_sources(Prepare *p);
 
 /* kvm.c */
 int prepare_kvm(Prepare *p);
 
 /* boot.c */
 int prepare_boot(Prepare *p);
+/* A copy that appears whole or not at all. Negative errno. */
+int prepare_copy_file(const char *from, const char *to, mode_t mode, uid_t uid, gid_t gid);
+
+/* locks.c: after images, where volumes have become paths. */
+int prepare_locks(Prepare *p);
+/* The lock of one that is plugged in; it goes with the disk. */
+int prepare_disk_lock(Prepare *p, const xmlNode *disk);
 
 /* network.c */
 int prepare_network(Prepare *p);
+int prepare_interface(Prepare *p, xmlNode *interface);
+/* A tap for a card, with all its queues; its name becomes the card's target. */
+int prepare_tap(Prepare *p, xmlNode *interface, TapOptions *o);
+/* The name that the user wants the tap to have, NULL for any; the card's MTU, 0 for that of where it is plugged in. */
+const char *interface_wanted_name(const xmlNode *interface);
+unsigned interface_mtu(const xmlNode *interface);
+
+/* A tap that is to become a port of the bridge, down. */
+int prepare_bridge_tap(Prepare *p, xmlNode *interface, const char *bridge);
+
+/* The limits of the card's link, which is no port of a bridge; is_guests_end as of network_limit(). */
+int prepare_limit_link(Prepare *p, const xmlNode *interface, bool is_guests_end);
+
+/* A macvtap on a card of the host's; mode is libvirt's word. */
+int prepare_macvtap(Prepare *p, xmlNode *interface, const char *lower, const char *mode);
+
+/* virtual.c */
+int prepare_virtual_network(Prepare *p, xmlNode *interface);
+/* Makes the tap of the card, which is down, a port of what the card is on now, a bridge or a network, and brings it
+ * up. */
+int prepare_connect(Prepare *p, xmlNode *interface);
+/* Gives the card's link the limits that the card has now. */
+int prepare_change_limits(Prepare *p, xmlNode *interface);
 
 /* config.c: reads qemu.conf; an error where it is broken, or asks for what this guest would not get. */
 int prepare_config(Prepare *p);
@@ -114,15 +223,43 @@ int prepare_command(Prepare *p, json_t *command);
 /* throttle.c: the commands that limit disks. */
 int prepare_throttles(Prepare *p);
 
+/* hostdevs.c */
+int prepare_hostdevs(Prepare *p);
+/* One that is no PCI device. */
+int prepare_hostdev(Prepare *p, xmlNode *hostdev);
+
+/* memory.c */
+int prepare_memory(Prepare *p);
+
+/* opened.c: single devices and files of the host. */
+int prepare_opened(Prepare *p);
+int prepare_opened_device(Prepare *p, xmlNode *device);
+
+/* Notes what was opened for a device: c without its alias. */
+int prepare_helper(Prepare *p, const xmlNode *device, const QemuChardev *c);
+/* Connects to the helper of a device, in a unit beside the guest's: part is "net0" and the like. */
+int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part);
+/* The name under which QEMU opens a device node of the host, opened with flags. */
+int prepare_device_name(Prepare *p, const xmlNode *element, const char *path, int flags, const char **ret);
+
+/* smbios.c: the host's own strings, for a guest that shows them. */
+int prepare_smbios(Prepare *p);
+
+/* tune.c: vCPUs that are plugged in at the start, and where and how the threads run. */
+int prepare_vcpus(Prepare *p);
+int prepare_threads(Prepare *p);
+
 /* environment.c: variables for QEMU, into launch. -ENOMEM. */
 int prepare_environment(Prepare *p);
 
 /* chardevs.c */
 /* Sockets, files and logs of serial ports, channels and the like. */
 int prepare_chardevs(Prepare *p);
+int prepare_chardev_of(Prepare *p, xmlNode *device);
+
+/* needs.c: what QEMU needs of what it could be denied, into launch. */
+int prepare_needs(Prepare *p);
 
 /* state.c */
 /* The next id of a running guest. */
 int state_next_id(unsigned *ret);
-/* Reserves a port of "vnc" or "spice" from first to last that is free at address; the owner is the guest. */
-int state_reserve_port(const char *name, const char *address, unsigned first, unsigned last, unsigned *ret);

@@ -62,22 +62,24 @@ static int unregister_earlier(sd_bus *bus, const Registration *g, sd_bus_error *
                 return 0; /* on its way out */
         if (!streq(unit, g->unit))
                 return -EEXIST;
-        return sd_bus_call_method(bus, MACHINED, MANAGER, MACHINED ".Manager", "UnregisterMachine", e, NULL, "s", g->machine);
+        return sd_bus_call_method(bus, MACHINED, MANAGER, MACHINED ".Manager", "UnregisterMachine", e, NULL, "s",
+                                  g->machine);
 }
 
-/* Another run of the same unit may have left its machine: machined has not seen the end of it yet. That it sees it in the
- * meantime is just as well. */
+/* Another run of the same unit may have left its machine: machined has not seen the end of it yet. That it sees it in
+ * the meantime is just as well. */
 static int take_back(sd_bus *bus, const Registration *g, sd_bus_error *e) {
         int r = unregister_earlier(bus, g, e);
 
-        if (r >= 0 || !(sd_bus_error_has_name(e, MACHINED ".NoSuchMachine") || sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT)))
+        if (r >= 0 || !(sd_bus_error_has_name(e, MACHINED ".NoSuchMachine") ||
+                        sd_bus_error_has_name(e, SD_BUS_ERROR_UNKNOWN_OBJECT)))
                 return r;
         sd_bus_error_free(e);
         return 0;
 }
 
-/* machined forgets a machine when it has nothing else to do, not when it answers that it is unregistered: until then the name
- * is taken. */
+/* machined forgets a machine when it has nothing else to do, not when it answers that it is unregistered: until then
+ * the name is taken. */
 static int register_on(sd_bus *bus, const Registration *g, sd_bus_error *e) {
         for (unsigned waited = 0;; waited += RETRY_MS) {
                 int r = call_register(bus, g, e);

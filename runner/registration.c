@@ -15,8 +15,8 @@ static void report(int r, const char *message) {
         if (r == -EEXIST)
                 log_warning("machined knows another machine by this name, proceeding without it");
         else
-                log_full(r == -ENOENT ? LOG_DEBUG : LOG_WARNING, r, "machined does not know the guest, proceeding without: %s",
-                         message ?: strerror(-r));
+                log_full(r == -ENOENT ? LOG_DEBUG : LOG_WARNING, r,
+                         "machined does not know the guest, proceeding without: %s", message ?: strerror(-r));
 }
 
 /* In the child: loads what vm-run shall not have in its memory. */

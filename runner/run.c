@@ -7,9 +7,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/fs.h"
+#include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "run.h"
@@ -17,6 +19,10 @@
 /* A guest that writes to its disks or console while it shuts down gets this much more time, again and again, but not
  * beyond stop_give_up. */
 #define POWERDOWN_EXTENSION (30 * USEC_PER_SEC)
+
+/* QEMU is asked this often where the service manager does not say how often it wants to know, and given that time. */
+#define ASK_INTERVAL (30 * USEC_PER_SEC)
+#define ANSWER_TIME (15 * USEC_PER_SEC)
 
 uint64_t now_usec(void) {
         struct timespec t;
@@ -27,16 +33,43 @@ uint64_t now_usec(void) {
 
 /* --- time --- */
 
+static void note_time(char *text, size_t size) {
+        time_t now = time(NULL);
+        struct tm tm;
+
+        if (!localtime_r(&now, &tm) || strftime(text, size, "%H:%M:%S", &tm) == 0)
+                *text = 0;
+}
+
 static void qemu_answered(Run *run, const json_t *result, const char *error) {
-        (void) notify_send(run->notify_fd, "WATCHDOG=1");
+        if (run->watched)
+                (void) notify_send(run->notify_fd, "WATCHDOG=1");
         if (run->stopping && run->dump.then && now_usec() < run->stop_give_up)
-                (void) notify_send(run->notify_fd, "EXTEND_TIMEOUT_USEC=%" PRIu64, 2 * run->watchdog_usec);
-        run->watchdog_next = now_usec() + run->watchdog_usec;
+                (void) notify_send(run->notify_fd, "EXTEND_TIMEOUT_USEC=%" PRIu64,
+                                   2 * MAX(run->ask_usec, POWERDOWN_EXTENSION));
+        run->ask_next = now_usec() + run->ask_usec;
+        run->answer_due = 0;
+        if (!run->silent)
+                return;
+        run->silent = false;
+        log_notice("QEMU answers again");
+        run_show_status(run, "");
 }
 
 static void ask_qemu(Run *run) {
-        run->watchdog_next = 0;
+        run->ask_next = 0;
+        run->answer_due = now_usec() + ANSWER_TIME;
+        note_time(run->silent_since, sizeof run->silent_since);
         (void) monitor_execute(run, "query-status", qemu_answered);
+}
+
+/* Its storage may be gone for a while, or somebody has stopped it: it is not ended for that, unless the unit has
+ * WatchdogSec=. */
+static void qemu_is_silent(Run *run) {
+        run->answer_due = 0;
+        run->silent = true;
+        log_warning("QEMU is not answering since %s", run->silent_since);
+        run_show_status(run, "");
 }
 
 static void got_block_statistics(Run *run, const json_t *result, const char *error) {
@@ -49,8 +82,11 @@ static void got_block_statistics(Run *run, const json_t *result, const char *err
                         json_object_get(json_object_get(b, "stats"), "wr_operations"));
         run->disk_writes = sum;
         sum += run->console_bytes;
-        if (sum != run->last_progress && now_usec() < run->stop_give_up)
-                (void) notify_send(run->notify_fd, "EXTEND_TIMEOUT_USEC=%" PRIu64, POWERDOWN_EXTENSION);
+        if (sum != run->last_progress) {
+                run->deaf_looks = 0;
+                if (now_usec() < run->stop_give_up)
+                        (void) notify_send(run->notify_fd, "EXTEND_TIMEOUT_USEC=%" PRIu64, POWERDOWN_EXTENSION);
+        }
         run->last_progress = sum;
 }
 
@@ -71,7 +107,8 @@ static int run_timers(Run *run) {
                 uint64_t *when;
                 void (*act)(Run *run);
         } timers[] = {
-                { &run->watchdog_next,  ask_qemu },
+                { &run->ask_next,       ask_qemu },
+                { &run->answer_due,     qemu_is_silent },
                 { &run->powerdown_next, powerdown_again },
                 { &run->flush_at,       consoles_flush },
                 { &run->kill_at,        kill_now },
@@ -91,11 +128,13 @@ static int run_timers(Run *run) {
 }
 
 static int loop(Run *run) {
-        size_t n = 3 + run->n_consoles;
+        size_t n = 3 + run->n_consoles + run->n_screens;
+        struct pollfd *screens;
         _cleanup_free_ struct pollfd *p = calloc(n, sizeof(struct pollfd));
 
         if (!p)
                 return -ENOMEM;
+        screens = p + 3 + run->n_consoles;
         while (run->qemu > 0) {
                 int timeout = run_timers(run);
 
@@ -104,6 +143,8 @@ static int loop(Run *run) {
                 p[2] = (struct pollfd) { run->dump.fd, POLLIN, 0 };
                 for (size_t i = 0; i < run->n_consoles; i++)
                         p[3 + i] = (struct pollfd) { run->consoles[i].fd, POLLIN, 0 };
+                for (size_t i = 0; i < run->n_screens; i++)
+                        screens[i] = (struct pollfd) { screens_fd(run, i), POLLIN, 0 };
                 if (poll(p, n, timeout) < 0) {
                         if (errno == EINTR)
                                 continue;
@@ -112,6 +153,9 @@ static int loop(Run *run) {
                 for (size_t i = 0; i < run->n_consoles; i++)
                         if (p[3 + i].revents)
                                 console_read(run, &run->consoles[i]);
+                for (size_t i = 0; i < run->n_screens; i++)
+                        if (screens[i].revents && screens_fd(run, i) >= 0)
+                                screens_accept(run, i);
                 if (p[1].revents)
                         monitor_read(run);
                 if (p[2].revents && run->dump.fd >= 0)
@@ -147,7 +191,7 @@ static int load_launch(Run *run, const char *name) {
         if (fd >= 0)
                 r = read_all(fd, &text);
         else {
-                path = text_format("%s/qemu/%s.launch", path_run(), name);
+                path = guest_file(GUEST_FILE_LAUNCH, name);
                 if (!path)
                         return log_oom();
                 r = file_read(path, LAUNCH_MAX, &text, NULL);
@@ -164,17 +208,20 @@ static void read_environment(Run *run) {
         uint64_t usec;
 
         run->runtime_dir = getenv("RUNTIME_DIRECTORY");
-        if (parse_u64(getenv("WATCHDOG_USEC") ?: "", 10, &usec) >= 0)
-                run->watchdog_usec = usec / 3;
+        run->watched = parse_u64(getenv("WATCHDOG_USEC") ?: "", 10, &usec) >= 0 && usec > 0;
+        run->ask_usec = run->watched ? usec / 3 : ASK_INTERVAL;
 }
 
 static void run_done(Run *run) {
         monitor_done(&run->monitor);
+        screens_close(run);
         closep(&run->dump.fd);
-        for (size_t i = 0; i < run->n_consoles; i++)
-                if (run->consoles[i].fd >= 0)
-                        close(run->consoles[i].fd);
+        for (size_t i = 0; i < run->n_consoles; i++) {
+                closep(&run->consoles[i].fd);
+                closep(&run->consoles[i].copy);
+        }
         free(run->consoles);
+        free(run->known_threads);
         launch_done(&run->launch);
 }
 
@@ -191,6 +238,8 @@ static int run_guest(Run *run, const char *name) {
                 log_error_errno(r, "cannot take signals: %s", strerror(-r));
                 return GUEST_EXIT_START_FAILED;
         }
+        screens_open(run);
+        websocket_start(run);
         r = spawn_qemu(run);
         release_store(run);
         if (r < 0) {
@@ -214,6 +263,9 @@ int main(int argc, char **argv) {
         };
         int r;
 
+        /* QEMU has the same user: it shall not find its way into this process, whose words the service manager
+         * believes. */
+        (void) prctl(PR_SET_DUMPABLE, 0);
         log_open("vm-run", LOG_TARGET_AUTO);
         if (argc != 2) {
                 log_error("usage: vm-run NAME (started by vm@NAME.service)");

@@ -7,10 +7,15 @@
  *   begin.c     from QEMU's greeting until the unit is ready
  *   lifecycle.c what the guest does, and how it ends
  *   dump.c      the guest's memory into a file
+ *   button.c    the power button, and whether it is heard
  *   signals.c   what the service manager and machined ask for
  *   console.c   what the guest and QEMU write
  *   monitor.c   QMP: one command at a time, its answer, events
+ *   threads.c   where and how QEMU's threads run
  *   spawn.c     QEMU's descriptors and process
+ *   confine.c   what QEMU may not do to vm-run
+ *   screens.c   clients of the guest's screen
+ *   websocket.c ... that come by websockets
  *   registration.c  the guest's name in machined
  *   launch.c    what to do, from vm-prepare
  *   notify.c    words to the service manager and the journal */
@@ -62,8 +67,15 @@ typedef struct Dump {
         void (*then)(Run *run); /* not NULL while there is one */
 } Dump;
 
+/* A socket that clients of a screen connect to. */
+typedef struct Screen {
+        int fd;
+        const char *protocol;  /* "vnc", "spice" */
+} Screen;
+
 typedef struct Console {
         int fd;
+        int copy;              /* file that it goes to as well; -EBADF: none */
         JournalLines lines;
 } Console;
 
@@ -75,9 +87,16 @@ struct Run {
         bool end_known;          /* end was decided; otherwise QEMU died by itself */
         bool stopping;           /* the unit is being stopped: the guest was asked to power off */
         bool rebooting;          /* the next power off becomes a reset */
+        bool deaf;               /* it does not listen to its power button */
+        unsigned deaf_looks;     /* ... and did nothing since it was asked, for so many looks */
         bool shut_down;          /* the guest has powered off, QEMU waits */
         bool suspended;          /* it sleeps, until it is woken up */
         bool crashed;            /* its kernel has panicked, and it was not reset since */
+        size_t next_step;        /* of launch.commands */
+        bool event_seen;         /* ... where that is an event */
+        void (*tuned)(Run *run); /* goes on with the start once the threads are tuned */
+        pid_t *known_threads;    /* vCPUs and I/O threads: the others are the emulator's */
+        size_t n_known_threads;
 
         pid_t qemu;
         int signal_fd;
@@ -87,14 +106,22 @@ struct Run {
         const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
         Monitor monitor;
         Dump dump;
+        Screen screens[SCREENS_MAX];
+        size_t n_screens;
+        pid_t websockets;        /* carries those of browsers to QEMU, 0: there is none */
+        bool handing;            /* a client is on its way to QEMU */
         Console *consoles;       /* stderr first, then those of the launch file */
         size_t n_consoles;
         char words[2048];        /* the end of what QEMU wrote to stderr */
         size_t n_words;
 
         uint64_t since;          /* microseconds since the epoch */
-        uint64_t watchdog_usec;  /* how often to ask QEMU; 0: never */
-        uint64_t watchdog_next;  /* monotonic microseconds of the next time, 0: none */
+        uint64_t ask_usec;       /* how often to ask QEMU whether it is there */
+        bool watched;            /* the service manager wants to hear of each answer (WatchdogSec=) */
+        uint64_t ask_next;       /* monotonic microseconds of the next time, 0: none */
+        uint64_t answer_due;     /* later than this QEMU is silent; 0: it was not asked */
+        bool silent;             /* ... and it is */
+        char silent_since[32];   /* time of day */
         uint64_t powerdown_next;
         uint64_t stop_give_up;   /* no more extension of the stop timeout after this */
         uint64_t flush_at;       /* an unfinished line of a console is shown then: a prompt has no end of line */
@@ -110,10 +137,16 @@ uint64_t now_usec(void);
 
 /* begin.c */
 void run_greeted(Run *run);
+/* An event, which the start may be waiting for. */
+void run_begin_event(Run *run, const char *name, const json_t *data);
+
+/* threads.c */
+/* Applies launch.threads, then calls then; the start fails where the host does not let it. */
+void run_tune_threads(Run *run, void (*then)(Run *run));
 
 /* lifecycle.c */
-/* Tells the service manager what the guest does, with what else it shall know, as "KEY=VALUE\n": each message makes it tell
- * everybody on the bus. */
+/* Tells the service manager what the guest does, with what else it shall know, as "KEY=VALUE\n": each message makes it
+ * tell everybody on the bus. */
 void run_show_status(Run *run, const char *more);
 /* Not once it is ending. status is kept by reference. */
 void run_set_state(Run *run, RunState state, const char *status);
@@ -145,7 +178,9 @@ void run_dump_give_up(Run *run);
 /* signals.c */
 int signals_open(Run *run);
 void signals_read(Run *run);
-/* The power button, and again after a while. */
+
+/* button.c */
+/* The power button, and again after a while. A guest that never hears it, and does nothing, is ended. */
 void run_ask_to_power_off(Run *run);
 
 /* console.c */
@@ -153,6 +188,21 @@ void run_ask_to_power_off(Run *run);
 void console_read(Run *run, Console *c);
 /* Sends unfinished lines. */
 void consoles_flush(Run *run);
+
+/* screens.c */
+/* Takes what vm-prepare opened. */
+void screens_open(Run *run);
+void screens_close(Run *run);
+/* What to wait for at the i-th of them: -1 while QEMU takes no client. */
+int screens_fd(const Run *run, size_t i);
+/* Hands a client to QEMU. */
+void screens_accept(Run *run, size_t i);
+
+/* websocket.c */
+/* Starts what carries websockets to QEMU, where it has any. */
+void websocket_start(Run *run);
+/* Whether a child has ended that was it. */
+void websocket_reap(Run *run);
 
 /* monitor.c */
 /* Queues a command, given as whole JSON text, or formatted as json_pack() does. */

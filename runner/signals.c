@@ -11,15 +11,8 @@
 #include "run.h"
 #include "words.h"
 
-/* How often a guest is asked to power off: a kernel that is still booting drops the first request. */
-#define POWERDOWN_REPEAT (10 * USEC_PER_SEC)
 /* A guest that is asked to stop gets no extension beyond this. */
 #define POWERDOWN_MAX (15 * 60 * USEC_PER_SEC)
-
-void run_ask_to_power_off(Run *run) {
-        (void) monitor_execute(run, "system_powerdown", NULL);
-        run->powerdown_next = now_usec() + POWERDOWN_REPEAT;
-}
 
 static void on_stop(Run *run) {
         if (run->state == RUN_STARTING) {
@@ -44,7 +37,8 @@ static void on_stop(Run *run) {
                         run_quit(run, GUEST_EXIT_CRASHED, "crashed");
                 return;
         }
-        /* a paused guest cannot hear, and one that sleeps would wake up by the button at best; during a dump QEMU refuses */
+        /* a paused guest cannot hear, and one that sleeps would wake up by the button at best; during a dump QEMU
+         * refuses */
         if (run->suspended)
                 (void) monitor_execute(run, "system_wakeup", NULL);
         else if (run->state == RUN_PAUSED && !run->dump.then)
@@ -101,13 +95,24 @@ static void explain_failed_start(Run *run) {
         _cleanup_free_ char *said = last_words(run->words, run->n_words);
         _cleanup_free_ char *words = said ? name_images(said, run->launch.images) : NULL;
 
-        run_fail_start(run, "QEMU %s%s%s", run->monitor.greeted ? "ended while it started the guest" : "did not start",
-                       words ? ": " : "", words ?: "");
+        _cleanup_free_ char *file = words ? unseen_file(words, run->launch.argv) : NULL, *hint = NULL;
+
+        if (file)
+                hint = text_format(" (QEMU sees the files that the definition's elements name, and no others: one that "
+                                   "is passed through "
+                                   "needs BindReadOnlyPaths=%s by 'systemctl edit %s', and to be readable for "
+                                   "everybody; what -fw_cfg names can "
+                                   "be <sysinfo type='fwcfg'><entry name='...' file='...'/>)",
+                                   file, run->launch.unit);
+        run_fail_start(run, "QEMU %s%s%s%s",
+                       run->monitor.greeted ? "ended while it started the guest" : "did not start", words ? ": " : "",
+                       words ?: "", hint ?: "");
 }
 
 static void on_child(Run *run) {
         int status;
 
+        websocket_reap(run);
         if (run->qemu <= 0 || waitpid(run->qemu, &status, WNOHANG) != run->qemu)
                 return;
         run->qemu = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 
 #include "base/strings.h"
+#include "confine.h"
+#include "leftovers.h"
 #include "run.h"
 
 #define LISTEN_FDS_START 3
@@ -59,17 +60,33 @@ void release_store(Run *run) {
                         (void) notify_send(run->notify_fd, "FDSTOREREMOVE=1\nFDNAME=%s", s);
 }
 
-/* fd shall be QEMU's number. The copy in between is closed by exec. */
-static int hand_over(posix_spawn_file_actions_t *actions, int fd, int number) {
-        int parked = fcntl(fd, F_DUPFD_CLOEXEC, PARKING);
+/* Which descriptor gets which number in QEMU. */
+typedef struct Handover {
+        int fd, number;
+} Handover;
 
+typedef struct Handovers {
+        Handover *list;
+        size_t n;
+} Handovers;
+
+/* fd shall be QEMU's number. The copy in between is closed by exec. */
+static int hand_over(Handovers *h, int fd, int number) {
+        Handover *list = reallocarray(h->list, h->n + 1, sizeof(Handover));
+        int parked;
+
+        if (!list)
+                return -ENOMEM;
+        h->list = list;
+        parked = fcntl(fd, F_DUPFD_CLOEXEC, PARKING);
         if (parked < 0)
                 return -errno;
-        return -posix_spawn_file_actions_adddup2(actions, parked, number);
+        list[h->n++] = (Handover) { parked, number };
+        return 0;
 }
 
 /* What vm-prepare opened. */
-static int hand_over_inherited(posix_spawn_file_actions_t *actions) {
+static int hand_over_inherited(Handovers *h) {
         for (unsigned i = 0; i < inherited_count(); i++) {
                 const char *number;
                 char s[64];
@@ -80,15 +97,23 @@ static int hand_over_inherited(posix_spawn_file_actions_t *actions) {
                 number = startswith(s, STORED_PREFIX);
                 if (!number || parse_int(number, &n) < 0 || n < LISTEN_FDS_START || n >= PARKING)
                         continue;
-                r = hand_over(actions, LISTEN_FDS_START + (int) i, n);
+                r = hand_over(h, LISTEN_FDS_START + (int) i, n);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
+/* The file that a console is copied to, as a descriptor of its own. */
+static int inherited_copy(const char *alias) {
+        _cleanup_free_ char *name = text_format(LOG_FD_PREFIX "%s", alias);
+        int fd = name ? inherited_fd(name) : -ENOMEM;
+
+        return fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, LISTEN_FDS_START);
+}
+
 /* A pipe whose lines go to the journal; its writing end is QEMU's, under number or, for stderr, as 1 and 2. */
-static int add_console(Run *run, posix_spawn_file_actions_t *actions, const char *identifier, int number) {
+static int add_console(Run *run, Handovers *h, const char *identifier, int number) {
         Console *c = &run->consoles[run->n_consoles];
         int p[2], r;
 
@@ -96,21 +121,23 @@ static int add_console(Run *run, posix_spawn_file_actions_t *actions, const char
                 return -errno;
         (void) fcntl(p[0], F_SETFL, O_NONBLOCK);
         run->n_consoles++;
-        *c = (Console) { .fd = p[0], .lines = { .identifier = identifier, .priority = number < 0 ? 4 : 6 } };
-        r = hand_over(actions, p[1], number < 0 ? STDERR_FILENO : number);
+        *c = (Console){ .fd = p[0],
+                        .copy = number < 0 ? -EBADF : inherited_copy(identifier),
+                        .lines = { .identifier = identifier, .priority = number < 0 ? 4 : 6 } };
+        r = hand_over(h, p[1], number < 0 ? STDERR_FILENO : number);
         if (r >= 0 && number < 0)
-                r = hand_over(actions, p[1], STDOUT_FILENO);
+                r = hand_over(h, p[1], STDOUT_FILENO);
         close(p[1]);
         return r;
 }
 
-static int add_monitor(Run *run, posix_spawn_file_actions_t *actions) {
+static int add_monitor(Run *run, Handovers *h) {
         int s[2], r;
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
                 return -errno;
         run->monitor.fd = s[0];
-        r = hand_over(actions, s[1], run->launch.monitor_fd);
+        r = hand_over(h, s[1], run->launch.monitor_fd);
         close(s[1]);
         return r;
 }
@@ -131,18 +158,18 @@ static int make_environment(const Launch *l, char ***ret) {
         return 0;
 }
 
-static int prepare(Run *run, posix_spawn_file_actions_t *actions) {
+static int prepare(Run *run, Handovers *h) {
         int r;
 
         run->consoles = calloc(run->launch.n_consoles + 1, sizeof(Console));
         if (!run->consoles)
                 return -ENOMEM;
-        r = add_console(run, actions, "qemu", -1);
+        r = add_console(run, h, "qemu", -1);
         for (size_t i = 0; r >= 0 && i < run->launch.n_consoles; i++)
-                r = add_console(run, actions, run->launch.consoles[i].alias, run->launch.consoles[i].fd);
+                r = add_console(run, h, run->launch.consoles[i].alias, run->launch.consoles[i].fd);
         if (r >= 0)
-                r = hand_over_inherited(actions);
-        return r < 0 ? r : add_monitor(run, actions);
+                r = hand_over_inherited(h);
+        return r < 0 ? r : add_monitor(run, h);
 }
 
 /* The copies that hand_over() parked. */
@@ -150,33 +177,79 @@ static void close_parked(void) {
         (void) close_range(PARKING, ~0U, 0);
 }
 
+/* In the child. What goes wrong is told over the pipe, which exec closes. */
+static _noreturn_ void become_qemu(const Run *run, const Handovers *h, char **env, int tell, pid_t us) {
+        sigset_t none;
+        int r = 0;
+
+        sigemptyset(&none);
+        for (int s = 1; s < SIGRTMAX; s++)
+                (void) signal(s, SIG_DFL);
+        for (size_t i = 0; r == 0 && i < h->n; i++)
+                if (dup2(h->list[i].fd, h->list[i].number) < 0)
+                        r = -errno;
+        if (r == 0)
+                r = confine_qemu(&run->launch, us);
+        if (r == 0 && sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+                r = -errno;
+        if (r == 0) {
+                (void) execve(run->launch.argv[0], run->launch.argv, env);
+                r = -errno;
+        }
+        /* Where nobody is left to be told, the status says it all. */
+        if (write(tell, &r, sizeof r) < 0)
+                _exit(EXIT_FAILURE);
+        _exit(EXIT_FAILURE);
+}
+
+/* Waits until the child is QEMU. */
+static int start_child(Run *run, const Handovers *h, char **env) {
+        pid_t us = getpid();
+        int p[2], r = 0;
+
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return -errno;
+        /* above the numbers that QEMU gets */
+        r = fcntl(p[1], F_DUPFD_CLOEXEC, PARKING);
+        close(p[1]);
+        if (r >= 0) {
+                p[1] = r;
+                run->qemu = fork();
+                if (run->qemu == 0)
+                        become_qemu(run, h, env, p[1], us);
+                r = run->qemu < 0 ? -errno : 0;
+                close(p[1]);
+        } else
+                r = -errno;
+        if (r >= 0 && read(p[0], &r, sizeof r) != sizeof r)
+                r = 0;
+        close(p[0]);
+        return r;
+}
+
+/* vm-run itself has no use for disks and taps, but for the mark that the guest runs, and the locks of its images. */
+static void close_unused(void) {
+        char s[64];
+
+        for (unsigned i = 0; i < inherited_count(); i++)
+                if (inherited_name(i, s, sizeof s) < 0 || (!streq(s, LOCK_FD_NAME) && !streq(s, IMAGE_LOCK_FD_NAME)))
+                        close(LISTEN_FDS_START + (int) i);
+}
+
 int spawn_qemu(Run *run) {
         _cleanup_strv_ char **env = NULL;
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
+        Handovers h = {};
         int r;
 
         r = make_environment(&run->launch, &env);
-        if (r < 0)
-                return r;
-        sigemptyset(&none);
-        sigfillset(&all);
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawnattr_init(&attributes);
-        (void) posix_spawnattr_setsigmask(&attributes, &none);
-        (void) posix_spawnattr_setsigdefault(&attributes, &all);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        r = prepare(run, &actions);
         if (r >= 0)
-                r = -posix_spawn(&run->qemu, run->launch.argv[0], &actions, &attributes, run->launch.argv, env);
+                r = prepare(run, &h);
+        if (r >= 0)
+                r = start_child(run, &h, env);
         close_parked();
-        (void) posix_spawn_file_actions_destroy(&actions);
-        (void) posix_spawnattr_destroy(&attributes);
+        free(h.list);
         if (r < 0)
                 return r;
-        /* vm-run itself has no use for disks and taps. */
-        for (unsigned i = 0; i < inherited_count(); i++)
-                close(LISTEN_FDS_START + (int) i);
+        close_unused();
         return 0;
 }

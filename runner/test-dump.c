@@ -66,7 +66,8 @@ static bool is_there(const char *folder, const char *name) {
 }
 
 static void the_oldest_dumps_make_room(void **state) {
-        static const char *const files[] = { "notes", "1-a-2026-01-01-00:00:00", "2-a-2026-01-02-00:00:00", "3-a-2026-01-03-00:00:00" };
+        static const char *const files[] = { "notes", "1-a-2026-01-01-00:00:00", "2-a-2026-01-02-00:00:00",
+                                             "3-a-2026-01-03-00:00:00" };
         char folder[] = "/tmp/test-dump.XXXXXX";
 
         assert_non_null(mkdtemp(folder));

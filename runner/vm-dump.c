@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* vm-dump: started by vm-dump.socket as root, for one connection of a guest's vm-run, which is stdin. It opens the file that
- * the guest's memory goes to. See base/guest-dump.h for what is said, and why it is so little. */
+/* vm-dump: started by vm-dump.socket as root, for one connection of a guest's vm-run, which is stdin. It opens the file
+ * that the guest's memory goes to. See base/guest-dump.h for what is said, and why it is so little. */
 
 #include <fcntl.h>
 #include <libgen.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-login.h>
 
 #include "base/fds.h"
 #include "base/fs.h"
 #include "base/guest-dump.h"
+#include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "dump-files.h"
@@ -40,7 +42,7 @@ static int load_launch(const char *name, Launch *l, int *ret_lock) {
         unsigned line;
         int r;
 
-        path = text_format("%s/qemu/%s.launch", path_run(), name);
+        path = guest_file(GUEST_FILE_LAUNCH, name);
         if (!path)
                 return -ENOMEM;
         lock = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -115,6 +117,38 @@ static int make_folder(const char *path) {
         return copy ? mkdir_p(dirname(copy), 0700) : -ENOMEM;
 }
 
+/* --- how much a guest gets --- */
+
+/* A guest that panics again and again, or is somebody else's by now, has one dump a minute. */
+#define INTERVAL_SEC 60
+/* Memory of screens, ROMs, the headers. */
+#define BESIDES_MEMORY (UINT64_C(512) * 1024 * 1024)
+
+static int check_interval(const char *name) {
+        _cleanup_free_ char *mark = guest_file(GUEST_FILE_DUMPED, name);
+        struct stat st;
+
+        if (!mark)
+                return -ENOMEM;
+        if (stat(mark, &st) >= 0 && st.st_mtime <= time(NULL) && time(NULL) - st.st_mtime < INTERVAL_SEC)
+                return -EBUSY;
+        return file_write_atomic(mark, "", 0, 0600, FILE_WRITE_NOSYNC);
+}
+
+/* What the guest's memory takes; 0: not known. */
+static uint64_t size_of_dump(const Launch *l) {
+        uint64_t size = 0;
+
+        return l->dump_size && parse_u64(l->dump_size, 10, &size) >= 0 ? size : 0;
+}
+
+/* QEMU wrote it, or who is QEMU now. */
+static bool is_too_large(int fd, uint64_t size) {
+        struct stat st;
+
+        return size > 0 && fstat(fd, &st) >= 0 && (uint64_t) st.st_size > size + size / 16 + BESIDES_MEMORY;
+}
+
 static int dump(const char *name, const Launch *l) {
         _cleanup_free_ char *path = NULL, *partial = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -134,7 +168,7 @@ static int dump(const char *name, const Launch *l) {
         if (fd < 0)
                 return refuse(name, -errno, "cannot create", partial);
         r = send_answer(path, fd);
-        if (r >= 0 && wait_for_whole()) {
+        if (r >= 0 && wait_for_whole() && !is_too_large(fd, size_of_dump(l))) {
                 r = keep_file(name, partial, path);
                 if (r >= 0)
                         keep_to_limit(path, l->dump_limit);
@@ -165,5 +199,9 @@ int main(int argc, char **argv) {
                 log_error_errno(r, "guest %s: it is not to be dumped: %s", name, strerror(-r));
                 return EXIT_FAILURE;
         }
+        r = check_interval(name);
+        if (r < 0)
+                return refuse(name, r, "its memory was dumped less than a minute ago, not to", l.dump_prefix),
+                       EXIT_FAILURE;
         return dump(name, &l) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

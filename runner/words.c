@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "words.h"
 
+#include <unistd.h>
+
 #include "base/strings.h"
 
 /* "2026-11-24T10:41:50.766588Z qemu-system-x86_64: " and then the message; the time only with -msg timestamp=on. */
@@ -13,8 +15,8 @@ static const char *message_of(const char *line) {
         return colon + 2;
 }
 
-/* What QEMU has in modules of which it says that there is no such thing, where they are not installed. For some it says what
- * to install, and then that is enough. */
+/* What QEMU has in modules of which it says that there is no such thing, where they are not installed. For some it says
+ * what to install, and then that is enough. */
 #define SPICE "SPICE is a module of QEMU that is not installed: qemu-system-modules-spice on Debian 13"
 #define OPENGL "OpenGL is a module of QEMU that is not installed: qemu-system-modules-opengl on Debian 13"
 static const struct {
@@ -59,6 +61,26 @@ char *last_words(const char *text, size_t len) {
         if (hint)
                 strbuf_addf(&b, " (%s)", hint);
         return b.len > 0 ? strbuf_take(&b) : NULL;
+}
+
+static bool is_argument(const char *path, char *const *argv) {
+        for (; argv && *argv; argv++)
+                if (strstr(*argv, path))
+                        return true;
+        return false;
+}
+
+char *unseen_file(const char *words, char *const *argv) {
+        for (const char *p = words; (p = strchr(p, '/')); p++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (p > words && !strchr(" '\"=", p[-1]))
+                        continue;
+                path = strndup(p, strcspn(p, p > words && p[-1] == '\'' ? "'" : "'\": ,"));
+                if (path && path[1] && is_argument(path, argv) && access(path, R_OK) < 0)
+                        return TAKE_PTR(path);
+        }
+        return NULL;
 }
 
 /* The file behind the number that text begins with, and what follows the number. */

@@ -3,8 +3,8 @@
 
 /* Calls to systemd's manager (org.freedesktop.systemd1) on the system bus.
  *
- * The connection is the program's: it is asked for at each use, so that it may come and go. Everything that says so waits,
- * and is to be called within a fiber; errors are filled with origin systemd (56) and the manager's own text. */
+ * The connection is the program's: it is asked for at each use, so that it may come and go. Everything that says so
+ * waits, and is to be called within a fiber; errors are filled with origin systemd (56) and the manager's own text. */
 
 #include <systemd/sd-bus.h>
 
@@ -40,19 +40,36 @@ JobResult job_result_from_string(const char *s);
  * it went in *ret. Negative where there was no job, or it did not end within timeout microseconds. */
 int systemd_run_job(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret, Error *e);
 
+/* The same for this unit alone: what requires it, or is bound to it, is left as it is (mode "ignore-requirements"). */
+int systemd_run_job_alone(Systemd *s, const char *method, const char *unit, uint64_t timeout, JobResult *ret, Error *e);
+
+/* Changes settings of a unit that is loaded, until the next boot or until its file below /run/systemd/system.control is
+ * removed. append writes them, "(sv)" each. */
+int systemd_set_properties(Systemd *s, const char *unit, int (*append)(sd_bus_message *m, void *userdata),
+                           void *userdata, Error *e);
+
 /* Sends a signal to the unit's main process. -ESRCH where the unit is not loaded or has none. Waits for the answer. */
 int systemd_kill_main(Systemd *s, const char *unit, int signo, Error *e);
+
+/* SIGKILL to all processes of the unit, its control processes too. -ESRCH as above. Waits for the answer. */
+int systemd_kill_all(Systemd *s, const char *unit, Error *e);
+
+/* Is anything of the unit running, or about to? 1 unless systemd calls it inactive or failed, or does not have it in
+ * memory; then 0. Waits. */
+int systemd_unit_is_active(Systemd *s, const char *unit, Error *e);
 
 /* Forgets that the unit failed. No error where it is not loaded. Waits. */
 int systemd_reset_failed(Systemd *s, const char *unit, Error *e);
 
-/* 1 where systemd has the unit in memory, 0 where not. Waits. */
-int systemd_unit_is_loaded(Systemd *s, const char *unit, Error *e);
-
 /* A string or boolean property of a unit that is loaded; interface is Unit, Service ... without prefix.
  * -ENOENT where the unit is not loaded. Waits. */
-int systemd_unit_string(Systemd *s, const char *unit, const char *interface, const char *property, char **ret, Error *e);
+int systemd_unit_string(Systemd *s, const char *unit, const char *interface, const char *property, char **ret,
+                        Error *e);
 int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const char *property, bool *ret, Error *e);
+
+/* Did systemd skip the unit's last start because of a condition? Then 1, and *ret is it, as the unit's file says it:
+ * "ConditionPathExists=/nope"; the caller's. Waits. */
+int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e);
 
 /* Makes or removes the links of the [Install] section, persistently, then has systemd read them soon. Waits. */
 int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e);
@@ -65,8 +82,8 @@ int systemd_reload(Systemd *s, Error *e);
  * start (systemd_unit_refresh()). */
 void systemd_unit_changed(Systemd *s, const char *unit);
 
-/* Makes a unit fit to be started: reloads where systemd holds older files of it than there are, forgets earlier failures
- * and the limit on starts in a row. Waits. */
+/* Makes a unit fit to be started: reloads where systemd holds older files of it than there are, forgets earlier
+ * failures and the limit on starts in a row. Waits. */
 int systemd_unit_refresh(Systemd *s, const char *unit, Error *e);
 
 /* Makes sure that systemd reads units from a folder. It drops folders that were not there, or empty, when it last

@@ -9,22 +9,14 @@
 #include "base/guest-exit.h"
 #include "base/strings.h"
 #include "model/metadata.h"
-#include "plan-internal.h"
+#include "guest-plan.h"
 #include "plan/names.h"
 
 #define UNITVIRT_NAMESPACE "urn:unitvirt:unit:1"
 
-typedef struct GuestPlan {
-        Plan *plan;
-        const Definition *definition;
-        const xmlNode *domain;
-        bool wants_network;    /* QEMU itself opens sockets of the host's network */
-        Error *error;
-} GuestPlan;
-
 /* Adds a setting that comes from an element, and says which one where that is impossible. */
-static int add_from(GuestPlan *g, const xmlNode *from, PlanSection section, const char *key, const char *value,
-                    const char *options) {
+int guest_plan_add(GuestPlan *g, const xmlNode *from, PlanSection section, const char *key, const char *value,
+                   const char *options) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -39,89 +31,179 @@ static int add_from(GuestPlan *g, const xmlNode *from, PlanSection section, cons
 }
 
 /* A file of the host that the guest needs before it may start. */
-static int add_mounts_for(GuestPlan *g, const xmlNode *from, const char *path) {
+int guest_plan_mounts_for(GuestPlan *g, const xmlNode *from, const char *path) {
         if (!path || *path != '/')
                 return 0;
-        return add_from(g, from, PLAN_UNIT, "RequiresMountsFor", path, NULL);
+        return guest_plan_add(g, from, PLAN_UNIT, "RequiresMountsFor", path, NULL);
 }
 
-/* A file that QEMU opens itself, by its name. With "-" in front, so that a missing one is vm-prepare's error, which names
- * the element, and not one of systemd's that names nothing. */
-static int add_readable(GuestPlan *g, const xmlNode *from, const char *path) {
+/* A file that QEMU opens itself, by its name. With "-" in front, so that a missing one is vm-prepare's error, which
+ * names the element, and not one of systemd's that names nothing. */
+int guest_plan_readable(GuestPlan *g, const xmlNode *from, const char *path) {
         _cleanup_free_ char *bind = NULL;
         int r;
 
         if (!path || *path != '/')
                 return 0;
-        r = add_mounts_for(g, from, path);
+        r = guest_plan_check_quotes(g, from, path);
+        if (r < 0)
+                return r;
+        r = guest_plan_mounts_for(g, from, path);
         if (r < 0)
                 return r;
         bind = text_format("-%s", path);
         if (!bind)
                 return -ENOMEM;
-        return add_from(g, from, PLAN_SERVICE, "BindReadOnlyPaths", bind, NULL);
+        return guest_plan_add(g, from, PLAN_SERVICE, "BindReadOnlyPaths", bind, NULL);
 }
 
-static int add_device(GuestPlan *g, const xmlNode *from, const char *path, const char *access) {
-        if (!path || !startswith(path, "/dev/"))
-                return 0;
-        return add_from(g, from, PLAN_SERVICE, "DeviceAllow", path, access);
-}
-
-/* Images are opened by vm-prepare and handed to QEMU as descriptors, so they need no place in the guest's view of
- * the file system; but the device cgroup of the unit covers vm-prepare too. */
-static int plan_disk(GuestPlan *g, const xmlNode *disk) {
-        bool readonly = xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom");
-        const xmlNode *source = xml_child(disk, "source");
+/* What may come late at boot, as udev tells: the guest is ordered behind it. Nothing is pulled in, so that who starts a
+ * guest by hand need not wait for what does not come; at boot the generator asks for the devices of those that start
+ * then. */
+int guest_plan_late(GuestPlan *g, const xmlNode *from, const char *path) {
+        _cleanup_free_ char *unit = NULL;
         int r;
 
-        if (xml_attr_is(disk, "type", "network"))
-                g->wants_network = true;
-        if (!source)
+        r = unit_name_for_device(path, &unit);
+        return r < 0 ? r : guest_plan_add(g, from, PLAN_UNIT, "After", unit, NULL);
+}
+
+int guest_plan_device(GuestPlan *g, const xmlNode *from, const char *path, const char *access) {
+        if (!path || !startswith(path, "/dev/"))
                 return 0;
-        if (xml_attr(source, "file"))
-                return add_mounts_for(g, source, xml_attr(source, "file"));
-        r = add_mounts_for(g, source, xml_attr(source, "dev"));
-        if (r < 0)
-                return r;
-        return add_device(g, source, xml_attr(source, "dev"), readonly ? "r" : "rw");
+        return guest_plan_add(g, from, PLAN_SERVICE, "DeviceAllow", path, access);
+}
+
+/* A bridge that the guest's tap joins. */
+static int plan_bridge(GuestPlan *g, const xmlNode *interface) {
+        const char *bridge = xml_get(interface, "source/@bridge");
+        _cleanup_free_ char *path = NULL;
+
+        if (!bridge || !xml_attr_is(interface, "type", "bridge"))
+                return 0;
+        path = text_format("/sys/subsystem/net/devices/%s", bridge);
+        return path ? guest_plan_late(g, xml_child(interface, "source"), path) : -ENOMEM;
+}
+
+/* A network that is one of libvirt's is a unit: systemd starts it before the guest. */
+static int plan_virtual_network(GuestPlan *g, const xmlNode *interface) {
+        const char *name = xml_get(interface, "source/@network");
+        int r;
+
+        if (!name || !xml_attr_is(interface, "type", "network"))
+                return 0;
+        r = plan_require_unit_of(g->plan, &unit_network, name);
+        return r == -EINVAL ? error_set(g->error, r, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                                        "there can be no network of the name '%s'", name)
+                            : r;
+}
+
+/* vm-prepare makes the rules; who puts them back when others have flushed them is a unit. */
+static int plan_filter(GuestPlan *g, const xmlNode *interface) {
+        int r;
+
+        if (!xml_child(interface, "filterref"))
+                return 0;
+        r = plan_add(g->plan, PLAN_UNIT, "Wants", "vm-filter.socket");
+        return r < 0 ? r : plan_add(g->plan, PLAN_UNIT, "After", "vm-filter.socket");
 }
 
 static int plan_interface(GuestPlan *g, const xmlNode *interface) {
+        const xmlNode *rom = xml_child(interface, "rom");
         int r;
 
+        r = rom && xml_attr_bool(rom, "enabled", true) ? guest_plan_readable(g, rom, xml_attr(rom, "file")) : 0;
+        if (r >= 0)
+                r = plan_bridge(g, interface);
+        if (r >= 0)
+                r = plan_virtual_network(g, interface);
+        if (r >= 0)
+                r = plan_filter(g, interface);
+        if (r < 0)
+                return r;
+        r = plan_special_interface(g, interface);
+        if (r != 0)
+                return r < 0 ? r : 0;
         if (xml_attr_is(interface, "type", "user")) {
                 g->wants_network = true;
                 /* the guest's name server, as QEMU's user network sees it */
-                return add_from(g, interface, PLAN_SERVICE, "BindReadOnlyPaths", "-/etc/resolv.conf", NULL);
+                return guest_plan_add(g, interface, PLAN_SERVICE, "BindReadOnlyPaths", "-/etc/resolv.conf", NULL);
         }
-        r = add_device(g, interface, "/dev/net/tun", "rw");
+        r = guest_plan_device(g, interface, "/dev/net/tun", "rw");
         if (r < 0 || streq_ptr(xml_get(interface, "driver/@name"), "qemu"))
                 return r;
-        return add_device(g, interface, "/dev/vhost-net", "rw");
+        return guest_plan_device(g, interface, "/dev/vhost-net", "rw");
+}
+
+/* QEMU listens at, or connects to, an address of the host. Without one it is all of them, or the machine itself. */
+void guest_plan_network(GuestPlan *g, const char *host) {
+        g->wants_network = true;
+        if (host && *host && host[strspn(host, "0123456789.")] && !strchr(host, ':'))
+                g->wants_names = true;
+}
+
+/* A socket that QEMU connects to again and again is looked up each time, in a folder that it sees. */
+int guest_plan_reconnect(GuestPlan *g, const xmlNode *source) {
+        const char *path = xml_attr(source, "path");
+        _cleanup_free_ char *folder = NULL, *bind = NULL;
+
+        if (!path || *path != '/' || !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+                return 0;
+        folder = strndup(path, (size_t) (strrchr(path, '/') - path));
+        /* folders of everybody are not shown as a whole */
+        bind = text_format("-%s", folder && strchr(folder + 1, '/') ? folder : path);
+        if (!folder || !bind)
+                return -ENOMEM;
+        return guest_plan_add(g, source, PLAN_SERVICE, "BindReadOnlyPaths", bind, NULL);
+}
+
+/* PATH.in and PATH.out, or PATH alone: QEMU opens what is there. */
+static int plan_pipes(GuestPlan *g, const xmlNode *source) {
+        static const char *const ends[] = { "", ".in", ".out" };
+        const char *path = xml_attr(source, "path");
+        int r;
+
+        r = guest_plan_mounts_for(g, source, path);
+        for (size_t i = 0; r >= 0 && path && *path == '/' && i < ELEMENTSOF(ends); i++) {
+                _cleanup_free_ char *bind = text_format("-%s%s", path, ends[i]);
+
+                r = bind ? guest_plan_add(g, source, PLAN_SERVICE, "BindPaths", bind, NULL) : -ENOMEM;
+        }
+        return r;
+}
+
+/* vm-prepare listens, and makes connections, but for those that are made again when they break. */
+static void plan_tcp(GuestPlan *g, const xmlNode *source) {
+        if (xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+                guest_plan_network(g, xml_attr(source, "host"));
 }
 
 static int plan_character_device(GuestPlan *g, const xmlNode *device) {
         const char *type = xml_attr(device, "type");
         const xmlNode *source = xml_child(device, "source");
 
-        if (streq_ptr(type, "tcp") || streq_ptr(type, "udp"))
-                g->wants_network = true;
+        if (streq_ptr(type, "tcp"))
+                plan_tcp(g, source);
+        if (streq_ptr(type, "udp"))
+                XML_FOREACH(s, device, "source")
+                        guest_plan_network(g, xml_attr(s, "host"));
+        if (streq_ptr(type, "unix"))
+                return guest_plan_reconnect(g, source);
         if (streq_ptr(type, "dev"))
-                return add_device(g, source, xml_attr(source, "path"), "rw");
-        if (streq_ptr(type, "file") || streq_ptr(type, "pipe"))
-                return add_mounts_for(g, source, xml_attr(source, "path"));
-        return 0;
+                return guest_plan_device(g, source, xml_attr(source, "path"), "rw");
+        if (streq_ptr(type, "pipe"))
+                return plan_pipes(g, source);
+        return streq_ptr(type, "file") ? guest_plan_mounts_for(g, source, xml_attr(source, "path")) : 0;
 }
 
+/* vm-run hands clients to QEMU, which need not listen itself, but for websockets, in a network of its own. */
 static int plan_graphics(GuestPlan *g, const xmlNode *graphics) {
         const xmlNode *listen = xml_child(graphics, "listen");
 
-        if (!xml_attr_is(graphics, "type", "vnc") && !xml_attr_is(graphics, "type", "spice"))
+        if (!xml_attr(graphics, "websocket") || xml_attr(graphics, "socket") ||
+            xml_attr_is(listen, "type", "socket") || xml_attr_is(listen, "type", "none"))
                 return 0;
-        if (xml_attr(graphics, "socket") || xml_attr_is(listen, "type", "socket") || xml_attr_is(listen, "type", "none"))
-                return 0;
-        g->wants_network = true;
+        g->wants_inet = true;
         return 0;
 }
 
@@ -130,15 +212,17 @@ static int plan_rng(GuestPlan *g, const xmlNode *rng) {
         const char *device;
         int r;
 
+        if (xml_attr_is(backend, "model", "egd"))
+                return plan_character_device(g, backend);
         if (!xml_attr_is(backend, "model", "random"))
                 return 0;
         device = xml_text(backend);
         if (!device || !*device)
                 device = "/dev/urandom";
-        r = add_device(g, backend, device, "r");
+        r = guest_plan_device(g, backend, device, "r");
         if (r < 0 || streq(device, "/dev/urandom") || streq(device, "/dev/random"))
                 return r;
-        return add_readable(g, backend, device);
+        return guest_plan_readable(g, backend, device);
 }
 
 static const struct {
@@ -151,8 +235,18 @@ static const struct {
         { "console",   plan_character_device },
         { "parallel",  plan_character_device },
         { "channel",   plan_character_device },
+        { "redirdev",  plan_character_device },
+        { "smartcard", plan_character_device },
         { "graphics",  plan_graphics },
         { "rng",       plan_rng },
+        { "hostdev",   plan_hostdev },
+        { "tpm",       plan_tpm },
+        { "filesystem", plan_filesystem },
+        { "input",     plan_input },
+        { "shmem",     plan_shmem },
+        { "vsock",     plan_vsock },
+        { "memory",    plan_memory_module },
+        { "pstore",    plan_pstore },
 };
 
 static int plan_devices(GuestPlan *g) {
@@ -177,19 +271,25 @@ static int plan_os(GuestPlan *g) {
         for (size_t i = 0; i < ELEMENTSOF(readable); i++) {
                 const xmlNode *n = xml_child(os, readable[i]);
 
-                r = n ? add_readable(g, n, xml_text(n)) : 0;
+                r = n ? guest_plan_readable(g, n, xml_text(n)) : 0;
                 if (r < 0)
                         return r;
         }
+        XML_FOREACH(info, g->domain, "sysinfo")
+                XML_FOREACH(entry, info, "entry") {
+                        r = guest_plan_readable(g, entry, xml_attr(entry, "file"));
+                        if (r < 0)
+                                return r;
+                }
         XML_FOREACH(table, xml_child(os, "acpi"), "table") {
-                r = add_readable(g, table, xml_text(table));
+                r = guest_plan_readable(g, table, xml_text(table));
                 if (r < 0)
                         return r;
         }
-        if (!nvram)
+        if (!definition_variables(g->definition))
                 return 0;
-        r = add_mounts_for(g, nvram, xml_attr(nvram, "template"));
-        return r < 0 ? r : add_mounts_for(g, nvram, definition_nvram(g->definition));
+        r = guest_plan_mounts_for(g, nvram, xml_attr(nvram, "template"));
+        return r < 0 ? r : guest_plan_mounts_for(g, nvram, definition_nvram(g->definition));
 }
 
 static int limit_weight(GuestPlan *g, const xmlNode *n, const char *key) {
@@ -232,20 +332,17 @@ static int limit_quota(GuestPlan *g, const xmlNode *n, const char *key) {
         return plan_addf(g->plan, PLAN_SERVICE, key, "%" PRIu64 "%%", MAX(quota * 100 / period, (uint64_t) 1));
 }
 
-static int limit_cpus(GuestPlan *g, const xmlNode *n, const char *key) {
-        uint64_t set[16];
-        _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_free_ char *list = NULL;
+/* What each vCPU may take is a limit of all of them together, where nothing limits the whole guest. */
+static int limit_vcpu_quota(GuestPlan *g, const xmlNode *n, const char *key) {
+        uint64_t quota, period = 100000, vcpus = 1;
 
-        if (!xml_attr(n, "cpuset") || cpuset_parse(xml_attr(n, "cpuset"), set, ELEMENTSOF(set) * 64) < 0)
+        if (xml_find(g->domain, "cputune/global_quota") || parse_u64(xml_text(n), 10, &quota) < 0 || quota == 0)
+                return 0; /* negative: no limit */
+        (void) xml_get_u64(g->domain, "cputune/period", &period);
+        (void) xml_get_u64(g->domain, "vcpu", &vcpus);
+        if (period == 0 || vcpus > 65536)
                 return 0;
-        for (unsigned cpu = 0; cpu < ELEMENTSOF(set) * 64; cpu++)
-                if (set[cpu / 64] >> cpu % 64 & 1)
-                        strbuf_addf(&b, "%s%u", b.len > 0 ? " " : "", cpu);
-        list = strbuf_take(&b);
-        if (!list)
-                return -ENOMEM;
-        return *list ? plan_add(g->plan, PLAN_SERVICE, key, list) : 0;
+        return plan_addf(g->plan, PLAN_SERVICE, key, "%" PRIu64 "%%", MAX(quota * vcpus * 100 / period, (uint64_t) 1));
 }
 
 static const struct {
@@ -253,9 +350,9 @@ static const struct {
         const char *key;
         int (*limit)(GuestPlan *g, const xmlNode *n, const char *key);
 } limits[] = {
-        { "vcpu",                     "AllowedCPUs",   limit_cpus },
         { "cputune/shares",           "CPUWeight",     limit_weight },
         { "cputune/global_quota",     "CPUQuota",      limit_quota },
+        { "cputune/quota",            "CPUQuota",      limit_vcpu_quota },
         { "memtune/hard_limit",       "MemoryMax",     limit_memory },
         { "memtune/soft_limit",       "MemoryHigh",    limit_memory },
         { "memtune/swap_hard_limit",  "MemorySwapMax", limit_swap },
@@ -283,7 +380,7 @@ static int plan_device_limits(GuestPlan *g, const xmlNode *device) {
                 if (xml_get_u64(device, keys[i].element, &v) < 0 || v == 0)
                         continue; /* 0 is no limit */
                 snprintf(text, sizeof(text), "%" PRIu64, v);
-                r = add_from(g, device, PLAN_SERVICE, keys[i].key, path, text);
+                r = guest_plan_add(g, device, PLAN_SERVICE, keys[i].key, path, text);
                 if (r < 0)
                         return r;
         }
@@ -342,7 +439,7 @@ static int plan_order(GuestPlan *g, const xmlNode *metadata, const xmlNode *n) {
         }
         for (size_t i = 0; unit && i < ELEMENTSOF(verbs); i++)
                 if (streq(xml_name(n), verbs[i].element))
-                        return add_from(g, metadata, PLAN_UNIT, verbs[i].key, unit, NULL);
+                        return guest_plan_add(g, metadata, PLAN_UNIT, verbs[i].key, unit, NULL);
         return 0;
 }
 
@@ -358,7 +455,8 @@ static int plan_metadata(GuestPlan *g) {
         if (r < 0)
                 return r;
         XML_FOREACH(unit, xmlDocGetRootElement(doc), NULL) {
-                if (!unit->ns || !streq((const char *) unit->ns->href, UNITVIRT_NAMESPACE) || !streq(xml_name(unit), "unit"))
+                if (!unit->ns || !streq((const char *) unit->ns->href, UNITVIRT_NAMESPACE) ||
+                    !streq(xml_name(unit), "unit"))
                         continue;
                 XML_FOREACH(n, unit, NULL) {
                         r = plan_order(g, metadata, n);
@@ -392,8 +490,42 @@ static int plan_identity(GuestPlan *g) {
         return plan_addf(g->plan, PLAN_SERVICE, "LogExtraFields", "VM_UUID=%s", text);
 }
 
-static int plan_sandbox(GuestPlan *g) {
+/* What the names of hosts are looked up in. */
+static int plan_names(GuestPlan *g) {
+        static const char *const files[] = {
+                "-/etc/hosts", "-/etc/nsswitch.conf", "-/etc/resolv.conf", "-/etc/host.conf", "-/etc/gai.conf",
+        };
         int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
+                r = plan_add(g->plan, PLAN_SERVICE, "BindReadOnlyPaths", files[i]);
+        return r;
+}
+
+/* A program that the distribution has not installed is in no view of the file system yet: PREFIX/bin/PROGRAM with its
+ * PREFIX, where its firmware is; another one alone, for data of anybody may lie beside it. */
+static int plan_emulator(GuestPlan *g) {
+        const xmlNode *n = xml_child(definition_devices(g->definition), "emulator");
+        const char *path = n ? xml_text(n) : NULL, *folder;
+        _cleanup_free_ char *prefix = NULL;
+
+        if (!path || *path != '/' || startswith(path, "/usr/") || startswith(path, "/bin/"))
+                return 0;
+        folder = strstr(path, "/bin/");
+        prefix = strndup(path, folder && folder > path && !strchr(folder + strlen("/bin/"), '/')
+                                       ? (size_t) (folder - path)
+                                       : strlen(path));
+        return prefix ? guest_plan_readable(g, n, prefix) : -ENOMEM;
+}
+
+static int plan_sandbox(GuestPlan *g) {
+        int r;
+
+        r = plan_emulator(g);
+        if (r >= 0 && g->wants_names)
+                r = plan_names(g);
+        if (r < 0)
+                return r;
 
         if (xml_attr_is(g->domain, "type", "kvm")) {
                 r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "/dev/kvm", "rw");
@@ -404,7 +536,7 @@ static int plan_sandbox(GuestPlan *g) {
         }
         if (r >= 0 && g->wants_network)
                 r = plan_add(g->plan, PLAN_SERVICE, "PrivateNetwork", "no");
-        if (r >= 0 && g->wants_network)
+        if (r >= 0 && (g->wants_network || g->wants_inet))
                 r = plan_add(g->plan, PLAN_SERVICE, "RestrictAddressFamilies", "AF_INET AF_INET6");
         return r;
 }
@@ -442,24 +574,15 @@ static int plan_lifecycle(GuestPlan *g) {
         return plan_addf(g->plan, PLAN_SERVICE, "RestartForceExitStatus", "%i", GUEST_EXIT_CRASHED_RESTART);
 }
 
-int plan_build(const Definition *d, Plan **ret, Error *e) {
+int plan_guest(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
         static int (*const steps[])(GuestPlan *) = {
-                plan_identity, plan_os, plan_devices, plan_limits, plan_metadata, plan_lifecycle, plan_sandbox,
+                plan_identity, plan_os,       plan_devices,   plan_memory, plan_threads,
+                plan_limits,   plan_metadata, plan_lifecycle, plan_labels, plan_sandbox,
         };
-        _cleanup_plan_ Plan *p = NULL;
-        GuestPlan g;
-        int r;
+        GuestPlan g = { .plan = p, .definition = d, .domain = definition_root(d), .facts = facts, .error = e };
+        int r = 0;
 
-        r = plan_new(definition_name(d), &p);
-        if (r < 0)
-                return unit_name_refuse(definition_name(d), r, e);
-        g = (GuestPlan) { .plan = p, .definition = d, .domain = definition_root(d), .error = e };
         for (size_t i = 0; i < ELEMENTSOF(steps) && r >= 0; i++)
                 r = steps[i](&g);
-        if (r >= 0)
-                r = plan_seal(p);
-        if (r < 0)
-                return error_is_set(e) ? r : error_set_errno(e, r, ORIGIN_DOMAIN, "cannot plan guest '%s'", definition_name(d));
-        *ret = TAKE_PTR(p);
-        return 0;
+        return r;
 }

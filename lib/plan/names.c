@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 
+#include "base/guest-files.h"
+#include "base/instance.h"
 #include "base/strings.h"
 #include "plan/names.h"
 
 #define UNIT_NAME_MAX 255U    /* systemd's UNIT_NAME_MAX without the NUL */
-/* A unit with PrivateTmp=, which DynamicUser= implies, has a folder "systemd-private-BOOTID-UNIT-XXXXXX" in /tmp, and a
- * file's name has 255 bytes (systemd, src/core/namespace.c, setup_one_tmp_dir()). */
-#define GUEST_UNIT_NAME_MAX (255U - 16U - 32U - 8U)
 #define USER_NAME_MAX 31U     /* what utmp and so systemd take */
 #define MACHINE_NAME_MAX 64U  /* HOST_NAME_MAX: machined wants a host name */
 
 static bool is_alnum(char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* FNV-1a of 64 bits: it need not resist an attacker, since whoever may define guests may
- * give them any disk. It must never change, or running guests lose their user's name. */
-static uint64_t name_hash(const char *name) {
-        uint64_t h = 0xcbf29ce484222325U;
-
-        for (; *name; name++)
-                h = (h ^ (unsigned char) *name) * 0x100000001b3U;
-        return h;
 }
 
 int unit_name_escape(const char *name, char **ret) {
@@ -74,47 +63,112 @@ int unit_name_unescape(const char *escaped, char **ret) {
         return 0;
 }
 
-int unit_name_for_guest(const char *name, char **ret) {
-        _cleanup_free_ char *escaped = NULL;
-        char *unit;
-        int n, r;
+/* As much of the name as fits before the hash, in whole characters: what looks like the name is no half of one. */
+static int shorten(const char *name, size_t max, char **ret) {
+        _cleanup_free_ char *begin = strdup(name), *escaped = NULL;
+        size_t n = strlen(name);
+        char *s;
+        int r;
 
-        if (!*name)
+        if (!begin)
+                return -ENOMEM;
+        for (;;) {
+                r = unit_name_escape(begin, &escaped);
+                if (r < 0)
+                        return r;
+                if (strlen(escaped) + 17 <= max)
+                        break;
+                free(TAKE_PTR(escaped));
+                do
+                        begin[--n] = 0;
+                while (n > 0 && ((unsigned char) name[n] & 0xc0) == 0x80);
+        }
+        s = text_format("%s-%016" PRIx64, escaped, name_hash(name));
+        if (!s)
+                return -ENOMEM;
+        *ret = s;
+        return 0;
+}
+
+int unit_instance(const UnitKind *kind, const char *name, char **ret) {
+        size_t max = kind->name_max - strlen(kind->prefix) - strlen(kind->suffix);
+        _cleanup_free_ char *escaped = NULL;
+        int r;
+
+        if (!*name || strchr(name, '/'))
                 return -EINVAL;
         r = unit_name_escape(name, &escaped);
         if (r < 0)
                 return r;
-        n = asprintf(&unit, "vm@%s.service", escaped);
-        if (n < 0)
+        if (strlen(escaped) > max)
+                return shorten(name, max, ret);
+        *ret = TAKE_PTR(escaped);
+        return 0;
+}
+
+int unit_name_for(const UnitKind *kind, const char *name, char **ret) {
+        _cleanup_free_ char *instance = NULL;
+        char *unit;
+        int r;
+
+        r = unit_instance(kind, name, &instance);
+        if (r < 0)
+                return r;
+        unit = text_format("%s%s%s", kind->prefix, instance, kind->suffix);
+        if (!unit)
                 return -ENOMEM;
-        if ((unsigned) n > GUEST_UNIT_NAME_MAX) {
-                free(unit);
-                return -ENAMETOOLONG;
-        }
         *ret = unit;
         return 0;
 }
 
+int unit_name_for_guest(const char *name, char **ret) {
+        return unit_name_for(&unit_guest, name, ret);
+}
+
+int unit_name_for_device(const char *path, char **ret) {
+        _cleanup_free_ char *escaped = NULL, *plain = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        int r;
+
+        /* without the slash at the beginning, and one where there are several */
+        for (const char *p = path; *(p += strspn(p, "/")); p += strcspn(p, "/")) {
+                if (b.len > 0)
+                        strbuf_addc(&b, '/');
+                strbuf_addn(&b, p, strcspn(p, "/"));
+        }
+        plain = strbuf_take(&b);
+        if (!plain)
+                return -ENOMEM;
+        r = unit_name_escape(plain, &escaped);
+        if (r < 0)
+                return r;
+        *ret = text_format("%s.device", escaped);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int unit_name_refuse(const char *name, int r, Error *e) {
-        if (r == -ENAMETOOLONG)
-                return error_set(e, r, ERROR_XML_ERROR, ORIGIN_DOMAIN,
-                                 "the name '%.64s...' is too long: systemd takes %zu characters, and each that is neither a "
-                                 "letter nor a digit nor one of '_:.' counts as four",
-                                 name, GUEST_UNIT_NAME_MAX - strlen("vm@.service"));
         return error_set_errno(e, r, ORIGIN_DOMAIN, "'%s' cannot be the name of a unit", name);
 }
 
-int guest_name_from_unit(const char *unit, char **ret) {
-        const char *instance = startswith(unit, "vm@"), *end;
+int instance_from_unit(const UnitKind *kind, const char *unit, char **ret) {
+        const char *instance = startswith(unit, kind->prefix), *end;
         _cleanup_free_ char *escaped = NULL;
 
-        end = instance ? endswith(instance, ".service") : NULL;
+        end = instance ? endswith(instance, kind->suffix) : NULL;
         if (!end || end == instance)
                 return -EINVAL;
         escaped = strndup(instance, (size_t) (end - instance));
         if (!escaped)
                 return -ENOMEM;
         return unit_name_unescape(escaped, ret);
+}
+
+int guest_name_from_unit(const char *unit, char **ret) {
+        _cleanup_free_ char *instance = NULL;
+        int r;
+
+        r = instance_from_unit(&unit_guest, unit, &instance);
+        return r < 0 ? r : guest_of_instance(instance, ret);
 }
 
 static bool is_user_name(const char *s) {

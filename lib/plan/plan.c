@@ -1,75 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The plan: an ordered list of settings, the stamp over them, and the text writer. What a
- * definition contributes is in guest.c. */
+/* The plan: an ordered list of settings, the stamp over them, and the units beside. What a definition contributes is in
+ * the file of its kind; how a plan becomes files is in write.c. */
 
-#include <ctype.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
-#include "base/fs.h"
 #include "base/strings.h"
 #include "plan-internal.h"
 #include "plan/names.h"
 
-#define DROPIN "50-unitvirt.conf"
+static Plan *plan_alloc(const char *unit) {
+        Plan *p = calloc(1, sizeof(Plan));
 
-/* How systemd reads the value of a key, and so how it is written. */
-typedef enum Quoting {
-        QUOTE_NONE,   /* to the end of the line; % is special */
-        QUOTE_WORD,   /* words; inside quotes a backslash keeps the next character, and nothing more */
-        QUOTE_C,      /* words with C escapes */
-        QUOTE_EXEC,   /* "options" holds prefixes and program, the value is one more argument with C escapes */
-} Quoting;
-
-static const struct {
-        const char *key;
-        Quoting quoting;
-} quotings[] = {
-        { "BindReadOnlyPaths", QUOTE_WORD },
-        { "BindPaths",         QUOTE_WORD },
-        { "DeviceAllow",       QUOTE_WORD },
-        { "IODeviceWeight",    QUOTE_WORD },
-        { "IOReadBandwidthMax", QUOTE_WORD },
-        { "IOReadIOPSMax",     QUOTE_WORD },
-        { "IOWriteBandwidthMax", QUOTE_WORD },
-        { "IOWriteIOPSMax",    QUOTE_WORD },
-        { "RequiresMountsFor", QUOTE_WORD },
-        { "Environment",       QUOTE_C },
-        { "LogExtraFields",    QUOTE_C },
-        { "ExecStartPre",      QUOTE_EXEC },
-};
-
-static Quoting quoting_of(const char *key) {
-        for (size_t i = 0; i < ELEMENTSOF(quotings); i++)
-                if (streq(quotings[i].key, key))
-                        return quotings[i].quoting;
-        return QUOTE_NONE;
+        if (p)
+                p->unit = strdup(unit);
+        return p && p->unit ? p : plan_free(p);
 }
 
-/* Whether systemd can be told this value at all: a unit file is lines, and only C escapes reach beyond. */
-static bool is_expressible(const char *key, const char *value) {
-        Quoting q = quoting_of(key);
-
-        if (q == QUOTE_C || q == QUOTE_EXEC)
-                return true;
-        for (const char *p = value; *p; p++)
-                if ((unsigned char) *p < ' ' && *p != '\t')
-                        return false;
-        /* a last backslash would join the next line */
-        return q != QUOTE_NONE || !endswith(value, "\\");
-}
-
-int plan_new(const char *name, Plan **ret) {
-        _cleanup_plan_ Plan *p = calloc(1, sizeof(Plan));
+int plan_new(const UnitKind *kind, const char *name, Plan **ret) {
+        _cleanup_free_ char *unit = NULL;
+        _cleanup_plan_ Plan *p = NULL;
         int r;
 
-        if (!p)
-                return -ENOMEM;
-        r = unit_name_for_guest(name, &p->unit);
+        r = unit_name_for(kind, name, &unit);
         if (r < 0)
                 return r;
+        p = plan_alloc(unit);
+        if (!p)
+                return -ENOMEM;
+        p->kind = kind;
+        p->word = kind->word;
+        p->name = strdup(name);
+        if (!p->name)
+                return -ENOMEM;
         *ret = TAKE_PTR(p);
         return 0;
 }
@@ -81,8 +44,12 @@ Plan *plan_free(Plan *p) {
                 free((char *) p->settings[i].value);
                 free((char *) p->settings[i].options);
         }
+        for (size_t i = 0; i < p->n_others; i++)
+                plan_free(p->others[i]);
+        free(p->others);
         free(p->settings);
         free(p->unit);
+        free(p->name);
         free(p);
         return NULL;
 }
@@ -91,11 +58,12 @@ int plan_add_full(Plan *p, PlanSection section, const char *key, const char *val
         _cleanup_free_ char *v = NULL, *o = NULL;
         PlanSetting *s;
 
-        if (!is_expressible(key, value))
+        if (!plan_is_expressible(key, value))
                 return -EINVAL;
         /* Two disks in one folder, two devices of one kind: each line once. */
         for (size_t i = 0; i < p->n; i++)
-                if (streq(p->settings[i].key, key) && streq(p->settings[i].value, value) && *value)
+                if (p->settings[i].section == section && streq(p->settings[i].key, key) && *value &&
+                    streq(p->settings[i].value, value) && streq(p->settings[i].options ?: "", options ?: ""))
                         return 0;
         v = strdup(value);
         o = options ? strdup(options) : NULL;
@@ -119,6 +87,78 @@ int plan_addf(Plan *p, PlanSection section, const char *key, const char *format,
         return value ? plan_add(p, section, key, value) : -ENOMEM;
 }
 
+int plan_require(Plan *p, const char *unit) {
+        int r;
+
+        r = plan_add(p, PLAN_UNIT, "Requires", unit);
+        return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
+}
+
+int plan_require_unit_of(Plan *p, const UnitKind *kind, const char *name) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        r = unit_name_for(kind, name, &unit);
+        return r < 0 ? r : plan_require(p, unit);
+}
+
+/* Takes other. */
+static int add_other(Plan *p, Plan *other) {
+        Plan **others = other ? reallocarray(p->others, p->n_others + 1, sizeof(Plan *)) : NULL;
+
+        if (!others) {
+                plan_free(other);
+                return -ENOMEM;
+        }
+        p->others = others;
+        p->others[p->n_others++] = other;
+        return 0;
+}
+
+int plan_add_unit(Plan *p, const char *unit, Plan **ret) {
+        int r;
+
+        r = add_other(p, plan_alloc(unit));
+        if (r < 0)
+                return r;
+        *ret = p->others[p->n_others - 1];
+        (*ret)->word = p->word;
+        return 0;
+}
+
+/* "vm-swtpm@NAME", "vm-virtiofsd@NAME-PART": a name has no "-" that is not escaped. */
+static int sidecar_unit(const UnitKind *kind, const char *name, const char *part, char **ret) {
+        _cleanup_free_ char *instance = NULL, *escaped = NULL;
+        int r;
+
+        r = unit_instance(kind, name, &instance);
+        if (r >= 0 && part)
+                r = unit_name_escape(part, &escaped);
+        if (r < 0)
+                return r;
+        *ret = text_format("%s%s%s%s%s", kind->prefix, instance, part ? "-" : "", escaped ?: "", kind->suffix);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int plan_add_sidecar(Plan *p, const UnitKind *kind, const char *part, Plan **ret) {
+        _cleanup_free_ char *unit = NULL;
+        Plan *sidecar;
+        int r;
+
+        r = sidecar_unit(kind, p->name, part, &unit);
+        if (r >= 0)
+                r = plan_add_unit(p, unit, &sidecar);
+        if (r < 0)
+                return r;
+        sidecar->kind = kind;
+        r = plan_add(sidecar, PLAN_UNIT, "BindsTo", p->unit);
+        if (r >= 0)
+                r = plan_require(p, unit);
+        if (r >= 0)
+                *ret = sidecar;
+        return r;
+}
+
 static uint64_t hash_text(uint64_t h, const char *s) {
         /* with the NUL, so that "a","b" and "ab","" differ */
         do
@@ -127,36 +167,116 @@ static uint64_t hash_text(uint64_t h, const char *s) {
         return h;
 }
 
-int plan_seal(Plan *p) {
-        uint64_t h = 0xcbf29ce484222325U;
+int plan_reference(Plan *p, const PlanFacts *facts, const DocumentKind *kind, const char *name,
+                   const Definition **ret) {
+        const Definition *d = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
 
+        *ret = NULL;
+        r = facts && facts->definition ? facts->definition(facts->context, kind, name, &d) : 0;
+        if (r >= 0 && d)
+                r = definition_format(d, DEFINITION_FORMAT_INACTIVE, &text);
+        if (r < 0)
+                return r;
+        p->references = hash_text(hash_text(hash_text(p->references, kind->root), name), text ?: "");
+        *ret = d;
+        return 0;
+}
+
+static uint64_t hash_settings(uint64_t h, const Plan *p) {
         for (size_t i = 0; i < p->n; i++) {
                 h = hash_text(h, p->settings[i].key);
                 h = hash_text(h, p->settings[i].value);
                 h = hash_text(h, p->settings[i].options ?: "");
         }
+        return h;
+}
+
+int plan_seal(Plan *p) {
+        uint64_t h = hash_settings(0xcbf29ce484222325U ^ p->references, p);
+        int r = 0;
+
+        for (size_t i = 0; i < p->n_others && r >= 0; i++) {
+                h = hash_settings(hash_text(h, p->others[i]->unit), p->others[i]);
+                r = p->others[i]->kind ? plan_seal(p->others[i]) : 0;
+        }
+        if (r < 0)
+                return r;
         (void) snprintf(p->stamp, sizeof p->stamp, "%016" PRIx64, h);
         return plan_addf(p, PLAN_SERVICE, "Environment", "UNITVIRT_PLAN=%s", p->stamp);
 }
 
-int plan_build_broken(const char *name, const char *message, Plan **ret) {
+/* --- the plan of a definition --- */
+
+/* The kind's description with suffix behind it. What systemd would put in for %I is no name where that was
+ * shortened. */
+static int describe(Plan *p, const char *suffix) {
+        const char *before = p->kind->description, *specifier = strstr(before, "%I");
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *text = NULL;
+
+        if (!strchr(p->unit + strlen(p->kind->prefix), '-') || !specifier ||
+            !plan_is_expressible("Description", p->name))
+                return *suffix ? plan_addf(p, PLAN_UNIT, "Description", "%s%s", before, suffix) : 0;
+        strbuf_addn(&b, before, (size_t) (specifier - before));
+        for (const char *c = p->name; *c; c++)
+                strbuf_add(&b, *c == '%' ? "%%" : (char[2]) { *c });
+        strbuf_addf(&b, "%s%s", specifier + strlen("%I"), suffix);
+        text = strbuf_take(&b);
+        return text ? plan_add(p, PLAN_UNIT, "Description", text) : -ENOMEM;
+}
+
+int plan_build_with(const Definition *d, const PlanFacts *facts, Plan **ret, Error *e) {
+        const PlanKind *kind = plan_kind_of(definition_kind(d));
+        const char *word = definition_kind(d)->word, *name = definition_name(d);
         _cleanup_plan_ Plan *p = NULL;
         int r;
 
-        r = plan_new(name, &p);
+        if (!kind)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, definition_kind(d)->origin,
+                                 "a %s has no unit", word);
+        r = plan_new(kind->unit, name, &p);
+        if (r < 0)
+                return unit_name_refuse(name, r, e);
+        r = describe(p, "");
         if (r >= 0)
-                r = plan_add(p, PLAN_UNIT, "Description", "Virtual machine %I (broken definition)");
+                r = kind->build(d, facts, p, e);
+        if (r >= 0)
+                r = plan_seal(p);
+        if (r < 0)
+                return error_is_set(e) ? r
+                                       : error_set_errno(e, r, kind->unit->origin, "cannot plan %s '%s'", word, name);
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+int plan_build_broken_as(const UnitKind *kind, const char *name, const char *message, Plan **ret) {
+        _cleanup_free_ char *prepare = NULL;
+        _cleanup_plan_ Plan *p = NULL;
+        int r;
+
+        r = plan_new(kind, name, &p);
+        if (r < 0)
+                return r;
+        prepare = text_format(":+" LIBEXECDIR "/%s --broken %%I", kind->prepare);
+        if (!prepare)
+                return -ENOMEM;
+        r = describe(p, " (broken definition)");
         if (r >= 0)
                 r = plan_add(p, PLAN_SERVICE, "ExecStartPre", "");
         if (r >= 0)
-                r = plan_add_full(p, PLAN_SERVICE, "ExecStartPre", message,
-                                  ":+" LIBEXECDIR "/vm-prepare --broken %I");
+                r = plan_add_full(p, PLAN_SERVICE, "ExecStartPre", message, prepare);
         if (r >= 0)
                 r = plan_seal(p);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);
         return 0;
+}
+
+int plan_build_broken(const char *name, const char *message, Plan **ret) {
+        return plan_build_broken_as(&unit_guest, name, message, ret);
 }
 
 const char *plan_unit(const Plan *p) {
@@ -168,151 +288,10 @@ const PlanSetting *plan_settings(const Plan *p, size_t *ret_n) {
         return p->settings;
 }
 
+const Plan *plan_other(const Plan *p, size_t i) {
+        return i < p->n_others ? p->others[i] : NULL;
+}
+
 const char *plan_stamp(const Plan *p) {
         return p->stamp;
-}
-
-/* In each kind of value a percent sign begins a specifier, after all unquoting. */
-static void add_plain(StrBuf *b, const char *value) {
-        for (const char *p = value; *p; p++) {
-                if (*p == '%')
-                        strbuf_addc(b, '%');
-                strbuf_addc(b, *p);
-        }
-}
-
-static void add_word(StrBuf *b, const char *value) {
-        strbuf_addc(b, '"');
-        for (const char *p = value; *p; p++) {
-                if (*p == '"' || *p == '\\')
-                        strbuf_addc(b, '\\');
-                if (*p == '%')
-                        strbuf_addc(b, '%');
-                strbuf_addc(b, *p);
-        }
-        strbuf_addc(b, '"');
-}
-
-static void add_c_word(StrBuf *b, const char *value) {
-        strbuf_addc(b, '"');
-        for (const char *p = value; *p; p++)
-                if (*p == '"' || *p == '\\')
-                        strbuf_addf(b, "\\%c", *p);
-                else if (*p == '\n')
-                        strbuf_add(b, "\\n");
-                else if (*p == '%')
-                        strbuf_add(b, "%%");
-                else if ((unsigned char) *p < ' ' || *p == 0x7f)
-                        strbuf_addf(b, "\\x%02x", (unsigned char) *p);
-                else
-                        strbuf_addc(b, *p);
-        strbuf_addc(b, '"');
-}
-
-static void add_setting(StrBuf *b, const PlanSetting *s) {
-        strbuf_addf(b, "%s=", s->key);
-        switch (quoting_of(s->key)) {
-        case QUOTE_NONE:
-                /* The template's own text may use specifiers; what comes from a definition never does. */
-                if (streq(s->key, "Description"))
-                        strbuf_add(b, s->value);
-                else
-                        add_plain(b, s->value);
-                break;
-        case QUOTE_WORD:
-                add_word(b, s->value);
-                break;
-        case QUOTE_C:
-                add_c_word(b, s->value);
-                break;
-        case QUOTE_EXEC:
-                if (*s->value) {
-                        strbuf_addf(b, "%s ", s->options);
-                        add_c_word(b, s->value);
-                }
-                strbuf_addc(b, '\n');
-                return;
-        }
-        if (s->options)
-                strbuf_addf(b, " %s", s->options);
-        strbuf_addc(b, '\n');
-}
-
-int plan_format(const Plan *p, char **ret) {
-        static const char *const sections[_PLAN_SECTION_MAX] = {
-                [PLAN_UNIT] = "Unit",
-                [PLAN_SERVICE] = "Service",
-        };
-        _cleanup_strbuf_ StrBuf b = {};
-        char *text;
-
-        strbuf_add(&b, "# Written by Unitvirt from the guest's definition. Changes here are lost;\n"
-                       "# \"systemctl edit\" keeps yours.\n");
-        for (PlanSection section = 0; section < _PLAN_SECTION_MAX; section++) {
-                bool any = false;
-
-                for (size_t i = 0; i < p->n; i++)
-                        if (p->settings[i].section == section) {
-                                if (!any)
-                                        strbuf_addf(&b, "\n[%s]\n", sections[section]);
-                                any = true;
-                                add_setting(&b, &p->settings[i]);
-                        }
-        }
-        text = strbuf_take(&b);
-        if (!text)
-                return -ENOMEM;
-        *ret = text;
-        return 0;
-}
-
-static bool has_content(const char *path, const char *text) {
-        _cleanup_free_ char *old = NULL;
-
-        return file_read(path, 1024 * 1024, &old, NULL) >= 0 && streq(old, text);
-}
-
-int plan_write_dropin(const Plan *p, const char *unit_dir) {
-        _cleanup_free_ char *dir = NULL, *path = NULL, *text = NULL;
-        bool is_new = true;
-        int r;
-
-        r = plan_format(p, &text);
-        if (r < 0)
-                return r;
-        if (asprintf(&dir, "%s/%s.d", unit_dir, p->unit) < 0 || asprintf(&path, "%s/" DROPIN, dir) < 0)
-                return -ENOMEM;
-        if (mkdir(dir, 0755) < 0) {
-                is_new = errno != EEXIST;
-                if (errno == ENOENT)
-                        r = mkdir_p(dir, 0755);
-                else if (errno != EEXIST)
-                        r = -errno;
-                if (r < 0)
-                        return r;
-        }
-        /* systemd and its clients look into it, whatever the umask of a daemon that writes here */
-        if (chmod(dir, 0755) < 0)
-                return -errno;
-        if (!is_new && has_content(path, text))
-                return 0;
-        /* Unit folders below /run are gone after a crash anyway. */
-        r = file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
-        return r < 0 ? r : 1;
-}
-
-int plan_remove_dropin(const char *name, const char *unit_dir) {
-        _cleanup_free_ char *unit = NULL, *dir = NULL, *path = NULL;
-        int r;
-
-        r = unit_name_for_guest(name, &unit);
-        if (r < 0)
-                return r;
-        if (asprintf(&dir, "%s/%s.d", unit_dir, unit) < 0 || asprintf(&path, "%s/" DROPIN, dir) < 0)
-                return -ENOMEM;
-        if (unlink(path) < 0 && errno != ENOENT)
-                return -errno;
-        if (rmdir(dir) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
-                return -errno;
-        return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/fs.h"
 #include "base/guest-exit.h"
 #include "base/strings.h"
 #include "plan/names.h"
@@ -37,6 +38,14 @@ static void units_are_escaped_as_systemd_does(void **state) {
         }
 }
 
+static void devices_have_the_names_of_udev(void **state) {
+        check(unit_name_for_device, "/dev/vg0/x", "dev-vg0-x.device");
+        check(unit_name_for_device, "/dev/disk/by-id/scsi-0 1", "dev-disk-by\\x2did-scsi\\x2d0\\x201.device");
+        check(unit_name_for_device, "//dev//sda/", "dev-sda.device");
+        check(unit_name_for_device, "/sys/subsystem/net/devices/br-lan.7",
+              "sys-subsystem-net-devices-br\\x2dlan.7.device");
+}
+
 static void foreign_units_are_no_guests(void **state) {
         static const char *const units[] = {
                 "vm@.service", "vm@a.socket", "sshd.service", "vm@a\\x2.service", "vm@a\\y2d.service",
@@ -48,18 +57,64 @@ static void foreign_units_are_no_guests(void **state) {
                 assert_int_equal(guest_name_from_unit(units[i], &s), -EINVAL);
 }
 
-static void long_names_are_refused(void **state) {
-        char name[300], *s;
+static void long_names_are_shortened(void **state) {
+        char name[300], etc[] = "/tmp/test-names.XXXXXX";
+        _cleanup_free_ char *last = NULL, *first = NULL, *found = NULL, *folder = NULL, *path = NULL;
 
         memset(name, 'a', sizeof name);
         /* of 188 bytes, as systemd 252 and 257 were seen to take and to refuse */
         name[199 - strlen("vm@.service")] = 0;
-        assert_int_equal(unit_name_for_guest(name, &s), 0);
-        free(s);
+        assert_int_equal(unit_name_for_guest(name, &last), 0);
+        assert_null(strchr(last, '-'));
         name[199 - strlen("vm@.service")] = 'a';
         name[200 - strlen("vm@.service")] = 0;
-        assert_int_equal(unit_name_for_guest(name, &s), -ENAMETOOLONG);
+        assert_int_equal(unit_name_for_guest(name, &first), 0);
+        assert_int_equal(strlen(first), 199);
+        assert_string_equal(first + 199 - strlen("a-0123456789abcdef.service"), "a-3b768c268fad2370.service");
+
+        /* the way back needs the guest to be there */
+        assert_non_null(mkdtemp(etc));
+        assert_int_equal(setenv("UNITVIRT_ETC", etc, 1), 0);
+        assert_int_equal(setenv("UNITVIRT_RUN", etc, 1), 0);
+        assert_int_equal(guest_name_from_unit(first, &found), -ENOENT);
+        assert_true(asprintf(&folder, "%s/qemu", etc) > 0 && asprintf(&path, "%s/%s.xml", folder, name) > 0);
+        assert_int_equal(mkdir_p(folder, 0755), 0);
+        assert_int_equal(file_write_atomic(path, "", 0, 0644, FILE_WRITE_NOSYNC), 0);
+        assert_int_equal(guest_name_from_unit(first, &found), 0);
+        assert_string_equal(found, name);
+        assert_true(unlink(path) >= 0 && rmdir(folder) >= 0 && rmdir(etc) >= 0);
+}
+
+static void shortened_names_hold_whole_characters(void **state) {
+        _cleanup_strbuf_ StrBuf name = {};
+        _cleanup_free_ char *unit = NULL;
+
+        for (unsigned i = 0; i < 40; i++)
+                strbuf_add(&name, "\xd1\x8f");
+        assert_int_equal(unit_name_for_guest(name.data, &unit), 0);
+        /* each takes 8 bytes here, and 21 of them fit before the hash */
+        assert_non_null(strstr(unit, "vm@\\xd1\\x8f\\xd1"));
+        assert_non_null(strstr(unit, "\\xd1\\x8f-"));
+        assert_int_equal(strlen(unit), strlen("vm@-0123456789abcdef.service") + 21 * 8);
+}
+
+static void what_is_no_name_has_no_unit(void **state) {
+        char *s;
+
         assert_int_equal(unit_name_for_guest("", &s), -EINVAL);
+        assert_int_equal(unit_name_for_guest("a/b", &s), -EINVAL);
+}
+
+static void each_kind_has_its_template(void **state) {
+        _cleanup_free_ char *network = NULL, *pool = NULL, *instance = NULL;
+
+        assert_int_equal(unit_name_for(&unit_network, "default", &network), 0);
+        assert_string_equal(network, "vm-network@default.service");
+        assert_int_equal(unit_name_for(&unit_pool, "my pool", &pool), 0);
+        assert_string_equal(pool, "vm-pool@my\\x20pool.service");
+        assert_int_equal(instance_from_unit(&unit_pool, pool, &instance), 0);
+        assert_string_equal(instance, "my pool");
+        assert_int_equal(instance_from_unit(&unit_network, pool, &instance), -EINVAL);
 }
 
 static void users_are_valid_and_distinct(void **state) {
@@ -110,8 +165,12 @@ static void ends_have_reasons(void **state) {
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(units_are_escaped_as_systemd_does),
+                cmocka_unit_test(devices_have_the_names_of_udev),
                 cmocka_unit_test(foreign_units_are_no_guests),
-                cmocka_unit_test(long_names_are_refused),
+                cmocka_unit_test(long_names_are_shortened),
+                cmocka_unit_test(shortened_names_hold_whole_characters),
+                cmocka_unit_test(what_is_no_name_has_no_unit),
+                cmocka_unit_test(each_kind_has_its_template),
                 cmocka_unit_test(users_are_valid_and_distinct),
                 cmocka_unit_test(machines_are_host_names),
                 cmocka_unit_test(slices_follow_partitions),

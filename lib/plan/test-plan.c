@@ -62,13 +62,19 @@ static void the_network_is_opened_only_where_needed(void **state) {
                 const char *devices;
                 bool network;
         } cases[] = {
-                { "<graphics type='vnc' port='-1'/>", true },
+                { "<graphics type='vnc' port='-1'/>", false },
+                { "<graphics type='vnc' port='-1' websocket='-1'/>", false },
+                { "<graphics type='spice' port='-1'/>", false },
                 { "<graphics type='vnc' socket='/run/x'/>", false },
                 { "<graphics type='spice'><listen type='none'/></graphics>", false },
                 { "<interface type='user'/>", true },
                 { "<interface type='bridge'><source bridge='br0'/></interface>", false },
                 { "<serial type='pty'/>", false },
-                { "<serial type='tcp'><source mode='bind' host='127.0.0.1' service='1'/></serial>", true },
+                { "<serial type='tcp'><source mode='bind' host='127.0.0.1' service='1'/></serial>", false },
+                { "<serial type='tcp'><source mode='connect' host='127.0.0.1' service='1'/></serial>", false },
+                { "<serial type='tcp'><source mode='connect' host='127.0.0.1' service='1'>"
+                  "<reconnect enabled='yes' timeout='1'/></source></serial>", true },
+                { "<serial type='udp'><source mode='connect' host='127.0.0.1' service='1'/></serial>", true },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -100,19 +106,19 @@ static void limits_are_the_units(void **state) {
 }
 
 static void metadata_orders_guests(void **state) {
-        _cleanup_free_ char *s = text_of(GUEST(
-                "<metadata><u:unit xmlns:u='urn:unitvirt:unit:1'><u:after guest='db-1'/><u:requires unit='x.mount'/></u:unit>"
-                "</metadata>"));
+        _cleanup_free_ char *s = text_of(GUEST("<metadata><u:unit xmlns:u='urn:unitvirt:unit:1'><u:after "
+                                               "guest='db-1'/><u:requires unit='x.mount'/></u:unit>"
+                                               "</metadata>"));
 
         has(s, "\nAfter=vm@db\\x2d1.service\n");
         has(s, "\nRequires=x.mount\n");
 }
 
 static void hostile_paths_stay_values(void **state) {
-        _cleanup_free_ char *s = text_of(GUEST("<os><kernel>/a&quot;b\\c%n:d $x</kernel></os>"));
+        _cleanup_free_ char *s = text_of(GUEST("<os><kernel>/a;b\\c%n:d $x</kernel></os>"));
         _cleanup_free_ char *t = text_of(GUEST("<os><kernel>/a&#10;ExecStart=/bin/x</kernel></os>"));
 
-        has(s, "\nBindReadOnlyPaths=\"-/a\\\"b\\\\c%%n:d $x\"\n");
+        has(s, "\nBindReadOnlyPaths=\"-/a;b\\\\c%%n:d $x\"\n");
         has(t, "/domain/os/kernel: control characters cannot be part of a unit's RequiresMountsFor=");
 }
 
@@ -122,7 +128,8 @@ static void a_broken_definition_fails_its_unit(void **state) {
 
         assert_int_equal(plan_build_broken("web", "web.xml:3: 50% \"bad\"\n$X", &p), 0);
         assert_int_equal(plan_format(p, &s), 0);
-        has(s, "\nExecStartPre=\nExecStartPre=:+/usr/lib/unitvirt/vm-prepare --broken %I \"web.xml:3: 50%% \\\"bad\\\"\\n$X\"\n");
+        has(s, "\nExecStartPre=\nExecStartPre=:+/usr/lib/unitvirt/vm-prepare --broken %I \"web.xml:3: 50%% "
+               "\\\"bad\\\"\\n$X\"\n");
 }
 
 static void dropins_are_written_once(void **state) {
@@ -131,7 +138,7 @@ static void dropins_are_written_once(void **state) {
         _cleanup_plan_ Plan *p = NULL;
 
         assert_non_null(mkdtemp(dir));
-        assert_true(asprintf(&path, "%s/vm@web.service.d/50-unitvirt.conf", dir) > 0);
+        assert_true(asprintf(&path, "%s/vm@web.service.d/10-unitvirt.conf", dir) > 0);
         assert_int_equal(plan_build_broken("web", "x", &p), 0);
         assert_int_equal(plan_write_dropin(p, dir), 1);
         assert_int_equal(plan_write_dropin(p, dir), 0);
@@ -139,6 +146,139 @@ static void dropins_are_written_once(void **state) {
         assert_int_equal(plan_remove_dropin("web", dir), 0);
         assert_int_equal(plan_remove_dropin("web", dir), 0);
         assert_int_equal(rmdir(dir), 0);
+}
+
+/* A made-up kind with helpers. */
+static const UnitKind helper = {
+        .prefix = "vm-helper@", .suffix = ".service", .word = "helper", .name_max = 199,
+};
+static const UnitKind *const helpers[] = { &helper, NULL };
+static const UnitKind thing = {
+        .prefix = "thing@",
+        .suffix = ".service",
+        .word = "thing",
+        .description = "Thing %I",
+        .prepare = "thing-run",
+        .name_max = 199,
+        .sidecars = helpers,
+};
+
+static Plan *plan_of_thing(const char *const *parts) {
+        Plan *p, *other;
+
+        assert_int_equal(plan_new(&thing, "a-b", &p), 0);
+        for (; *parts; parts++) {
+                assert_int_equal(plan_add_sidecar(p, &helper, *parts, &other), 0);
+                assert_int_equal(plan_add(other, PLAN_SERVICE, "Nice", "1"), 0);
+        }
+        assert_int_equal(plan_add_unit(p, "srv-x.mount", &other), 0);
+        assert_int_equal(plan_add(other, PLAN_MOUNT, "Where", "/srv/x"), 0);
+        assert_int_equal(plan_require(p, "srv-x.mount"), 0);
+        assert_int_equal(plan_seal(p), 0);
+        return p;
+}
+
+static bool is_there(const char *dir, const char *file) {
+        _cleanup_free_ char *path = text_format("%s/%s", dir, file);
+
+        assert_non_null(path);
+        return access(path, F_OK) >= 0;
+}
+
+static void a_plan_may_have_units_beside_it(void **state) {
+        static const char *const both[] = { "fs0", "fs-1", NULL }, *const one[] = { "fs0", NULL };
+        char dir[] = "/tmp/test-plan.XXXXXX";
+        _cleanup_plan_ Plan *p = plan_of_thing(both), *q = plan_of_thing(one);
+        _cleanup_free_ char *s = NULL, *t = NULL, *u = NULL;
+
+        assert_int_equal(plan_format(p, &s), 0);
+        has(s, "Requires=vm-helper@a\\x2db-fs0.service\nAfter=vm-helper@a\\x2db-fs0.service\n");
+        has(s, "Requires=vm-helper@a\\x2db-fs\\x2d1.service\n");
+        assert_int_equal(plan_format(plan_other(p, 0), &t), 0);
+        has(t, "[Unit]\nBindsTo=thing@a\\x2db.service\n\n[Service]\nNice=1\n");
+        assert_int_equal(plan_format(plan_other(p, 2), &u), 0);
+        has(u, "\n[Mount]\nWhere=/srv/x\n");
+        has_not(u, "Service");
+        assert_null(plan_other(p, 3));
+        assert_string_not_equal(plan_stamp(p), plan_stamp(q));
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(plan_write_dropin(p, dir), 1);
+        assert_int_equal(plan_write_dropin(p, dir), 0);
+        assert_true(is_there(dir, "vm-helper@a\\x2db-fs\\x2d1.service.d/10-unitvirt.conf") &&
+                    is_there(dir, "srv-x.mount"));
+        /* one helper fewer */
+        assert_int_equal(plan_write_dropin(q, dir), 1);
+        assert_false(is_there(dir, "vm-helper@a\\x2db-fs\\x2d1.service.d"));
+        assert_true(is_there(dir, "vm-helper@a\\x2db-fs0.service.d/10-unitvirt.conf"));
+        assert_int_equal(plan_remove_dropin_as(&thing, "a", dir), 0);
+        assert_true(is_there(dir, "vm-helper@a\\x2db-fs0.service.d/10-unitvirt.conf"));
+        assert_int_equal(plan_remove(q, dir), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
+static void a_line_is_repeated_only_with_other_options(void **state) {
+        _cleanup_free_ char *s = text_of(GUEST(
+                "<devices><disk type='block' device='cdrom'><source dev='/dev/sdb'/></disk>"
+                "<disk type='block' device='disk'><source dev='/dev/sdb'/></disk>"
+                "<disk type='block' device='disk'><source dev='/dev/sdb'/></disk></devices>"));
+
+        has(s, "\nDeviceAllow=\"/dev/sdb\" r\nDeviceAllow=\"/dev/sdb\" rw\n");
+}
+
+/* --- other definitions --- */
+
+static int one_secret(void *context, const DocumentKind *kind, const char *name, const Definition **ret) {
+        *ret = kind == &document_secret && streq(name, "s") ? context : NULL;
+        return 0;
+}
+
+static void other_definitions_are_in_the_stamp(void **state) {
+        static const char *const secrets[] = {
+                "<secret><description>a</description></secret>", "<secret><description>b</description></secret>",
+        };
+        char stamps[3][17] = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(stamps); i++) {
+                _cleanup_definition_ Definition *d = NULL;
+                _cleanup_plan_ Plan *p = NULL;
+                PlanFacts facts = { .definition = one_secret };
+                const Definition *got;
+
+                if (i < ELEMENTSOF(secrets))
+                        assert_int_equal(definition_parse_as(NULL, secrets[i], strlen(secrets[i]), NULL, 0, &d, NULL),
+                                         0);
+                facts.context = d;
+                assert_int_equal(plan_new(&thing, "a", &p), 0);
+                assert_int_equal(plan_reference(p, &facts, &document_secret, "s", &got), 0);
+                assert_ptr_equal(got, d);
+                assert_int_equal(plan_seal(p), 0);
+                strcpy(stamps[i], plan_stamp(p));
+        }
+        assert_string_not_equal(stamps[0], stamps[1]);
+        assert_string_not_equal(stamps[0], stamps[2]);
+}
+
+static void a_kind_without_units_is_refused(void **state) {
+        static const char text[] = "<secret/>";
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        Plan *p;
+
+        assert_int_equal(definition_parse_as(NULL, text, strlen(text), NULL, 0, &d, NULL), 0);
+        assert_int_equal(plan_build(d, &p, &e), -EOPNOTSUPP);
+        assert_string_equal(e.detail, "a secret has no unit");
+}
+
+static void the_rows_belong_together(void **state) {
+        const PlanKind *row;
+
+        for (size_t i = 0; (row = plan_kind_at(i)); i++) {
+                assert_ptr_equal(plan_kind_of(row->document), row);
+                assert_ptr_equal(plan_kind_of_unit(row->unit), row);
+                assert_string_equal(row->document->key, "name");
+                assert_true(row->unit->prepare && row->unit->target && row->build && *row->folder != '/');
+        }
 }
 
 int main(void) {
@@ -151,6 +291,11 @@ int main(void) {
                 cmocka_unit_test(hostile_paths_stay_values),
                 cmocka_unit_test(a_broken_definition_fails_its_unit),
                 cmocka_unit_test(dropins_are_written_once),
+                cmocka_unit_test(a_plan_may_have_units_beside_it),
+                cmocka_unit_test(a_line_is_repeated_only_with_other_options),
+                cmocka_unit_test(other_definitions_are_in_the_stamp),
+                cmocka_unit_test(a_kind_without_units_is_refused),
+                cmocka_unit_test(the_rows_belong_together),
         };
 
         return cmocka_run_group_tests(all, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "build.h"
+#include "memory-backend.h"
 
 typedef void (*DeviceBuilder)(Build *b, const xmlNode *n);
 
@@ -17,8 +18,11 @@ static const struct {
         { "emulator", NULL },
         { "controller", build_controller },  /* by build_buses() at start */
         { "hub", build_hub },
+        { "iommu", build_iommu },            /* before what it translates for */
         { "audio", build_audio },
         { "disk", build_disk },
+        { "lease", NULL },                   /* vm-prepare's */
+        { "filesystem", build_filesystem },
         { "interface", build_interface },
         { "smartcard", build_smartcard },
         { "serial", build_serial },
@@ -26,15 +30,22 @@ static const struct {
         { "channel", build_channel },
         { "console", build_console },
         { "input", build_input },
+        { "tpm", build_tpm },
         { "graphics", build_graphics },
         { "video", build_video },
         { "sound", build_sound },
         { "watchdog", build_watchdog },
+        { "hostdev", build_hostdev },
         { "redirdev", build_redirdev },
         { "redirfilter", NULL },             /* part of each redirdev */
         { "memballoon", build_memballoon },
         { "rng", build_rng },
         { "panic", build_panic },
+        { "shmem", build_shmem },
+        { "memory", build_memory_device },
+        { "crypto", build_crypto },
+        { "vsock", build_vsock },
+        { "pstore", build_pstore },
 };
 
 static const char *const part_options[_QEMU_PART_KIND_MAX] = {
@@ -84,7 +95,7 @@ static int build_begin(Build *b, const Definition *d, const QemuCaps *caps, cons
         b->emulated = !b->kvm && streq(type, "kvm");
         b->run_dir = res->run_dir;
         if (!streq(type, "kvm") && !streq(type, "qemu"))
-                return refuse(b, b->root, "domain type '%s' is not supported", type);
+                return build_refuse(b, b->root, "domain type '%s' is not supported", type);
         return default_run_dir(b, own_run_dir);
 }
 
@@ -95,13 +106,14 @@ static void build_device(Build *b, const xmlNode *n) {
                                 device_table[i].build(b, n);
                         return;
                 }
-        refuse(b, n, "device <%s> is not supported", xml_name(n));
+        build_refuse(b, n, "device <%s> is not supported", xml_name(n));
 }
 
 static void build_devices(Build *b) {
         build_buses(b);
         for (size_t i = 0; i < ELEMENTSOF(device_table); i++)
-                if (device_table[i].build && device_table[i].build != build_controller && device_table[i].build != build_hub)
+                if (device_table[i].build && device_table[i].build != build_controller &&
+                    device_table[i].build != build_hub)
                         XML_FOREACH(n, b->devices, device_table[i].element)
                                 device_table[i].build(b, n);
         XML_FOREACH(n, b->devices, NULL) {
@@ -110,7 +122,7 @@ static void build_devices(Build *b) {
                 for (size_t i = 0; i < ELEMENTSOF(device_table); i++)
                         known = known || xml_is(n, device_table[i].element);
                 if (!known)
-                        refuse(b, n, "device <%s> is not supported", xml_name(n));
+                        build_refuse(b, n, "device <%s> is not supported", xml_name(n));
         }
 }
 
@@ -124,9 +136,9 @@ static void add_monitor(Build *b, const QemuMonitor *m) {
                 return;
         }
         strbuf_add(&o, "socket");
-        opt(&o, "id", id);
+        put_opt(&o, "id", id);
         if (m->path)
-                opt(&o, "path", m->path);
+                put_opt(&o, "path", m->path);
         else
                 strbuf_addf(&o, ",fd=%d", m->fd);
         if (m->path || m->listening)
@@ -153,8 +165,8 @@ static void build_monitors(Build *b) {
 static void build_identity(Build *b) {
         _cleanup_strbuf_ StrBuf o = {};
 
-        opt(&o, "guest", definition_name(b->d));
-        opt(&o, "debug-threads", "on");
+        put_opt(&o, "guest", definition_name(b->d));
+        put_opt(&o, "debug-threads", "on");
         add_option_buf(b, "-name", &o);
         add_option(b, "-S", NULL);
 }
@@ -167,7 +179,7 @@ static void build_genid(Build *b) {
         if (!genid)
                 return;
         if (!*xml_text(genid)) {
-                invalid(b, genid, "the generation id is missing");
+                build_invalid(b, genid, "the generation id is missing");
                 return;
         }
         o = device_new(b, "vmgenid");
@@ -199,6 +211,7 @@ static void build_all(Build *b) {
         build_firmware(b);
         build_memory(b);
         build_smp(b);
+        build_numa(b);
         build_iothreads(b);
         add_option(b, "-uuid", "%s", xml_get(b->root, "uuid") ?: "00000000-0000-0000-0000-000000000000");
         build_display_none(b);
@@ -213,9 +226,11 @@ static void build_all(Build *b) {
         build_kernel(b);
         build_features(b);
         build_genid(b);
+        build_deprecation(b);
+        build_launch_security(b);
         build_devices(b);
-        build_commandline(b);
         build_sandbox(b);
+        build_commandline(b);
 }
 
 static int add_part_argv(const QemuPart *part, char ***argv) {

@@ -24,7 +24,8 @@ int build_fail(Build *b, int r) {
         return b->r;
 }
 
-_printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNode *node, const char *format, va_list ap) {
+_printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNode *node, const char *format,
+                                   va_list ap) {
         _cleanup_free_ char *words = NULL, *path = NULL;
         const char *origin = definition_origin(b->d);
 
@@ -41,7 +42,7 @@ _printf_(5, 0) static int complain(Build *b, int r, ErrorCode code, const xmlNod
         return error_set(b->e, r, code, ORIGIN_QEMU, "%s%s%s", path ?: "", path ? ": " : "", words);
 }
 
-int refuse(Build *b, const xmlNode *node, const char *format, ...) {
+int build_refuse(Build *b, const xmlNode *node, const char *format, ...) {
         va_list ap;
         int r;
 
@@ -51,7 +52,7 @@ int refuse(Build *b, const xmlNode *node, const char *format, ...) {
         return r;
 }
 
-int invalid(Build *b, const xmlNode *node, const char *format, ...) {
+int build_invalid(Build *b, const xmlNode *node, const char *format, ...) {
         va_list ap;
         int r;
 
@@ -80,7 +81,16 @@ static void add_part(Build *b, QemuPart part) {
 }
 
 void add_props(Build *b, QemuPartKind kind, json_t *props) {
-        if (props)
+        char *text;
+
+        if (!props)
+                return;
+        if (kind == QEMU_PART_DEVICE)
+                override_device(b, props);
+        text = kind == QEMU_PART_DEVICE ? override_device_text(b, props) : NULL;
+        if (text)
+                add_part(b, (QemuPart) { .kind = QEMU_PART_OPTION, .name = "-device", .option = text });
+        else
                 add_part(b, (QemuPart) { .kind = kind, .props = props });
 }
 
@@ -126,7 +136,7 @@ json_t *device_new(Build *b, const char *driver) {
         return o;
 }
 
-json_t *object_new(Build *b, const char *type, const char *id) {
+json_t *build_object(Build *b, const char *type, const char *id) {
         json_t *o = props_new(b);
 
         put_str(b, o, "qom-type", type);
@@ -134,7 +144,7 @@ json_t *object_new(Build *b, const char *type, const char *id) {
         return o;
 }
 
-void put(Build *b, json_t *o, const char *key, json_t *value) {
+void put_json(Build *b, json_t *o, const char *key, json_t *value) {
         if (!o)
                 json_decref(value);
         else if (json_object_set_new(o, key, value) < 0) /* also when value is NULL */
@@ -143,7 +153,7 @@ void put(Build *b, json_t *o, const char *key, json_t *value) {
 
 void put_str(Build *b, json_t *o, const char *key, const char *value) {
         if (value)
-                put(b, o, key, json_string(value));
+                put_json(b, o, key, json_string(value));
 }
 
 void put_strf(Build *b, json_t *o, const char *key, const char *format, ...) {
@@ -156,11 +166,11 @@ void put_strf(Build *b, json_t *o, const char *key, const char *format, ...) {
 }
 
 void put_int(Build *b, json_t *o, const char *key, long long value) {
-        put(b, o, key, json_integer(value));
+        put_json(b, o, key, json_integer(value));
 }
 
 void put_bool(Build *b, json_t *o, const char *key, bool value) {
-        put(b, o, key, json_boolean(value));
+        put_json(b, o, key, json_boolean(value));
 }
 
 void put_attr(Build *b, json_t *o, const char *key, const xmlNode *node, const char *attr) {
@@ -191,7 +201,7 @@ uint64_t attr_u64(Build *b, const xmlNode *node, const char *attr, uint64_t othe
         if (r == -ENOENT)
                 return otherwise;
         if (r < 0 || v > INT64_MAX) {
-                invalid(b, node, "attribute %s is no number that fits: '%s'", attr, xml_attr(node, attr));
+                build_invalid(b, node, "attribute %s is no number that fits: '%s'", attr, xml_attr(node, attr));
                 return otherwise;
         }
         return v;
@@ -201,7 +211,7 @@ uint64_t element_size(Build *b, const xmlNode *node, uint64_t default_scale) {
         uint64_t v = 0;
 
         if (node && (size_parse(xml_text(node), xml_attr(node, "unit"), default_scale, &v) < 0 || v > INT64_MAX)) {
-                invalid(b, node, "not a size that fits: '%s'", xml_text(node));
+                build_invalid(b, node, "not a size that fits: '%s'", xml_text(node));
                 return 0;
         }
         return v;
@@ -222,13 +232,13 @@ char *qemu_option_escape(const char *value) {
         return strbuf_take(&o);
 }
 
-void opt(StrBuf *o, const char *key, const char *value) {
+void put_opt(StrBuf *o, const char *key, const char *value) {
         if (!value)
                 return;
         strbuf_addf(o, "%s%s=", o->len > 0 ? "," : "", key);
         add_escaped(o, value);
 }
 
-void opt_onoff(StrBuf *o, const char *key, bool value) {
-        opt(o, key, value ? "on" : "off");
+void put_opt_onoff(StrBuf *o, const char *key, bool value) {
+        put_opt(o, key, value ? "on" : "off");
 }

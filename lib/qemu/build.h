@@ -29,9 +29,9 @@ typedef struct Build {
 /* --- errors --- */
 
 /* Refuses what node says: "FILE:LINE: PATH: " and the words; code 67, -EOPNOTSUPP. */
-int refuse(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
+int build_refuse(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
 /* The same for values that contradict each other; code 27, -EINVAL. */
-int invalid(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
+int build_invalid(Build *b, const xmlNode *node, const char *format, ...) _printf_(3, 4);
 int build_fail(Build *b, int r);
 
 /* --- additions --- */
@@ -44,14 +44,19 @@ void add_option(Build *b, const char *name, const char *format, ...) _printf_(3,
 void add_option_buf(Build *b, const char *name, StrBuf *value);
 void add_chardev_buf(Build *b, StrBuf *value);
 
+/* What <qemu:override> and <qemu:capabilities> change of a device: its properties, and, where it is not to be JSON, its
+ * text; NULL: it stays JSON. Takes props in that case (override.c). */
+void override_device(Build *b, json_t *props);
+char *override_device_text(Build *b, json_t *props);
+
 /* --- properties --- */
 
 /* {"driver": driver}, {"qom-type": type, "id": id}; never NULL while b->r is 0. */
 json_t *device_new(Build *b, const char *driver);
-json_t *object_new(Build *b, const char *type, const char *id);
+json_t *build_object(Build *b, const char *type, const char *id);
 json_t *props_new(Build *b);
 
-void put(Build *b, json_t *o, const char *key, json_t *value);     /* takes value */
+void put_json(Build *b, json_t *o, const char *key, json_t *value);      /* takes value */
 void put_str(Build *b, json_t *o, const char *key, const char *value);   /* NULL: nothing */
 void put_strf(Build *b, json_t *o, const char *key, const char *format, ...) _printf_(4, 5);
 void put_int(Build *b, json_t *o, const char *key, long long value);
@@ -69,8 +74,8 @@ uint64_t attr_u64(Build *b, const xmlNode *node, const char *attr, uint64_t othe
 uint64_t element_size(Build *b, const xmlNode *node, uint64_t default_scale);
 
 /* Adds ",key=value" with commas in value doubled; NULL value: nothing. */
-void opt(StrBuf *o, const char *key, const char *value);
-void opt_onoff(StrBuf *o, const char *key, bool value);
+void put_opt(StrBuf *o, const char *key, const char *value);
+void put_opt_onoff(StrBuf *o, const char *key, bool value);
 
 /* --- common parts of devices (common.c) --- */
 
@@ -108,7 +113,8 @@ void build_smp(Build *b);          /* cpu.c */
 void build_iothreads(Build *b);    /* memory.c */
 void build_sysinfo(Build *b);      /* sysinfo.c */
 void build_clock(Build *b);
-void build_commandline(Build *b);        /* clock.c */
+void build_commandline(Build *b);
+void build_deprecation(Build *b);  /* override.c */
 void build_pm(Build *b);           /* clock.c */
 void build_boot(Build *b);         /* os.c */
 void build_firmware(Build *b);     /* os.c */
@@ -116,11 +122,19 @@ void build_kernel(Build *b);       /* os.c */
 void build_features(Build *b);     /* features.c: globals and devices */
 /* Memory is given to NUMA cells rather than to the machine (memory.c). */
 bool memory_is_split(const Build *b);
+/* Whole MiB are what machine types expect. */
+uint64_t memory_round(uint64_t bytes);
+/* The definition says how fast the ways between nodes are (numa.c). */
+bool numa_has_hmat(const Build *b);
 void machine_firmware(Build *b, StrBuf *machine); /* os.c: pflash0=, pflash1= */
 /* Adds ",key=value" to -cpu, whose values cannot hold a comma: such a value is refused, naming node (cpu.c). */
 void cpu_opt(Build *b, StrBuf *cpu, const xmlNode *node, const char *key, const char *value);
 void cpu_features(Build *b, StrBuf *cpu);         /* features.c: hyperv, kvm, apic */
 void cpu_timers(Build *b, StrBuf *cpu);           /* clock.c */
+
+/* The object that encrypts the guest's memory; the machine refers to it as LAUNCH_SECURITY_ID (launch-security.c). */
+void build_launch_security(Build *b);
+#define LAUNCH_SECURITY_ID "lsec0"
 
 /* Boot index of a device by <os><boot dev>: 0 for none. kind is "hd", "cdrom", "network", "fd". */
 unsigned boot_index(const Build *b, const xmlNode *device, const char *kind);
@@ -132,6 +146,9 @@ void build_controller(Build *b, const xmlNode *n);
 /* All controllers and hubs, what others are plugged into first (controller.c). */
 void build_buses(Build *b);
 void build_interface(Build *b, const xmlNode *n);
+/* The host's end of an interface that is no tap: "type" and what belongs to it, and what has to be there first
+ * (netdev.c). False for other types. */
+bool put_netdev(Build *b, json_t *o, const xmlNode *n);
 void build_serial(Build *b, const xmlNode *n);
 void build_parallel(Build *b, const xmlNode *n);
 void build_console(Build *b, const xmlNode *n);
@@ -145,12 +162,37 @@ void build_audio(Build *b, const xmlNode *n);
 void build_memballoon(Build *b, const xmlNode *n);
 void build_rng(Build *b, const xmlNode *n);
 void build_watchdog(Build *b, const xmlNode *n);
+/* "host" from the <address> of a PCI device of the host (hostdev.c). */
+void put_vfio_host(Build *b, json_t *o, const xmlNode *source);
+void build_hostdev(Build *b, const xmlNode *n);
+void build_filesystem(Build *b, const xmlNode *n);
+void build_memory_device(Build *b, const xmlNode *n);
+void build_shmem(Build *b, const xmlNode *n);
+void build_tpm(Build *b, const xmlNode *n);
+void build_iommu(Build *b, const xmlNode *n);     /* platform.c, with the three below */
+void build_vsock(Build *b, const xmlNode *n);
+void build_crypto(Build *b, const xmlNode *n);
+void build_pstore(Build *b, const xmlNode *n);
 void build_redirdev(Build *b, const xmlNode *n);
 void build_panic(Build *b, const xmlNode *n);
 void build_smartcard(Build *b, const xmlNode *n);
 
 /* "filter" from <redirfilter> (smartcard.c). */
 void put_redirfilter(Build *b, json_t *o);
+
+/* bus, channel, scsi-id, lun of a device on a SCSI controller (disk.c). */
+void put_scsi_place(Build *b, json_t *o, const xmlNode *device);
+/* How many images all disks have: what is numbered behind them begins there (disk.c). */
+unsigned disk_image_count(const Build *b);
+
+/* What the host side prepared for a character device, or for the socket of a helper; NULL: nothing (chardev.c). */
+const QemuChardev *build_find_chardev(const Build *b, const xmlNode *device);
+/* A connection to a helper of the guest: the descriptor that the host side connected, or a socket by its path
+ * (chardev.c). */
+void build_helper_chardev(Build *b, const xmlNode *device, const char *id, const char *recorded_path);
+
+/* What the <reconnect> of a source says, as options of the chardev (chardev.c). */
+void chardev_reconnect(Build *b, StrBuf *o, const xmlNode *source);
 
 /* The chardev "char" + alias of a serial, channel, ... element (chardev.c). */
 void build_chardev(Build *b, const xmlNode *device, const char *id);

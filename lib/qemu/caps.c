@@ -33,6 +33,8 @@ static const struct {
         [QEMU_CAP_AUDIO_PIPEWIRE]           = { VERSION(8, 1), 0 },
         [QEMU_CAP_ASYNC_TEARDOWN]           = { VERSION(8, 1), 0 },
         [QEMU_CAP_SHIM]                     = { VERSION(10, 0), 0 },
+        [QEMU_CAP_SEV_SNP]                  = { VERSION(9, 1), 0 },
+        [QEMU_CAP_DYNAMIC_MEMSLOTS]         = { VERSION(8, 2), 0 },
         [QEMU_CAP_BLOB]                     = { VERSION(6, 1), 0 },
 };
 
@@ -120,6 +122,25 @@ const char *qemu_caps_arch(const QemuCaps *caps) {
         return caps->arch;
 }
 
+/* The last release of each year's series that had boards of its own. */
+static bool is_release(unsigned version) {
+        static const unsigned char last[] = {
+                [1] = 7, [2] = 12, [3] = 1, [4] = 2, [5] = 2, [6] = 2, [7] = 2, [8] = 2, [9] = 2, [10] = 2, [11] = 1
+        };
+
+        return version / 100 >= ELEMENTSOF(last) || (version / 100 > 0 && version % 100 <= last[version / 100]);
+}
+
+/* Boards have the names of releases, and one that of a mended release. */
+static bool has_board(const QemuCaps *caps, const char *text, unsigned version, bool q35) {
+        const char *minor = strchr(text, '.');
+
+        if (minor && strchr(minor + 1, '.') && !(q35 && streq(text, "4.0.1")))
+                return false;
+        return minor && is_release(version) && version <= caps->version &&
+               version >= MAX(caps->oldest_machine, q35 ? VERSION(2, 4) : VERSION(1, 0));
+}
+
 const char *qemu_caps_machine(const QemuCaps *caps, const char *name) {
         const char *v;
         unsigned version;
@@ -133,9 +154,7 @@ const char *qemu_caps_machine(const QemuCaps *caps, const char *name) {
                 return NULL;
         if (version_parse(v, &version) < 0)
                 return name; /* a distribution's own ("pc-q35-rhel9.4.0", "pc-i440fx-noble"): QEMU knows */
-        if (version < caps->oldest_machine || version > caps->version)
-                return NULL;
-        return name;
+        return has_board(caps, v, version, startswith(name, "pc-q35-")) ? name : NULL;
 }
 
 /* As "qemu-system-x86_64 -machine MACHINE -smp 9999" tells. */

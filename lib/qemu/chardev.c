@@ -5,7 +5,10 @@
 
 #include "build.h"
 
-static const QemuChardev *find_chardev(const Build *b, const char *alias) {
+/* The backend of a random number generator has the alias of that. */
+const QemuChardev *build_find_chardev(const Build *b, const xmlNode *device) {
+        const char *alias = device_alias(xml_is(device, "backend") ? device->parent : device);
+
         for (size_t i = 0; alias && i < b->res->n_chardevs; i++)
                 if (streq(b->res->chardevs[i].alias, alias))
                         return &b->res->chardevs[i];
@@ -19,7 +22,7 @@ static const xmlNode *source_of(const xmlNode *device, const char *mode) {
         return NULL;
 }
 
-static void reconnect(Build *b, StrBuf *o, const xmlNode *source) {
+void chardev_reconnect(Build *b, StrBuf *o, const xmlNode *source) {
         const xmlNode *r = xml_child(source, "reconnect");
         uint64_t seconds;
 
@@ -34,25 +37,25 @@ static void reconnect(Build *b, StrBuf *o, const xmlNode *source) {
 
 static void need_path(Build *b, const xmlNode *device, const char *path) {
         if (!path || !*path)
-                invalid(b, device, "the source names no path");
+                build_invalid(b, device, "the source names no path");
 }
 
 static void chardev_path(Build *b, StrBuf *o, const xmlNode *device) {
         const char *path = xml_attr(source_of(device, NULL), "path");
 
         need_path(b, device, path);
-        opt(o, "path", path);
+        put_opt(o, "path", path);
 }
 
 static void chardev_file(Build *b, StrBuf *o, const xmlNode *device) {
         const char *append = xml_attr(source_of(device, NULL), "append");
-        const QemuChardev *res = find_chardev(b, device_alias(device));
+        const QemuChardev *res = build_find_chardev(b, device);
 
         if (res && res->path)
-                opt(o, "path", res->path);
+                put_opt(o, "path", res->path);
         else
                 chardev_path(b, o, device);
-        opt(o, "append", append ?: "on");
+        put_opt(o, "append", append ?: "on");
 }
 
 /* Where the definition leaves the path of a socket to us (guest agent). */
@@ -64,78 +67,83 @@ static void generated_path(Build *b, StrBuf *o, const xmlNode *device) {
                 build_fail(b, -ENOMEM);
                 return;
         }
-        opt(o, "path", path);
+        put_opt(o, "path", path);
 }
 
 static void chardev_unix(Build *b, StrBuf *o, const xmlNode *device) {
         const xmlNode *source = xml_child(device, "source");
         bool server = streq(xml_attr(source, "mode") ?: "bind", "bind");
-        const QemuChardev *res = find_chardev(b, device_alias(device));
+        const QemuChardev *res = build_find_chardev(b, device);
         const char *path = res && res->path ? res->path : xml_attr(source, "path");
 
         if (server && b->res->recorded)
                 strbuf_add(o, ",fd=1729");
-        else if (server && res && res->fd > 0)
+        else if (res && res->fd > 0)
                 strbuf_addf(o, ",fd=%d", res->fd);
         else if (path && *path)
-                opt(o, "path", path);
+                put_opt(o, "path", path);
         else if (server)
                 generated_path(b, o, device);
         else
                 need_path(b, device, path);
         if (server)
                 strbuf_add(o, ",server=on,wait=off");
-        else
-                reconnect(b, o, source);
+        else if (!res || res->fd <= 0)
+                chardev_reconnect(b, o, source); /* a connection that was made is not made again */
 }
 
 static void chardev_tcp(Build *b, StrBuf *o, const xmlNode *device) {
         const xmlNode *source = xml_child(device, "source");
         bool server = xml_attr_is(source, "mode", "bind");
         const char *protocol = xml_get(device, "protocol/@type");
+        const QemuChardev *res = build_find_chardev(b, device);
 
         if (xml_attr_is(source, "tls", "yes"))
-                refuse(b, source, "attribute tls of a character device is not supported");
-        opt(o, "host", xml_attr(source, "host") ?: "");
-        opt(o, "port", xml_attr(source, "service") ?: "");
+                build_refuse(b, source, "attribute tls of a character device is not supported");
+        if (res && res->fd > 0) {
+                strbuf_addf(o, ",fd=%d", res->fd);
+        } else {
+                put_opt(o, "host", xml_attr(source, "host") ?: "");
+                put_opt(o, "port", xml_attr(source, "service") ?: "");
+        }
         if (protocol && streq(protocol, "telnet"))
-                opt(o, "telnet", "on");
+                put_opt(o, "telnet", "on");
         else if (protocol && !streq(protocol, "raw"))
-                refuse(b, xml_child(device, "protocol"), "protocol '%s' is not supported", protocol);
+                build_refuse(b, xml_child(device, "protocol"), "protocol '%s' is not supported", protocol);
         if (server)
                 strbuf_add(o, ",server=on,wait=off");
-        else
-                reconnect(b, o, source);
+        else if (!res || res->fd <= 0)
+                chardev_reconnect(b, o, source);
 }
 
 static void chardev_udp(Build *b, StrBuf *o, const xmlNode *device) {
         const xmlNode *to = source_of(device, "connect"), *from = source_of(device, "bind");
 
-        opt(o, "host", xml_attr(to, "host") ?: "");
-        opt(o, "port", xml_attr(to, "service") ?: "");
+        put_opt(o, "host", xml_attr(to, "host") ?: "");
+        put_opt(o, "port", xml_attr(to, "service") ?: "");
         /* The empty address is any; port 0 is chosen by the kernel. */
-        opt(o, "localaddr", xml_attr(from, "host") ?: "");
-        opt(o, "localport", xml_attr(from, "service") ?: "0");
+        put_opt(o, "localaddr", xml_attr(from, "host") ?: "");
+        put_opt(o, "localport", xml_attr(from, "service") ?: "0");
 }
 
 static void chardev_spicevmc(Build *b, StrBuf *o, const xmlNode *device) {
-        opt(o, "name", xml_is(device, "redirdev")    ? "usbredir"
+        put_opt(o, "name", xml_is(device, "redirdev")    ? "usbredir"
                        : xml_is(device, "smartcard") ? "smartcard"
                                                      : "vdagent");
 }
 
 static void chardev_spiceport(Build *b, StrBuf *o, const xmlNode *device) {
-        opt(o, "name", xml_attr(source_of(device, NULL), "channel"));
+        put_opt(o, "name", xml_attr(source_of(device, NULL), "channel"));
 }
 
 static void chardev_vdagent(Build *b, StrBuf *o, const xmlNode *device) {
         const xmlNode *source = xml_child(device, "source");
 
-        opt(o, "name", "vdagent");
+        put_opt(o, "name", "vdagent");
         if (xml_get(source, "clipboard/@copypaste"))
-                opt_onoff(o, "clipboard", streq(xml_get(source, "clipboard/@copypaste"), "yes"));
+                put_opt_onoff(o, "clipboard", streq(xml_get(source, "clipboard/@copypaste"), "yes"));
         if (xml_get(source, "mouse/@mode"))
-                opt_onoff(o, "mouse", streq(xml_get(source, "mouse/@mode"), "client"));
+                put_opt_onoff(o, "mouse", streq(xml_get(source, "mouse/@mode"), "client"));
 }
 
 static const struct {
@@ -160,16 +168,16 @@ static const struct {
 
 /* Copies of what the guest writes: to the host side's log, or to the file of <log>. */
 static void chardev_log(Build *b, StrBuf *o, const xmlNode *device) {
-        const QemuChardev *res = find_chardev(b, device_alias(device));
+        const QemuChardev *res = build_find_chardev(b, device);
         const xmlNode *log = xml_child(device, "log");
 
         if (res && res->log_path) {
-                opt(o, "logfile", res->log_path);
-                opt(o, "logappend", "on");
+                put_opt(o, "logfile", res->log_path);
+                put_opt(o, "logappend", "on");
         } else if (log) {
-                opt(o, "logfile", xml_attr(log, "file"));
+                put_opt(o, "logfile", xml_attr(log, "file"));
                 if (xml_attr(log, "append"))
-                        opt_onoff(o, "logappend", xml_attr_bool(log, "append", false));
+                        put_opt_onoff(o, "logappend", xml_attr_bool(log, "append", false));
         }
 }
 
@@ -185,12 +193,34 @@ void build_chardev(Build *b, const xmlNode *device, const char *id) {
                 if (streq(type, "dev") && xml_is(device, "parallel"))
                         backend = "parallel";
                 strbuf_add(&o, backend);
-                opt(&o, "id", id);
+                put_opt(&o, "id", id);
                 if (types[i].add)
                         types[i].add(b, &o, device);
                 chardev_log(b, &o, device);
                 add_chardev_buf(b, &o);
                 return;
         }
-        refuse(b, device, "character device type '%s' is not supported", type);
+        build_refuse(b, device, "character device type '%s' is not supported", type);
+}
+
+void build_helper_chardev(Build *b, const xmlNode *device, const char *id, const char *recorded_path) {
+        const QemuChardev *res = build_find_chardev(b, device);
+        _cleanup_strbuf_ StrBuf o = {};
+        _cleanup_free_ char *path = NULL;
+
+        strbuf_add(&o, "socket");
+        put_opt(&o, "id", id);
+        if (res && res->fd > 0) {
+                strbuf_addf(&o, ",fd=%d", res->fd);
+        } else if (res && res->path) {
+                put_opt(&o, "path", res->path);
+        } else if (b->res->recorded && recorded_path) {
+                put_opt(&o, "path", recorded_path);
+        } else {
+                path = text_format("%s/%s.sock", b->run_dir, need_alias(b, device));
+                if (!path)
+                        build_fail(b, -ENOMEM);
+                put_opt(&o, "path", path);
+        }
+        add_chardev_buf(b, &o);
 }

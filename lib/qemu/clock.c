@@ -14,25 +14,26 @@ static void rtc_base(Build *b, StrBuf *o, const xmlNode *clock) {
         bool local;
 
         if (streq(offset, "utc") || streq(offset, "localtime")) {
-                opt(o, "base", offset);
+                put_opt(o, "base", offset);
         } else if (streq(offset, "timezone")) {
-                opt(o, "base", "localtime"); /* the process runs with TZ set to the zone */
+                put_opt(o, "base", "localtime"); /* the process runs with TZ set to the zone */
         } else if (streq(offset, "absolute") && start) {
                 when = (time_t) strtoll(start, NULL, 10);
                 if (!gmtime_r(&when, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-                        invalid(b, clock, "not a time: '%s'", start);
+                        build_invalid(b, clock, "not a time: '%s'", start);
                 else
-                        opt(o, "base", text);
+                        put_opt(o, "base", text);
         } else if (streq(offset, "variable")) {
                 when = b->res->now > 0 ? b->res->now : time(NULL);
                 when += (time_t) strtoll(xml_attr(clock, "adjustment") ?: "0", NULL, 10);
                 local = xml_attr_is(clock, "basis", "localtime");
-                if (!(local ? localtime_r(&when, &tm) : gmtime_r(&when, &tm)) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-                        invalid(b, clock, "not an adjustment: '%s'", xml_attr(clock, "adjustment"));
+                if (!(local ? localtime_r(&when, &tm) : gmtime_r(&when, &tm)) ||
+                    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                        build_invalid(b, clock, "not an adjustment: '%s'", xml_attr(clock, "adjustment"));
                 else
-                        opt(o, "base", text);
+                        put_opt(o, "base", text);
         } else {
-                refuse(b, clock, "clock offset '%s' is not supported", offset);
+                build_refuse(b, clock, "clock offset '%s' is not supported", offset);
         }
 }
 
@@ -42,13 +43,13 @@ static void rtc_timer(Build *b, StrBuf *o, const xmlNode *timer) {
 
         if (track) {
                 if (streq(track, "boot"))
-                        refuse(b, timer, "track 'boot' is not supported for the rtc timer");
-                opt(o, "clock", streq(track, "guest") ? "vm" : streq(track, "realtime") ? "rt" : "host");
+                        build_refuse(b, timer, "track 'boot' is not supported for the rtc timer");
+                put_opt(o, "clock", streq(track, "guest") ? "vm" : streq(track, "realtime") ? "rt" : "host");
         }
         if (policy && streq(policy, "catchup"))
-                opt(o, "driftfix", "slew");
+                put_opt(o, "driftfix", "slew");
         else if (policy && !streq(policy, "delay"))
-                refuse(b, timer, "tickpolicy '%s' is not supported for the rtc timer", policy);
+                build_refuse(b, timer, "tickpolicy '%s' is not supported for the rtc timer", policy);
 }
 
 /* Ticks that the guest missed while it did not run: only KVM's PIT has a choice, TCG's ignores it with a warning. */
@@ -59,7 +60,7 @@ static void pit_timer(Build *b, const xmlNode *timer) {
                 return;
         if (!streq(policy, "delay") && !streq(policy, "discard")) {
                 if (!streq(policy, "catchup"))
-                        refuse(b, timer, "tickpolicy '%s' is not supported for the pit timer", policy);
+                        build_refuse(b, timer, "tickpolicy '%s' is not supported for the pit timer", policy);
                 return;
         }
         add_option(b, "-global", "kvm-pit.lost_tick_policy=%s", policy);
@@ -79,9 +80,10 @@ void build_clock(Build *b) {
                         pit_timer(b, t);
                 else if (xml_attr_is(t, "name", "hpet") && xml_attr(t, "tickpolicy") &&
                          !xml_attr_is(t, "tickpolicy", "delay"))
-                        refuse(b, t, "tickpolicy '%s' is not supported for the hpet timer", xml_attr(t, "tickpolicy"));
+                        build_refuse(b, t, "tickpolicy '%s' is not supported for the hpet timer",
+                                     xml_attr(t, "tickpolicy"));
                 else if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
-                        refuse(b, t, "timer '%s' is not there on this machine", xml_attr(t, "name"));
+                        build_refuse(b, t, "timer '%s' is not there on this machine", xml_attr(t, "name"));
 }
 
 /* Timers that are properties of the CPU. */
@@ -93,9 +95,9 @@ void cpu_timers(Build *b, StrBuf *cpu) {
                 if (b->emulated && !streq(name, "tsc"))
                         continue;
                 if (streq(name, "kvmclock") && xml_attr(t, "present") && !present)
-                        opt(cpu, "kvmclock", "off");
+                        put_opt(cpu, "kvmclock", "off");
                 else if (streq(name, "hypervclock") && xml_attr(t, "present") && present)
-                        opt(cpu, "hv-time", "on");
+                        put_opt(cpu, "hv-time", "on");
                 else if (streq(name, "tsc") && attr_u64(b, t, "frequency", 0) > 0)
                         strbuf_addf(cpu, ",tsc-frequency=%llu",
                                     (unsigned long long) attr_u64(b, t, "frequency", 0));

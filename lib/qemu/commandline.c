@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* <qemu:commandline>: what the definition's owner adds, last and unread. */
+/* <qemu:commandline>: what the definition's owner adds, unread. Nothing stands behind it: an option without its value
+ * would take the next argument for one. */
 
 #include "build.h"
 

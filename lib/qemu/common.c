@@ -8,7 +8,7 @@ const char *need_alias(Build *b, const xmlNode *device) {
         const char *alias = device_alias(device);
 
         if (!alias && b->r == 0)
-                invalid(b, device, "the device has no alias");
+                build_invalid(b, device, "the device has no alias");
         return alias ?: "";
 }
 
@@ -60,7 +60,7 @@ static void put_pci(Build *b, json_t *o, const xmlNode *device, const xmlNode *a
         DriverName buf;
 
         if (attr_u64(b, address, "domain", 0) != 0) {
-                refuse(b, address, "only PCI domain 0 is there for guests of this machine");
+                build_refuse(b, address, "only PCI domain 0 is there for guests of this machine");
                 return;
         }
         snprintf(index, sizeof(index), "%llu", (unsigned long long) bus);
@@ -98,7 +98,7 @@ void put_address(Build *b, json_t *o, const xmlNode *device) {
         else if (streq(type, "isa"))
                 put_isa(b, o, address);
         else
-                refuse(b, address, "address type '%s' is not supported for this device", type);
+                build_refuse(b, address, "address type '%s' is not supported for this device", type);
 }
 
 void put_boot(Build *b, json_t *o, const xmlNode *device) {
@@ -138,7 +138,7 @@ const char *virtio_driver(Build *b, const xmlNode *device, const char *base, con
         else if (model && endswith(model, "-transitional"))
                 suffix = "-transitional";
         if (type && !streq(type, "pci"))
-                refuse(b, device, "virtio devices have PCI addresses, not '%s'", type);
+                build_refuse(b, device, "virtio devices have PCI addresses, not '%s'", type);
         snprintf(buf->s, sizeof(buf->s), "%s-pci%s", base, suffix);
         return buf->s;
 }

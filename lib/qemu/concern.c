@@ -44,7 +44,8 @@ static bool is_bridge(const xmlNode *device) {
 }
 
 static bool is_writable_disk(const xmlNode *device) {
-        return streq(xml_name(device), "disk") && !xml_child(device, "readonly") && !xml_attr_is(device, "device", "cdrom");
+        return streq(xml_name(device), "disk") && !xml_child(device, "readonly") &&
+               !xml_attr_is(device, "device", "cdrom");
 }
 
 /* NULL: every guest. */

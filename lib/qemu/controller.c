@@ -58,7 +58,7 @@ static void put_xhci(Build *b, json_t *o, const xmlNode *c) {
         uint64_t ports = attr_u64(b, c, "ports", 0);
 
         if (ports > 15)
-                refuse(b, c, "an xhci controller has at most 15 ports");
+                build_refuse(b, c, "an xhci controller has at most 15 ports");
         if (ports > 0) {
                 put_int(b, o, "p2", (long long) ports);
                 put_int(b, o, "p3", (long long) ports);
@@ -118,7 +118,7 @@ static void build_root(Build *b, const xmlNode *c) {
         if (!xml_attr(target, "hotplug"))
                 return;
         if (b->q35)
-                refuse(b, target, "attribute hotplug of the root bus is not supported by this machine");
+                build_refuse(b, target, "attribute hotplug of the root bus is not supported by this machine");
         add_option(b, "-global", "PIIX4_PM.acpi-root-pci-hotplug=%s",
                    xml_attr_bool(target, "hotplug", true) ? "on" : "off");
 }
@@ -179,7 +179,7 @@ static bool is_builtin(const Build *b, const xmlNode *c) {
 
 static void check_builtin(Build *b, const xmlNode *c) {
         if (xml_attr_is(c, "type", "ide") && (b->q35 || !streq(xml_attr(c, "index") ?: "0", "0")))
-                refuse(b, c, "this machine has no such IDE controller");
+                build_refuse(b, c, "this machine has no such IDE controller");
 }
 
 void build_controller(Build *b, const xmlNode *c) {
@@ -193,7 +193,7 @@ void build_controller(Build *b, const xmlNode *c) {
                 if (streq(rows[i].type, type) && streq_ptr(rows[i].model, model))
                         row = &rows[i];
         if (!row) {
-                refuse(b, c, "controller type '%s' model '%s' is not supported", type, model ?: "");
+                build_refuse(b, c, "controller type '%s' model '%s' is not supported", type, model ?: "");
                 return;
         }
         check_builtin(b, c);
@@ -234,7 +234,7 @@ static void build_pci_buses(Build *b) {
                         if (!xml_attr_is(c, "type", "pci"))
                                 continue;
                         if (index >= MAX_BUSES || bus >= MAX_BUSES || i >= MAX_BUSES) {
-                                refuse(b, c, "more than %u PCI buses are not supported", MAX_BUSES);
+                                build_refuse(b, c, "more than %u PCI buses are not supported", MAX_BUSES);
                                 return;
                         }
                         if (!done[i] && there[bus]) {
@@ -247,7 +247,7 @@ static void build_pci_buses(Build *b) {
                 }
         }
         if (left)
-                invalid(b, left, "there is no PCI bus %s", xml_get(left, "address/@bus") ?: "");
+                build_invalid(b, left, "there is no PCI bus %s", xml_get(left, "address/@bus") ?: "");
 }
 
 static bool is_companion(const xmlNode *c) {

@@ -12,16 +12,17 @@ static const struct {
 };
 
 /* Features that come and go with the operating system or belong to the host's resource control: part of what hosts
- * report, nothing that can be asked for. pconfig was in QEMU's models for a short time; no version recorded here knows it. */
+ * report, nothing that can be asked for. pconfig was in QEMU's models for a short time; no version recorded here knows
+ * it. */
 static const char *const feature_ignored[] = { "osxsave", "ospke", "cmt", "mbm_total", "mbm_local", "pconfig" };
 
 void cpu_opt(Build *b, StrBuf *cpu, const xmlNode *node, const char *key, const char *value) {
         if (!value)
                 return;
         if (strchr(value, ','))
-                invalid(b, node, "a comma cannot be part of this value: '%s'", value);
+                build_invalid(b, node, "a comma cannot be part of this value: '%s'", value);
         else
-                opt(cpu, key, value);
+                put_opt(cpu, key, value);
 }
 
 static void cpu_feature(Build *b, StrBuf *o, const xmlNode *feature) {
@@ -29,7 +30,7 @@ static void cpu_feature(Build *b, StrBuf *o, const xmlNode *feature) {
         char qemu[64];
 
         if (!name || !*name || strlen(name) >= sizeof(qemu)) {
-                invalid(b, feature, "a CPU feature needs a name");
+                build_invalid(b, feature, "a CPU feature needs a name");
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(feature_ignored); i++)
@@ -43,11 +44,11 @@ static void cpu_feature(Build *b, StrBuf *o, const xmlNode *feature) {
                 if (*c == '_')
                         *c = '-';
                 if (*c == ',' || *c == '=') {
-                        invalid(b, feature, "not the name of a CPU feature: '%s'", name);
+                        build_invalid(b, feature, "not the name of a CPU feature: '%s'", name);
                         return;
                 }
         }
-        opt_onoff(o, qemu, !streq(policy, "disable") && !streq(policy, "forbid"));
+        put_opt_onoff(o, qemu, !streq(policy, "disable") && !streq(policy, "forbid"));
 }
 
 static void cpu_cache(Build *b, StrBuf *o, const xmlNode *cache) {
@@ -56,16 +57,16 @@ static void cpu_cache(Build *b, StrBuf *o, const xmlNode *cache) {
         if (!mode)
                 return;
         if (streq(mode, "emulate")) {
-                opt(o, "l3-cache", "on");
+                put_opt(o, "l3-cache", "on");
                 if (!xml_attr_is(xml_child(b->root, "cpu"), "mode", "custom"))
-                        opt(o, "host-cache-info", "off");
+                        put_opt(o, "host-cache-info", "off");
         } else if (streq(mode, "passthrough")) {
-                opt(o, "host-cache-info", "on");
-                opt(o, "l3-cache", "off");
+                put_opt(o, "host-cache-info", "on");
+                put_opt(o, "l3-cache", "off");
         } else {
                 if (!xml_attr_is(xml_child(b->root, "cpu"), "mode", "custom"))
-                        opt(o, "host-cache-info", "off");
-                opt(o, "l3-cache", "off");
+                        put_opt(o, "host-cache-info", "off");
+                put_opt(o, "l3-cache", "off");
         }
 }
 
@@ -75,12 +76,12 @@ static void cpu_address_width(Build *b, StrBuf *o, const xmlNode *width) {
         if (!mode)
                 return;
         if (streq(mode, "passthrough")) {
-                opt(o, "host-phys-bits", "on");
+                put_opt(o, "host-phys-bits", "on");
                 cpu_opt(b, o, width, "host-phys-bits-limit", xml_attr(width, "limit"));
         } else if (xml_attr(width, "bits")) {
                 cpu_opt(b, o, width, "phys-bits", xml_attr(width, "bits"));
         } else {
-                opt(o, "host-phys-bits", "off");
+                put_opt(o, "host-phys-bits", "off");
         }
 }
 
@@ -91,7 +92,7 @@ static void cpu_model(Build *b, StrBuf *o, const xmlNode *cpu) {
 
         if (streq(mode, "custom")) {
                 if (!model || !*model || strchr(model, ','))
-                        invalid(b, cpu, "a custom CPU needs a model");
+                        build_invalid(b, cpu, "a custom CPU needs a model");
                 else
                         strbuf_add(o, model);
                 return;
@@ -101,9 +102,9 @@ static void cpu_model(Build *b, StrBuf *o, const xmlNode *cpu) {
         else
                 strbuf_add(o, "host");
         if (xml_attr(cpu, "migratable"))
-                opt_onoff(o, "migratable", xml_attr_bool(cpu, "migratable", true));
+                put_opt_onoff(o, "migratable", xml_attr_bool(cpu, "migratable", true));
         else if (streq(mode, "host-model"))
-                opt(o, "migratable", "on");
+                put_opt(o, "migratable", "on");
 }
 
 static void cpu_panic(const Build *b, StrBuf *o) {
@@ -136,7 +137,19 @@ static uint64_t vcpus_maximum(Build *b) {
         uint64_t n = 1;
 
         if (vcpu && (xml_get_u64(b->root, "vcpu", &n) < 0 || n == 0 || n > 65535))
-                invalid(b, vcpu, "not a number of CPUs: '%s'", xml_text(vcpu));
+                build_invalid(b, vcpu, "not a number of CPUs: '%s'", xml_text(vcpu));
+        return n;
+}
+
+/* Those that can be taken away again are plugged in before the guest runs. */
+static uint64_t vcpus_fixed(const Build *b, uint64_t current) {
+        const xmlNode *vcpus = xml_child(b->root, "vcpus");
+        uint64_t n = 0;
+
+        if (!vcpus)
+                return current;
+        XML_FOREACH(vcpu, vcpus, "vcpu")
+                n += xml_attr_is(vcpu, "enabled", "yes") && xml_attr_is(vcpu, "hotpluggable", "no");
         return n;
 }
 
@@ -153,12 +166,13 @@ void build_smp(Build *b) {
                 cores = attr_u64(b, t, "cores", 1);
                 threads = attr_u64(b, t, "threads", 1);
                 if (sockets * dies * clusters * cores * threads != maximum)
-                        invalid(b, t, "the topology is not that of %llu CPUs", (unsigned long long) maximum);
+                        build_invalid(b, t, "the topology is not that of %llu CPUs", (unsigned long long) maximum);
                 if (clusters > 1)
-                        refuse(b, t, "attribute clusters above 1 is not supported by this machine");
+                        build_refuse(b, t, "attribute clusters above 1 is not supported by this machine");
         }
         if (current == 0 || current > maximum)
-                invalid(b, vcpu, "current is not between 1 and the number of CPUs");
+                build_invalid(b, vcpu, "current is not between 1 and the number of CPUs");
+        current = vcpus_fixed(b, current);
         strbuf_addf(&o, "%llu", (unsigned long long) current);
         if (current != maximum)
                 strbuf_addf(&o, ",maxcpus=%llu", (unsigned long long) maximum);

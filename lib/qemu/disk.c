@@ -3,6 +3,7 @@
 /* <disk>: its images (blockdev.c) and the device that shows them to the guest. */
 
 #include "blockdev.h"
+#include "qemu/device.h"
 
 #define MAX_LAYERS 200U
 
@@ -11,7 +12,7 @@ static bool disk_is(const xmlNode *disk, const char *device) {
 }
 
 /* A disk that several guests write to must not be cached by any of their hosts. */
-static const char *disk_cache(const xmlNode *disk) {
+const char *qemu_disk_cache(const xmlNode *disk) {
         const char *mode = xml_get(disk, "driver/@cache");
 
         if (!mode && xml_child(disk, "shareable") && !xml_child(disk, "readonly"))
@@ -20,17 +21,18 @@ static const char *disk_cache(const xmlNode *disk) {
 }
 
 static bool disk_has_source(const xmlNode *disk) {
+        static const char *const names[] = { "file", "dev", "dir", "protocol", "pool", "type" };
         const xmlNode *source = xml_child(disk, "source");
 
-        return xml_attr(source, "file") || xml_attr(source, "dev") || xml_attr(source, "protocol") ||
-               xml_attr(source, "dir") || xml_attr(source, "pool") || xml_attr(source, "type") ||
-               (source && !streq(xml_attr(disk, "type") ?: "file", "file") &&
-                !streq(xml_attr(disk, "type") ?: "file", "block"));
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (xml_attr(source, names[i]))
+                        return true;
+        return false;
 }
 
 /* Images of one disk, the one at the top included. */
 static unsigned count_layers(const xmlNode *disk) {
-        unsigned n = 1;
+        unsigned n = xml_attr_is(disk, "type", "vhostuser") ? 0 : 1;
 
         for (const xmlNode *l = xml_child(disk, "backingStore"); l && xml_attr(l, "type") && n < MAX_LAYERS;
              l = xml_child(l, "backingStore"))
@@ -47,23 +49,16 @@ static unsigned first_number(const xmlNode *disk) {
         return n;
 }
 
-static void image_number(Build *b, Image *image, unsigned otherwise) {
-        image->number = (unsigned) attr_u64(b, image->source, "index", otherwise);
+unsigned disk_image_count(const Build *b) {
+        unsigned n = 0;
+
+        XML_FOREACH(d, b->devices, "disk")
+                n += count_layers(d);
+        return n;
 }
 
-/* What stands in the way of an image of this disk. */
-static void check_disk(Build *b, const xmlNode *disk) {
-        static const char *const refused[] = {
-                "encryption", "auth", "throttlefilters", "mirror", "transient", "diskSecret",
-        };
-        const xmlNode *source = xml_child(disk, "source");
-
-        for (size_t i = 0; i < ELEMENTSOF(refused); i++)
-                if (xml_child(disk, refused[i]))
-                        refuse(b, xml_child(disk, refused[i]), "element <%s> of a disk is not supported", refused[i]);
-        XML_FOREACH(c, source, NULL)
-                if (!xml_is(c, "seclabel") && !xml_is(c, "address"))
-                        refuse(b, c, "element <%s> of a disk's source is not supported", xml_name(c));
+static void image_number(Build *b, Image *image, unsigned otherwise) {
+        image->number = (unsigned) attr_u64(b, image->source, "index", otherwise);
 }
 
 /* The images below layer, deepest first; writes the node of the one directly below. */
@@ -72,9 +67,10 @@ static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
         unsigned n = 0;
         Image below = {};
 
-        for (const xmlNode *l = xml_child(disk, "backingStore"); l && xml_attr(l, "type"); l = xml_child(l, "backingStore")) {
+        for (const xmlNode *l = xml_child(disk, "backingStore"); l && xml_attr(l, "type");
+             l = xml_child(l, "backingStore")) {
                 if (n == MAX_LAYERS) {
-                        refuse(b, l, "more than %u images in a chain are not supported", MAX_LAYERS);
+                        build_refuse(b, l, "more than %u images in a chain are not supported", MAX_LAYERS);
                         return;
                 }
                 layers[n++] = l;
@@ -92,6 +88,8 @@ static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
                         .io = top->io,
                         .readonly = true,
                         .terminated = xml_child(l, "backingStore"),
+                        .auth = xml_find(l, "source/auth"),
+                        .encryption = xml_find(l, "source/encryption"),
                         .backing_node = below.backing_node,
                 };
                 image_number(b, &below, top->number + n + 1);
@@ -103,28 +101,66 @@ static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
         *(DriverName *) &top->backing_node = below.backing_node;
 }
 
+/* What the guest writes to a transient disk goes to a file of this run, which nobody finds by a name: it is there as
+ * long as QEMU has it open. */
+static void add_transient(Build *b, const xmlNode *disk, const Image *top, DriverName *node) {
+        const QemuOpened *opened = image_opened(b, xml_child(disk, "transient"));
+        const char *dev = xml_get(disk, "target/@dev") ?: "";
+        json_t *o;
+
+        if (!opened) {
+                build_invalid(b, xml_child(disk, "transient"), "no file for the changes was made");
+                return;
+        }
+        o = device_new(b, "file");
+        put_str(b, o, "filename", opened->path);
+        put_strf(b, o, "node-name", "libvirt-%.16s-changes", dev);
+        put_bool(b, o, "read-only", false);
+        put_str(b, o, "discard", "unmap");
+        image_put_cache(b, o, top->cache);
+        add_props(b, QEMU_PART_BLOCKDEV, o);
+
+        o = device_new(b, "qcow2");
+        put_strf(b, o, "node-name", "libvirt-%.16s-transient", dev);
+        put_bool(b, o, "read-only", false);
+        image_put_cache(b, o, top->cache);
+        put_strf(b, o, "file", "libvirt-%.16s-changes", dev);
+        put_str(b, o, "backing", node->s);
+        add_props(b, QEMU_PART_BLOCKDEV, o);
+        snprintf(node->s, sizeof(node->s), "libvirt-%.16s-transient", dev);
+}
+
 /* Adds the images of a disk; the node that the device uses is written to node. */
 static void build_images(Build *b, const xmlNode *disk, DriverName *node) {
         const xmlNode *driver = xml_child(disk, "driver"), *backing = xml_child(disk, "backingStore");
+        bool transient = xml_child(disk, "transient");
         Image top = {
                 .layer = disk,
                 .source = xml_child(disk, "source"),
                 .driver = driver,
                 .type = xml_attr(disk, "type") ?: "file",
                 .format = xml_attr(driver, "type"),
-                .cache = disk_cache(disk),
+                .cache = qemu_disk_cache(disk),
                 .io = xml_attr(driver, "io"),
                 .readonly = xml_child(disk, "readonly") || disk_is(disk, "cdrom"),
                 .cdrom = disk_is(disk, "cdrom"),
                 .terminated = backing && !xml_attr(backing, "type"),
+                .floppy = disk_is(disk, "floppy"),
+                .auth = xml_child(disk, "auth") ?: xml_find(disk, "source/auth"),
+                .encryption = xml_child(disk, "encryption") ?: xml_find(disk, "source/encryption"),
         };
 
         image_number(b, &top, first_number(disk));
         top.max_cache = element_size(b, xml_find(driver, "metadata_cache/max_size"), 1);
         if (streq_ptr(top.io, "native") && !streq_ptr(top.cache, "none") && !streq_ptr(top.cache, "directsync"))
-                refuse(b, driver, "io 'native' needs cache 'none' or 'directsync'");
+                build_refuse(b, driver, "io 'native' needs cache 'none' or 'directsync'");
         build_backing(b, disk, &top);
+        /* who only looks at the arguments is shown what is always there */
+        transient = transient && !b->res->recorded && !b->res->stand_ins;
+        top.readonly |= transient;
         image_build(b, &top, node);
+        if (transient)
+                add_transient(b, disk, &top, node);
 
         if (streq(xml_attr(driver, "copy_on_read") ?: "off", "on")) {
                 json_t *o = props_new(b);
@@ -149,11 +185,11 @@ void put_iothreads(Build *b, json_t *o, const xmlNode *driver, QemuCap cap) {
         if (!threads)
                 return;
         if (!qemu_caps_has(b->caps, cap)) {
-                refuse(b, threads, "queues on several I/O threads are not supported by this QEMU");
+                build_refuse(b, threads, "queues on several I/O threads are not supported by this QEMU");
                 return;
         }
         list = json_array();
-        put(b, o, "iothread-vq-mapping", list);
+        put_json(b, o, "iothread-vq-mapping", list);
         XML_FOREACH(t, threads, "iothread") {
                 json_t *entry = props_new(b), *queues = xml_child(t, "queue") ? json_array() : NULL;
 
@@ -162,7 +198,7 @@ void put_iothreads(Build *b, json_t *o, const xmlNode *driver, QemuCap cap) {
                         if (queues)
                                 json_array_append_new(queues, json_integer((long long) attr_u64(b, q, "id", 0)));
                 if (queues)
-                        put(b, entry, "vqs", queues);
+                        put_json(b, entry, "vqs", queues);
                 if (!entry || !list || json_array_append_new(list, entry) < 0)
                         build_fail(b, -ENOMEM);
         }
@@ -184,7 +220,7 @@ static const char *drive_controller(Build *b, const xmlNode *disk, const char *b
         const xmlNode *address = xml_child(disk, "address");
 
         if (!xml_attr_is(address, "type", "drive")) {
-                invalid(b, disk, "a disk on bus '%s' needs an address of type 'drive'", bus);
+                build_invalid(b, disk, "a disk on bus '%s' needs an address of type 'drive'", bus);
                 return "";
         }
         return controller_name(b, bus, xml_attr(address, "controller") ?: "0", buf);
@@ -207,7 +243,7 @@ static void put_sata(Build *b, json_t *o, const xmlNode *disk) {
 }
 
 /* Old SCSI adapters know targets only, the others channel, target and unit. */
-static void put_scsi(Build *b, json_t *o, const xmlNode *disk) {
+void put_scsi_place(Build *b, json_t *o, const xmlNode *disk) {
         static const char *const narrow[] = { "lsilogic", "ncr53c90", "dc390", "am53c974" };
         const xmlNode *address = xml_child(disk, "address"), *controller;
         const char *index = xml_attr(address, "controller") ?: "0", *model;
@@ -219,7 +255,7 @@ static void put_scsi(Build *b, json_t *o, const xmlNode *disk) {
         for (size_t i = 0; i < ELEMENTSOF(narrow); i++)
                 if (streq(model, narrow[i])) {
                         if (attr_u64(b, address, "target", 0) != 0)
-                                refuse(b, address, "target must be 0 for controller model '%s'", model);
+                                build_refuse(b, address, "target must be 0 for controller model '%s'", model);
                         put_int(b, o, "scsi-id", (long long) attr_u64(b, address, "unit", 0));
                         return;
                 }
@@ -238,7 +274,7 @@ static const struct {
         void (*put_place)(Build *b, json_t *o, const xmlNode *disk);
 } buses[] = {
         { "virtio", "virtio-blk", NULL, NULL, NULL, put_virtio_blk },
-        { "scsi", "scsi-hd", "scsi-cd", "scsi-block", NULL, put_scsi },
+        { "scsi", "scsi-hd", "scsi-cd", "scsi-block", NULL, put_scsi_place },
         { "ide", "ide-hd", "ide-cd", NULL, NULL, put_ide },
         { "sata", "ide-hd", "ide-cd", NULL, NULL, put_sata },
         { "usb", "usb-storage", "usb-storage", NULL, NULL, put_address },
@@ -277,7 +313,7 @@ static void put_identity(Build *b, json_t *o, const xmlNode *disk, const char *b
         if (wwn) {
                 value = strtoull(wwn, &end, 16);
                 if (*wwn == 0 || *end || value > INT64_MAX)
-                        invalid(b, xml_child(disk, "wwn"), "not a world wide name: '%s'", wwn);
+                        build_invalid(b, xml_child(disk, "wwn"), "not a world wide name: '%s'", wwn);
                 put_int(b, o, "wwn", (long long) value);
         }
         put_str(b, o, "serial", xml_get(disk, "serial"));
@@ -302,8 +338,52 @@ static unsigned disk_boot_index(Build *b, const xmlNode *disk) {
         return (unsigned) attr_u64(b, xml_child(disk, "boot"), "order", boot_index(b, disk, kind));
 }
 
+/* The program that lets the guest make persistent reservations of a SCSI disk. */
+static void add_reservations(Build *b, const xmlNode *disk) {
+        const xmlNode *reservations = xml_find(disk, "source/reservations");
+        json_t *o;
+
+        if (!reservations)
+                return;
+        o = props_new(b);
+        put_str(b, o, "qom-type", "pr-manager-helper");
+        put_strf(b, o, "id", "pr-helper-%s", need_alias(b, disk));
+        put_str(b, o, "path", xml_get(reservations, "source/@path"));
+        add_props(b, QEMU_PART_OBJECT, o);
+}
+
+/* A disk that a program of the host shows to the guest: QEMU passes its requests on. */
+static void build_vhost_user(Build *b, const xmlNode *disk) {
+        const xmlNode *source = xml_child(disk, "source"), *driver = xml_child(disk, "driver");
+        const QemuOpened *opened = image_opened(b, source);
+        _cleanup_strbuf_ StrBuf chardev = {};
+        unsigned boot = disk_boot_index(b, disk);
+        DriverName name;
+        json_t *o;
+
+        strbuf_addf(&chardev, "socket,id=chr-vu-%s", need_alias(b, disk));
+        if (opened)
+                strbuf_addf(&chardev, ",fd=%d", opened->fd);
+        else
+                put_opt(&chardev, "path", xml_attr(source, "path") ?: "");
+        if (!opened)
+                chardev_reconnect(b, &chardev, source);
+        add_chardev_buf(b, &chardev);
+
+        o = device_new(b, virtio_driver(b, disk, "vhost-user-blk", xml_attr(disk, "model"), &name));
+        put_attr_uint(b, o, "num-queues", driver, "queues");
+        put_attr_uint(b, o, "queue-size", driver, "queue_size");
+        put_virtio(b, o, disk);
+        put_address(b, o, disk);
+        put_strf(b, o, "chardev", "chr-vu-%s", need_alias(b, disk));
+        put_alias(b, o, disk);
+        if (boot > 0)
+                put_int(b, o, "bootindex", boot);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
 static void add_disk_device(Build *b, const xmlNode *disk, size_t row, const char *driver_name, const char *node) {
-        const char *bus = buses[row].bus, *cache = disk_cache(disk);
+        const char *bus = buses[row].bus, *cache = qemu_disk_cache(disk);
         json_t *o = device_new(b, driver_name);
         unsigned boot;
 
@@ -344,6 +424,10 @@ void build_disk(Build *b, const xmlNode *disk) {
         const char *bus = xml_get(disk, "target/@bus") ?: "ide", *device = xml_attr(disk, "device") ?: "disk";
         DriverName node = {}, name;
 
+        if (xml_attr_is(disk, "type", "vhostuser")) {
+                build_vhost_user(b, disk);
+                return;
+        }
         for (size_t i = 0; i < ELEMENTSOF(buses); i++) {
                 const char *driver;
 
@@ -355,12 +439,12 @@ void build_disk(Build *b, const xmlNode *disk) {
                          : streq(device, "floppy") ? buses[i].floppy
                                                    : NULL;
                 if (!driver) {
-                        refuse(b, disk, "device '%s' is not supported on bus '%s'", device, bus);
+                        build_refuse(b, disk, "device '%s' is not supported on bus '%s'", device, bus);
                         return;
                 }
                 if (streq(bus, "virtio"))
                         driver = virtio_driver(b, disk, driver, xml_attr(disk, "model"), &name);
-                check_disk(b, disk);
+                add_reservations(b, disk);
                 if (disk_has_source(disk))
                         build_images(b, disk, &node);
                 add_disk_device(b, disk, i, driver, node.s[0] ? node.s : NULL);
@@ -368,5 +452,5 @@ void build_disk(Build *b, const xmlNode *disk) {
                         add_floppy_boot(b, disk);
                 return;
         }
-        refuse(b, disk, "disk bus '%s' is not supported", bus);
+        build_refuse(b, disk, "disk bus '%s' is not supported", bus);
 }

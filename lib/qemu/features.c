@@ -84,7 +84,7 @@ void cpu_features(Build *b, StrBuf *cpu) {
         const char *unhalt = xml_get(features, "pvspinlock/@state");
 
         if (b->emulated) {
-                opt(cpu, "pmu", pmu);
+                put_opt(cpu, "pmu", pmu);
                 return;
         }
         cpu_opt(b, cpu, features, "kvm-pv-eoi", eoi);
@@ -100,13 +100,13 @@ void build_features(Build *b) {
 
         if (tseg) {
                 if (!b->q35)
-                        refuse(b, tseg, "element <tseg> needs a q35 machine");
+                        build_refuse(b, tseg, "element <tseg> needs a q35 machine");
                 add_option(b, "-global", "mch.extended-tseg-mbytes=%llu",
                            (unsigned long long) (element_size(b, tseg, 1U << 20) >> 20));
         }
         if (teardown) {
                 if (!qemu_caps_has(b->caps, QEMU_CAP_ASYNC_TEARDOWN))
-                        refuse(b, teardown, "element <async-teardown> is not supported by this QEMU");
+                        build_refuse(b, teardown, "element <async-teardown> is not supported by this QEMU");
                 add_option(b, "-run-with", "async-teardown=%s",
                            xml_attr_bool(teardown, "enabled", true) ? "on" : "off");
         }

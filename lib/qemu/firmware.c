@@ -92,7 +92,8 @@ static int read_targets(const json_t *targets, Firmware *f) {
 
                         if (!text_of(target, "architecture") || !json_is_string(machine))
                                 return -EBADMSG;
-                        r = strv_addf(&f->targets, "%s %s", text_of(target, "architecture"), json_string_value(machine));
+                        r = strv_addf(&f->targets, "%s %s", text_of(target, "architecture"),
+                                      json_string_value(machine));
                         if (r < 0)
                                 return r;
                 }

@@ -26,7 +26,7 @@ static long long port_of(Build *b, const xmlNode *n, const char *attr, int from_
         errno = 0;
         port = strtoll(s, &end, 10);
         if (errno != 0 || *s == 0 || *end || port < -1 || port > 65535) {
-                invalid(b, n, "attribute %s is no port: '%s'", attr, s);
+                build_invalid(b, n, "attribute %s is no port: '%s'", attr, s);
                 return otherwise;
         }
         return port == -1 ? otherwise : port;
@@ -44,9 +44,9 @@ static const char *listen_address(const xmlNode *n) {
 /* Addresses of networks are the host side's to look up. */
 static void check_listen(Build *b, const xmlNode *n) {
         if (xml_attr_is(listen_of(n), "type", "network") && !xml_attr(listen_of(n), "address"))
-                refuse(b, listen_of(n), "listen type 'network' is not supported");
+                build_refuse(b, listen_of(n), "listen type 'network' is not supported");
         if (listen_of(n) && xml_next(listen_of(n), "listen"))
-                refuse(b, xml_next(listen_of(n), "listen"), "more than one <listen> is not supported");
+                build_refuse(b, xml_next(listen_of(n), "listen"), "more than one <listen> is not supported");
 }
 
 static bool listens_on_socket(const xmlNode *n, const QemuGraphics *c) {
@@ -110,18 +110,21 @@ static void build_vnc(Build *b, const xmlNode *n) {
         } else if (xml_attr_is(listen_of(n), "type", "none")) {
                 strbuf_add(&o, "none");
         } else if (port < FIRST_PORT) {
-                refuse(b, n, "VNC ports begin at %d", FIRST_PORT);
+                build_refuse(b, n, "VNC ports begin at %d", FIRST_PORT);
+        } else if (c && c->handed && websocket <= 0) {
+                strbuf_add(&o, "none");
         } else {
-                add_host(&o, listen_address(n));
+                /* in a network of its own, where it is only for its websockets */
+                add_host(&o, c && c->handed ? "127.0.0.1" : listen_address(n));
                 strbuf_addf(&o, ":%lld", port - FIRST_PORT);
         }
         if (websocket > 0)
                 strbuf_addf(&o, ",websocket=%lld", websocket);
-        opt(&o, "share", xml_attr(n, "sharePolicy"));
+        put_opt(&o, "share", xml_attr(n, "sharePolicy"));
         if (needs_password(n, c))
-                opt(&o, "password", "on");
+                put_opt(&o, "password", "on");
         if (xml_attr(n, "powerControl"))
-                opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
+                put_opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
         display_audio(b, &o, n);
         add_option_buf(b, "-vnc", &o);
         if (xml_attr(n, "keymap"))
@@ -143,18 +146,18 @@ static void spice_channels(Build *b, StrBuf *o, const xmlNode *n, bool tls) {
         const char *mode = xml_attr(n, "defaultMode");
 
         if (mode && streq(mode, "secure"))
-                opt(o, "tls-channel", "default");
+                put_opt(o, "tls-channel", "default");
         else if (mode && streq(mode, "insecure"))
-                opt(o, "plaintext-channel", "default");
+                put_opt(o, "plaintext-channel", "default");
         XML_FOREACH(channel, n, "channel") {
                 const char *name = xml_attr(channel, "name") ?: "", *wanted = xml_attr(channel, "mode") ?: "any";
 
                 if (streq(wanted, "secure") && !tls)
-                        refuse(b, channel, "a secure channel needs a tlsPort");
+                        build_refuse(b, channel, "a secure channel needs a tlsPort");
                 if (streq(wanted, "secure"))
-                        opt(o, "tls-channel", name);
+                        put_opt(o, "tls-channel", name);
                 else if (streq(wanted, "insecure"))
-                        opt(o, "plaintext-channel", name);
+                        put_opt(o, "plaintext-channel", name);
         }
 }
 
@@ -162,16 +165,16 @@ static void spice_options(Build *b, StrBuf *o, const xmlNode *n) {
         const char *clipboard = xml_get(n, "clipboard/@copypaste"), *files = xml_get(n, "filetransfer/@enable");
 
         for (size_t i = 0; i < ELEMENTSOF(spice_texts); i++)
-                opt(o, spice_texts[i].option, xml_get(n, spice_texts[i].path));
+                put_opt(o, spice_texts[i].option, xml_get(n, spice_texts[i].path));
         if (clipboard && streq(clipboard, "no"))
-                opt(o, "disable-copy-paste", "on");
+                put_opt(o, "disable-copy-paste", "on");
         if (files && streq(files, "no"))
-                opt(o, "disable-agent-file-xfer", "on");
+                put_opt(o, "disable-agent-file-xfer", "on");
         if (xml_attr_is(xml_child(n, "gl"), "enable", "yes")) {
-                opt(o, "gl", "on");
-                opt(o, "rendernode", xml_get(n, "gl/@rendernode"));
+                put_opt(o, "gl", "on");
+                put_opt(o, "rendernode", xml_get(n, "gl/@rendernode"));
         }
-        opt(o, "seamless-migration", "on");
+        put_opt(o, "seamless-migration", "on");
 }
 
 static void build_spice(Build *b, const xmlNode *n) {
@@ -187,22 +190,22 @@ static void build_spice(Build *b, const xmlNode *n) {
                 _cleanup_free_ char *path = socket_path(b, n, c, "spice");
 
                 strbuf_add(&o, "unix=on");
-                opt(&o, "addr", path);
-        } else if (xml_attr_is(listen_of(n), "type", "none")) {
+                put_opt(&o, "addr", path);
+        } else if (xml_attr_is(listen_of(n), "type", "none") || (c && c->handed)) {
                 strbuf_add(&o, "port=0");
         } else {
                 strbuf_addf(&o, "port=%lld", port > 0 ? port : 0);
                 if (tls_port > 0)
                         strbuf_addf(&o, ",tls-port=%lld", tls_port);
-                opt(&o, "addr", address ?: "127.0.0.1");
+                put_opt(&o, "addr", address ?: "127.0.0.1");
         }
         if (mouse)
-                opt_onoff(&o, "agent-mouse", streq(mouse, "client"));
+                put_opt_onoff(&o, "agent-mouse", streq(mouse, "client"));
         if (tls_port > 0)
-                opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
+                put_opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
         spice_channels(b, &o, n, tls_port > 0);
         if (!needs_password(n, c) && !b->res->recorded)
-                opt(&o, "disable-ticketing", "on");
+                put_opt(&o, "disable-ticketing", "on");
         spice_options(b, &o, n);
         add_option_buf(b, "-spice", &o);
         if (xml_attr(n, "keymap"))
@@ -213,7 +216,7 @@ static void build_egl(Build *b, const xmlNode *n) {
         _cleanup_strbuf_ StrBuf o = {};
 
         strbuf_add(&o, "egl-headless");
-        opt(&o, "rendernode", xml_get(n, "gl/@rendernode"));
+        put_opt(&o, "rendernode", xml_get(n, "gl/@rendernode"));
         add_option_buf(b, "-display", &o);
 }
 
@@ -235,7 +238,7 @@ void build_graphics(Build *b, const xmlNode *n) {
                         types[i].build(b, n);
                         return;
                 }
-        refuse(b, n, "graphics of type '%s' are not supported", type);
+        build_refuse(b, n, "graphics of type '%s' are not supported", type);
 }
 
 void build_display_none(Build *b) {

@@ -18,12 +18,19 @@ static const struct {
         { "virtio", "passthrough", "virtio-input-host" },
 };
 
+/* Opened by the host side, or as the definition says. */
+static const char *evdev_of(const Build *b, const xmlNode *n, const char *attr) {
+        const QemuChardev *res = build_find_chardev(b, n);
+
+        return res && res->path ? res->path : xml_attr(xml_child(n, "source"), attr);
+}
+
 static void build_evdev(Build *b, const xmlNode *n) {
         const xmlNode *source = xml_child(n, "source");
         const char *grab = xml_attr(source, "grab");
-        json_t *o = object_new(b, "input-linux", need_alias(b, n));
+        json_t *o = build_object(b, "input-linux", need_alias(b, n));
 
-        put_attr(b, o, "evdev", source, "dev");
+        put_str(b, o, "evdev", evdev_of(b, n, "dev"));
         put_attr_bool(b, o, "repeat", source, "repeat");
         if (grab && streq(grab, "all"))
                 put_bool(b, o, "grab_all", true);
@@ -52,19 +59,19 @@ void build_input(Build *b, const xmlNode *n) {
                 o = device_new(b, driver);
                 put_virtio(b, o, n);
                 put_alias(b, o, n);
-                put_attr(b, o, "evdev", xml_child(n, "source"), "evdev");
+                put_str(b, o, "evdev", evdev_of(b, n, "evdev"));
                 put_address(b, o, n);
                 add_props(b, QEMU_PART_DEVICE, o);
                 return;
         }
-        refuse(b, n, "input '%s' is not supported on bus '%s'", type, bus);
+        build_refuse(b, n, "input '%s' is not supported on bus '%s'", type, bus);
 }
 
 void build_hub(Build *b, const xmlNode *n) {
         json_t *o;
 
         if (!xml_attr_is(n, "type", "usb")) {
-                refuse(b, n, "hub of type '%s' is not supported", xml_attr(n, "type") ?: "");
+                build_refuse(b, n, "hub of type '%s' is not supported", xml_attr(n, "type") ?: "");
                 return;
         }
         o = device_new(b, "usb-hub");

@@ -5,11 +5,6 @@
 
 #include "build.h"
 
-static const char *const models[] = {
-        "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3",
-        "ne2k_pci", "pcnet", "usb-net", "i82551", "i82557b", "i82559er", "i82562", "tulip",
-};
-
 static bool model_is_virtio(const char *model) {
         return startswith(model, "virtio");
 }
@@ -46,7 +41,7 @@ static void put_stand_in_tap(Build *b, json_t *o, const xmlNode *n, const char *
         int fds[64];
 
         if (queues == 0 || queues > ELEMENTSOF(fds)) {
-                refuse(b, driver, "more than %zu queues are not supported", ELEMENTSOF(fds));
+                build_refuse(b, driver, "more than %zu queues are not supported", ELEMENTSOF(fds));
                 return;
         }
         for (size_t i = 0; i < queues; i++)
@@ -70,7 +65,7 @@ static void put_tap(Build *b, json_t *o, const xmlNode *n, const char *model) {
                         put_bool(b, o, "vhost", true);
                 put_fds(b, o, "vhostfd", "vhostfds", net->vhost_fds, net->n_vhost_fds);
         } else if (b->r == 0) {
-                invalid(b, n, "no tap was opened for this interface");
+                build_invalid(b, n, "no tap was opened for this interface");
         }
         put_attr_uint(b, o, "sndbuf", xml_child(n, "tune"), "sndbuf");
         if (xml_find(n, "tune/sndbuf"))
@@ -99,19 +94,34 @@ static void put_user(Build *b, json_t *o, const xmlNode *n) {
 
 /* How the host side of an interface is made. */
 static void add_netdev(Build *b, const xmlNode *n, const char *model) {
-        const char *type = xml_attr(n, "type") ?: "", *backend = xml_get(n, "backend/@type");
+        static const char *const taps[] = { "bridge", "ethernet", "network", "direct" };
+        const char *type = xml_attr(n, "type") ?: "";
         json_t *o = props_new(b);
+        bool tap = false;
 
-        if (backend && !streq(backend, "default"))
-                refuse(b, xml_child(n, "backend"), "backend '%s' is not supported", backend);
-        if (streq(type, "user"))
-                put_user(b, o, n);
-        else if (streq(type, "bridge") || streq(type, "ethernet") || streq(type, "network"))
+        for (size_t i = 0; i < ELEMENTSOF(taps); i++)
+                tap = tap || streq(taps[i], type);
+        if (tap)
                 put_tap(b, o, n, model);
-        else
-                refuse(b, n, "interface type '%s' is not supported", type);
+        else if (streq(type, "user") && !xml_attr_is(xml_child(n, "backend"), "type", "passt"))
+                put_user(b, o, n);
+        else if (!put_netdev(b, o, n))
+                build_refuse(b, n, "interface type '%s' is not supported", type);
         put_strf(b, o, "id", "host%s", need_alias(b, n));
         add_props(b, QEMU_PART_NETDEV, o);
+}
+
+/* A card of the host: nothing of it is emulated. */
+static void build_passed_card(Build *b, const xmlNode *n) {
+        json_t *o = device_new(b, "vfio-pci");
+
+        put_vfio_host(b, o, xml_child(n, "source"));
+        put_alias(b, o, n);
+        put_attr(b, o, "failover_pair_id", xml_child(n, "teaming"), "persistent");
+        put_boot(b, o, n);
+        put_address(b, o, n);
+        put_rom(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
 }
 
 /* Offloads that may be switched off, <driver><host csum='off'/><guest tso4='off'/>. */
@@ -155,14 +165,10 @@ static void put_virtio_net(Build *b, json_t *o, const xmlNode *n) {
 }
 
 static void check_model(Build *b, const xmlNode *n, const char *model) {
-        bool known = false;
-
-        for (size_t i = 0; i < ELEMENTSOF(models); i++)
-                known = known || streq(models[i], model);
-        if (!known)
-                refuse(b, xml_child(n, "model") ?: n, "network adapter '%s' is not supported", model);
+        if (!streq_ptr(interface_model(model), model))
+                build_refuse(b, xml_child(n, "model") ?: n, "network adapter '%s' is not supported", model);
         if (streq(model, "igb") && !qemu_caps_has(b->caps, QEMU_CAP_IGB))
-                refuse(b, xml_child(n, "model"), "network adapter 'igb' is not supported by this QEMU");
+                build_refuse(b, xml_child(n, "model"), "network adapter 'igb' is not supported by this QEMU");
 }
 
 void build_interface(Build *b, const xmlNode *n) {
@@ -171,6 +177,10 @@ void build_interface(Build *b, const xmlNode *n) {
         unsigned boot;
         json_t *o;
 
+        if (xml_attr_is(n, "type", "hostdev")) {
+                build_passed_card(b, n);
+                return;
+        }
         check_model(b, n, model);
         add_netdev(b, n, model);
         o = device_new(b, model_is_virtio(model) ? virtio_driver(b, n, "virtio-net", model, &name) : model);

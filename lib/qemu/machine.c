@@ -11,20 +11,20 @@ static void machine_switch(const Build *b, StrBuf *o, const char *key, const cha
         const char *state = xml_get(b->root, path);
 
         if (state)
-                opt_onoff(o, key, streq(state, "on"));
+                put_opt_onoff(o, key, streq(state, "on"));
 }
 
 static void machine_irqchip(const Build *b, StrBuf *o) {
         const char *driver = xml_get(b->root, "features/ioapic/@driver");
 
         if (driver)
-                opt(o, "kernel_irqchip", streq(driver, "qemu") ? "split" : "on");
+                put_opt(o, "kernel_irqchip", streq(driver, "qemu") ? "split" : "on");
 }
 
 static void machine_hpet(const Build *b, StrBuf *o) {
         XML_FOREACH(t, xml_child(b->root, "clock"), "timer")
                 if (xml_attr_is(t, "name", "hpet") && xml_attr(t, "present"))
-                        opt_onoff(o, "hpet", xml_attr_bool(t, "present", true));
+                        put_opt_onoff(o, "hpet", xml_attr_bool(t, "present", true));
 }
 
 /* The PC speaker is part of the board and only needs to know where to play. */
@@ -35,7 +35,7 @@ static void machine_speaker(Build *b, StrBuf *o) {
                         char name[32];
 
                         snprintf(name, sizeof(name), "audio%.16s", id ?: "1");
-                        opt(o, "pcspk-audiodev", name);
+                        put_opt(o, "pcspk-audiodev", name);
                 }
 }
 
@@ -44,11 +44,13 @@ void build_machine_check(Build *b) {
         uint64_t vcpus;
 
         if (!qemu_caps_machine(b->caps, b->machine))
-                refuse(b, xml_find(b->root, "os/type"), "machine '%s' is not known to QEMU %u.%u", b->machine,
-                       qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
+                build_refuse(b, xml_find(b->root, "os/type"), "machine '%s' is not known to QEMU %u.%u", b->machine,
+                             qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
         else if (xml_get_u64(b->root, "vcpu", &vcpus) >= 0 && vcpus > most)
-                refuse(b, xml_child(b->root, "vcpu"), "%" PRIu64 " vCPUs are more than the %u that machine '%s' of QEMU %u.%u can have",
-                       vcpus, most, b->machine, qemu_caps_version(b->caps) / 100, qemu_caps_version(b->caps) % 100);
+                build_refuse(b, xml_child(b->root, "vcpu"),
+                             "%" PRIu64 " vCPUs are more than the %u that machine '%s' of QEMU %u.%u can have",
+                             vcpus, most, b->machine, qemu_caps_version(b->caps) / 100,
+                             qemu_caps_version(b->caps) % 100);
 }
 
 static void build_accel(Build *b) {
@@ -70,18 +72,28 @@ void build_machine(Build *b) {
 
         build_machine_check(b);
         strbuf_add(&o, b->machine);
-        opt(&o, "usb", "off");
+        put_opt(&o, "usb", "off");
         machine_switch(b, &o, "vmport", "features/vmport/@state");
         machine_switch(b, &o, "smm", "features/smm/@state");
         machine_irqchip(b, &o);
-        opt_onoff(&o, "dump-guest-core", xml_attr(memory, "dumpCore") ? xml_attr_is(memory, "dumpCore", "on") : b->res->dump_guest_core);
+        put_opt_onoff(&o, "dump-guest-core",
+                      xml_attr(memory, "dumpCore") ? xml_attr_is(memory, "dumpCore", "on") : b->res->dump_guest_core);
         if (xml_find(b->root, "memoryBacking/nosharepages"))
-                opt(&o, "mem-merge", "off");
+                put_opt(&o, "mem-merge", "off");
         if (!memory_is_split(b))
-                opt(&o, "memory-backend", "pc.ram");
+                put_opt(&o, "memory-backend", "pc.ram");
+        if (xml_child(b->root, "launchSecurity"))
+                put_opt(&o, "confidential-guest-support", LAUNCH_SECURITY_ID);
         machine_firmware(b, &o);
+        if (numa_has_hmat(b))
+                put_opt(&o, "hmat", "on");
+        XML_FOREACH(module, b->devices, "memory")
+                if (xml_attr_is(module, "model", "nvdimm")) {
+                        put_opt(&o, "nvdimm", "on");
+                        break;
+                }
         machine_hpet(b, &o);
-        opt_onoff(&o, "acpi", xml_find(b->root, "features/acpi"));
+        put_opt_onoff(&o, "acpi", xml_find(b->root, "features/acpi"));
         machine_switch(b, &o, "i8042", "features/ps2/@state");
         machine_speaker(b, &o);
         add_option_buf(b, "-machine", &o);

@@ -2,47 +2,52 @@
 
 /* <memory>: size and backend of the guest's memory; <iothreads>. */
 
-#include "build.h"
+#include "memory-backend.h"
+#include "model/iothreads.h"
 
 bool memory_is_split(const Build *b) {
         return xml_find(b->root, "cpu/numa");
 }
 
-/* Memory that others are to share needs a descriptor; graphics adapters with blob resources hand pages of it to the display. */
-static bool needs_memfd(const Build *b) {
-        const char *type = xml_get(b->root, "memoryBacking/source/@type");
+uint64_t memory_round(uint64_t bytes) {
+        return (bytes + (1U << 20) - 1) & ~(uint64_t) ((1U << 20) - 1);
+}
 
-        if (type)
-                return streq(type, "memfd");
-        XML_FOREACH(v, b->devices, "video")
-                if (xml_attr_is(xml_child(v, "model"), "blob", "on"))
-                        return true;
-        return false;
+/* The memory that the guest begins with: of its nodes, without the modules that are plugged in. */
+static uint64_t initial_size(Build *b) {
+        uint64_t bytes = 0;
+
+        if (!memory_is_split(b))
+                return memory_round(element_size(b, xml_child(b->root, "memory"), 1024));
+        XML_FOREACH(cell, xml_find(b->root, "cpu/numa"), "cell") {
+                uint64_t cell_bytes = 0;
+
+                if (size_parse(xml_attr(cell, "memory") ?: "", xml_attr(cell, "unit"), 1024, &cell_bytes) >= 0)
+                        bytes += memory_round(cell_bytes);
+        }
+        return bytes;
+}
+
+static void add_size(Build *b, uint64_t bytes) {
+        const xmlNode *max = xml_child(b->root, "maxMemory");
+        _cleanup_strbuf_ StrBuf o = {};
+
+        strbuf_addf(&o, "size=%lluk", (unsigned long long) bytes / 1024);
+        if (xml_attr(max, "slots") && attr_u64(b, max, "slots", 0) > 0)
+                strbuf_addf(&o, ",slots=%llu", (unsigned long long) attr_u64(b, max, "slots", 0));
+        if (max)
+                strbuf_addf(&o, ",maxmem=%lluk", (unsigned long long) element_size(b, max, 1024) / 1024);
+        add_option_buf(b, "-m", &o);
 }
 
 void build_memory(Build *b) {
-        const xmlNode *memory = xml_child(b->root, "memory"), *allocation = xml_find(b->root, "memoryBacking/allocation");
-        const char *access = xml_get(b->root, "memoryBacking/access/@mode");
-        uint64_t bytes = element_size(b, memory, 1024);
-        bool memfd = needs_memfd(b);
-        json_t *o;
+        uint64_t bytes = initial_size(b);
 
         if (bytes == 0)
-                invalid(b, memory ?: b->root, "a guest needs memory");
-        /* QEMU aligns to its page size; whole MiB are what machine types expect. */
-        bytes = (bytes + (1U << 20) - 1) & ~(uint64_t) ((1U << 20) - 1);
-        add_option(b, "-m", "size=%lluk", (unsigned long long) bytes / 1024);
-        o = object_new(b, memfd ? "memory-backend-memfd" : "memory-backend-ram", "pc.ram");
-        put_int(b, o, "size", (long long) bytes);
-        if (access)
-                put_bool(b, o, "share", streq(access, "shared"));
-        if (xml_attr_is(allocation, "mode", "immediate")) {
-                put_bool(b, o, "prealloc", true);
-                put_attr_uint(b, o, "prealloc-threads", allocation, "threads");
-        }
-        if (memfd)
-                put_bool(b, o, "x-use-canonical-path-for-ramblock-id", false);
-        add_props(b, QEMU_PART_OBJECT, o);
+                build_invalid(b, xml_child(b->root, "memory") ?: b->root, "a guest needs memory");
+        add_size(b, bytes);
+        if (!memory_is_split(b))
+                add_memory_backend(b, &(MemoryBackend) { .id = "pc.ram", .bytes = bytes, .node = -1 });
         add_option(b, "-overcommit", "mem-lock=%s", xml_find(b->root, "memoryBacking/locked") ? "on" : "off");
 }
 
@@ -52,7 +57,7 @@ static void add_iothread(Build *b, uint64_t id, const xmlNode *node) {
         json_t *o;
 
         snprintf(name, sizeof(name), "iothread%llu", (unsigned long long) id);
-        o = object_new(b, "iothread", name);
+        o = build_object(b, "iothread", name);
         put_attr_uint(b, o, "thread-pool-min", node, "thread_pool_min");
         put_attr_uint(b, o, "thread-pool-max", node, "thread_pool_max");
         put_attr_uint(b, o, "poll-max-ns", poll, "max");
@@ -68,20 +73,10 @@ static void build_default_iothread(Build *b) {
 
         if (!node)
                 return;
-        o = object_new(b, "main-loop", "main-loop");
+        o = build_object(b, "main-loop", "main-loop");
         put_attr_uint(b, o, "thread-pool-min", node, "thread_pool_min");
         put_attr_uint(b, o, "thread-pool-max", node, "thread_pool_max");
         add_props(b, QEMU_PART_OBJECT, o);
-}
-
-static bool iothread_is_listed(const xmlNode *ids, uint64_t id) {
-        XML_FOREACH(n, ids, "iothread") {
-                uint64_t v;
-
-                if (xml_attr_u64(n, "id", &v) == 0 && v == id)
-                        return true;
-        }
-        return false;
 }
 
 /* The threads that are listed, then as many more as <iothreads> asks for, with the lowest free numbers. */
@@ -95,10 +90,10 @@ void build_iothreads(Build *b) {
                 have++;
         }
         if (count && (xml_get_u64(b->root, "iothreads", &wanted) < 0 || wanted > 65535)) {
-                invalid(b, count, "not a number of I/O threads: '%s'", xml_text(count));
+                build_invalid(b, count, "not a number of I/O threads: '%s'", xml_text(count));
                 return;
         }
-        for (uint64_t id = 1; have < wanted && b->r == 0; id++)
+        for (unsigned id = 1; have < wanted && b->r == 0; id++)
                 if (!iothread_is_listed(ids, id)) {
                         add_iothread(b, id, NULL);
                         have++;

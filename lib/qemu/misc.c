@@ -12,7 +12,7 @@ void build_memballoon(Build *b, const xmlNode *n) {
         if (streq(model, "none"))
                 return;
         if (!startswith(model, "virtio")) {
-                refuse(b, n, "memballoon model '%s' is not supported", model);
+                build_refuse(b, n, "memballoon model '%s' is not supported", model);
                 return;
         }
         o = device_new(b, virtio_driver(b, n, "virtio-balloon", model, &name));
@@ -31,17 +31,17 @@ static void add_rng_backend(Build *b, const xmlNode *n, const xmlNode *backend, 
         json_t *o;
 
         if (streq(model, "random")) {
-                o = object_new(b, "rng-random", id);
+                o = build_object(b, "rng-random", id);
                 put_str(b, o, "filename", xml_text(backend) && *xml_text(backend) ? xml_text(backend) : "/dev/random");
         } else if (streq(model, "builtin")) {
-                o = object_new(b, "rng-builtin", id);
+                o = build_object(b, "rng-builtin", id);
         } else if (streq(model, "egd")) {
                 snprintf(chardev.s, sizeof(chardev.s), "char%.58s", need_alias(b, n));
                 build_chardev(b, backend, chardev.s);
-                o = object_new(b, "rng-egd", id);
+                o = build_object(b, "rng-egd", id);
                 put_str(b, o, "chardev", chardev.s);
         } else {
-                refuse(b, backend ?: n, "rng backend '%s' is not supported", model);
+                build_refuse(b, backend ?: n, "rng backend '%s' is not supported", model);
                 return;
         }
         add_props(b, QEMU_PART_OBJECT, o);
@@ -54,7 +54,7 @@ void build_rng(Build *b, const xmlNode *n) {
         json_t *o;
 
         if (!startswith(model, "virtio")) {
-                refuse(b, n, "rng model '%s' is not supported", model);
+                build_refuse(b, n, "rng model '%s' is not supported", model);
                 return;
         }
         snprintf(id.s, sizeof(id.s), "obj%.58s", need_alias(b, n));
@@ -88,7 +88,7 @@ void build_watchdog(Build *b, const xmlNode *n) {
 
         if (streq(model, "itco")) {
                 if (!b->q35)
-                        refuse(b, n, "watchdog model 'itco' needs a q35 machine");
+                        build_refuse(b, n, "watchdog model 'itco' needs a q35 machine");
                 add_option(b, "-global", "ICH9-LPC.noreboot=off");
         } else if (streq(model, "i6300esb") || streq(model, "ib700")) {
                 o = device_new(b, model);
@@ -96,7 +96,7 @@ void build_watchdog(Build *b, const xmlNode *n) {
                 put_address(b, o, n);
                 add_props(b, QEMU_PART_DEVICE, o);
         } else {
-                refuse(b, n, "watchdog model '%s' is not supported", model);
+                build_refuse(b, n, "watchdog model '%s' is not supported", model);
                 return;
         }
         watchdog_action(b, n);
@@ -117,7 +117,7 @@ void build_panic(Build *b, const xmlNode *n) {
                 o = device_new(b, "pvpanic-pci");
                 put_address(b, o, n);
         } else {
-                refuse(b, n, "panic model '%s' is not supported", model);
+                build_refuse(b, n, "panic model '%s' is not supported", model);
                 return;
         }
         add_props(b, QEMU_PART_DEVICE, o);

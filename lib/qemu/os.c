@@ -39,7 +39,8 @@ static bool loader_is_flash(const xmlNode *loader) {
 
 /* One flash chip: its file, and for 7.2 to 8.2 and every format but raw the format on top. */
 static void add_flash(Build *b, unsigned n, const char *path, const char *format, bool readonly) {
-        bool raw = !format || streq(format, "raw"), top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
+        bool raw = !format || streq(format, "raw"),
+             top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
         json_t *o = props_new(b);
 
         put_str(b, o, "driver", "file");
@@ -60,15 +61,16 @@ static void add_flash(Build *b, unsigned n, const char *path, const char *format
         put_str(b, o, "driver", raw ? "raw" : format);
         put_strf(b, o, "file", "libvirt-pflash%u-storage", n);
         if (!raw)
-                put(b, o, "backing", json_null());
+                put_json(b, o, "backing", json_null());
         add_props(b, QEMU_PART_BLOCKDEV, o);
 }
 
 static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *path, const char *format, bool readonly) {
-        bool raw = !format || streq(format, "raw"), top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
+        bool raw = !format || streq(format, "raw"),
+             top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
 
         if (!raw && !streq(format, "qcow2")) {
-                refuse(b, xml_child(b->root, "os"), "firmware in format '%s' is not supported", format);
+                build_refuse(b, xml_child(b->root, "os"), "firmware in format '%s' is not supported", format);
                 return;
         }
         add_flash(b, n, path, format, readonly);
@@ -77,18 +79,19 @@ static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *pat
 
 void machine_firmware(Build *b, StrBuf *machine) {
         const xmlNode *loader = xml_find(b->root, "os/loader"), *nvram = xml_find(b->root, "os/nvram");
-        const char *vars = b->res->nvram ?: definition_nvram(b->d), *kind = xml_get(b->root, "os/@firmware");
+        const char *vars = b->res->nvram ?: definition_variables(b->d), *kind = xml_get(b->root, "os/@firmware");
         bool chosen = loader && *xml_text(loader) && (!nvram || vars);
 
         if (kind && !chosen) {
-                refuse(b, xml_child(b->root, "os"), "Unable to find '%s' firmware that is compatible with the current configuration",
-                       kind);
+                build_refuse(b, xml_child(b->root, "os"),
+                             "Unable to find '%s' firmware that is compatible with the current configuration",
+                             kind);
                 return;
         }
         if (!loader_is_flash(loader))
                 return;
         if (!*xml_text(loader))
-                invalid(b, loader, "the loader names no file");
+                build_invalid(b, loader, "the loader names no file");
         machine_flash(b, machine, 0, xml_text(loader), xml_attr(loader, "format"),
                       xml_attr_bool(loader, "readonly", false));
         if (vars)
@@ -112,16 +115,16 @@ void build_boot(Build *b) {
         const xmlNode *menu = xml_find(b->root, "os/bootmenu"), *bios = xml_find(b->root, "os/bios");
         _cleanup_strbuf_ StrBuf o = {};
 
-        opt(&o, "reboot-timeout", xml_attr(bios, "rebootTimeout"));
+        put_opt(&o, "reboot-timeout", xml_attr(bios, "rebootTimeout"));
         if (xml_attr(menu, "enable")) {
-                opt_onoff(&o, "menu", xml_attr_bool(menu, "enable", false));
-                opt(&o, "splash-time", xml_attr(menu, "timeout"));
+                put_opt_onoff(&o, "menu", xml_attr_bool(menu, "enable", false));
+                put_opt(&o, "splash-time", xml_attr(menu, "timeout"));
         }
-        opt(&o, "strict", "on");
+        put_opt(&o, "strict", "on");
         add_option_buf(b, "-boot", &o);
         if (xml_attr_bool(bios, "useserial", false)) {
                 if (!qemu_caps_has(b->caps, QEMU_CAP_SGA))
-                        refuse(b, bios, "attribute useserial is not supported by this QEMU");
+                        build_refuse(b, bios, "attribute useserial is not supported by this QEMU");
                 add_props(b, QEMU_PART_DEVICE, device_new(b, "sga"));
         }
 }
@@ -140,11 +143,11 @@ static void build_acpi_tables(Build *b) {
                 for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                         if (streq(kinds[i][0], type)) {
                                 known = true;
-                                opt(&o, "sig", kinds[i][1]);
+                                put_opt(&o, "sig", kinds[i][1]);
                         }
                 if (!known)
-                        refuse(b, table, "ACPI table of type '%s' is not supported", type);
-                opt(&o, "file", xml_text(table));
+                        build_refuse(b, table, "ACPI table of type '%s' is not supported", type);
+                put_opt(&o, "file", xml_text(table));
                 add_option_buf(b, "-acpitable", &o);
         }
 }
@@ -166,7 +169,7 @@ void build_kernel(Build *b) {
                 if (!text || !*text)
                         continue;
                 if (streq(parts[i].option, "-shim") && !qemu_caps_has(b->caps, QEMU_CAP_SHIM))
-                        refuse(b, xml_find(b->root, "os/shim"), "element <shim> is not supported by this QEMU");
+                        build_refuse(b, xml_find(b->root, "os/shim"), "element <shim> is not supported by this QEMU");
                 add_option(b, parts[i].option, "%s", text);
         }
         build_acpi_tables(b);

@@ -40,7 +40,7 @@ void build_serial(Build *b, const xmlNode *n) {
                 add_props(b, QEMU_PART_DEVICE, o);
                 return;
         }
-        refuse(b, target, "serial port of type '%s' is not supported", type);
+        build_refuse(b, target, "serial port of type '%s' is not supported", type);
 }
 
 void build_parallel(Build *b, const xmlNode *n) {
@@ -87,7 +87,7 @@ void build_console(Build *b, const xmlNode *n) {
         if (streq(type, "serial") && sibling_index(n) == 0 && xml_child(b->devices, "serial"))
                 return;
         if (!streq(type, "virtio")) {
-                refuse(b, xml_child(n, "target") ?: n, "console of type '%s' is not supported", type);
+                build_refuse(b, xml_child(n, "target") ?: n, "console of type '%s' is not supported", type);
                 return;
         }
         o = virtio_port(b, n, "virtconsole");
@@ -100,7 +100,7 @@ void build_channel(Build *b, const xmlNode *n) {
         json_t *o;
 
         if (!streq(type, "virtio")) {
-                refuse(b, target ?: n, "channel of type '%s' is not supported", type);
+                build_refuse(b, target ?: n, "channel of type '%s' is not supported", type);
                 return;
         }
         o = virtio_port(b, n, "virtserialport");
@@ -115,7 +115,7 @@ void build_redirdev(Build *b, const xmlNode *n) {
         json_t *o;
 
         if (!xml_attr_is(n, "bus", "usb")) {
-                refuse(b, n, "redirection on bus '%s' is not supported", xml_attr(n, "bus") ?: "");
+                build_refuse(b, n, "redirection on bus '%s' is not supported", xml_attr(n, "bus") ?: "");
                 return;
         }
         build_chardev(b, n, chardev_id(b, n, &id));

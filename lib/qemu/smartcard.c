@@ -23,7 +23,7 @@ static void put_certificates(Build *b, json_t *o, const xmlNode *n) {
                 put_str(b, o, key, xml_text(c));
         }
         if (count != 3)
-                invalid(b, n, "a card of certificates has three of them");
+                build_invalid(b, n, "a card of certificates has three of them");
         put_str(b, o, "db", xml_get(n, "database") ?: "/etc/pki/nssdb");
 }
 
@@ -45,7 +45,7 @@ void build_smartcard(Build *b, const xmlNode *n) {
                 put_str(b, o, "backend", "certificates");
                 put_certificates(b, o, n);
         } else {
-                refuse(b, n, "smartcard mode '%s' is not supported", mode);
+                build_refuse(b, n, "smartcard mode '%s' is not supported", mode);
                 return;
         }
         put_alias(b, o, n);
@@ -69,7 +69,7 @@ static void add_version(Build *b, StrBuf *o, const xmlNode *dev) {
                 return;
         }
         if (sscanf(s, "%2u.%2u%n", &major, &minor, &n) != 2 || s[n])
-                invalid(b, dev, "not a version: '%s'", s);
+                build_invalid(b, dev, "not a version: '%s'", s);
         strbuf_addf(o, "0x%02u%02u:", major, minor);
 }
 

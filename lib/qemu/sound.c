@@ -28,7 +28,7 @@ static void add_codec(Build *b, const xmlNode *sound, const char *type, unsigned
                 add_props(b, QEMU_PART_DEVICE, o);
                 return;
         }
-        refuse(b, sound, "codec '%s' is not supported", type);
+        build_refuse(b, sound, "codec '%s' is not supported", type);
 }
 
 static void add_codecs(Build *b, const xmlNode *sound) {
@@ -79,12 +79,12 @@ void build_sound(Build *b, const xmlNode *n) {
                 if (!streq(models[i].model, model))
                         continue;
                 if (streq(model, "virtio") && !qemu_caps_has(b->caps, QEMU_CAP_SOUND_VIRTIO))
-                        refuse(b, n, "sound model 'virtio' is not supported by this QEMU");
+                        build_refuse(b, n, "sound model 'virtio' is not supported by this QEMU");
                 if (models[i].driver)
                         add_sound(b, n, i);
                 return;
         }
-        refuse(b, n, "sound model '%s' is not supported", model);
+        build_refuse(b, n, "sound model '%s' is not supported", model);
 }
 
 static const char *const audio_drivers[][2] = {
@@ -101,7 +101,7 @@ static void put_direction(Build *b, json_t *o, const char *key, const xmlNode *n
         if (!n)
                 return;
         d = json_object();
-        put(b, o, key, d);
+        put_json(b, o, key, d);
         if (!o || !d)
                 return;
         put_attr_bool(b, d, "mixing-engine", n, "mixingEngine");
@@ -132,7 +132,7 @@ void build_audio(Build *b, const xmlNode *n) {
                 if (!streq(audio_drivers[i][0], type))
                         continue;
                 if (streq(type, "pipewire") && !qemu_caps_has(b->caps, QEMU_CAP_AUDIO_PIPEWIRE))
-                        refuse(b, n, "audio type 'pipewire' is not supported by this QEMU");
+                        build_refuse(b, n, "audio type 'pipewire' is not supported by this QEMU");
                 o = props_new(b);
                 put_strf(b, o, "id", "audio%s", xml_attr(n, "id") ?: "1");
                 put_str(b, o, "driver", audio_drivers[i][1]);
@@ -147,5 +147,5 @@ void build_audio(Build *b, const xmlNode *n) {
                 add_props(b, QEMU_PART_AUDIODEV, o);
                 return;
         }
-        refuse(b, n, "audio type '%s' is not supported", type);
+        build_refuse(b, n, "audio type '%s' is not supported", type);
 }

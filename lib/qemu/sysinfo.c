@@ -11,16 +11,33 @@ typedef struct SmbiosTable {
 } SmbiosTable;
 
 static const SmbiosTable tables[] = {
-        { "bios", 0, { { "vendor", "vendor" }, { "version", "version" }, { "date", "date" }, { "release", "release" } } },
-        { "system", 1,
-          { { "manufacturer", "manufacturer" }, { "product", "product" }, { "version", "version" },
-            { "serial", "serial" }, { "uuid", "uuid" }, { "sku", "sku" }, { "family", "family" } } },
-        { "baseBoard", 2,
-          { { "manufacturer", "manufacturer" }, { "product", "product" }, { "version", "version" },
-            { "serial", "serial" }, { "asset", "asset" }, { "location", "location" } } },
-        { "chassis", 3,
-          { { "manufacturer", "manufacturer" }, { "version", "version" }, { "serial", "serial" },
-            { "asset", "asset" }, { "sku", "sku" } } },
+        { "bios",
+          0,
+          { { "vendor", "vendor" }, { "version", "version" }, { "date", "date" }, { "release", "release" } } },
+        { "system",
+          1,
+          { { "manufacturer", "manufacturer" },
+            { "product", "product" },
+            { "version", "version" },
+            { "serial", "serial" },
+            { "uuid", "uuid" },
+            { "sku", "sku" },
+            { "family", "family" } } },
+        { "baseBoard",
+          2,
+          { { "manufacturer", "manufacturer" },
+            { "product", "product" },
+            { "version", "version" },
+            { "serial", "serial" },
+            { "asset", "asset" },
+            { "location", "location" } } },
+        { "chassis",
+          3,
+          { { "manufacturer", "manufacturer" },
+            { "version", "version" },
+            { "serial", "serial" },
+            { "asset", "asset" },
+            { "sku", "sku" } } },
 };
 
 static const char *entry_text(const xmlNode *table, const char *name) {
@@ -35,7 +52,7 @@ static void add_table(Build *b, const SmbiosTable *t, const xmlNode *node) {
 
         strbuf_addf(&o, "type=%u", t->type);
         for (size_t i = 0; i < ELEMENTSOF(t->keys) && t->keys[i][0]; i++)
-                opt(&o, t->keys[i][1], entry_text(node, t->keys[i][0]));
+                put_opt(&o, t->keys[i][1], entry_text(node, t->keys[i][0]));
         add_option_buf(b, "-smbios", &o);
 }
 
@@ -47,7 +64,7 @@ static void check_entries(Build *b, const SmbiosTable *t, const xmlNode *node) {
                 for (size_t i = 0; i < ELEMENTSOF(t->keys) && t->keys[i][0]; i++)
                         known = known || streq(t->keys[i][0], name);
                 if (!known)
-                        refuse(b, entry, "SMBIOS entry '%s' is not supported", name);
+                        build_refuse(b, entry, "SMBIOS entry '%s' is not supported", name);
         }
 }
 
@@ -62,7 +79,7 @@ static void build_smbios(Build *b, const xmlNode *sysinfo) {
 
                 strbuf_add(&o, "type=11");
                 XML_FOREACH(entry, xml_child(sysinfo, "oemStrings"), "entry")
-                        opt(&o, "value", xml_text(entry));
+                        put_opt(&o, "value", xml_text(entry));
                 add_option_buf(b, "-smbios", &o);
         }
 }
@@ -72,12 +89,12 @@ static void build_fw_cfg(Build *b, const xmlNode *sysinfo) {
                 _cleanup_strbuf_ StrBuf o = {};
 
                 if (!xml_attr(entry, "name"))
-                        invalid(b, entry, "an entry needs a name");
-                opt(&o, "name", xml_attr(entry, "name"));
+                        build_invalid(b, entry, "an entry needs a name");
+                put_opt(&o, "name", xml_attr(entry, "name"));
                 if (xml_attr(entry, "file"))
-                        opt(&o, "file", xml_attr(entry, "file"));
+                        put_opt(&o, "file", xml_attr(entry, "file"));
                 else
-                        opt(&o, "string", xml_text(entry));
+                        put_opt(&o, "string", xml_text(entry));
                 add_option_buf(b, "-fw_cfg", &o);
         }
 }
@@ -85,8 +102,10 @@ static void build_fw_cfg(Build *b, const xmlNode *sysinfo) {
 void build_sysinfo(Build *b) {
         const char *mode = xml_get(b->root, "os/smbios/@mode");
 
-        if (mode && streq(mode, "host"))
-                refuse(b, xml_find(b->root, "os/smbios"), "smbios mode 'host' is not supported");
+        if (mode && streq(mode, "host") && b->res->host_sysinfo)
+                build_smbios(b, b->res->host_sysinfo);
+        else if (mode && streq(mode, "host") && !b->res->stand_ins)
+                build_refuse(b, xml_find(b->root, "os/smbios"), "Host SMBIOS information is not available");
         XML_FOREACH(sysinfo, b->root, "sysinfo") {
                 if (xml_attr_is(sysinfo, "type", "fwcfg"))
                         build_fw_cfg(b, sysinfo);

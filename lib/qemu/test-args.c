@@ -107,13 +107,15 @@ static void test_tap(void **state) {
         argv = build(xml, "7.2", &res);
         assert_true(strv_contains(argv, "{\"type\":\"tap\",\"fds\":\"7:8\",\"vhost\":true,\"vhostfds\":\"9:10\","
                                         "\"id\":\"hostnet0\"}"));
-        assert_true(strv_contains(argv, "{\"driver\":\"virtio-net-pci\",\"mq\":true,\"vectors\":6,\"netdev\":\"hostnet0\","
-                                        "\"id\":\"net0\",\"mac\":\"52:54:00:00:00:01\",\"bootindex\":1}"));
+        assert_true(strv_contains(argv,
+                                  "{\"driver\":\"virtio-net-pci\",\"mq\":true,\"vectors\":6,\"netdev\":\"hostnet0\","
+                                  "\"id\":\"net0\",\"mac\":\"52:54:00:00:00:01\",\"bootindex\":1}"));
         assert_refused(xml, "7.2", -EINVAL, "no tap");
 }
 
 static void test_console_log(void **state) {
-        static const char xml[] = "<serial type='pty'><target type='isa-serial' port='0'/><alias name='serial0'/></serial>";
+        static const char xml[] =
+                "<serial type='pty'><target type='isa-serial' port='0'/><alias name='serial0'/></serial>";
         const QemuChardev chardev = { .alias = "serial0", .fd = -EBADF, .log_path = "/dev/fdset/1" };
         QemuHostResources res;
         _cleanup_strv_ char **argv = NULL;
@@ -136,8 +138,9 @@ static void test_raw_node_by_version(void **state) {
         recent = build(xml, "9.0", &res);
         assert_true(strv_contains(old, "{\"node-name\":\"libvirt-1-format\",\"read-only\":false,\"driver\":\"raw\","
                                        "\"file\":\"libvirt-1-storage\"}"));
-        assert_true(strv_contains(recent, "{\"driver\":\"file\",\"filename\":\"/d\",\"node-name\":\"libvirt-1-storage\","
-                                          "\"read-only\":false}"));
+        assert_true(strv_contains(recent,
+                                  "{\"driver\":\"file\",\"filename\":\"/d\",\"node-name\":\"libvirt-1-storage\","
+                                  "\"read-only\":false}"));
 }
 
 static void test_accel(void **state) {
@@ -175,20 +178,26 @@ static void test_device_parts(void **state) {
 }
 
 static void test_refusals(void **state) {
-        assert_refused("<disk type='file' device='disk'><source file='/d'/><target dev='a' bus='xen'/><alias name='x'/></disk>",
+        assert_refused("<disk type='file' device='disk'><source file='/d'/><target dev='a' bus='xen'/><alias "
+                       "name='x'/></disk>",
                        "7.2", -EOPNOTSUPP, "/domain/devices/disk: disk bus 'xen'");
-        assert_refused("<sound model='virtio'><alias name='sound0'/></sound>", "7.2", -EOPNOTSUPP, "sound model 'virtio'");
-        assert_refused("<hostdev/>", "7.2", -EOPNOTSUPP, "<hostdev>");
+        assert_refused("<sound model='virtio'><alias name='sound0'/></sound>", "7.2", -EOPNOTSUPP,
+                       "sound model 'virtio'");
+        assert_refused("<nvram/>", "7.2", -EOPNOTSUPP, "<nvram>");
+        assert_refused("<hostdev/>", "7.2", -EOPNOTSUPP, "host device of type ''");
         assert_refused("<serial type='pty'><target port='0'/></serial>", "7.2", -EINVAL, "alias");
-        assert_refused("<serial type='file'><source/><target port='0'/><alias name='s'/></serial>", "7.2", -EINVAL, "path");
+        assert_refused("<serial type='file'><source/><target port='0'/><alias name='s'/></serial>", "7.2", -EINVAL,
+                       "path");
         assert_refused("<controller type='usb' model='qemu-xhci' ports='16'><alias name='usb'/></controller>", "7.2",
                        -EOPNOTSUPP, "15 ports");
-        assert_refused("<video><model type='virtio' heads='x'/><alias name='video0'/></video>", "7.2", -EINVAL, "heads");
+        assert_refused("<video><model type='virtio' heads='x'/><alias name='video0'/></video>", "7.2", -EINVAL,
+                       "heads");
 }
 
 /* What the host's configuration adds to a definition that does not say it. */
 static void test_host_defaults(void **state) {
-        static const char xml[] = "<graphics type='vnc' port='5901' listen='::'/><graphics type='spice' port='5902' listen='::'/>";
+        static const char xml[] =
+                "<graphics type='vnc' port='5901' listen='::'/><graphics type='spice' port='5902' listen='::'/>";
         const QemuGraphics graphics[] = {
                 { .port = -1, .tls_port = -1, .websocket = 5710, .password = true },
                 { .port = -1, .tls_port = -1, .websocket = -1, .password = true },
@@ -211,6 +220,62 @@ static void test_host_defaults(void **state) {
                         assert_non_null(strstr(*a, "dump-guest-core=on"));
 }
 
+/* The commands for the n-th part of the device with this alias, joined by a blank. */
+static void assert_commands(const char *devices, size_t n, const char *wanted) {
+        _cleanup_definition_ Definition *d = parse(devices);
+        const xmlNode *device = xml_child(definition_devices(d), NULL);
+        _cleanup_qemu_parts_ QemuParts parts = {};
+        _cleanup_free_ char *a = NULL, *b = NULL, *text = NULL;
+        QemuHostResources res;
+        json_t *add, *remove;
+
+        qemu_host_resources_init(&res);
+        res.stand_ins = true;
+        while (xml_next(device, NULL))
+                device = xml_next(device, NULL);
+        assert_int_equal(qemu_device_build(d, device, qemu_caps_for("10.0", "x86_64"), &res, &parts, NULL), 0);
+        assert_true(n < parts.n);
+        assert_int_equal(qemu_part_commands(&parts.list[n], &add, &remove, NULL), 0);
+        a = json_dumps(add, JSON_COMPACT | JSON_SORT_KEYS);
+        b = json_dumps(remove, JSON_COMPACT | JSON_SORT_KEYS);
+        text = text_format("%s %s", a, b);
+        assert_string_equal(text, wanted);
+        json_decref(add);
+        json_decref(remove);
+}
+
+static void test_commands(void **state) {
+        static const char channel[] =
+                "<controller type='virtio-serial' index='0'><alias name='virtio-serial0'/></controller>"
+                "<channel type='unix'><source mode='%s' path='/a,b'/><target type='virtio' name='x'/>"
+                "<alias name='channel0'/><address type='virtio-serial' controller='0' bus='0' port='1'/></channel>";
+        _cleanup_free_ char *server = NULL, *client = NULL, *disk = NULL;
+
+        assert_true(asprintf(&server, channel, "bind") > 0 && asprintf(&client, channel, "connect") > 0);
+        assert_true(asprintf(&disk, DISK, "qcow2") > 0);
+        assert_commands(server, 0,
+                        "{\"arguments\":{\"backend\":{\"data\":{\"addr\":{\"data\":{\"path\":\"/a,b\"},\"type\":"
+                        "\"unix\"},\"server\":true,\"wait\":false},\"type\":\"socket\"},\"id\":\"charchannel0\"},"
+                        "\"execute\":\"chardev-add\"} "
+                        "{\"arguments\":{\"id\":\"charchannel0\"},\"execute\":\"chardev-remove\"}");
+        assert_commands(client, 0,
+                        "{\"arguments\":{\"backend\":{\"data\":{\"addr\":{\"data\":{\"path\":\"/a,b\"},\"type\":"
+                        "\"unix\"},\"server\":false},\"type\":\"socket\"},\"id\":\"charchannel0\"},"
+                        "\"execute\":\"chardev-add\"} "
+                        "{\"arguments\":{\"id\":\"charchannel0\"},\"execute\":\"chardev-remove\"}");
+        assert_commands("<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/>"
+                        "<alias name='channel0'/><address type='virtio-serial' controller='0' bus='0' port='1'/>"
+                        "</channel>",
+                        0,
+                        "{\"arguments\":{\"backend\":{\"data\":{\"type\":\"vdagent\"},\"type\":\"spicevmc\"},"
+                        "\"id\":\"charchannel0\"},\"execute\":\"chardev-add\"} "
+                        "{\"arguments\":{\"id\":\"charchannel0\"},\"execute\":\"chardev-remove\"}");
+        assert_commands(disk, 0,
+                        "{\"arguments\":{\"auto-read-only\":true,\"discard\":\"unmap\",\"driver\":\"file\","
+                        "\"filename\":\"/d\",\"node-name\":\"libvirt-1-storage\"},\"execute\":\"blockdev-add\"} "
+                        "{\"arguments\":{\"node-name\":\"libvirt-1-storage\"},\"execute\":\"blockdev-del\"}");
+}
+
 int main(void) {
         const struct CMUnitTest list[] = {
                 cmocka_unit_test(test_escape),
@@ -223,6 +288,7 @@ int main(void) {
                 cmocka_unit_test(test_device_parts),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_host_defaults),
+                cmocka_unit_test(test_commands),
         };
 
         return cmocka_run_group_tests(list, NULL, NULL);

@@ -33,6 +33,13 @@ static void test_machines(void **state) {
         assert_string_equal(qemu_caps_machine(c, "pc-q35-4.0.1"), "pc-q35-4.0.1");
         assert_string_equal(qemu_caps_machine(c, "pc-q35-rhel9.4.0"), "pc-q35-rhel9.4.0");
         assert_null(qemu_caps_machine(c, "pc-q35-8.0"));
+        /* no release was called so */
+        assert_null(qemu_caps_machine(c, "pc-q35-5.3"));
+        assert_null(qemu_caps_machine(c, "pc-i440fx-4.0.1"));
+        assert_null(qemu_caps_machine(c, "pc-q35-7.2.5"));
+        assert_null(qemu_caps_machine(c, "pc-q35-2.3"));
+        assert_null(qemu_caps_machine(qemu_caps_for("11.1", "x86_64"), "pc-q35-9.3"));
+        assert_string_equal(qemu_caps_machine(c, "pc-i440fx-2.12"), "pc-i440fx-2.12");
         assert_null(qemu_caps_machine(c, "virt"));
         assert_null(qemu_caps_machine(qemu_caps_for("10.1", "x86_64"), "pc-i440fx-2.12"));
 }

@@ -34,7 +34,13 @@ static void test_parse(void **state) {
 
 static void test_no_descriptor(void **state) {
         static const char *const cases[] = {
-                "", "{", "[]", "{}", "7", "{\"mapping\":{\"device\":\"flash\"}}", "{\"mapping\":{\"device\":\"memory\"}}",
+                "",
+                "{",
+                "[]",
+                "{}",
+                "7",
+                "{\"mapping\":{\"device\":\"flash\"}}",
+                "{\"mapping\":{\"device\":\"memory\"}}",
                 "{\"mapping\":{\"device\":\"kernel\",\"filename\":\"/k\"}}",
                 /* split, without a place for the variables */
                 "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/c\",\"format\":\"raw\"}}}",

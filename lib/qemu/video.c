@@ -70,7 +70,8 @@ static const char *gpu_driver(Build *b, const xmlNode *n, bool primary, DriverNa
         bool accel3d = xml_attr_is(acceleration, "accel3d", "yes");
 
         if (xml_get(n, "driver/@name") && !streq(xml_get(n, "driver/@name"), "qemu"))
-                refuse(b, xml_child(n, "driver"), "video driver '%s' is not supported", xml_get(n, "driver/@name"));
+                build_refuse(b, xml_child(n, "driver"), "video driver '%s' is not supported",
+                             xml_get(n, "driver/@name"));
         snprintf(buf->s, sizeof(buf->s), "%s%s", primary ? "virtio-vga" : "virtio-gpu", accel3d ? "-gl" : "");
         if (!primary)
                 strcat(buf->s, "-pci");
@@ -92,7 +93,7 @@ void build_video(Build *b, const xmlNode *n) {
                 if (!streq(models[i].model, type))
                         continue;
                 if (!driver) {
-                        refuse(b, model, "video model '%s' is not supported as a further adapter", type);
+                        build_refuse(b, model, "video model '%s' is not supported as a further adapter", type);
                         return;
                 }
                 if (streq(type, "virtio"))
@@ -108,5 +109,5 @@ void build_video(Build *b, const xmlNode *n) {
                 add_props(b, QEMU_PART_DEVICE, o);
                 return;
         }
-        refuse(b, model ?: n, "video model '%s' is not supported", type);
+        build_refuse(b, model ?: n, "video model '%s' is not supported", type);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The names that one guest has in systemd, in the user database and in machined.
- * All are functions of the guest's name alone; docs/architecture.md lists the rules. */
+/* The names that one thing has in systemd, and a guest in the user database and in machined.
+ * All are functions of its name alone; docs/architecture.md lists the rules. */
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "plan/kind.h"
 
 /* NAME as part of a unit name, as systemd-escape(1) does it. *ret is the caller's. -ENOMEM. */
 int unit_name_escape(const char *name, char **ret);
@@ -13,13 +14,28 @@ int unit_name_escape(const char *name, char **ret);
 /* The way back. -EINVAL for what no escaping gives. */
 int unit_name_unescape(const char *escaped, char **ret);
 
-/* "vm@ESC.service". -ENAMETOOLONG where systemd could not start a unit of that length, -EINVAL for an empty name. */
+/* The instance of a name: escaped, or, where systemd could not start a unit of that length, as much of it as fits, "-"
+ * and 16 hex digits of the name's hash ("unitvirt unit NAME" prints it). -EINVAL for an empty name, and for one with a
+ * '/'. */
+int unit_instance(const UnitKind *kind, const char *name, char **ret);
+
+/* The whole unit: "vm-network@ESC.service". As above. */
+int unit_name_for(const UnitKind *kind, const char *name, char **ret);
+
+/* "vm@ESC.service" */
 int unit_name_for_guest(const char *name, char **ret);
 
-/* Fills the error for what unit_name_for_guest() returned, r (ERROR_XML_ERROR for the length). Returns r. */
+/* The unit that udev makes for a device, by a path in /dev or /sys: "/dev/vg0/x" is "dev-vg0-x.device". -ENOMEM. */
+int unit_name_for_device(const char *path, char **ret);
+
+/* Fills the error for what these returned, r. Returns r. */
 int unit_name_refuse(const char *name, int r, Error *e);
 
-/* The guest behind "vm@ESC.service". -EINVAL for any other unit. */
+/* %I of a unit of this kind, for instance_to_name(). -EINVAL for any other unit. */
+int instance_from_unit(const UnitKind *kind, const char *unit, char **ret);
+
+/* The guest behind "vm@ESC.service". -EINVAL for any other unit; for a shortened name the guests' folders are searched:
+ * -ENOENT where no guest has it. */
 int guest_name_from_unit(const char *unit, char **ret);
 
 /* The user (and group) that the guest's QEMU runs as: "vm-NAME", or "vm-" and 16 hex

@@ -32,10 +32,32 @@ typedef struct QemuNet {
 typedef struct QemuChardev {
         const char *alias;
         const char *path;     /* socket that QEMU listens on or connects to, or file, in place of the definition's */
-        int fd;               /* listening socket that QEMU inherits, in place of a path */
+        int fd; /* socket that QEMU inherits, in place of a path: listening, or connected as the mode says */
         const char *log_path; /* what the guest writes is copied here as well (chardev logfile=, appended);
                                * /dev/fdset/N and /proc/self/fd/N are fine */
 } QemuChardev;
+
+/* Where a device of the host was found, by its alias in the guest. */
+typedef struct QemuHostdev {
+        const char *alias;
+        const char *path;     /* usb: the device node ("/dev/fdset/N" is fine), scsi: its generic device ("/dev/sg3") */
+        int fd;               /* scsi_host: /dev/vhost-scsi, open; -EBADF for others */
+} QemuHostdev;
+
+/* What the host side opened for one element of a disk: the value of a <secret> or of <cookies>, in a file that QEMU
+ * reads; a connection to the socket of a <host> or of a vhost-user disk's <source>; the device of a vDPA disk's
+ * <source>; the file that a <transient> disk's changes go to. */
+typedef struct QemuOpened {
+        const struct _xmlNode *element;
+        const char *path;     /* NULL: fd */
+        int fd;
+} QemuOpened;
+
+/* Where huge pages of one size are mounted. */
+typedef struct QemuHugepages {
+        uint64_t size;        /* bytes */
+        const char *path;     /* "/dev/hugepages" */
+} QemuHugepages;
 
 /* What was chosen for one graphics element, by its position among <graphics>. */
 typedef struct QemuGraphics {
@@ -43,6 +65,7 @@ typedef struct QemuGraphics {
         int tls_port;
         int websocket;
         const char *socket;   /* UNIX socket, in place of an address */
+        bool handed;          /* its clients are handed to QEMU, which listens for those of websockets alone */
         bool password;        /* clients need one, whatever the definition says */
 } QemuGraphics;
 
@@ -58,14 +81,23 @@ typedef struct QemuHostResources {
         size_t n_nets;
         const QemuChardev *chardevs;
         size_t n_chardevs;
+        const QemuHostdev *hostdevs;
+        size_t n_hostdevs;
+        const QemuOpened *opened;
+        size_t n_opened;
+        const QemuHugepages *hugepages;
+        size_t n_hugepages;       /* 0: /dev/hugepages for 2 MiB, /dev/hugepages1G for others */
         const QemuGraphics *graphics;
         size_t n_graphics;
         long long now;            /* the time, for clocks at an offset from it; 0: the host asks its clock */
-        const char *nvram;        /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
+        const char
+                *nvram; /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
+        const struct _xmlNode
+                *host_sysinfo; /* <sysinfo> of the host, for guests that show it as their own (smbios mode host) */
         bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
         bool dump_guest_core;     /* QEMU's core dumps hold the guest's memory, where the definition does not say */
-        bool stand_ins;           /* made-up numbers for taps that nobody opened: to show the arguments, not to run them */
-        bool recorded;            /* stand_ins and listening sockets as libvirt's recordings have them, to compare with those */
+        bool stand_ins; /* made-up numbers for taps that nobody opened: to show the arguments, not to run them */
+        bool recorded; /* stand_ins and listening sockets as libvirt's recordings have them, to compare with those */
 } QemuHostResources;
 
 void qemu_host_resources_init(QemuHostResources *res);
@@ -82,8 +114,8 @@ void qemu_host_resources_init(QemuHostResources *res);
 int qemu_args_build(const Definition *live, const QemuCaps *caps, const QemuHostResources *res, char ***ret_argv,
                     Error *e);
 
-/* What of a definition, normalised, can be told at once to be too much for a QEMU: its machine, and the number of vCPUs.
- * Errors as above. */
+/* What of a definition, normalised, can be told at once to be too much for a QEMU: its machine, and the number of
+ * vCPUs. Errors as above. */
 int qemu_machine_check(const Definition *d, const QemuCaps *caps, Error *e);
 
 /* Quotes one value for a QEMU option list ("a,b" -> "a,,b"). NULL when memory ran out. */

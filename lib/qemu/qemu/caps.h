@@ -12,18 +12,21 @@ typedef struct QemuCaps QemuCaps;
 
 /* Where versions differ in what they accept. */
 typedef enum QemuCap {
-        QEMU_CAP_RAW_WITHOUT_FORMAT,     /* block jobs keep protocol nodes out of image headers, so raw needs no format node; 9.0 */
-        QEMU_CAP_RECONNECT_MS,           /* chardev and netdev reconnect-ms=, 9.2; reconnect= in seconds before */
-        QEMU_CAP_SOUND_VIRTIO,           /* virtio-sound-pci, 8.2 */
-        QEMU_CAP_SGA,                    /* -device sga; removed in 8.0 */
-        QEMU_CAP_IGB,                    /* igb network adapter, 8.0 */
-        QEMU_CAP_BLK_IOTHREAD_VQ_MAPPING,  /* virtio-blk-pci iothread-vq-mapping, 9.0 */
+        QEMU_CAP_RAW_WITHOUT_FORMAT, /* block jobs keep protocol nodes out of image headers, so raw needs no format
+                                        node; 9.0 */
+        QEMU_CAP_RECONNECT_MS, /* chardev and netdev reconnect-ms=, 9.2; reconnect= in seconds before */
+        QEMU_CAP_SOUND_VIRTIO, /* virtio-sound-pci, 8.2 */
+        QEMU_CAP_SGA, /* -device sga; removed in 8.0 */
+        QEMU_CAP_IGB, /* igb network adapter, 8.0 */
+        QEMU_CAP_BLK_IOTHREAD_VQ_MAPPING, /* virtio-blk-pci iothread-vq-mapping, 9.0 */
         QEMU_CAP_SCSI_IOTHREAD_VQ_MAPPING, /* the same of virtio-scsi-pci, 10.0 */
-        QEMU_CAP_DISCARD_NO_UNREF,       /* qcow2 discard-no-unref, 8.1 */
-        QEMU_CAP_AUDIO_PIPEWIRE,         /* -audiodev pipewire, 8.1 */
-        QEMU_CAP_ASYNC_TEARDOWN,         /* -run-with async-teardown=, 8.1 */
-        QEMU_CAP_SHIM,                   /* -shim, 10.0 */
-        QEMU_CAP_BLOB,                   /* virtio-gpu blob=, 6.1 */
+        QEMU_CAP_DISCARD_NO_UNREF, /* qcow2 discard-no-unref, 8.1 */
+        QEMU_CAP_AUDIO_PIPEWIRE, /* -audiodev pipewire, 8.1 */
+        QEMU_CAP_ASYNC_TEARDOWN, /* -run-with async-teardown=, 8.1 */
+        QEMU_CAP_SHIM, /* -shim, 10.0 */
+        QEMU_CAP_SEV_SNP, /* sev-snp-guest, 9.1 */
+        QEMU_CAP_DYNAMIC_MEMSLOTS, /* virtio-mem-pci dynamic-memslots, 8.2 */
+        QEMU_CAP_BLOB, /* virtio-gpu blob=, 6.1 */
         _QEMU_CAP_MAX,
 } QemuCap;
 

@@ -4,7 +4,8 @@
 #include "config/qemu.h"
 #include "model/definition.h"
 
-/* The element that a refused setting of qemu.conf is about, in a definition in canonical form. NULL: it is not about this guest. */
+/* The element that a refused setting of qemu.conf is about, in a definition in canonical form. NULL: it is not about
+ * this guest. */
 const xmlNode *qemu_concerned_element(const Definition *d, QemuConcern concern);
 
 /* Do clients reach a screen by a socket? By a port, rather than that or not at all? */

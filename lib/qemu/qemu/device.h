@@ -9,6 +9,10 @@
 
 #include "qemu/args.h"
 
+/* How the host caches a <disk>: the word of driver@cache, or "none" where the disk is shared with other guests; NULL:
+ * as QEMU has it. */
+const char *qemu_disk_cache(const xmlNode *disk);
+
 /* What has to be added before a device works, in this order; it is taken away in reverse order. */
 typedef enum QemuPartKind {
         QEMU_PART_OBJECT,     /* -object, object-add */
@@ -40,3 +44,11 @@ void qemu_parts_done(QemuParts *parts);
  * the order in which they are added. Errors as qemu_args_build(). */
 int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCaps *caps, const QemuHostResources *res,
                       QemuParts *ret, Error *e);
+
+/* The QMP commands that add a part to a QEMU that runs, and take it away again: requests with "execute" and
+ * "arguments", the caller's. -EOPNOTSUPP with code 84 for what has no such form. */
+int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remove, Error *e);
+
+/* What limits a disk as its <iotune> says: a request block_set_io_throttle, the caller's; NULL where nothing does, or
+ * there is no medium. -ENOMEM. */
+int qemu_disk_throttle(const xmlNode *disk, json_t **ret);

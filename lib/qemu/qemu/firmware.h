@@ -2,8 +2,8 @@
 #pragma once
 
 /* Reads the descriptors of firmware that packages leave in /usr/share/qemu/firmware and administrators in
- * /etc/qemu/firmware (UNITVIRT_FIRMWARE moves both: folders with colons between, the weakest first). A file of the same name
- * in a stronger folder takes the place of the weaker, an empty one takes it away; names decide about the order. */
+ * /etc/qemu/firmware (UNITVIRT_FIRMWARE moves both: folders with colons between, the weakest first). A file of the same
+ * name in a stronger folder takes the place of the weaker, an empty one takes it away; names decide about the order. */
 
 #include "model/facts.h"
 #include "model/firmware.h"

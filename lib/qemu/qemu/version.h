@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The version of an installed QEMU: the one fact that only the program itself tells. What "--version" prints is a constant
- * text in the program's file, and is read there: running QEMU for it takes a hundred times as long. It is looked for once
- * for each state of the file and remembered in /run/libvirt/qemu, for all programs of Unitvirt together. Versions are numbers
- * as QEMU_VERSION() of model/facts.h makes them: 7.2.22 is 7002022. */
+/* The version of an installed QEMU: the one fact that only the program itself tells. What "--version" prints is a
+ * constant text in the program's file, and is read there: running QEMU for it takes a hundred times as long. It is
+ * looked for once for each state of the file and remembered in /run/libvirt/qemu, for all programs of Unitvirt
+ * together. Versions are numbers as QEMU_VERSION() of model/facts.h makes them: 7.2.22 is 7002022. */
 
 #include "base/macros.h"
 
@@ -17,9 +17,10 @@ int qemu_version_store(const char *emulator, unsigned version);
 /* Finds the version in the output of "--version". -EBADMSG. */
 int qemu_version_parse(const char *output, unsigned *ret);
 
-/* Finds it in the program's file. errno of reading it; -ENOENT where the text is not there: another kind of program, such as
- * a script that starts QEMU; -EBADMSG. */
+/* Finds it in the program's file. errno of reading it; -ENOENT where the text is not there: another kind of program,
+ * such as a script that starts QEMU; -EBADMSG. */
 int qemu_version_read(const char *emulator, unsigned *ret);
 
-/* The cached one, else the file's, else runs the program and waits for it (not within an event loop). errno of starting it; -EBADMSG. */
+/* The cached one, else the file's, else runs the program and waits for it (not within an event loop). errno of starting
+ * it; -EBADMSG. */
 int qemu_version_get(const char *emulator, unsigned *ret);

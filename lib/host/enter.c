@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 
 #include "base/macros.h"
-#include "host.h"
+#include "host/enter.h"
 
 int host_enter(void) {
         _cleanup_close_ int fd = -EBADF;

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/undo.h"
+
+#include <fcntl.h>
+
+#include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/keyfile.h"
+#include "host/fifo.h"
+#include "host/filter.h"
+#include "host/macvtap.h"
+#include "host/owner.h"
+#include "host/pci.h"
+#include "host/mount.h"
+#include "host/script.h"
+#include "host/sockets.h"
+#include "network/ovs.h"
+#include "network/shape.h"
+
+#define LIST_MAX (4U * 1024 * 1024) /* bytes of a list that are read */
+
+static int remove_file(const char *path) {
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static const struct {
+        const char *key;
+        int (*undo)(const char *value);
+} kinds[] = {
+        { UNDO_SOCKET, socket_remove },
+        { UNDO_MOUNT,  mount_remove },
+        { UNDO_FILE,   remove_file },
+        { UNDO_PIPE,   fifo_return },
+        { UNDO_OWNER,  owner_return },
+        { UNDO_FOLDER, folder_remove },
+        { UNDO_LINK,   macvtap_remove },
+        { UNDO_PCI,    pci_return },
+        { UNDO_VFIO,   vfio_return },
+        { UNDO_FILTER, filter_undo },
+        { UNDO_OVS,    ovs_remove },
+        { UNDO_FLOOR,  shape_floor_undo },
+        { UNDO_SCRIPT, script_undo },
+};
+
+int undo_add_for(const char *name, const char *device, const char *key, const char *value) {
+        _cleanup_free_ char *whole = device ? text_format("%s@%s", key, device) : strdup(key);
+
+        return whole ? undo_add(name, whole, value) : -ENOMEM;
+}
+
+int undo_add(const char *name, const char *key, const char *value) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_close_ int fd = -EBADF;
+
+        keyfile_add(&b, key, value);
+        text = strbuf_take(&b);
+        if (!path || !text)
+                return -ENOMEM;
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        return write_all(fd, text, strlen(text));
+}
+
+static void undo_line(char *line, bool known_only, UndoReport report, void *userdata) {
+        int r = -ENOTSUP;
+        char *value;
+
+        if (!*line || keyfile_parse_line(line, &value) < 0)
+                return;
+        line[strcspn(line, "@")] = 0; /* the device that it is for */
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (streq(kinds[i].key, line))
+                        r = kinds[i].undo(value);
+        if (r < 0 && report && !(r == -ENOTSUP && known_only))
+                report(line, value, r, userdata);
+}
+
+void undo_text(const char *text, bool known_only, UndoReport report, void *userdata) {
+        _cleanup_free_ char *copy = strdup(text);
+        char *end = copy ? strrchr(copy, '\n') : NULL;
+
+        /* what follows the last line feed was being written, and so nothing was made yet */
+        while (end) {
+                char *begin;
+
+                *end = 0;
+                begin = strrchr(copy, '\n');
+                undo_line(begin ? begin + 1 : copy, known_only, report, userdata);
+                end = begin;
+        }
+}
+
+int undo_run(const char *name, UndoReport report, void *userdata) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, LIST_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        undo_text(text, false, report, userdata);
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* "KEY@DEVICE=" */
+static bool is_for(const char *line, const char *device) {
+        const char *at = strchr(line, '@'), *rest = at ? startswith(at + 1, device) : NULL;
+
+        return rest && *rest == '=' && memchr(line, '=', (size_t) (at - line)) == NULL;
+}
+
+int undo_device(const char *name, const char *device, UndoReport report, void *userdata) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL, *others = NULL, *own = NULL;
+        _cleanup_strbuf_ StrBuf keep = {}, go = {};
+        char *rest, *line;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, LIST_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (rest = text; (line = strsep(&rest, "\n")) && rest;)
+                strbuf_addf(is_for(line, device) ? &go : &keep, "%s\n", line);
+        others = strbuf_take(&keep);
+        own = strbuf_take(&go);
+        if (!others || !own)
+                return -ENOMEM;
+        if (!*own)
+                return 0;
+        undo_text(own, false, report, userdata);
+        return file_write_atomic(path, others, strlen(others), 0600, FILE_WRITE_NOSYNC);
+}

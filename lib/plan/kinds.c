@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/strings.h"
+#include "plan-internal.h"
+#include "plan/names.h"
+
+/* A unit with PrivateTmp=, which DynamicUser= implies, has a folder "systemd-private-BOOTID-UNIT-XXXXXX" in /tmp, and a
+ * file's name has 255 bytes (systemd, src/core/namespace.c, setup_one_tmp_dir()). All kinds keep to it, so that it does
+ * not matter which of them has a folder there. */
+#define UNIT_NAME_MAX_TMP (255U - 16U - 32U - 8U)
+
+/* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt. */
+const UnitKind unit_swtpm = {
+        .prefix = "vm-swtpm@",
+        .suffix = ".service",
+        .word = "TPM",
+        .description = "TPM of virtual machine %I",
+        .prepare = "vm-helper",
+        .name_max = UNIT_NAME_MAX_TMP,
+        .origin = ORIGIN_DOMAIN,
+};
+
+const UnitKind unit_virtiofsd = {
+        .prefix = "vm-virtiofsd@",
+        .suffix = ".service",
+        .word = "shared folder",
+        .description = "Folder of virtual machine %I",
+        .prepare = "vm-helper",
+        .name_max = UNIT_NAME_MAX_TMP,
+        .origin = ORIGIN_DOMAIN,
+};
+
+const UnitKind unit_passt = {
+        .prefix = "vm-passt@", .suffix = ".service", .word = "card", .description = "Network of virtual machine %I",
+        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
+};
+
+static const UnitKind *const guest_sidecars[] = { &unit_swtpm, &unit_virtiofsd, &unit_passt, NULL };
+
+const UnitKind unit_guest = {
+        .sidecars = guest_sidecars,
+        .prefix = "vm@",
+        .suffix = ".service",
+        .word = "guest",
+        .description = "Virtual machine %I",
+        .prepare = "vm-prepare",
+        .target = "machines.target",
+        .name_max = UNIT_NAME_MAX_TMP,
+        .origin = ORIGIN_DOMAIN,
+};
+
+const UnitKind unit_network = {
+        .prefix = "vm-network@", .suffix = ".service", .word = "network", .description = "Virtual network %I",
+        .prepare = "vm-network", .target = "machines.target", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_NETWORK,
+};
+
+const UnitKind unit_pool = {
+        .prefix = "vm-pool@", .suffix = ".service", .word = "storage pool", .description = "Storage pool %I",
+        .prepare = "vm-pool", .target = "machines.target", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_STORAGE,
+};
+
+static const PlanKind kinds[] = {
+        { &document_pool, &unit_pool, "storage", "storage/transient", plan_pool },
+        { &document_domain, &unit_guest, "qemu", "qemu/transient", plan_guest },
+        { &document_network, &unit_network, "qemu/networks", "network/transient", plan_network },
+};
+
+const PlanKind *plan_kind_at(size_t i) {
+        return i < ELEMENTSOF(kinds) ? &kinds[i] : NULL;
+}
+
+const PlanKind *plan_kind_of(const DocumentKind *kind) {
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (kinds[i].document == kind)
+                        return &kinds[i];
+        return NULL;
+}
+
+const PlanKind *plan_kind_of_unit(const UnitKind *kind) {
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (kinds[i].unit == kind)
+                        return &kinds[i];
+        return NULL;
+}

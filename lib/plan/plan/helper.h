@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What vm-helper, vm-prepare and the plan agree on about the helpers of a guest. */
+
+#include "base/macros.h"
+
+/* The helper gets its listening socket under this number. */
+#define HELPER_SOCKET_FD 3
+
+/* In the helper's folder: its socket; the last line that it wrote, once it has failed. */
+#define HELPER_SOCKET "socket"
+#define HELPER_ERROR "error"
+
+/* Folders of TPMs' states, UUID/tpm2 or UUID/tpm1.2, as libvirt has them. */
+#define HELPER_TPM_STATE "/var/lib/libvirt/swtpm"
+
+/* The folder of a guest's helper below /run: part is "tpm", or "fs0" for its first folder. Owned by the caller; NULL on
+ * OOM. */
+char *helper_folder(const char *guest, const char *part);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Helpers beside a guest, each in a unit and sandbox of its own: the program that is its TPM, those that serve its
+ * folders.
+ *
+ * The unit's template runs vm-helper, which makes the socket of the helper, says that the unit is ready, and executes
+ * the words that stand in Environment=UNITVIRT_ARG_1= and so on. vm-prepare connects, and QEMU gets the connection. */
+
+#include "base/strings.h"
+#include "guest-plan.h"
+#include "plan/helper.h"
+#include "plan/names.h"
+
+typedef struct Sidecar {
+        Plan *plan;
+        unsigned words;
+} Sidecar;
+
+/* Those that are NULL are left out. */
+static int add_words(Sidecar *s, const char *const *words, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (words[i])
+                        r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_ARG_%u=%s", ++s->words, words[i]);
+        return r;
+}
+
+char *helper_folder(const char *guest, const char *part) {
+        _cleanup_free_ char *user = NULL;
+
+        return user_name_for_guest(guest, &user) < 0 ? NULL : text_format("libvirt/helper/%s.%s", user, part);
+}
+
+/* The folder of the socket, and the guest that a failure is told to. */
+static int begin(GuestPlan *g, const UnitKind *kind, const char *part, const char *folder, Sidecar *s) {
+        const char *name = definition_name(g->definition);
+        _cleanup_free_ char *run = helper_folder(name, folder);
+        int r;
+
+        r = run ? plan_add_sidecar(g->plan, kind, part, &s->plan) : -ENOMEM;
+        if (r >= 0)
+                r = plan_add(s->plan, PLAN_SERVICE, "RuntimeDirectory", run);
+        if (r >= 0)
+                r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_GUEST=%s", name);
+        return r < 0 ? r : plan_addf(s->plan, PLAN_SERVICE, "LogExtraFields", "VM_NAME=%s", name);
+}
+
+/* Where libvirt keeps it as well, so that a guest that is adopted keeps its TPM. */
+static char *state_folder(const GuestPlan *g, const xmlNode *source, bool old) {
+        const char *given = xml_attr(source, "path");
+        uint8_t uuid[16];
+        char text[37];
+
+        if (!definition_uuid(g->definition, uuid))
+                uuid_from_name(definition_name(g->definition), uuid);
+        uuid_format(uuid, text);
+        return given ? strdup(given) : text_format("%s/%s/%s", HELPER_TPM_STATE, text, old ? "tpm1.2" : "tpm2");
+}
+
+/* The version that a definition leaves open goes by the model, as normalising has it. */
+static bool is_old(const xmlNode *tpm, const xmlNode *backend) {
+        const char *version = xml_attr(backend, "version");
+
+        return version ? streq(version, "1.2") : !xml_attr_is(tpm, "model", "tpm-crb");
+}
+
+static int add_swtpm_words(Sidecar *s, const char *state, bool old, const char *debug) {
+        _cleanup_free_ char *control = text_format("type=unixio,fd=%i", HELPER_SOCKET_FD);
+        _cleanup_free_ char *where = text_format("dir=%s,mode=0600", state);
+        _cleanup_free_ char *log = debug ? text_format("fd=2,level=%s", debug) : NULL;
+        const char *const words[] = {
+                "/usr/bin/swtpm", "socket", old ? NULL : "--tpm2", "--ctrl", control,
+                "--tpmstate",     where,    log ? "--log" : NULL,  log,      "--terminate",
+        };
+
+        return control && where && (log || !debug) ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+}
+
+/* Which banks of registers a new TPM has. */
+static int add_banks(Sidecar *s, const xmlNode *banks) {
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *list = NULL;
+
+        XML_FOREACH(bank, banks, NULL)
+                strbuf_addf(&b, "%s%s", b.len > 0 ? "," : "", xml_name(bank));
+        list = strbuf_take(&b);
+        if (!list)
+                return -ENOMEM;
+        return *list ? plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM_BANKS=%s", list) : 0;
+}
+
+int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
+        const xmlNode *backend = xml_child(tpm, "backend"), *source = xml_child(backend, "source");
+        bool old = is_old(tpm, backend);
+        _cleanup_free_ char *state = state_folder(g, source, old), *bind = text_format("-%s", state ?: "");
+        Sidecar s = {};
+        int r;
+
+        r = state && bind ? begin(g, &unit_swtpm, NULL, "tpm", &s) : -ENOMEM;
+        if (r >= 0)
+                r = plan_addf(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_STATE=%s", state);
+        if (r >= 0)
+                r = plan_addf(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM=%s", old ? "1.2" : "2.0");
+        if (r >= 0)
+                r = add_banks(&s, xml_child(backend, "active_pcr_banks"));
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "BindPaths", bind);
+        return r < 0 ? r : add_swtpm_words(&s, state, old, xml_attr(backend, "debug"));
+}
+
+static void add_option(StrBuf *b, const char *name, const char *value) {
+        if (value)
+                strbuf_addf(b, ",%s=%s", name, value);
+}
+
+/* A switch that is on, off, or the helper's own choice. */
+static void add_switch(StrBuf *b, const char *name, const char *state) {
+        if (state)
+                strbuf_addf(b, ",%s%s", streq(state, "on") ? "" : "no_", name);
+}
+
+/* The options that both helpers understand, QEMU's of old and the one of now. */
+static char *virtiofsd_options(const xmlNode *fs) {
+        const xmlNode *binary = xml_child(fs, "binary"), *lock = xml_child(binary, "lock");
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "source=%s", xml_get(fs, "source/@dir") ?: "");
+        add_option(&b, "cache", xml_get(binary, "cache/@mode"));
+        /* the unit shows the helper nothing but the folder: a change of its root is all that is left to do */
+        add_option(&b, "sandbox", xml_get(binary, "sandbox/@mode") ?: "chroot");
+        add_switch(&b, "xattr", xml_attr(binary, "xattr"));
+        add_switch(&b, "posix_lock", xml_attr(lock, "posix"));
+        add_switch(&b, "flock", xml_attr(lock, "flock"));
+        return strbuf_take(&b);
+}
+
+static int add_virtiofsd_words(Sidecar *s, const xmlNode *fs) {
+        const xmlNode *binary = xml_child(fs, "binary");
+        const char *threads = xml_get(binary, "thread_pool/@size"), *files = xml_get(binary, "openfiles/@max");
+        _cleanup_free_ char *options = virtiofsd_options(fs), *socket = text_format("--fd=%i", HELPER_SOCKET_FD);
+        _cleanup_free_ char *pool = threads ? text_format("--thread-pool-size=%s", threads) : NULL;
+        _cleanup_free_ char *limit = files ? text_format("--rlimit-nofile=%s", files) : NULL;
+        const char *const words[] = { xml_attr(binary, "path") ?: "virtiofsd", socket, "-o", options, pool, limit };
+
+        return options && socket ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+}
+
+int plan_virtiofsd(GuestPlan *g, const xmlNode *fs) {
+        const char *dir = xml_get(fs, "source/@dir") ?: "/";
+        _cleanup_free_ char *bind = NULL;
+        unsigned index = 0;
+        Sidecar s = {};
+        char part[24];
+        int r;
+
+        for (const xmlNode *p = fs->prev; p; p = p->prev)
+                index += xml_is(p, "filesystem");
+        (void) snprintf(part, sizeof part, "fs%u", index);
+        /* one that is not there is the helper's own error, which names it */
+        bind = text_format("-%s", dir);
+        r = bind ? begin(g, &unit_virtiofsd, part, part, &s) : -ENOMEM;
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, xml_child(fs, "readonly") ? "BindReadOnlyPaths" : "BindPaths", bind);
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_UNIT, "RequiresMountsFor", dir);
+        return r < 0 ? r : add_virtiofsd_words(&s, fs);
+}
+
+/* "[ADDRESS[%DEVICE]/]START[-END][:TO],~EXCLUDED", passt's way to say which ports reach the guest. */
+static char *passt_ports(const xmlNode *forward) {
+        const char *address = xml_attr(forward, "address"), *dev = xml_attr(forward, "dev");
+        _cleanup_strbuf_ StrBuf b = {};
+        bool any = false;
+
+        if (address || dev)
+                strbuf_addf(&b, "%s%s%s/", address ?: "0.0.0.0", dev ? "%" : "", dev ?: "");
+        XML_FOREACH(range, forward, "range") {
+                bool exclude = xml_attr_is(range, "exclude", "yes");
+                const char *start = xml_attr(range, "start") ?: "", *end = xml_attr(range, "end"),
+                           *to = xml_attr(range, "to");
+                unsigned first = 0, last = 0, target = 0;
+
+                strbuf_addf(&b, "%s%s%s%s%s", any ? "," : "", exclude ? "~" : "", start, end ? "-" : "", end ?: "");
+                any = true;
+                if (!to || exclude)
+                        continue;
+                strbuf_addf(&b, ":%s", to);
+                if (end && parse_uint(start, &first) >= 0 && parse_uint(end, &last) >= 0 &&
+                    parse_uint(to, &target) >= 0)
+                        strbuf_addf(&b, "-%u", target + last - first);
+        }
+        if (!any)
+                strbuf_add(&b, "all");
+        return strbuf_take(&b);
+}
+
+static int add_forwards(Sidecar *s, const xmlNode *interface) {
+        XML_FOREACH(forward, interface, "portForward") {
+                _cleanup_free_ char *ports = passt_ports(forward);
+                const char *const words[] = { xml_attr_is(forward, "proto", "udp") ? "--udp-ports" : "--tcp-ports",
+                                              ports };
+                int r = ports ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_addresses(Sidecar *s, const xmlNode *interface) {
+        XML_FOREACH(ip, interface, "ip") {
+                const char *prefix = xml_attr(ip, "prefix");
+                const char *const words[] = {
+                        "--address", xml_attr(ip, "address"), prefix ? "--netmask" : NULL, prefix,
+                };
+                int r = words[1] ? add_words(s, words, ELEMENTSOF(words)) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int plan_passt(GuestPlan *g, const xmlNode *interface) {
+        _cleanup_free_ char *fd = text_format("--fd=%i", HELPER_SOCKET_FD);
+        const char *dev = xml_get(interface, "source/@dev");
+        const char *const words[] = {
+                "/usr/bin/passt", "--foreground", "--quiet", fd, dev ? "--interface" : NULL, dev
+        };
+        unsigned index = 0;
+        Sidecar s = {};
+        char part[24];
+        int r;
+
+        for (const xmlNode *p = interface->prev; p; p = p->prev)
+                index += xml_is(p, "interface");
+        (void) snprintf(part, sizeof part, "net%u", index);
+        r = fd ? begin(g, &unit_passt, part, part, &s) : -ENOMEM;
+        /* it talks to one connection, which is there before it */
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACCEPT=yes");
+        if (r >= 0)
+                r = add_words(&s, words, ELEMENTSOF(words));
+        if (r >= 0)
+                r = add_addresses(&s, interface);
+        return r < 0 ? r : add_forwards(&s, interface);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A plan as unit files: quoting, text, and the files below a folder of units. */
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "plan-internal.h"
+#include "plan/names.h"
+
+#define DROPIN "10-unitvirt.conf"
+
+/* How systemd reads the value of a key, and so how it is written. */
+typedef enum Quoting {
+        QUOTE_NONE,   /* to the end of the line; % is special */
+        QUOTE_WORD,   /* words; inside quotes a backslash keeps the next character, and nothing more */
+        QUOTE_C,      /* words with C escapes */
+        QUOTE_EXEC,   /* "options" holds prefixes and program, the value is one more argument with C escapes */
+} Quoting;
+
+static const struct {
+        const char *key;
+        Quoting quoting;
+} quotings[] = {
+        { "BindReadOnlyPaths", QUOTE_WORD },
+        { "BindPaths",         QUOTE_WORD },
+        { "DeviceAllow",       QUOTE_WORD },
+        { "IODeviceWeight",    QUOTE_WORD },
+        { "IOReadBandwidthMax", QUOTE_WORD },
+        { "IOReadIOPSMax",     QUOTE_WORD },
+        { "IOWriteBandwidthMax", QUOTE_WORD },
+        { "IOWriteIOPSMax",    QUOTE_WORD },
+        { "RequiresMountsFor", QUOTE_WORD },
+        { "Environment",       QUOTE_C },
+        { "LogExtraFields",    QUOTE_C },
+        { "ExecStartPre",      QUOTE_EXEC },
+};
+
+static Quoting quoting_of(const char *key) {
+        for (size_t i = 0; i < ELEMENTSOF(quotings); i++)
+                if (streq(quotings[i].key, key))
+                        return quotings[i].quoting;
+        return QUOTE_NONE;
+}
+
+bool plan_is_expressible(const char *key, const char *value) {
+        Quoting q = quoting_of(key);
+
+        if (q == QUOTE_C || q == QUOTE_EXEC)
+                return true;
+        for (const char *p = value; *p; p++)
+                if ((unsigned char) *p < ' ' && *p != '\t')
+                        return false;
+        /* a last backslash would join the next line */
+        return q != QUOTE_NONE || !endswith(value, "\\");
+}
+
+/* In each kind of value a percent sign begins a specifier, after all unquoting. */
+static void add_plain(StrBuf *b, const char *value) {
+        for (const char *p = value; *p; p++) {
+                if (*p == '%')
+                        strbuf_addc(b, '%');
+                strbuf_addc(b, *p);
+        }
+}
+
+static void add_word(StrBuf *b, const char *value) {
+        strbuf_addc(b, '"');
+        for (const char *p = value; *p; p++) {
+                if (*p == '"' || *p == '\\')
+                        strbuf_addc(b, '\\');
+                if (*p == '%')
+                        strbuf_addc(b, '%');
+                strbuf_addc(b, *p);
+        }
+        strbuf_addc(b, '"');
+}
+
+static void add_c_word(StrBuf *b, const char *value) {
+        strbuf_addc(b, '"');
+        for (const char *p = value; *p; p++)
+                if (*p == '"' || *p == '\\')
+                        strbuf_addf(b, "\\%c", *p);
+                else if (*p == '\n')
+                        strbuf_add(b, "\\n");
+                else if (*p == '%')
+                        strbuf_add(b, "%%");
+                else if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        strbuf_addf(b, "\\x%02x", (unsigned char) *p);
+                else
+                        strbuf_addc(b, *p);
+        strbuf_addc(b, '"');
+}
+
+static void add_setting(StrBuf *b, const PlanSetting *s) {
+        strbuf_addf(b, "%s=", s->key);
+        switch (quoting_of(s->key)) {
+        case QUOTE_NONE:
+                /* The template's own text may use specifiers; what comes from a definition never does. */
+                if (streq(s->key, "Description"))
+                        strbuf_add(b, s->value);
+                else
+                        add_plain(b, s->value);
+                break;
+        case QUOTE_WORD:
+                add_word(b, s->value);
+                break;
+        case QUOTE_C:
+                add_c_word(b, s->value);
+                break;
+        case QUOTE_EXEC:
+                if (*s->value) {
+                        strbuf_addf(b, "%s ", s->options);
+                        add_c_word(b, s->value);
+                }
+                strbuf_addc(b, '\n');
+                return;
+        }
+        if (s->options)
+                strbuf_addf(b, " %s", s->options);
+        strbuf_addc(b, '\n');
+}
+
+int plan_format(const Plan *p, char **ret) {
+        static const char *const sections[_PLAN_SECTION_MAX] = {
+                [PLAN_UNIT] = "Unit",
+                [PLAN_SERVICE] = "Service",
+                [PLAN_MOUNT] = "Mount",
+                [PLAN_INSTALL] = "Install",
+        };
+        _cleanup_strbuf_ StrBuf b = {};
+        char *text;
+
+        strbuf_addf(&b, "# Written by Unitvirt from the %s's definition. Changes here are lost;\n"
+                        "# \"systemctl edit\" keeps yours.\n", p->word);
+        for (PlanSection section = 0; section < _PLAN_SECTION_MAX; section++) {
+                bool any = false;
+
+                for (size_t i = 0; i < p->n; i++)
+                        if (p->settings[i].section == section) {
+                                if (!any)
+                                        strbuf_addf(&b, "\n[%s]\n", sections[section]);
+                                any = true;
+                                add_setting(&b, &p->settings[i]);
+                        }
+        }
+        text = strbuf_take(&b);
+        if (!text)
+                return -ENOMEM;
+        *ret = text;
+        return 0;
+}
+
+static bool has_content(const char *path, const char *text) {
+        _cleanup_free_ char *old = NULL;
+
+        return file_read(path, 1024 * 1024, &old, NULL) >= 0 && streq(old, text);
+}
+
+char *plan_file(const Plan *p) {
+        return p->kind ? text_format("%s.d/" DROPIN, p->unit) : strdup(p->unit);
+}
+
+/* The folder of the drop-in; *ret_new: it was not there. */
+static int make_folder(const char *file, bool *ret_new) {
+        _cleanup_free_ char *dir = strndup(file, (size_t) (strrchr(file, '/') - file));
+        int r = 0;
+
+        if (!dir)
+                return -ENOMEM;
+        *ret_new = true;
+        if (mkdir(dir, 0755) < 0) {
+                *ret_new = errno != EEXIST;
+                if (errno == ENOENT)
+                        r = mkdir_p(dir, 0755);
+                else if (errno != EEXIST)
+                        r = -errno;
+                if (r < 0)
+                        return r;
+        }
+        /* systemd and its clients look into it, whatever the umask of a daemon that writes here */
+        return chmod(dir, 0755) < 0 ? -errno : 0;
+}
+
+/* *ret_old: there was a file before. 1 when it wrote. */
+static int write_one(const Plan *p, const char *unit_dir, bool *ret_old) {
+        _cleanup_free_ char *file = plan_file(p), *path = NULL, *text = NULL;
+        bool is_new = false;
+        int r;
+
+        if (!file)
+                return -ENOMEM;
+        path = text_format("%s/%s", unit_dir, file);
+        if (!path)
+                return -ENOMEM;
+        r = plan_format(p, &text);
+        if (r >= 0)
+                r = make_folder(path, &is_new);
+        if (r < 0)
+                return r;
+        *ret_old = !is_new && access(path, F_OK) >= 0;
+        if (*ret_old && has_content(path, text))
+                return 0;
+        /* Unit folders below /run are gone after a crash anyway. */
+        r = file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
+        return r < 0 ? r : 1;
+}
+
+static int remove_dropin_of(const char *unit, const char *unit_dir) {
+        _cleanup_free_ char *dir = text_format("%s/%s.d", unit_dir, unit), *path = NULL;
+
+        if (!dir)
+                return -ENOMEM;
+        path = text_format("%s/" DROPIN, dir);
+        if (!path)
+                return -ENOMEM;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        if (rmdir(dir) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+                return -errno;
+        return 0;
+}
+
+static bool is_planned(const Plan *p, const char *unit) {
+        for (size_t i = 0; p && i < p->n_others; i++)
+                if (streq(p->others[i]->unit, unit))
+                        return true;
+        return false;
+}
+
+/* "vm-swtpm@NAME.service.d" or "vm-swtpm@NAME-PART.service.d" to the unit; NULL for what is another's. */
+static char *sidecar_of(const UnitKind *kind, const char *instance, const char *entry) {
+        const char *rest = startswith(entry, kind->prefix);
+        _cleanup_free_ char *end = text_format("%s.d", kind->suffix);
+
+        rest = rest ? startswith(rest, instance) : NULL;
+        if (!rest || !end || !(*rest == '-' || streq(rest, end)) || !endswith(entry, end))
+                return NULL;
+        return strndup(entry, strlen(entry) - strlen(".d"));
+}
+
+/* Sidecars of the thing that p (NULL: nothing) does not have any more. */
+static int remove_sidecars(const UnitKind *kind, const char *name, const Plan *p, const char *unit_dir) {
+        struct dirent *entry;
+        DIR *d = kind->sidecars ? opendir(unit_dir) : NULL;
+        int r = 0;
+
+        if (!d)
+                return kind->sidecars && errno != ENOENT ? -errno : 0;
+        while (r >= 0 && (entry = readdir(d)))
+                for (const UnitKind *const *s = kind->sidecars; *s && r >= 0; s++) {
+                        _cleanup_free_ char *instance = NULL, *unit = NULL;
+
+                        r = unit_instance(*s, name, &instance);
+                        unit = r >= 0 ? sidecar_of(*s, instance, entry->d_name) : NULL;
+                        if (unit && !is_planned(p, unit))
+                                r = remove_dropin_of(unit, unit_dir);
+                }
+        (void) closedir(d);
+        return r;
+}
+
+int plan_write_dropin(const Plan *p, const char *unit_dir) {
+        bool old = false, ignored, wrote = false;
+        int r;
+
+        for (size_t i = 0; i < p->n_others; i++) {
+                r = write_one(p->others[i], unit_dir, &ignored);
+                if (r < 0)
+                        return r;
+                wrote |= r > 0;
+        }
+        r = write_one(p, unit_dir, &old);
+        if (r < 0)
+                return r;
+        wrote |= r > 0;
+        /* What was not there before had nothing beside it. */
+        r = old && wrote ? remove_sidecars(p->kind, p->name, p, unit_dir) : 0;
+        return r < 0 ? r : wrote;
+}
+
+static int remove_one(const Plan *p, const char *unit_dir) {
+        _cleanup_free_ char *path = NULL;
+
+        if (p->kind)
+                return remove_dropin_of(p->unit, unit_dir);
+        path = text_format("%s/%s", unit_dir, p->unit);
+        if (!path)
+                return -ENOMEM;
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int plan_remove(const Plan *p, const char *unit_dir) {
+        int r;
+
+        r = remove_one(p, unit_dir);
+        for (size_t i = 0; i < p->n_others && r >= 0; i++)
+                r = remove_one(p->others[i], unit_dir);
+        return r;
+}
+
+int plan_remove_dropin_as(const UnitKind *kind, const char *name, const char *unit_dir) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        r = unit_name_for(kind, name, &unit);
+        if (r >= 0)
+                r = remove_dropin_of(unit, unit_dir);
+        return r < 0 ? r : remove_sidecars(kind, name, NULL, unit_dir);
+}
+
+int plan_remove_dropin(const char *name, const char *unit_dir) {
+        return plan_remove_dropin_as(&unit_guest, name, unit_dir);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <hostdev>: devices of the host that a guest has for itself. */
+
+#include "build.h"
+
+static const QemuHostdev *find_hostdev(Build *b, const xmlNode *n) {
+        const char *alias = need_alias(b, n);
+
+        for (size_t i = 0; i < b->res->n_hostdevs; i++)
+                if (streq(b->res->hostdevs[i].alias, alias))
+                        return &b->res->hostdevs[i];
+        return NULL;
+}
+
+/* Boot order, place, ROM: what all of them end with. */
+static void put_rest(Build *b, json_t *o, const xmlNode *n) {
+        put_boot(b, o, n);
+        put_address(b, o, n);
+        put_rom(b, o, n);
+}
+
+/* The node of the device: what the host side found, or what the definition says. */
+static void put_usb_node(Build *b, json_t *o, const xmlNode *n) {
+        const xmlNode *source = xml_child(n, "source"), *address = xml_child(source, "address");
+        const QemuHostdev *found = find_hostdev(b, n);
+
+        if (found && found->path)
+                put_str(b, o, "hostdevice", found->path);
+        else if (xml_attr(address, "device"))
+                put_strf(b, o, "hostdevice", "/dev/bus/usb/%03u/%03u", (unsigned) attr_u64(b, address, "bus", 0),
+                         (unsigned) attr_u64(b, address, "device", 0));
+        else if (b->res->stand_ins)
+                put_str(b, o, "hostdevice", "/dev/bus/usb/000/000");
+        else
+                build_invalid(b, source, "no USB device of the host was looked up for this");
+}
+
+static bool loses_capability(const Build *b, const char *capability) {
+        XML_FOREACH(del, xml_child(b->root, "qemu:capabilities"), "qemu:del")
+                if (xml_attr_is(del, "capability", capability))
+                        return true;
+        return false;
+}
+
+/* By bus and number, QEMU waits for the device where it is not there (yet). */
+static void put_usb_numbers(Build *b, json_t *o, const xmlNode *n) {
+        const xmlNode *address = xml_find(n, "source/address");
+
+        put_attr_uint(b, o, "hostbus", address, "bus");
+        put_attr_uint(b, o, "hostaddr", address, "device");
+}
+
+/* Whether the guest may reset the device: not at all, until it was set up, always. */
+static void put_guest_reset(Build *b, json_t *o, const xmlNode *n) {
+        const char *reset = xml_get(n, "source/@guestReset");
+
+        if (!reset)
+                return;
+        put_bool(b, o, "guest-reset", !streq(reset, "off"));
+        if (!streq(reset, "off"))
+                put_bool(b, o, "guest-resets-all", streq(reset, "on"));
+}
+
+static void build_usb(Build *b, const xmlNode *n) {
+        json_t *o;
+
+        if (xml_attr_is(xml_child(n, "source"), "missing", "yes"))
+                return;
+        o = device_new(b, "usb-host");
+        if (loses_capability(b, "usb-host.hostdevice") && xml_attr(xml_find(n, "source/address"), "device"))
+                put_usb_numbers(b, o, n);
+        else
+                put_usb_node(b, o, n);
+        put_alias(b, o, n);
+        put_guest_reset(b, o, n);
+        put_rest(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
+/* A device whose screen shows from the first moment on has it in memory of its own, and cannot be unplugged then. */
+static const char *vfio_driver(const xmlNode *n) {
+        return xml_attr_is(n, "ramfb", "on") ? "vfio-pci-nohotplug" : "vfio-pci";
+}
+
+static void put_display(Build *b, json_t *o, const xmlNode *n) {
+        put_attr_onoff(b, o, "display", n, "display");
+        if (xml_attr_is(n, "ramfb", "on"))
+                put_bool(b, o, "ramfb", true);
+}
+
+void put_vfio_host(Build *b, json_t *o, const xmlNode *source) {
+        const xmlNode *address = xml_child(source, "address");
+
+        put_strf(b, o, "host", "%04x:%02x:%02x.%x", (unsigned) attr_u64(b, address, "domain", 0),
+                 (unsigned) attr_u64(b, address, "bus", 0), (unsigned) attr_u64(b, address, "slot", 0),
+                 (unsigned) attr_u64(b, address, "function", 0));
+}
+
+static void build_pci(Build *b, const xmlNode *n) {
+        const xmlNode *teaming = xml_child(n, "teaming");
+        json_t *o;
+
+        /* The host's driver gives it up, but it is not shown to the guest. */
+        if (xml_attr_is(xml_child(n, "address"), "type", "unassigned"))
+                return;
+        o = device_new(b, vfio_driver(n));
+        put_vfio_host(b, o, xml_child(n, "source"));
+        put_alias(b, o, n);
+        put_display(b, o, n);
+        put_attr(b, o, "failover_pair_id", teaming, "persistent");
+        put_rest(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
+static void build_mdev(Build *b, const xmlNode *n) {
+        json_t *o = device_new(b, vfio_driver(n));
+
+        put_alias(b, o, n);
+        put_strf(b, o, "sysfsdev", "/sys/bus/mdev/devices/%s", xml_get(n, "source/address/@uuid") ?: "");
+        put_display(b, o, n);
+        put_rest(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
+/* Numbered behind the images of the disks. */
+static void scsi_node_name(const Build *b, const xmlNode *n, DriverName *ret) {
+        unsigned number = disk_image_count(b) + 1;
+
+        for (const xmlNode *p = n->prev; p; p = p->prev)
+                number += xml_is(p, "hostdev") && xml_attr_is(p, "type", "scsi");
+        snprintf(ret->s, sizeof(ret->s), "libvirt-%u-backend", number);
+}
+
+static void build_scsi(Build *b, const xmlNode *n) {
+        const QemuHostdev *found = find_hostdev(b, n);
+        const char *path = found ? found->path : NULL;
+        DriverName node;
+        json_t *o;
+
+        if (!path && (b->res->recorded || b->res->stand_ins))
+                path = "/dev/sg0";
+        if (!path)
+                build_invalid(b, n, "no SCSI device of the host was looked up for this");
+        scsi_node_name(b, n, &node);
+        o = props_new(b);
+        put_str(b, o, "driver", "host_device");
+        put_str(b, o, "filename", path);
+        put_str(b, o, "node-name", node.s);
+        put_bool(b, o, "read-only", xml_child(n, "readonly"));
+        add_props(b, QEMU_PART_BLOCKDEV, o);
+
+        o = device_new(b, "scsi-generic");
+        put_str(b, o, "drive", node.s);
+        put_alias(b, o, n);
+        put_boot(b, o, n);
+        put_scsi_place(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
+static void build_scsi_host(Build *b, const xmlNode *n) {
+        const QemuHostdev *found = find_hostdev(b, n);
+        DriverName name;
+        json_t *o;
+
+        o = device_new(b, virtio_driver(b, n, "vhost-scsi", xml_attr(n, "model"), &name));
+        put_attr(b, o, "wwpn", xml_child(n, "source"), "wwpn");
+        if (found && found->fd >= 0)
+                put_strf(b, o, "vhostfd", "%d", found->fd);
+        else if (b->res->recorded || b->res->stand_ins)
+                put_str(b, o, "vhostfd", "3");
+        else
+                build_invalid(b, n, "/dev/vhost-scsi was not opened for this");
+        put_alias(b, o, n);
+        put_address(b, o, n);
+        add_props(b, QEMU_PART_DEVICE, o);
+}
+
+static const struct {
+        const char *type;
+        void (*build)(Build *b, const xmlNode *n);
+} types[] = {
+        { "usb", build_usb },
+        { "pci", build_pci },
+        { "mdev", build_mdev },
+        { "scsi", build_scsi },
+        { "scsi_host", build_scsi_host },
+};
+
+void build_hostdev(Build *b, const xmlNode *n) {
+        const char *type = xml_attr(n, "type") ?: "";
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(types[i].type, type)) {
+                        types[i].build(b, n);
+                        return;
+                }
+        build_refuse(b, n, "host device of type '%s' is not supported", type);
+}

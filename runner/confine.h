@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/macros.h"
+#include "launch.h"
+
+/* For the process that is about to become QEMU: takes away what it could do to us, the process that is vm-run, and to
+ * others of its user; see confine.c. What the guest needs of it all is in the launch file. Negative errno. */
+int confine_qemu(const Launch *l, pid_t us);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vm-helper: runs a helper program of a guest in a unit of its own (vm-swtpm@, vm-virtiofsd@).
+ *
+ *   vm-helper --prepare   as root: the folder of a TPM's state, and what a new TPM is born with
+ *   vm-helper             as the unit's user: listens, says that the unit is ready, runs the words UNITVIRT_ARG_1,
+ *                         UNITVIRT_ARG_2 ...
+ *   vm-helper --ended     as root: where the helper failed, the guest's start failed with its last line
+ *
+ * The program inherits the listening socket as descriptor 3. What it writes goes on to the journal; its last line is
+ * kept. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "host/enter.h"
+#include "host/owner.h"
+#include "host/sockets.h"
+#include "notify.h"
+#include "plan/helper.h"
+
+#define WORDS_MAX 64U
+#define LINE_KEPT 1024U
+/* Who the certificates of TPMs belong to, by the package of swtpm. */
+#define CERTIFICATES_USER "tss"
+
+typedef struct LastLine {
+        char text[LINE_KEPT];
+        size_t n;
+        bool ended;             /* the next character begins another line */
+} LastLine;
+
+static volatile sig_atomic_t child; /* -1: ended before there was one */
+
+static void pass_on(int sig) {
+        if (child > 0)
+                (void) kill((pid_t) child, sig);
+        else
+                child = -1;
+}
+
+static void keep(LastLine *line, const char *data, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                if (data[i] == '\n') {
+                        line->ended = true;
+                        continue;
+                }
+                if (line->ended)
+                        line->n = 0;
+                line->ended = false;
+                if (line->n < sizeof(line->text) - 1)
+                        line->text[line->n++] = data[i];
+        }
+        line->text[line->n] = 0;
+}
+
+/* --- the program --- */
+
+/* A program that is named without a folder is where the distributions have it. */
+static const char *find_program(const char *name) {
+        static const char *const folders[] = { "/usr/libexec", "/usr/lib/qemu", "/usr/lib/virtiofsd", "/usr/bin" };
+        static char path[4096];
+
+        if (*name == '/')
+                return name;
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                (void) snprintf(path, sizeof path, "%s/%s", folders[i], name);
+                if (access(path, X_OK) >= 0)
+                        return path;
+        }
+        return name;
+}
+
+static int read_words(const char *words[static WORDS_MAX + 1]) {
+        size_t n = 0;
+
+        for (; n < WORDS_MAX; n++) {
+                char key[32];
+
+                (void) snprintf(key, sizeof key, "UNITVIRT_ARG_%zu", n + 1);
+                words[n] = getenv(key);
+                if (!words[n])
+                        break;
+        }
+        words[n] = NULL;
+        return n > 0 ? 0 : -EINVAL;
+}
+
+_noreturn_ static void become(const char *const *words, int socket_fd, int words_fd) {
+        const char *program = find_program(words[0]);
+
+        if (dup2(words_fd, STDERR_FILENO) < 0 || dup2(words_fd, STDOUT_FILENO) < 0 ||
+            dup2(socket_fd, HELPER_SOCKET_FD) < 0)
+                _exit(127);
+        (void) unsetenv("NOTIFY_SOCKET");
+        if (socket_fd == HELPER_SOCKET_FD)
+                (void) fcntl(HELPER_SOCKET_FD, F_SETFD, 0);
+        (void) execv(program, (char *const *) words);
+        dprintf(STDERR_FILENO, "cannot start %s: %s\n", program, strerror(errno));
+        _exit(127);
+}
+
+static void watch(int fd, LastLine *line) {
+        char data[4096];
+        ssize_t n;
+
+        while ((n = read(fd, data, sizeof data)) != 0) {
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return;
+                (void) write_all(STDERR_FILENO, data, (size_t) n);
+                keep(line, data, (size_t) n);
+        }
+}
+
+static void leave_line(const char *folder, const LastLine *line) {
+        _cleanup_free_ char *path = text_format("%s/%s", folder, HELPER_ERROR);
+
+        if (path && line->n > 0)
+                (void) file_write_atomic(path, line->text, line->n, 0600, FILE_WRITE_NOSYNC);
+}
+
+static int run_program(const char *const *words, const char *folder, int socket_fd) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int ends[2], status = 0;
+        LastLine line = {};
+        pid_t pid;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        ours = ends[0];
+        theirs = ends[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                become(words, socket_fd, theirs);
+        child = pid;
+        closep(&theirs);
+        watch(ours, &line);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        child = 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        leave_line(folder, &line);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* For a program that wants a connection in place of a socket that listens. */
+static int take_connection(int listening) {
+        int fd;
+
+        do
+                fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        while (fd < 0 && errno == EINTR && child >= 0);
+        (void) close(listening);
+        return fd < 0 ? -errno : fd;
+}
+
+static int run(void) {
+        const char *words[WORDS_MAX + 1], *folder = getenv("RUNTIME_DIRECTORY");
+        struct sigaction action = { .sa_handler = pass_on };
+        _cleanup_free_ char *path = NULL;
+        int notify_fd = notify_open(), fd = -EBADF, r;
+
+        path = folder ? text_format("%s/%s", folder, HELPER_SOCKET) : NULL;
+        r = path ? read_words(words) : -EINVAL;
+        if (r < 0)
+                return log_error_errno(r, "vm-helper is started by units of guests' helpers") < 0;
+        (void) sigaction(SIGTERM, &action, NULL);
+        r = socket_listen(path, &fd);
+        if (r < 0)
+                return log_error_errno(r, "cannot listen at %s: %s", path, strerror(-r)) < 0;
+        (void) notify_send(notify_fd, "READY=1\n");
+        if (streq_ptr(getenv("UNITVIRT_ACCEPT"), "yes"))
+                r = fd = take_connection(fd);
+        if (r < 0)
+                return log_error_errno(r, "nobody connects: %s", strerror(-r)) < 0;
+        r = run_program(words, folder, fd);
+        return r < 0 ? log_error_errno(r, "cannot run %s: %s", words[0], strerror(-r)) < 0 : r;
+}
+
+/* --- before: the state of a TPM --- */
+
+static int own_all(const char *folder, uid_t uid, gid_t gid) {
+        struct dirent *d;
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+        int r = 0;
+
+        if (!dir)
+                return -errno;
+        if (fchown(fd, uid, gid) < 0)
+                r = -errno;
+        while (r >= 0 && (d = readdir(dir)))
+                if (!streq(d->d_name, ".") && !streq(d->d_name, "..") &&
+                    fchownat(fd, d->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+                        r = -errno;
+        closedir(dir);
+        return r;
+}
+
+static bool has_state(const char *folder, bool old) {
+        _cleanup_free_ char *path = text_format("%s/%s", folder, old ? "tpm-00.permall" : "tpm2-00.permall");
+
+        return path && access(path, F_OK) >= 0;
+}
+
+/* A TPM is born with keys and certificates, as from a factory. */
+static int set_up(const char *folder, const char *run_folder, bool old) {
+        const char *banks = getenv("UNITVIRT_TPM_BANKS"), *words[] = {
+                "/usr/bin/swtpm_setup",
+                "--tpm-state",
+                folder,
+                "--runas",
+                CERTIFICATES_USER,
+                "--create-ek-cert",
+                "--create-platform-cert",
+                "--lock-nvram",
+                "--not-overwrite",
+                old ? NULL : "--tpm2",
+                banks ? "--pcr-banks" : NULL,
+                banks,
+                NULL,
+        };
+        const struct passwd *user = getpwnam(CERTIFICATES_USER);
+        int r;
+
+        r = user ? own_all(folder, user->pw_uid, user->pw_gid) : -ESRCH;
+        if (r < 0)
+                return log_error_errno(r, "cannot give %s to the user %s: %s", folder, CERTIFICATES_USER, strerror(-r));
+        r = run_program(words, run_folder, STDIN_FILENO);
+        return r == 0 ? 0 : -EIO;
+}
+
+static int explain(const char *folder, const char *run_folder, int r) {
+        LastLine line = {};
+        struct stat st = {};
+
+        (void) stat(folder, &st);
+        (void) snprintf(line.text, sizeof line.text, "cannot prepare the TPM's state in %s (owner %u, mode %04o): %s",
+                        folder, st.st_uid, st.st_mode & 07777, strerror(-r));
+        line.n = strlen(line.text);
+        leave_line(run_folder, &line);
+        return log_error_errno(r, "%s", line.text);
+}
+
+static int prepare(void) {
+        const char *folder = getenv("UNITVIRT_STATE"), *run_folder = getenv("RUNTIME_DIRECTORY");
+        bool old = streq_ptr(getenv("UNITVIRT_TPM"), "1.2");
+        struct stat st;
+        int r;
+
+        if (!folder || !run_folder || stat(run_folder, &st) < 0)
+                return log_error_errno(-EINVAL, "vm-helper is started by units of guests' helpers") < 0;
+        r = folder_make(folder, st.st_uid, st.st_gid);
+        if (r < 0)
+                return explain(folder, run_folder, r) < 0;
+        if (!has_state(folder, old) && set_up(folder, run_folder, old) < 0)
+                return EXIT_FAILURE;
+        r = own_all(folder, st.st_uid, st.st_gid);
+        return r < 0 ? explain(folder, run_folder, r) < 0 : EXIT_SUCCESS;
+}
+
+/* --- afterwards --- */
+
+static int ended(void) {
+        const char *run_folder = getenv("RUNTIME_DIRECTORY"), *guest = getenv("UNITVIRT_GUEST");
+        _cleanup_free_ char *path = NULL, *text = NULL, *live = NULL, *error = NULL, *message = NULL;
+
+        if (!run_folder || !guest || streq_ptr(getenv("SERVICE_RESULT"), "success"))
+                return EXIT_SUCCESS;
+        path = text_format("%s/%s", run_folder, HELPER_ERROR);
+        live = guest_file(GUEST_FILE_LIVE, guest);
+        error = guest_file(GUEST_FILE_ERROR, guest);
+        /* a guest that runs has other worries, and tells them itself */
+        if (!path || !live || !error || access(live, F_OK) >= 0 || file_read(path, LINE_KEPT, &text, NULL) < 0)
+                return EXIT_SUCCESS;
+        message = text_format("a helper of the guest failed: %s", text);
+        if (message)
+                (void) file_write_atomic(error, message, strlen(message), 0600, FILE_WRITE_NOSYNC);
+        return EXIT_SUCCESS;
+}
+
+static int as_root(int (*act)(void)) {
+        int r;
+
+        r = host_enter();
+        return r < 0 ? log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0 : act();
+}
+
+int main(int argc, char **argv) {
+        log_open("vm-helper", LOG_TARGET_AUTO);
+        if (argc == 2 && streq(argv[1], "--prepare"))
+                return as_root(prepare);
+        if (argc == 2 && streq(argv[1], "--ended"))
+                return as_root(ended);
+        if (argc != 1) {
+                log_error("usage: vm-helper (started by units of guests' helpers)");
+                return EXIT_FAILURE;
+        }
+        return run();
+}

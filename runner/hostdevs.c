@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <hostdev>, and interfaces that are cards of the host. */
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include "base/strings.h"
+#include "host/pci.h"
+#include "host/undo.h"
+#include "host/usb.h"
+#include "prepare.h"
+
+#define PCI_MAX 256U
+
+static unsigned number(const xmlNode *n, const char *attr) {
+        unsigned v = 0;
+
+        (void) xml_attr_uint(n, attr, &v);
+        return v;
+}
+
+static QemuHostdev *next(Prepare *p, const xmlNode *device) {
+        QemuHostdev *h;
+
+        if (p->res.n_hostdevs == HOSTDEVS_MAX)
+                return NULL;
+        h = &p->hostdevs[p->res.n_hostdevs++];
+        *h = (QemuHostdev) { .alias = device_alias(device), .fd = -EBADF };
+        return h;
+}
+
+/* --- PCI --- */
+
+static bool is_pci(const xmlNode *device) {
+        return (xml_is(device, "hostdev") && xml_attr_is(device, "type", "pci")) ||
+               (xml_is(device, "interface") && xml_attr_is(device, "type", "hostdev")) ||
+               (xml_is(device, "disk") && xml_attr_is(device, "type", "nvme"));
+}
+
+static PciHostAddress address_of(const xmlNode *device) {
+        const xmlNode *a = xml_find(device, "source/address");
+
+        return (PciHostAddress){
+                .domain = number(a, "domain"),
+                .bus = number(a, "bus"),
+                .slot = number(a, "slot"),
+                .function = number(a, "function"),
+        };
+}
+
+static int check_group(Prepare *p, const xmlNode *device, const PciHostAddress *a, const PciHostAddress *mine,
+                       size_t n) {
+        _cleanup_free_ char *users = NULL;
+        int r;
+
+        r = pci_group_in_use(a, mine, n, &users);
+        if (r == -ENODEV)
+                return prepare_refuse(p, r, device, "the host has no PCI device %s", pci_name(a).s);
+        if (r == -EOPNOTSUPP)
+                return prepare_refuse(p, r, device,
+                                      "%s is in no IOMMU group: host doesn't support passthrough of host PCI devices",
+                                      pci_name(a).s);
+        if (r < 0)
+                return prepare_refuse(p, r, device, "cannot look at %s: %s", pci_name(a).s, strerror(-r));
+        if (users)
+                return prepare_refuse(p, -EBUSY, device, "the IOMMU group of %s is not viable: the host uses %s of it",
+                                      pci_name(a).s, users);
+        return 0;
+}
+
+/* Two disks may be on one NVMe controller: the second finds it taken. */
+static int take(Prepare *p, const xmlNode *device, const PciHostAddress *a) {
+        const char *wanted = (xml_is(device, "disk") ? NULL : xml_get(device, "driver/@model")) ?: "vfio-pci";
+        _cleanup_free_ char *driver = NULL, *undo = NULL;
+        int r;
+
+        r = pci_driver(a, &driver);
+        if (r < 0)
+                return prepare_refuse(p, r, device, "cannot learn the driver of %s: %s", pci_name(a).s, strerror(-r));
+        if (!xml_attr_is(xml_is(device, "disk") ? xml_child(device, "source") : device, "managed", "yes")) {
+                if (startswith(driver, "vfio"))
+                        return 0;
+                return prepare_refuse(p, -EBUSY, device,
+                                      "Unmanaged PCI device %s must be manually detached from the host (driver '%s')",
+                                      pci_name(a).s, driver);
+        }
+        if (streq(driver, wanted))
+                return 0;
+        undo = text_format("%s %s", pci_name(a).s, driver);
+        r = undo ? prepare_undo(p, UNDO_PCI, undo) : -ENOMEM;
+        if (r >= 0)
+                r = pci_bind(a, wanted);
+        if (r < 0)
+                return prepare_refuse(p, r, device, "cannot give %s to the driver %s: %s", pci_name(a).s, wanted,
+                                      strerror(-r));
+        return 0;
+}
+
+static int give_group(Prepare *p, const xmlNode *device, unsigned group) {
+        char text[16];
+        int r;
+
+        (void) snprintf(text, sizeof text, "%u", group);
+        r = prepare_undo(p, UNDO_VFIO, text);
+        if (r >= 0)
+                r = vfio_give(group, p->uid, p->gid);
+        return r < 0 ? prepare_refuse(p, r, device, "cannot give /dev/vfio/%u to the guest: %s", group, strerror(-r))
+                     : 0;
+}
+
+/* All of the guest's are taken before one is given: they may be of one group. */
+static int prepare_pci(Prepare *p) {
+        PciHostAddress list[PCI_MAX];
+        size_t n = 0;
+        int r = 0;
+
+        XML_FOREACH(device, definition_devices(p->live), NULL)
+                if (is_pci(device) && n < PCI_MAX)
+                        list[n++] = address_of(device);
+        XML_FOREACH(device, definition_devices(p->live), NULL) {
+                PciHostAddress a = address_of(device);
+
+                if (!is_pci(device))
+                        continue;
+                r = check_group(p, device, &a, list, n);
+                if (r < 0)
+                        return r;
+        }
+        XML_FOREACH(device, definition_devices(p->live), NULL) {
+                PciHostAddress a = address_of(device);
+                unsigned group;
+
+                if (!is_pci(device))
+                        continue;
+                r = take(p, device, &a);
+                if (r >= 0)
+                        r = pci_group(&a, &group);
+                if (r >= 0)
+                        r = give_group(p, device, group);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int prepare_mdev(Prepare *p, xmlNode *hostdev) {
+        const char *uuid = xml_get(hostdev, "source/address/@uuid") ?: "";
+        unsigned group;
+        int r;
+
+        r = mdev_group(uuid, &group);
+        if (r == -ENODEV)
+                return prepare_refuse(p, r, hostdev, "mediated device '%s' not found", uuid);
+        if (r < 0)
+                return prepare_refuse(p, r, hostdev, "the mediated device '%s' is in no IOMMU group", uuid);
+        return give_group(p, hostdev, group);
+}
+
+/* --- USB --- */
+
+static int missing_usb(Prepare *p, xmlNode *hostdev, xmlNode *source, const UsbMatch *m) {
+        const char *policy = xml_attr(source, "startupPolicy");
+
+        if (streq_ptr(policy, "optional"))
+                return xml_set_attr(source, "missing", "yes");
+        if (m->vendor)
+                return prepare_refuse(p, -ENODEV, hostdev, "Did not find USB device %04x:%04x", m->vendor, m->product);
+        return prepare_refuse(p, -ENODEV, hostdev, "Did not find USB device bus:%u device:%u", m->bus, m->device);
+}
+
+static int prepare_usb(Prepare *p, xmlNode *hostdev) {
+        xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
+        UsbMatch m = {
+                .vendor = number(xml_child(source, "vendor"), "id"),
+                .product = number(xml_child(source, "product"), "id"),
+                .bus = number(address, "bus"),
+                .device = number(address, "device"),
+                .port = xml_attr(address, "port"),
+        };
+        QemuHostdev *h = next(p, hostdev);
+        unsigned bus, device;
+        int r;
+
+        r = h ? usb_find(&m, &bus, &device, &p->error) : -ENOMEM;
+        if (r < 0)
+                return prepare_blame(p, r, hostdev);
+        if (r == 0)
+                return missing_usb(p, hostdev, source, &m);
+        address = address ?: xml_ensure(source, "address");
+        r = address ? xml_set_attrf(address, "bus", "%u", bus) : -ENOMEM;
+        if (r >= 0)
+                r = xml_set_attrf(address, "device", "%u", device);
+        if (r >= 0)
+                r = usb_give(bus, device, &p->sink, &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, hostdev);
+        return descriptor_name(p, r, &h->path);
+}
+
+/* --- SCSI --- */
+
+/* The generic device of a logical unit: the only entry of a folder. */
+static int find_generic(const xmlNode *source, char **ret) {
+        const char *adapter = xml_get(source, "adapter/@name") ?: "", *host = startswith(adapter, "scsi_host");
+        const xmlNode *a = xml_child(source, "address");
+        _cleanup_free_ char *folder = NULL;
+        struct dirent *d;
+        DIR *dir;
+
+        folder = text_format("/sys/bus/scsi/devices/%s:%u:%u:%s/scsi_generic", host ?: "", number(a, "bus"),
+                             number(a, "target"), xml_attr(a, "unit") ?: "0");
+        if (!folder)
+                return -ENOMEM;
+        dir = opendir(folder);
+        if (!dir)
+                return -errno;
+        while ((d = readdir(dir)) && d->d_name[0] == '.')
+                ;
+        *ret = d ? text_format("/dev/%s", d->d_name) : NULL;
+        closedir(dir);
+        return *ret ? 0 : -ENODEV;
+}
+
+static int prepare_scsi(Prepare *p, xmlNode *hostdev) {
+        bool readonly = xml_child(hostdev, "readonly");
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        QemuHostdev *h = next(p, hostdev);
+        int r;
+
+        r = h ? find_generic(xml_child(hostdev, "source"), &path) : -ENOMEM;
+        if (r < 0)
+                return prepare_refuse(p, r, hostdev, "the host has no such SCSI device: %s", strerror(-r));
+        fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+        if (fd < 0)
+                return prepare_refuse(p, -errno, hostdev, "cannot open '%s': %s", path, strerror(errno));
+        r = descriptor_store(p, fd);
+        return r < 0 ? r : descriptor_name(p, r, &h->path);
+}
+
+static int prepare_scsi_host(Prepare *p, xmlNode *hostdev) {
+        _cleanup_close_ int fd = open("/dev/vhost-scsi", O_RDWR | O_CLOEXEC);
+        QemuHostdev *h = next(p, hostdev);
+        int r;
+
+        if (!h)
+                return -ENOMEM;
+        if (fd < 0)
+                return prepare_refuse(p, -errno, hostdev, "cannot open '/dev/vhost-scsi': %s", strerror(errno));
+        r = descriptor_store(p, fd);
+        if (r < 0)
+                return r;
+        h->fd = r;
+        return 0;
+}
+
+static const struct {
+        const char *type;
+        int (*prepare)(Prepare *p, xmlNode *hostdev);
+} types[] = {
+        { "usb", prepare_usb }, { "mdev", prepare_mdev }, { "scsi", prepare_scsi }, { "scsi_host", prepare_scsi_host },
+};
+
+int prepare_hostdev(Prepare *p, xmlNode *hostdev) {
+        p->res.hostdevs = p->hostdevs;
+        p->device = device_alias(hostdev);
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (xml_attr_is(hostdev, "type", types[i].type))
+                        return types[i].prepare(p, hostdev);
+        return 0;
+}
+
+int prepare_hostdevs(Prepare *p) {
+        int r;
+
+        p->res.hostdevs = p->hostdevs;
+        r = prepare_pci(p);
+        XML_FOREACH(hostdev, definition_devices(p->live), "hostdev")
+                if (r >= 0)
+                        r = prepare_hostdev(p, hostdev);
+        p->device = NULL;
+        return r;
+}

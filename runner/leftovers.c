@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "leftovers.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "host/ports.h"
+#include "host/undo.h"
+#include "launch.h"
+
+int leftovers_lock(const char *name, bool wait, int *ret) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LOCK, name);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        do
+                r = flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB));
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+bool leftovers_exist(const char *name) {
+        static const GuestFile files[] = { GUEST_FILE_LIVE, GUEST_FILE_LAUNCH, GUEST_FILE_UNDO, GUEST_FILE_STATE };
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *path = guest_file(files[i], name);
+
+                if (path && access(path, F_OK) >= 0)
+                        return true;
+        }
+        return false;
+}
+
+static void remove_file(const char *name, GuestFile file) {
+        _cleanup_free_ char *path = guest_file(file, name);
+
+        if (path && unlink(path) < 0 && errno != ENOENT)
+                log_warning_errno(-errno, "cannot remove %s: %m", path);
+}
+
+static void report(const char *key, const char *value, int r, void *userdata) {
+        if (r == -ENOTSUP)
+                log_warning("'%s' of '%s' is to be undone, and it is not known how: another version made it", key,
+                            value);
+        else
+                log_debug("cannot undo %s of %s: %s", key, value, strerror(-r));
+}
+
+/* Until version 0.1 the launch file held what is on the undo list now. */
+static void undo_old_list(const char *name) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LAUNCH, name), *text = NULL;
+
+        if (path && file_read(path, LAUNCH_MAX, &text, NULL) >= 0)
+                undo_text(text, true, report, NULL);
+}
+
+void leftovers_undo(const char *name) {
+        int r;
+
+        r = undo_run(name, report, NULL);
+        if (r < 0)
+                log_warning_errno(r, "cannot read what is to be undone: %s", strerror(-r));
+        undo_old_list(name);
+        r = ports_release(name);
+        if (r < 0)
+                log_warning_errno(r, "cannot give the guest's ports back: %s", strerror(-r));
+}
+
+void leftovers_remove(const char *name) {
+        remove_file(name, GUEST_FILE_LAUNCH);
+        remove_file(name, GUEST_FILE_STATE);
+        remove_file(name, GUEST_FILE_DUMPED);
+        remove_file(name, GUEST_FILE_PENDING);
+        remove_file(name, GUEST_FILE_LIVE);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a run of a guest leaves on the host, and the lock that tells whether one lives.
+ *
+ * /run/libvirt/qemu/NAME.lock is held (flock) from the first thing that vm-prepare does until vm-run has ended, by a
+ * descriptor that goes from one to the other through the service manager's store; QEMU does not get it. So whoever
+ * takes the lock knows that the run is over, whatever was killed, and may clean up. */
+
+#include "base/macros.h"
+
+/* The descriptor's name in the service manager's store. */
+#define LOCK_FD_NAME "lock"
+/* Those of locks on images and leases (host/lock.h), which vm-run has for no other purpose. */
+#define IMAGE_LOCK_FD_NAME "image-lock"
+
+/* Takes the lock; wait: as long as a cleanup needs. *ret is the descriptor. -EWOULDBLOCK where a run lives. */
+int leftovers_lock(const char *name, bool wait, int *ret);
+
+/* Is there anything of an earlier run? */
+bool leftovers_exist(const char *name);
+
+/* Undoes what was made on the host, gives ports back, and removes the files of the run but the live definition, which
+ * is the last to go (leftovers_remove()). What fails is logged. */
+void leftovers_undo(const char *name);
+void leftovers_remove(const char *name);
+
+/* Takes away what stands in the way of mounts in the guests' root directory: called where a guest's unit has failed. */
+void mount_points_mend(void);

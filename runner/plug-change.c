@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A card of a guest that runs gets another place: its tap goes from one bridge to another, or becomes another port of
+ * the same one; or it gets other limits. QEMU learns nothing of it. While the port is changed the tap is down, so that
+ * no frame passes by neither the old rules nor the new ones. */
+
+#include "base/log.h"
+#include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/strings.h"
+#include "host/undo.h"
+#include "network/link.h"
+#include "plug.h"
+
+static int load_live(const char *guest, Definition **ret, Error *e) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LIVE, guest);
+
+        return path ? definition_load(path, DEFINITION_UNCHECKED, ret, e) : -ENOMEM;
+}
+
+/* Is the element the same in both, or in neither? */
+static bool same_element(const xmlNode *a, const xmlNode *b, const char *name) {
+        _cleanup_free_ char *x = NULL, *y = NULL;
+        const xmlNode *of_a = xml_child(a, name), *of_b = xml_child(b, name);
+
+        if (!of_a || !of_b)
+                return !of_a && !of_b;
+        return xml_format(of_a, &x) >= 0 && xml_format(of_b, &y) >= 0 && streq(x, y);
+}
+
+/* But for its limits. */
+static bool same_place(const xmlNode *a, const xmlNode *b) {
+        static const char *const parts[] = { "source", "vlan", "virtualport", "port", "filterref" };
+
+        if (!xml_attr_is(a, "type", xml_attr(b, "type") ?: ""))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                if (!same_element(a, b, parts[i]))
+                        return false;
+        return true;
+}
+
+static void report(const char *key, const char *value, int r, void *userdata) {
+        log_warning("cannot undo %s of %s: %s", key, value, strerror(-r));
+}
+
+/* What was made for the old place goes before anything is made for the new one. */
+static int leave(Prepare *p, const char *tap) {
+        _cleanup_netlink_ Netlink *links = NULL;
+        int r;
+
+        r = netlink_open(&links);
+        if (r >= 0)
+                r = link_set_up(links, tap, false);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot take '%s' down", tap);
+        r = undo_device(p->name, p->device, report, NULL);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot read what was made for %s", p->device);
+        (void) link_set_master(links, tap, NULL); /* Open vSwitch has none */
+        return 0;
+}
+
+static int enter(Prepare *p, xmlNode *interface, const char *tap) {
+        PrepareFilter filter = { p, interface };
+        int r = prepare_blame(p, prepare_filter(&filter, tap, &p->error), interface);
+
+        return r < 0 ? r : prepare_connect(p, interface);
+}
+
+static int move(Prepare *p, xmlNode *old, xmlNode *interface, const char *tap) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r, again;
+
+        r = leave(p, tap);
+        if (r >= 0)
+                r = enter(p, interface, tap);
+        if (r >= 0)
+                return r;
+        error_move(&e, &p->error);
+        again = leave(p, tap);
+        if (again >= 0)
+                again = enter(p, old, tap);
+        if (again < 0)
+                log_error("%s of the guest '%s' could not go back to where it was and is without a network: %s", tap,
+                          p->name, error_text(&p->error, again));
+        error_done(&p->error);
+        error_move(&p->error, &e);
+        return r;
+}
+
+static xmlNode *find_card(const Definition *d, const char *alias) {
+        XML_FOREACH(interface, definition_devices(d), "interface")
+                if (streq_ptr(device_alias(interface), alias))
+                        return interface;
+        return NULL;
+}
+
+static int change(Prepare *p, Definition *live, json_t **ret) {
+        xmlNode *interface = find_card(p->live, p->device), *old = find_card(live, p->device);
+        const char *tap = xml_get(old, "target/@dev");
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!interface || !old || !tap)
+                return error_set(&p->error, -ENODEV, ERROR_DEVICE_MISSING, ORIGIN_QEMU, "%s has no card %s", p->name,
+                                 p->device);
+        r = same_place(old, interface) ? prepare_change_limits(p, interface) : move(p, old, interface, tap);
+        if (r >= 0)
+                r = xml_format(interface, &text);
+        if (r >= 0) {
+                *ret = json_pack("{s:s}", "device", text);
+                r = *ret ? 0 : -ENOMEM;
+        }
+        return r;
+}
+
+int plug_change(Plug *plug, const char *guest, const char *device, json_t **ret, Error *e) {
+        _cleanup_definition_ Definition *live = NULL;
+        Prepare *p = &plug->prepare;
+        int r;
+
+        *p = (Prepare) { .name = guest, .notify_fd = -EBADF, .running = true, .device = device };
+        r = plug_load(plug, guest);
+        if (r >= 0)
+                r = load_live(guest, &live, &p->error);
+        if (r >= 0)
+                r = change(p, live, ret);
+        if (r < 0 && error_is_set(&p->error))
+                error_move(e, &p->error);
+        return r;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vm-plug: started by vm-plug.socket as root, to open what a device needs that is plugged into a guest that runs; see
+ * base/guest-plug.h for what is said. Each request has a process of its own, so that an image on a server that does not
+ * answer holds up nobody else. */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/fds.h"
+#include "base/fs.h"
+#include "base/guest-files.h"
+#include "base/guest-plug.h"
+#include "base/keyfile.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "host/undo.h"
+#include "plan/names.h"
+#include "plug.h"
+
+/* Without a request for so long it ends: the next one starts it again. */
+#define IDLE_MS 15000
+
+typedef struct Request {
+        char *verb, *guest, *device, *version;
+        unsigned set;
+} Request;
+
+static void request_done(Request *q) {
+        free(q->verb);
+        free(q->guest);
+        free(q->device);
+        free(q->version);
+}
+
+/* --- the request --- */
+
+static int take_line(Request *q, const char *key, const char *value) {
+        struct {
+                const char *key;
+                char **at;
+        } texts[] = {
+                { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
+        };
+
+        if (streq(key, "set"))
+                return parse_uint(value, &q->set);
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (streq(texts[i].key, key)) {
+                        if (*texts[i].at)
+                                return -EINVAL;
+                        *texts[i].at = strdup(value);
+                        return *texts[i].at ? 0 : -ENOMEM;
+                }
+        return -EINVAL;
+}
+
+/* A name is part of a path. */
+static bool is_name(const char *s) {
+        return s && *s && *s != '.' && !strchr(s, '/');
+}
+
+static int request_parse(char *text, Request *q) {
+        char *rest = text, *line, *value;
+
+        while ((line = strsep(&rest, "\n"))) {
+                int r = *line ? keyfile_parse_line(line, &value) : 0;
+
+                if (*line && r >= 0)
+                        r = take_line(q, line, value);
+                if (r < 0)
+                        return r;
+        }
+        return q->verb && is_name(q->guest) && is_name(q->device) ? 0 : -EINVAL;
+}
+
+/* --- the answer --- */
+
+static int answer(int connection, json_t *reply, const int *fds, size_t n_fds) {
+        _cleanup_free_ char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+        size_t len = text ? strlen(text) : 0;
+        ssize_t n;
+
+        if (!text || len > PLUG_ANSWER_MAX)
+                return text ? -EMSGSIZE : -ENOMEM;
+        n = send_fds(connection, text, len, fds, n_fds, 0);
+        return n < 0 ? (int) n : 0;
+}
+
+static void refuse(int connection, const Request *q, const Error *e, int r) {
+        _cleanup_free_ char *text = error_to_text(e, r);
+        json_t *reply = json_pack("{s:s}", "error", text ?: "out of memory");
+
+        log_error("guest %s, device %s: %s", q->guest, q->device, error_text(e, r));
+        (void) answer(connection, reply, NULL, 0);
+        json_decref(reply);
+}
+
+/* --- the verbs --- */
+
+static int attach(const Request *q, int connection, Error *e) {
+        _cleanup_(plug_done) Plug plug = {};
+        json_t *reply = NULL;
+        int r;
+
+        r = plug_open(&plug, q->guest, q->device, q->version ?: "", q->set, &reply, e);
+        if (r >= 0) {
+                log_info("guest %s: opened what %s needs", q->guest, q->device);
+                r = answer(connection, reply, plug.fds, plug.n_fds);
+        }
+        if (r < 0)
+                (void) undo_device(q->guest, q->device, NULL, NULL);
+        json_decref(reply);
+        return r;
+}
+
+static void report(const char *key, const char *value, int r, void *userdata) {
+        log_warning("cannot undo %s of %s: %s", key, value, strerror(-r));
+}
+
+static int release(const Request *q, int connection, Error *e) {
+        json_t *reply;
+        int r;
+
+        r = undo_device(q->guest, q->device, report, NULL);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot read what is to be undone for %s", q->device);
+        reply = json_object();
+        r = answer(connection, reply, NULL, 0);
+        json_decref(reply);
+        return r;
+}
+
+static int change(const Request *q, int connection, Error *e) {
+        _cleanup_(plug_done) Plug plug = {};
+        json_t *reply = NULL;
+        int r;
+
+        r = plug_change(&plug, q->guest, q->device, &reply, e);
+        if (r >= 0) {
+                log_info("guest %s: changed %s", q->guest, q->device);
+                r = answer(connection, reply, NULL, 0);
+        }
+        json_decref(reply);
+        return r;
+}
+
+static const struct {
+        const char *verb;
+        int (*run)(const Request *q, int connection, Error *e);
+} verbs[] = { { "attach", attach }, { "release", release }, { "change", change } };
+
+static int run_verb(const Request *q, int connection, Error *e) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (streq(verbs[i].verb, q->verb))
+                        return verbs[i].run(q, connection, e);
+        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_QEMU, "vm-plug knows no verb '%s'", q->verb);
+}
+
+/* --- connections --- */
+
+static bool is_root(int connection) {
+        struct ucred peer;
+        socklen_t len = sizeof peer;
+
+        return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) >= 0 && peer.uid == geteuid();
+}
+
+static int serve(int connection) {
+        _cleanup_(request_done) Request q = {};
+        _cleanup_error_ Error e = ERROR_INIT;
+        char text[PLUG_REQUEST_MAX + 1];
+        ssize_t n;
+        int r;
+
+        if (!is_root(connection))
+                return log_error_errno(-EPERM, "somebody who is not root asked");
+        n = recv(connection, text, sizeof text - 1, 0);
+        if (n <= 0)
+                return n < 0 ? -errno : 0;
+        text[n] = 0;
+        r = request_parse(text, &q);
+        if (r < 0)
+                return log_error_errno(r, "a request that is none: %s", strerror(-r));
+        r = run_verb(&q, connection, &e);
+        if (r < 0)
+                refuse(connection, &q, &e, r);
+        return r;
+}
+
+static void serve_in_child(int listener, int connection) {
+        pid_t pid = fork();
+
+        if (pid < 0)
+                log_warning_errno(-errno, "cannot start a process for a request: %m");
+        if (pid != 0)
+                return;
+        close(listener);
+        _exit(serve(connection) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Until nobody has come for a while, and nobody is being served. */
+static int serve_all(int listener) {
+        for (;;) {
+                struct pollfd p = { .fd = listener, .events = POLLIN };
+                int n = poll(&p, 1, IDLE_MS), connection;
+
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        ;
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n == 0 && waitpid(-1, NULL, WNOHANG) < 0)
+                        return 0;
+                connection = n > 0 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+                if (connection < 0)
+                        continue;
+                serve_in_child(listener, connection);
+                close(connection);
+        }
+}
+
+int main(int argc, char **argv) {
+        int r;
+
+        log_open("vm-plug", LOG_TARGET_AUTO);
+        if (argc != 1) {
+                log_error("usage: vm-plug (started by vm-plug.socket)");
+                return EXIT_FAILURE;
+        }
+        if (sd_listen_fds(true) != 1) {
+                log_error("vm-plug is started by vm-plug.socket");
+                return EXIT_FAILURE;
+        }
+        r = serve_all(SD_LISTEN_FDS_START);
+        if (r < 0)
+                log_error_errno(r, "cannot wait for requests: %s", strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What one device of a guest that runs needs, opened. */
+
+#include <jansson.h>
+
+#include "base/fds.h"
+#include "prepare.h"
+
+typedef struct Plug {
+        Prepare prepare;
+        int fds[MESSAGE_FDS_MAX];
+        size_t n_fds;
+        char *user;
+} Plug;
+
+void plug_done(Plug *p);
+
+/* Opens what the device needs that has this alias in the guest's NAME.pending. *ret is the answer of
+ * base/guest-plug.h, whose descriptors are p's. */
+int plug_open(Plug *p, const char *guest, const char *device, const char *version, unsigned set, json_t **ret,
+              Error *e);
+
+/* Reads the guest's NAME.pending, and who it runs as. */
+int plug_load(Plug *p, const char *guest);
+
+/* plug-change.c: does to the host what the card that has this alias is in NAME.pending and is not in the live
+ * definition. Where that cannot be, it is put back to where it was. *ret is the answer. */
+int plug_change(Plug *p, const char *guest, const char *device, json_t **ret, Error *e);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What disks need besides images that are files of the host: values of secrets, connections to sockets, certificates,
+ * devices, files for changes that are forgotten. QEMU gets each as a descriptor, by the element that asks for it. */
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/strings.h"
+#include "host/changes.h"
+#include "host/sockets.h"
+#include "image/probe.h"
+#include "prepare.h"
+#include "secret/secret.h"
+
+static QemuOpened *add_opened(Prepare *p, const xmlNode *element) {
+        QemuOpened *o = p->n_opened < OPENED_MAX ? reallocarray(p->opened, p->n_opened + 1, sizeof(*o)) : NULL;
+
+        if (!o)
+                return NULL;
+        p->opened = o;
+        o += p->n_opened++;
+        *o = (QemuOpened) { .element = element, .fd = -EBADF };
+        return o;
+}
+
+/* --- secrets --- */
+
+/* By its path among QEMU's own descriptors: it reads secrets as files. */
+static int give_value(Prepare *p, const xmlNode *element, const SecretValue *v) {
+        QemuOpened *o = add_opened(p, element);
+        _cleanup_close_ int fd = -EBADF;
+        char *path;
+        int r;
+
+        r = o ? secret_value_to_fd(v, MFD_CLOEXEC, &fd) : -ENOMEM;
+        if (r >= 0)
+                r = descriptor_store(p, fd);
+        if (r < 0)
+                return r;
+        path = text_format("/proc/self/fd/%i", r);
+        if (!path)
+                return -ENOMEM;
+        o->path = path;
+        return strv_consume(&p->paths, path);
+}
+
+static int give_secret(Prepare *p, const xmlNode *secret, SecretUsageType type) {
+        const char *uuid = xml_attr(secret, "uuid"), *usage = xml_attr(secret, "usage") ?: "";
+        _cleanup_secret_value_ SecretValue v = {};
+        char found[37];
+        int r = 0;
+
+        if (!uuid) {
+                r = secret_find(type, usage, found, &p->error);
+                uuid = found;
+        }
+        if (r >= 0)
+                r = secret_read(uuid, &v, &p->error);
+        return r < 0 ? prepare_blame(p, r, secret) : give_value(p, secret, &v);
+}
+
+/* As a browser would send them: "a=1; b=2". */
+static int give_cookies(Prepare *p, const xmlNode *cookies) {
+        _cleanup_secret_value_ SecretValue v = {};
+        _cleanup_strbuf_ StrBuf text = {};
+        int r;
+
+        XML_FOREACH(cookie, cookies, "cookie")
+                strbuf_addf(&text, "%s%s=%s", text.len > 0 ? "; " : "", xml_attr(cookie, "name"), xml_text(cookie));
+        if (text.len == 0)
+                return 0;
+        r = text.failed ? -ENOMEM : secret_value_copy(text.data, text.len, &v);
+        if (text.data)
+                explicit_bzero(text.data, text.len);
+        return r < 0 ? r : give_value(p, cookies, &v);
+}
+
+static int give_secrets(Prepare *p, const xmlNode *layer, const xmlNode *source) {
+        const xmlNode *auth = xml_child(layer, "auth") ?: xml_child(source, "auth"),
+                      *encryption = xml_child(layer, "encryption") ?: xml_child(source, "encryption"),
+                      *secret = xml_child(auth, "secret"), *cookies = xml_child(source, "cookies");
+        int r = 0;
+
+        if (secret)
+                r = give_secret(p, secret,
+                                xml_attr_is(secret, "type", "ceph") ? SECRET_USAGE_CEPH : SECRET_USAGE_ISCSI);
+        XML_FOREACH(s, encryption, "secret")
+                r = r < 0 ? r : give_secret(p, s, SECRET_USAGE_VOLUME);
+        return r >= 0 && cookies ? give_cookies(p, cookies) : r;
+}
+
+/* --- sockets --- */
+
+static int give_connection(Prepare *p, const xmlNode *element, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        QemuOpened *o;
+        int r;
+
+        r = path ? socket_connect(path, &fd) : -EINVAL;
+        if (r < 0)
+                return prepare_refuse(p, r, element, "cannot connect to '%s': %s", path ?: "", strerror(-r));
+        o = add_opened(p, element);
+        r = o ? descriptor_store(p, fd) : -ENOMEM;
+        if (r < 0)
+                return r;
+        o->fd = r;
+        return 0;
+}
+
+/* A connection that is to be made again when it breaks is QEMU's own affair, and so are those that a library makes. */
+static int give_hosts(Prepare *p, const xmlNode *source) {
+        uint64_t delay = 0;
+        int r = 0;
+
+        (void) xml_attr_u64(xml_child(source, "reconnect"), "delay", &delay);
+        if (!xml_attr_is(source, "protocol", "nbd") || delay > 0)
+                return 0;
+        XML_FOREACH(host, source, "host")
+                if (r >= 0 && xml_attr_is(host, "transport", "unix"))
+                        r = give_connection(p, host, xml_attr(host, "socket"));
+        return r;
+}
+
+/* --- certificates --- */
+
+/* The key is root's, or somebody's that no guest is: the guest has copies. */
+static int give_certificates(Prepare *p, const xmlNode *source) {
+        static const char *const files[] = { "ca-cert.pem", "client-cert.pem", "client-key.pem" };
+        const char *from = p->config->nbd_tls_x509_cert_dir ?: p->config->default_tls_x509_cert_dir;
+        _cleanup_free_ char *folder = text_format("%s/nbd-tls", p->run_dir);
+        QemuOpened *o = add_opened(p, source);
+        int r = 0;
+
+        if (!folder || !o)
+                return -ENOMEM;
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+                return prepare_refuse(p, -errno, source, "cannot make '%s': %s", folder, strerror(errno));
+        if (chown(folder, p->uid, p->gid) < 0)
+                return -errno;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *in = text_format("%s/%s", from, files[i]),
+                                    *out = text_format("%s/%s", folder, files[i]);
+
+                r = in && out ? prepare_copy_file(in, out, 0400, p->uid, p->gid) : -ENOMEM;
+                if (r == -ENOENT && i > 0)
+                        r = 0; /* not every server wants to know who asks */
+                if (r < 0)
+                        return prepare_refuse(p, r, source, "cannot copy the certificate '%s' for the guest: %s",
+                                              in ?: from, strerror(-r));
+        }
+        o->path = folder;
+        return strv_consume(&p->paths, TAKE_PTR(folder));
+}
+
+/* --- changes --- */
+
+static int size_of(const char *path, const char *format, uint64_t *ret, Error *e) {
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        _cleanup_close_ int fd = -EBADF;
+        ImageFormat f = image_format_from_name(format);
+        int r;
+
+        r = image_open(path, 0, &fd, e);
+        if (r < 0)
+                return r;
+        r = f < 0 ? (int) f : image_read_fd(fd, f, &info);
+        if (r < 0 || info.capacity == 0)
+                return error_set(e, -EBADMSG, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "cannot learn the size of '%s', an image of format '%s': it cannot be transient", path,
+                                 format);
+        *ret = info.capacity;
+        return 0;
+}
+
+static int give_changes(Prepare *p, const xmlNode *disk, const xmlNode *transient) {
+        const char *path = xml_get(disk, "source/@file");
+        _cleanup_close_ int fd = -EBADF;
+        uint64_t size = 0;
+        QemuOpened *o;
+        int r;
+
+        if (xml_child(disk, "encryption") || xml_find(disk, "source/encryption"))
+                return prepare_refuse(p, -EOPNOTSUPP, transient, "a disk that is encrypted cannot be transient");
+        if (xml_find(disk, "source/slices"))
+                return prepare_refuse(p, -EOPNOTSUPP, transient, "a slice of a file cannot be transient");
+        r = path ? size_of(path, xml_get(disk, "driver/@type") ?: "raw", &size, &p->error) : -EINVAL;
+        if (r >= 0)
+                r = changes_open(path, size, &fd, &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, transient);
+        o = add_opened(p, transient);
+        r = o ? descriptor_store(p, fd) : -ENOMEM;
+        return r < 0 ? r : descriptor_name(p, r, &o->path);
+}
+
+/* --- all of a disk --- */
+
+static int give_device(Prepare *p, const xmlNode *source) {
+        QemuOpened *o = add_opened(p, source);
+
+        return o ? prepare_device_name(p, source, xml_attr(source, "dev"), O_RDWR, &o->path) : -ENOMEM;
+}
+
+/* What qemu.conf says where the definition does not; the live one says it then. */
+static int choose_tls(Prepare *p, xmlNode *source) {
+        if (!p->config->nbd_tls || !xml_attr_is(source, "protocol", "nbd") || xml_attr(source, "tls") ||
+            xml_attr_is(xml_child(source, "host"), "transport", "unix"))
+                return 0;
+        return xml_set_attr(source, "tls", "yes");
+}
+
+static int give_layer(Prepare *p, const xmlNode *layer) {
+        xmlNode *source = xml_child(layer, "source");
+        int r;
+
+        if (!source)
+                return 0;
+        r = choose_tls(p, source);
+        if (r >= 0)
+                r = give_secrets(p, layer, source);
+        if (r >= 0)
+                r = give_hosts(p, source);
+        if (r >= 0 && xml_attr_is(source, "tls", "yes"))
+                r = give_certificates(p, source);
+        if (r >= 0 && xml_attr_is(layer, "type", "vhostuser") &&
+            !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+                r = give_connection(p, source, xml_attr(source, "path"));
+        if (r >= 0 && xml_attr_is(layer, "type", "vhostvdpa"))
+                r = give_device(p, source);
+        return r;
+}
+
+int prepare_sources(Prepare *p) {
+        int r = 0;
+
+        XML_FOREACH(disk, definition_devices(p->live), "disk") {
+                const xmlNode *transient = xml_child(disk, "transient");
+
+                r = give_layer(p, disk);
+                for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l; l = xml_child(l, "backingStore"))
+                        r = give_layer(p, l);
+                if (r >= 0 && transient)
+                        r = give_changes(p, disk, transient);
+                if (r < 0)
+                        return r;
+        }
+        p->res.opened = p->opened;
+        p->res.n_opened = p->n_opened;
+        return 0;
+}

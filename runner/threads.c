@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* On which CPUs and by which scheduler QEMU's threads run: QEMU is asked which thread is what, before the guest's first
+ * instruction. The threads are of vm-run's own user, so it may move them within what the unit allows; LimitRTPRIO= of
+ * the unit is what lets them run in real time. */
+
+#include <dirent.h>
+#include <sched.h>
+
+#include "base/strings.h"
+#include "run.h"
+
+#define CPUS_MAX 16384U
+
+/* "2-3,8" */
+static int parse_cpus(const char *text, cpu_set_t *set, size_t size) {
+        CPU_ZERO_S(size, set);
+        while (*text) {
+                char *end;
+                unsigned long first = strtoul(text, &end, 10), last = first;
+
+                if (end == text)
+                        return -EINVAL;
+                if (*end == '-') {
+                        const char *from = end + 1;
+
+                        last = strtoul(from, &end, 10);
+                        if (end == from)
+                                return -EINVAL;
+                }
+                if (last >= CPUS_MAX || first > last)
+                        return -ERANGE;
+                for (; first <= last; first++)
+                        CPU_SET_S(first, size, set);
+                if (*end && *end != ',')
+                        return -EINVAL;
+                text = *end ? end + 1 : end;
+        }
+        return 0;
+}
+
+static int pin(pid_t thread, const char *cpus) {
+        size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
+        cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
+        int r;
+
+        r = set ? parse_cpus(cpus, set, size) : -ENOMEM;
+        if (r >= 0 && sched_setaffinity(thread, size, set) < 0)
+                r = -errno;
+        CPU_FREE(set);
+        return r;
+}
+
+/* "fifo 1", "batch" */
+static int schedule(pid_t thread, const char *words) {
+        static const struct {
+                const char *name;
+                int policy;
+        } policies[] = { { "fifo", SCHED_FIFO }, { "rr", SCHED_RR }, { "batch", SCHED_BATCH }, { "idle", SCHED_IDLE } };
+        const char *space = strchr(words, ' ');
+        size_t n = space ? (size_t) (space - words) : strlen(words);
+        struct sched_param param = {};
+
+        if (space && parse_int(space + 1, &param.sched_priority) < 0)
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(policies); i++)
+                if (strlen(policies[i].name) == n && strncmp(policies[i].name, words, n) == 0)
+                        return sched_setscheduler(thread, policies[i].policy, &param) < 0 ? -errno : 0;
+        return -EINVAL;
+}
+
+/* What of a line follows "KIND ID ", or NULL where it is about another thread. */
+static const char *words_about(const char *line, const char *kind, const char *id) {
+        const char *rest = startswith(line, kind);
+
+        rest = rest && *rest == ' ' ? rest + 1 : NULL;
+        if (!rest || !id)
+                return rest;
+        rest = startswith(rest, id);
+        return rest && *rest == ' ' ? rest + 1 : NULL;
+}
+
+static int tune(Run *run, pid_t thread, const char *kind, const char *id) {
+        for (char *const *line = run->launch.threads; *line; line++) {
+                const char *words = words_about(*line, kind, id), *cpus = words ? startswith(words, "cpus ") : NULL;
+                const char *scheduler = words ? startswith(words, "scheduler ") : NULL;
+                int r;
+
+                if (!cpus && !scheduler)
+                        continue;
+                r = cpus ? pin(thread, cpus) : schedule(thread, scheduler);
+                if (r < 0) {
+                        run_fail_start(run, "cannot have %s%s%s run %s %s: %s", kind, id ? " " : "", id ?: "",
+                                       cpus ? "on the CPUs" : "by the scheduler", cpus ?: scheduler, strerror(-r));
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static int remember(Run *run, pid_t thread) {
+        pid_t *list = reallocarray(run->known_threads, run->n_known_threads + 1, sizeof(pid_t));
+
+        if (!list)
+                return -ENOMEM;
+        run->known_threads = list;
+        list[run->n_known_threads++] = thread;
+        return 0;
+}
+
+static bool is_known(const Run *run, pid_t thread) {
+        for (size_t i = 0; i < run->n_known_threads; i++)
+                if (run->known_threads[i] == thread)
+                        return true;
+        return false;
+}
+
+/* All that is no vCPU and no I/O thread. A thread that ends meanwhile is no error. */
+static int tune_emulator(Run *run) {
+        char path[32];
+        struct dirent *d;
+        DIR *dir;
+        int r = 0;
+
+        (void) snprintf(path, sizeof path, "/proc/%i/task", run->qemu);
+        dir = opendir(path);
+        if (!dir)
+                return -errno;
+        while (r >= 0 && (d = readdir(dir))) {
+                int thread;
+
+                if (parse_int(d->d_name, &thread) < 0 || is_known(run, thread))
+                        continue;
+                r = tune(run, thread, "emulator", NULL);
+        }
+        closedir(dir);
+        return r;
+}
+
+static void go_on(Run *run) {
+        free(run->known_threads);
+        run->known_threads = NULL;
+        run->n_known_threads = 0;
+        run->tuned(run);
+}
+
+static void got_iothreads(Run *run, const json_t *result, const char *error) {
+        size_t i;
+        json_t *t;
+        int r;
+
+        if (run->state != RUN_STARTING)
+                return;
+        json_array_foreach(result, i, t) {
+                pid_t thread = (pid_t) json_integer_value(json_object_get(t, "thread-id"));
+                const char *id = json_string_value(json_object_get(t, "id")) ?: "";
+
+                if (remember(run, thread) < 0 || tune(run, thread, "iothread", id) < 0)
+                        return;
+        }
+        r = tune_emulator(run);
+        if (r >= 0)
+                go_on(run);
+        else if (run->state == RUN_STARTING)
+                run_fail_start(run, "cannot find QEMU's threads: %s", strerror(-r));
+}
+
+static void got_vcpus(Run *run, const json_t *result, const char *error) {
+        size_t i;
+        json_t *c;
+
+        if (run->state != RUN_STARTING)
+                return;
+        if (error) {
+                run_fail_start(run, "QEMU does not name its threads: %s", error);
+                return;
+        }
+        json_array_foreach(result, i, c) {
+                pid_t thread = (pid_t) json_integer_value(json_object_get(c, "thread-id"));
+                char id[24];
+
+                (void) snprintf(id, sizeof id, "%lli", (long long) json_integer_value(json_object_get(c, "cpu-index")));
+                /* One thread runs all vCPUs where QEMU was told so: the last one decides. */
+                if (remember(run, thread) < 0 || tune(run, thread, "vcpu", id) < 0)
+                        return;
+        }
+        if (monitor_execute(run, "query-iothreads", got_iothreads) < 0)
+                run_fail_start(run, "cannot ask QEMU for its threads");
+}
+
+void run_tune_threads(Run *run, void (*then)(Run *run)) {
+        run->tuned = then;
+        if (!run->launch.threads || !*run->launch.threads)
+                go_on(run);
+        else if (monitor_execute(run, "query-cpus-fast", got_vcpus) < 0)
+                run_fail_start(run, "cannot ask QEMU for its threads");
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <vcpus> and <cputune>: what vm-run does with vCPUs and threads before the guest's first instruction. */
+
+#include "base/strings.h"
+#include "prepare.h"
+
+/* The type of a vCPU, as QEMU's device: by the model that -cpu names. */
+static const char *cpu_driver(const Prepare *p, char buf[static 96]) {
+        const xmlNode *domain = definition_root(p->live);
+        const char *mode = xml_get(domain, "cpu/@mode") ?: "custom", *model = xml_get(domain, "cpu/model");
+        bool kvm = streq(p->res.accel ?: xml_attr(domain, "type") ?: "", "kvm");
+
+        if (!streq(mode, "custom"))
+                model = kvm && !streq(mode, "maximum") ? "host" : "max";
+        (void) snprintf(buf, 96, "%s-x86_64-cpu", model ?: "qemu64");
+        return buf;
+}
+
+static unsigned part(const Prepare *p, const char *path, unsigned otherwise) {
+        unsigned v = 0;
+
+        (void) parse_uint(xml_get(definition_root(p->live), path) ?: "", &v);
+        return v ?: otherwise;
+}
+
+/* Where in the topology the vCPU sits: threads count fastest, then cores, dies, sockets. */
+static int plug_vcpu(Prepare *p, unsigned id) {
+        unsigned threads = part(p, "cpu/topology/@threads", 1), cores = part(p, "cpu/topology/@cores", 1);
+        unsigned dies = part(p, "cpu/topology/@dies", 1);
+        char driver[96], name[32];
+        json_t *arguments;
+
+        (void) snprintf(name, sizeof name, "vcpu%u", id);
+        arguments = json_pack("{s:s,s:s,s:i,s:i,s:i}", "driver", cpu_driver(p, driver), "id", name, "thread-id",
+                              (int) (id % threads), "core-id", (int) (id / threads % cores), "socket-id",
+                              (int) (id / threads / cores / dies));
+        if (arguments && dies > 1 &&
+            json_object_set_new(arguments, "die-id", json_integer(id / threads / cores % dies)) < 0) {
+                json_decref(arguments);
+                return -ENOMEM;
+        }
+        return prepare_command(p, arguments ? json_pack("{s:s,s:o}", "execute", "device_add", "arguments", arguments)
+                                            : NULL);
+}
+
+/* Those that the definition may take away again, in the order that it gives them. */
+int prepare_vcpus(Prepare *p) {
+        const xmlNode *vcpus = xml_child(definition_root(p->live), "vcpus");
+        unsigned count = part(p, "vcpu", 1);
+
+        for (unsigned order = 0; vcpus && order <= count; order++)
+                XML_FOREACH(vcpu, vcpus, "vcpu") {
+                        unsigned id = 0, own = 0;
+                        int r;
+
+                        (void) xml_attr_uint(vcpu, "id", &id);
+                        (void) xml_attr_uint(vcpu, "order", &own);
+                        if (own != order || !xml_attr_is(vcpu, "enabled", "yes") ||
+                            !xml_attr_is(vcpu, "hotpluggable", "yes"))
+                                continue;
+                        r = plug_vcpu(p, id);
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+static int add(Prepare *p, const char *who, const char *what, const char *value, const char *more) {
+        return strv_addf(&p->launch.threads, "%s %s %s%s%s", who, what, value, more ? " " : "", more ?: "");
+}
+
+/* A guest that is bound as a whole: its unit is allowed the CPUs of all threads together, so each is told. */
+static int add_cpuset(Prepare *p) {
+        const char *cpuset = xml_get(definition_root(p->live), "vcpu/@cpuset");
+        unsigned count = part(p, "vcpu", 1);
+        int r;
+
+        if (!cpuset)
+                return 0;
+        r = add(p, "emulator", "cpus", cpuset, NULL);
+        for (unsigned i = 0; r >= 0 && i < count; i++) {
+                char who[32];
+
+                (void) snprintf(who, sizeof who, "vcpu %u", i);
+                r = add(p, who, "cpus", cpuset, NULL);
+        }
+        XML_FOREACH(t, xml_child(definition_root(p->live), "iothreadids"), "iothread") {
+                char who[48];
+
+                (void) snprintf(who, sizeof who, "iothread iothread%.20s", xml_attr(t, "id") ?: "");
+                r = r < 0 ? r : add(p, who, "cpus", cpuset, NULL);
+        }
+        return r;
+}
+
+static const struct {
+        const char *element, *id, *who;
+} tunings[] = {
+        { "vcpupin", "vcpu", "vcpu " },
+        { "emulatorpin", NULL, "emulator" },
+        { "iothreadpin", "iothread", "iothread iothread" },
+        { "vcpusched", "vcpus", "vcpu " },
+        { "emulatorsched", NULL, "emulator" },
+        { "iothreadsched", "iothreads", "iothread iothread" },
+};
+
+int prepare_threads(Prepare *p) {
+        const xmlNode *tune = xml_child(definition_root(p->live), "cputune");
+        int r;
+
+        r = tune && xml_child(tune, NULL) ? add_cpuset(p) : 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tunings); i++)
+                XML_FOREACH(node, tune, tunings[i].element) {
+                        const char *id = tunings[i].id ? xml_attr(node, tunings[i].id) : "",
+                                   *cpus = xml_attr(node, "cpuset");
+                        char who[64];
+
+                        (void) snprintf(who, sizeof who, "%s%.20s", tunings[i].who, id ?: "");
+                        if (cpus)
+                                r = add(p, who, "cpus", cpus, NULL);
+                        else
+                                r = add(p, who, "scheduler", xml_attr(node, "scheduler") ?: "",
+                                        xml_attr(node, "priority"));
+                        if (r < 0)
+                                return r;
+                }
+        return r;
+}

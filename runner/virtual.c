@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* <interface type='network'>: the live definition of the network says where the card is plugged in. Its unit has
+ * started before, or the guest's would not have; no daemon is asked. */
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "host/undo.h"
+#include "model/writer.h"
+#include "network/files.h"
+#include "network/leases.h"
+#include "network/network.h"
+#include "network/plug.h"
+#include "network/port.h"
+#include "leftovers.h"
+#include "prepare.h"
+
+#define MACS_FILE_MAX (4U << 20)
+
+/* What outlasts the tap. */
+static int note_port(Prepare *p, const xmlNode *interface, const char *bridge, const char *tap) {
+        _cleanup_free_ char *floor = NULL;
+
+        if (network_port_is_ovs(interface))
+                return prepare_undo(p, UNDO_OVS, tap);
+        if (!xml_attr(xml_find(interface, "bandwidth/inbound"), "floor"))
+                return 0;
+        floor = text_format("%s %s", bridge, xml_get(interface, "mac/@address"));
+        return floor ? prepare_undo(p, UNDO_FLOOR, floor) : -ENOMEM;
+}
+
+static int plug(Prepare *p, const xmlNode *network, const xmlNode *interface, const char *bridge, bool only_limits) {
+        const char *tap = xml_get(interface, "target/@dev");
+        _cleanup_netlink_ Netlink *links = NULL;
+        uint8_t uuid[16];
+        char guest[37];
+        NetworkPlug port = {
+                .network = network,
+                .interface = interface,
+                .bridge = bridge,
+                .tap = tap,
+                .guest = definition_uuid(p->live, uuid) ? guest : NULL,
+        };
+        int r;
+
+        uuid_format(uuid, guest);
+        r = netlink_open(&links);
+        if (r >= 0)
+                r = note_port(p, interface, bridge, tap);
+        if (r >= 0)
+                r = (only_limits ? network_plug_limits : network_plug)(links, &port, &p->error);
+        if (r >= 0 && !only_limits)
+                r = link_set_up(links, tap, true);
+        return r < 0 ? prepare_blame(p, r, interface) : 0;
+}
+
+/* --- what others read: the port, and which MACs the guest has --- */
+
+/* <networkport> as libvirt's clients read it (virsh net-port-dumpxml). */
+static int format_port(const Prepare *p, const xmlNode *interface, const char *bridge, const char *uuid, char **ret) {
+        _cleanup_document_writer_ DocumentWriter *w = NULL;
+        DocumentElement *root, *owner, *plug;
+        char owner_uuid[37] = "";
+        uint8_t bytes[16];
+        int r;
+
+        if (definition_uuid(p->live, bytes))
+                uuid_format(bytes, owner_uuid);
+        r = document_begin("networkport", &w, &root);
+        if (r < 0)
+                return r;
+        (void) document_add(w, root, "uuid", uuid);
+        owner = document_add(w, root, "owner", NULL);
+        (void) document_add(w, owner, "name", p->name);
+        (void) document_add(w, owner, "uuid", owner_uuid);
+        document_attr(w, document_add(w, root, "mac", NULL), "address", xml_get(interface, "mac/@address"));
+        plug = document_add(w, root, "plug", NULL);
+        document_attr(w, plug, "type", "network");
+        document_attr(w, plug, "bridge", bridge);
+        return document_finish(w, ret);
+}
+
+static int write_port(Prepare *p, const char *network, const xmlNode *interface, const char *bridge, const char *uuid) {
+        _cleanup_free_ char *folder = text_format("%s/network/%s.ports", path_run(), network), *path = NULL,
+                            *text = NULL;
+        int r;
+
+        path = folder ? text_format("%s/%s.xml", folder, uuid) : NULL;
+        if (!path)
+                return -ENOMEM;
+        r = format_port(p, interface, bridge, uuid, &text);
+        if (r >= 0)
+                r = prepare_undo(p, UNDO_FILE, path);
+        if (r >= 0)
+                r = mkdir_p(folder, 0700);
+        if (r >= 0)
+                r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
+        return r < 0 ? prepare_refuse(p, r, interface, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
+/* From the first moment of its vm-prepare on. */
+static bool lives(const char *guest) {
+        _cleanup_close_ int lock = -EBADF;
+
+        return leftovers_lock(guest, false, &lock) < 0;
+}
+
+/* Guests that ended since are taken out on the way: nobody reads the file for its own sake. */
+static int write_macs(const char *guest, const char *bridge, const char *mac) {
+        _cleanup_free_ char *path = network_macs_file(bridge), *lock = text_format("%s/network/macs.lock", path_run()),
+                            *text = NULL, *changed = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t len = 0;
+        int r;
+
+        if (!path || !lock)
+                return -ENOMEM;
+        fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX) < 0)
+                return -errno;
+        r = file_read(path, MACS_FILE_MAX, &text, &len);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        r = macs_change(text, len, guest, mac, true, lives, &changed);
+        return r < 0 ? r : file_write_atomic(path, changed, strlen(changed), 0644, FILE_WRITE_NOSYNC);
+}
+
+static void remember_mac(Prepare *p, const xmlNode *interface, const char *bridge) {
+        const char *mac = xml_get(interface, "mac/@address");
+        int r = mac ? write_macs(p->name, bridge, mac) : 0;
+
+        if (r < 0)
+                log_warning_errno(r, "cannot keep the address of a card for libnss-libvirt, ignoring: %s",
+                                  strerror(-r));
+}
+
+/* --- networks --- */
+
+static int load_network(Prepare *p, const xmlNode *interface, const char *name, xmlDocPtr *ret) {
+        _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, name), *text = NULL;
+        size_t len;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, XML_MAX_BYTES, &text, &len);
+        if (r == -ENOENT)
+                return prepare_refuse(p, r, interface, "network '%s' is not active", name);
+        return r < 0 ? prepare_refuse(p, r, interface, "cannot read %s: %s", path, strerror(-r))
+                     : xml_parse(text, len, path, "network", ret, &p->error);
+}
+
+static int write_source(xmlNode *interface, const char *bridge, char uuid[37]) {
+        xmlNode *source = xml_child(interface, "source");
+        uint8_t bytes[16];
+        int r = uuid_generate(bytes);
+
+        if (r < 0)
+                return r;
+        uuid_format(bytes, uuid);
+        r = xml_set_attr(source, "portid", uuid);
+        return r < 0 ? r : xml_set_attr(source, "bridge", bridge);
+}
+
+static int connect_to(Prepare *p, xmlNode *interface, const xmlNode *network, const char *bridge) {
+        char uuid[37];
+        int r;
+
+        r = plug(p, network, interface, bridge, false);
+        if (r >= 0)
+                r = write_source(interface, bridge, uuid);
+        if (r >= 0)
+                r = write_port(p, network_name(network), interface, bridge, uuid);
+        if (r >= 0)
+                remember_mac(p, interface, bridge);
+        return r;
+}
+
+static int plug_into_bridge(Prepare *p, xmlNode *interface, const xmlNode *network, const char *bridge) {
+        int r = prepare_bridge_tap(p, interface, bridge);
+
+        return r < 0 ? r : connect_to(p, interface, network, bridge);
+}
+
+static int plug_into_device(Prepare *p, xmlNode *interface, const xmlNode *network, const char *device) {
+        if (xml_child(interface, "vlan"))
+                return prepare_refuse(p, -EOPNOTSUPP, interface,
+                                      "an interface connecting to network '%s' is requesting a vlan tag, but that is "
+                                      "not supported for this type of connection",
+                                      network_name(network));
+        return prepare_macvtap(p, interface, device, forward_mode_to_string(network_forward_mode(network)));
+}
+
+/* The network that the card is on, and the card as it is to be there. */
+static int load_and_complete(Prepare *p, xmlNode *interface, xmlDocPtr *ret) {
+        int r = load_network(p, interface, xml_get(interface, "source/@network") ?: "", ret);
+
+        return r < 0 ? r : prepare_blame(p, network_port_complete(xml_root(*ret), interface, &p->error), interface);
+}
+
+int prepare_virtual_network(Prepare *p, xmlNode *interface) {
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        const char *bridge, *device;
+        const xmlNode *network;
+        int r;
+
+        r = load_and_complete(p, interface, &doc);
+        if (r < 0)
+                return r;
+        network = xml_root(doc);
+        bridge = network_bridge(network);
+        device = network_forward_device(network);
+        if (network_forward_mode(network) == FORWARD_HOSTDEV)
+                return prepare_refuse(p, -EOPNOTSUPP, interface,
+                                      "networks with forward mode='hostdev' are not supported");
+        if (bridge)
+                return plug_into_bridge(p, interface, network, bridge);
+        if (device)
+                return plug_into_device(p, interface, network, device);
+        return prepare_refuse(p, -EINVAL, interface, "network '%s' has neither a bridge nor a device",
+                              network_name(network));
+}
+
+/* --- taps that are there --- */
+
+static bool is_on_network(const xmlNode *interface) {
+        return xml_attr_is(interface, "type", "network");
+}
+
+int prepare_connect(Prepare *p, xmlNode *interface) {
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        int r;
+
+        if (!is_on_network(interface))
+                return plug(p, NULL, interface, xml_get(interface, "source/@bridge"), false);
+        r = load_and_complete(p, interface, &doc);
+        if (r < 0)
+                return r;
+        if (!network_bridge(xml_root(doc)))
+                return prepare_refuse(p, -EOPNOTSUPP, interface,
+                                      "network '%s' has no bridge, and a card of a guest that runs can change to no "
+                                      "other",
+                                      network_name(xml_root(doc)));
+        return connect_to(p, interface, xml_root(doc), network_bridge(xml_root(doc)));
+}
+
+int prepare_change_limits(Prepare *p, xmlNode *interface) {
+        const char *type = xml_attr(interface, "type") ?: "", *bridge = xml_get(interface, "source/@bridge");
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        int r = 0;
+
+        if (streq(type, "direct") || streq(type, "ethernet") || (is_on_network(interface) && !bridge))
+                return prepare_limit_link(p, interface, !streq(type, "ethernet"));
+        if (is_on_network(interface))
+                r = load_network(p, interface, xml_get(interface, "source/@network") ?: "", &doc);
+        return r < 0 ? r : plug(p, doc ? xml_root(doc) : NULL, interface, bridge, true);
+}
