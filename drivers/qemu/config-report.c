@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What of qemu.conf does not hold, for the log. Guests read the file for themselves, at each start. The daemon comes and goes
- * with its clients, and says it once for each state of the file: what it saw and said last is in a file of its own, the
- * stamp in the first line, then a problem a line. */
+/* What of qemu.conf does not hold, for the log. Guests read the file for themselves, at each start. The daemon comes
+ * and goes with its clients, and says it once for each state of the file: what it saw and said last is in a file of its
+ * own, the stamp in the first line, then a problem a line. */
 
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "config-report.h"
 #include "config/qemu.h"
-#include "guest.h"
+#include "guest/guest.h"
 
 #define SAID_MAX (1024U * 1024U)
 

@@ -3,6 +3,6 @@
 
 #include "base/macros.h"
 
-/* Logs what of qemu.conf does not hold, if the file has changed since that was done last, by whichever process; again: in any
- * case, and what has changed. */
+/* Logs what of qemu.conf does not hold, if the file has changed since that was done last, by whichever process; again:
+ * in any case, and what has changed. */
 void config_report(bool again);

@@ -2,6 +2,7 @@
 
 /* Definitions: how they come and go, between a fake system manager and real files in a temporary folder. */
 
+#include "base/strings.h"
 #include "test-steps.h"
 
 static void a_definition_is_a_file_and_a_drop_in(void **state) {
@@ -11,9 +12,9 @@ static void a_definition_is_a_file_and_a_drop_in(void **state) {
         assert_int_equal(define(h, WEB), 0);
         assert_string_equal(test_events(h), "web defined 0;");
         assert_true(test_file_exists(h, "etc/qemu/web.xml"));
-        assert_true(test_file_exists(h, "units/vm@web.service.d/50-unitvirt.conf"));
-        assert_int_equal(count(h, LIST_INACTIVE), 1);
-        assert_int_equal(count(h, LIST_ACTIVE), 0);
+        assert_true(test_file_exists(h, "units/vm@web.service.d/10-unitvirt.conf"));
+        assert_int_equal(count(h, DOMAIN_LIST_INACTIVE), 1);
+        assert_int_equal(count(h, DOMAIN_LIST_ACTIVE), 0);
         assert_state(h, DOMAIN_SHUTOFF, SHUTOFF_UNKNOWN);
         xml = dumpxml(h, 0);
         assert_non_null(strstr(xml, "<name>web</name>"));
@@ -28,7 +29,7 @@ static void redefining_replaces(void **state) {
         assert_int_equal(define(h, "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid><title>new</title>"
                                    "<memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>"), 0);
         assert_string_equal(test_events(h), "web defined 0;web defined 1;");
-        xml = dumpxml(h, XML_INACTIVE);
+        xml = dumpxml(h, DOMAIN_XML_INACTIVE);
         assert_non_null(strstr(xml, "<title>new</title>"));
         assert_int_equal(count(h, 0), 1);
 }
@@ -38,11 +39,12 @@ static void a_name_or_uuid_in_use_is_refused(void **state) {
 
         assert_int_equal(define(h, WEB), 0);
         assert_int_equal(define(h, XML_OF("web", "<uuid>" OTHER_UUID "</uuid>")), -EEXIST);
-        assert_string_equal(h->error.message, "operation failed: domain 'web' already exists with uuid " UUID);
-        assert_int_equal(h->error.code, 9);
-        assert_int_equal(h->error.origin, 20);
+        assert_string_equal(h->daemon.error.message, "operation failed: domain 'web' already exists with uuid " UUID);
+        assert_int_equal(h->daemon.error.code, 9);
+        assert_int_equal(h->daemon.error.origin, 20);
         assert_int_equal(define(h, XML_OF("db", "<uuid>" UUID "</uuid>")), -EEXIST);
-        assert_string_equal(h->error.message, "operation failed: domain 'web' is already defined with uuid " UUID);
+        assert_string_equal(h->daemon.error.message,
+                            "operation failed: domain 'web' is already defined with uuid " UUID);
         assert_int_equal(count(h, 0), 1);
 }
 
@@ -79,10 +81,10 @@ static void a_definition_without_a_uuid_always_gets_the_same(void **state) {
 
         test_write(h, "etc/qemu/web.xml", XML_OF("web", ""));
         test_pump(h);
-        assert_non_null(guests_by_name(h->driver, "web"));
-        memcpy(uuid, guests_by_name(h->driver, "web")->uuid, 16);
+        assert_non_null(guest_by_name(test_driver(h), "web"));
+        memcpy(uuid, guest_by_name(test_driver(h), "web")->object.uuid, 16);
         test_restart_driver(h);
-        memcpy(again, guests_by_name(h->driver, "web")->uuid, 16);
+        memcpy(again, guest_by_name(test_driver(h), "web")->object.uuid, 16);
         assert_memory_equal(uuid, again, 16);
 }
 
@@ -90,13 +92,55 @@ static void undefining_removes_what_defining_made(void **state) {
         TestHost *h = *state;
 
         assert_int_equal(define(h, WEB), 0);
-        assert_int_equal(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine), 0);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_UNDEFINE), 0);
         assert_string_equal(test_events(h), "web defined 0;web undefined 0;");
         assert_false(test_file_exists(h, "etc/qemu/web.xml"));
-        assert_false(test_file_exists(h, "units/vm@web.service.d/50-unitvirt.conf"));
-        assert_int_equal(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine), -ENOENT);
-        assert_int_equal(h->error.code, 42);
-        assert_int_equal(h->error.origin, 10);
+        assert_false(test_file_exists(h, "units/vm@web.service.d/10-unitvirt.conf"));
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_UNDEFINE), -ENOENT);
+        assert_int_equal(h->daemon.error.code, 42);
+        assert_int_equal(h->daemon.error.origin, 10);
+}
+
+#define TPM_OF(attributes)                                                                                            \
+        XML_OF("web",                                                                                                 \
+               "<uuid>" UUID "</uuid><devices><tpm model='tpm-crb'><backend type='emulator' version='2.0'" attributes \
+               "/></tpm></devices>")
+
+#define UNDEFINE_FLAGS(h, given)                                                                             \
+        ({                                                                                                   \
+                remote_args_DOMAIN_UNDEFINE_FLAGS _args = { .dom = dom_of("web", UUID), .flags = (given) };  \
+                char _ret[512] = {};                                                                         \
+                test_call((h), REMOTE_PROC_DOMAIN_UNDEFINE_FLAGS, &_args, _ret);                             \
+        })
+
+static void define_with_tpm_state(TestHost *h, const char *xml, char path[80]) {
+        char uuid[37];
+
+        assert_int_equal(define(h, xml), 0);
+        uuid_format(guest_by_name(test_driver(h), "web")->object.uuid, uuid);
+        (void) snprintf(path, 80, "lib/swtpm/%s/tpm2/tpm2-00.permall", uuid);
+        test_write(h, path, "keys");
+}
+
+static void the_state_of_a_tpm_goes_with_its_guest(void **state) {
+        TestHost *h = *state;
+        char path[80];
+
+        define_with_tpm_state(h, TPM_OF(""), path);
+        assert_int_equal(UNDEFINE_FLAGS(h, UNDEFINE_TPM | UNDEFINE_KEEP_TPM), -EINVAL);
+        assert_int_equal(UNDEFINE_FLAGS(h, UNDEFINE_KEEP_TPM), 0);
+        assert_true(test_file_exists(h, path));
+        define_with_tpm_state(h, TPM_OF(""), path);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_UNDEFINE), 0);
+        assert_false(test_file_exists(h, path));
+        *strstr(path, "/tpm2") = '\0';
+        assert_false(test_file_exists(h, path));
+        define_with_tpm_state(h, TPM_OF(" persistent_state='yes'"), path);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_UNDEFINE), 0);
+        assert_true(test_file_exists(h, path));
+        define_with_tpm_state(h, TPM_OF(" persistent_state='yes'"), path);
+        assert_int_equal(UNDEFINE_FLAGS(h, UNDEFINE_TPM), 0);
+        assert_false(test_file_exists(h, path));
 }
 
 static void leftovers_keep_a_definition(void **state) {
@@ -104,13 +148,13 @@ static void leftovers_keep_a_definition(void **state) {
 
         assert_int_equal(define(h, WEB), 0);
         test_write(h, "lib/qemu/save/web.save", "x");
-        assert_true(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine) < 0);
-        assert_int_equal(h->error.code, 55);
-        assert_true(SIMPLE_CALL(h, domain_create, remote_domain_create) < 0); /* restoring is not supported: not ignored either */
+        assert_true(SIMPLE_CALL(h, DOMAIN_UNDEFINE) < 0);
+        assert_int_equal(h->daemon.error.code, 55);
+        assert_true(SIMPLE_CALL(h, DOMAIN_CREATE) < 0); /* restoring is not supported: not ignored either */
         test_remove(h, "lib/qemu/save/web.save");
         test_write(h, "lib/qemu/snapshot/web/s1.xml", "x");
-        assert_true(SIMPLE_CALL(h, domain_undefine, remote_domain_undefine) < 0);
-        assert_non_null(strstr(h->error.message, "1 snapshots"));
+        assert_true(SIMPLE_CALL(h, DOMAIN_UNDEFINE) < 0);
+        assert_non_null(strstr(h->daemon.error.message, "1 snapshots"));
 }
 
 static void renaming_keeps_the_uuid(void **state) {
@@ -120,13 +164,13 @@ static void renaming_keeps_the_uuid(void **state) {
         remote_domain_rename_ret ret = {};
 
         assert_int_equal(define(h, WEB), 0);
-        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_rename, &args, &ret), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_RENAME, &args, &ret), 0);
         assert_string_equal(test_events(h), "web defined 0;web undefined 1;db defined 2;");
         assert_false(test_file_exists(h, "etc/qemu/web.xml"));
         assert_true(test_file_exists(h, "etc/qemu/db.xml"));
-        assert_null(guests_by_name(h->driver, "web"));
+        assert_null(guest_by_name(test_driver(h), "web"));
         test_restart_driver(h);
-        assert_non_null(guests_by_name(h->driver, "db"));
+        assert_non_null(guest_by_name(test_driver(h), "db"));
 }
 
 static int set_metadata(TestHost *h, int type, const char *text, const char *key, const char *uri) {
@@ -137,7 +181,7 @@ static int set_metadata(TestHost *h, int type, const char *text, const char *key
         };
         rpc_void nothing;
 
-        return test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_set_metadata, &args, &nothing);
+        return test_call(h, REMOTE_PROC_DOMAIN_SET_METADATA, &args, &nothing);
 }
 
 static char *get_metadata(TestHost *h, int type, const char *uri) {
@@ -145,7 +189,7 @@ static char *get_metadata(TestHost *h, int type, const char *uri) {
         remote_domain_get_metadata_args args = { .dom = dom_of("web", UUID), .type = type, .uri = uri ? &u : NULL };
         remote_domain_get_metadata_ret ret = {};
 
-        (void) test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_metadata, &args, &ret);
+        (void) test_call(h, REMOTE_PROC_DOMAIN_GET_METADATA, &args, &ret);
         return ret.metadata;
 }
 
@@ -166,7 +210,7 @@ static void metadata_is_kept_by_namespace(void **state) {
         assert_int_equal(set_metadata(h, 2, NULL, NULL, "http://example.org/1"), 0);
         none = get_metadata(h, 2, "http://example.org/1");
         assert_null(none);
-        assert_int_equal(h->error.code, 80);
+        assert_int_equal(h->daemon.error.code, 80);
         assert_true(set_metadata(h, 1, "two\nlines", NULL, NULL) < 0);
 }
 
@@ -179,6 +223,7 @@ int main(void) {
                 TEST(files_made_by_hand_are_seen),
                 TEST(a_definition_without_a_uuid_always_gets_the_same),
                 TEST(undefining_removes_what_defining_made),
+                TEST(the_state_of_a_tpm_goes_with_its_guest),
                 TEST(leftovers_keep_a_definition),
                 TEST(renaming_keeps_the_uuid),
                 TEST(metadata_is_kept_by_namespace),

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "keys.h"
+#include "calls/keys.h"
 
 static void keys_have_the_numbers_of_qemu(void **state) {
         static const struct {

@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -19,10 +22,13 @@ struct FakeQemu {
         TestHost *host;
         char *name;
         int listener, fd;
+        pid_t pid;              /* who listens, for those who ask: a process that can end */
         sd_event_source *accept_source, *read_source;
         const char *status;
         char line[4096];
         size_t n;
+        int owed[16];           /* commands that it has not answered */
+        size_t n_owed;
 };
 
 static void qemu_write(FakeQemu *q, const char *text) {
@@ -32,7 +38,8 @@ static void qemu_write(FakeQemu *q, const char *text) {
 static void qemu_event(FakeQemu *q, const char *name) {
         char text[128];
 
-        snprintf(text, sizeof(text), "{\"event\": \"%s\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n", name);
+        snprintf(text, sizeof(text), "{\"event\": \"%s\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n",
+                 name);
         qemu_write(q, text);
 }
 
@@ -43,12 +50,78 @@ static void qemu_reply(FakeQemu *q, json_t *id, const char *value) {
         qemu_write(q, text);
 }
 
+static void qemu_refuse(FakeQemu *q, json_t *id) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": %i}\r\n",
+                 (int) json_integer_value(id));
+        qemu_write(q, text);
+}
+
+/* Those about devices; false: it is another one. */
+static bool qemu_device_command(FakeQemu *q, json_t *m, const char *command, json_t *id) {
+        static const struct {
+                const char *command, *answer;
+        } answers[] = {
+                { "query-version", "{\"qemu\": {\"major\": 10, \"minor\": 0, \"micro\": 2}, \"package\": \"\"}" },
+                { "query-fdsets", "[]" },
+                { "query-named-block-nodes", "[]" },
+        };
+        char text[256];
+
+        for (size_t i = 0; i < ELEMENTSOF(answers); i++)
+                if (streq(answers[i].command, command)) {
+                        qemu_reply(q, id, answers[i].answer);
+                        return true;
+                }
+        if (streq(command, "qom-list")) {
+                qemu_reply(q, id, q->host->peripherals ? q->host->peripherals : "[]");
+                return true;
+        }
+        if (streq(command, "closefd")) {
+                qemu_refuse(q, id);
+                return true;
+        }
+        if (streq(command, "device_del") && !q->host->slow_unplug) {
+                snprintf(text, sizeof(text),
+                         "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"%s\", \"path\": \"/\"}, "
+                         "\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n",
+                         json_string_value(json_object_get(json_object_get(m, "arguments"), "id")));
+                qemu_write(q, text);
+        }
+        return false;
+}
+
+const char *test_commands(TestHost *h) {
+        static char text[sizeof(h->commands)];
+
+        strcpy(text, h->commands);
+        h->commands[0] = 0;
+        return text;
+}
+
 static void qemu_command(FakeQemu *q, const char *line) {
         _cleanup_(json_decrefp) json_t *m = json_loads(line, 0, NULL);
         const char *command = json_string_value(json_object_get(m, "execute"));
         json_t *id = json_object_get(m, "id");
 
         assert_non_null(command);
+        if (q->host->silent) {
+                if (q->n_owed < ELEMENTSOF(q->owed))
+                        q->owed[q->n_owed++] = (int) json_integer_value(id);
+                return;
+        }
+        if (!startswith(command, "query-") && !streq(command, "qmp_capabilities") && !streq(command, "qom-list")) {
+                size_t n = strlen(q->host->commands);
+
+                snprintf(q->host->commands + n, sizeof(q->host->commands) - n, "%s;", command);
+        }
+        if (streq_ptr(q->host->refuse, command)) {
+                qemu_refuse(q, id);
+                return;
+        }
+        if (qemu_device_command(q, m, command, id))
+                return;
         if (streq(command, "query-status")) {
                 char text[64];
 
@@ -118,6 +191,8 @@ void fake_qemu_free(FakeQemu *q) {
         close(q->listener);
         if (q->fd >= 0)
                 close(q->fd);
+        (void) kill(q->pid, SIGKILL);
+        (void) waitpid(q->pid, NULL, 0);
         free(q->name);
         free(q);
 }
@@ -153,9 +228,55 @@ void test_qemu_say(TestHost *h, const char *name, const char *message) {
         test_pump(h);
 }
 
+void test_qemu_catch_up(TestHost *h, const char *name) {
+        FakeQemu *q = find(h, name);
+        char text[64];
+
+        h->silent = false;
+        for (size_t i = 0; i < q->n_owed; i++) {
+                snprintf(text, sizeof(text), "{\"return\": {}, \"id\": %i}\r\n", q->owed[i]);
+                qemu_write(q, text);
+        }
+        q->n_owed = 0;
+        test_pump(h);
+}
+
+void test_qemu_hide(TestHost *h, const char *name) {
+        FakeQemu *q = find(h, name);
+
+        q->accept_source = sd_event_source_disable_unref(q->accept_source);
+        q->read_source = sd_event_source_disable_unref(q->read_source);
+        (void) shutdown(q->listener, SHUT_RDWR);
+        close(TAKE_FD(q->fd));
+        test_pump(h);
+}
+
 void test_qemu_close(TestHost *h, const char *name) {
         fake_qemu_kill(h, name);
         test_pump(h);
+}
+
+/* The peer of a socket is who called listen(). */
+static pid_t listen_in_child(int fd) {
+        int ready[2];
+        pid_t pid;
+        char c;
+
+        assert_int_equal(pipe(ready), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (listen(fd, 5) < 0 || write(ready[1], "x", 1) != 1)
+                        _exit(1);
+                close(fd);
+                for (;;)
+                        pause();
+        }
+        assert_int_equal(read(ready[0], &c, 1), 1);
+        close(ready[0]);
+        close(ready[1]);
+        return pid;
 }
 
 void fake_qemu_new(TestHost *h, const char *name, const char *socket_path, bool running) {
@@ -166,13 +287,14 @@ void fake_qemu_new(TestHost *h, const char *name, const char *socket_path, bool 
         q->host = h;
         q->name = strdup(name);
         q->fd = -EBADF;
-        q->status = running ? "running" : "paused";
+        q->status = running ? "running" : "prelaunch";
         q->next = h->qemus;
         h->qemus = q;
         strcpy(address.sun_path, socket_path);
         (void) unlink(socket_path);
         q->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         assert_int_equal(bind(q->listener, (struct sockaddr *) &address, sizeof(address)), 0);
-        assert_int_equal(listen(q->listener, 5), 0);
-        assert_true(sd_event_add_io(loop_event(h->loop), &q->accept_source, q->listener, EPOLLIN, on_qemu_accept, q) >= 0);
+        q->pid = listen_in_child(q->listener);
+        assert_true(sd_event_add_io(loop_event(h->loop), &q->accept_source, q->listener, EPOLLIN, on_qemu_accept, q) >=
+                    0);
 }

@@ -13,9 +13,10 @@
 #include <cmocka.h>
 
 #include "base/strings.h"
-#include "qmp.h"
+#include "run/qmp.h"
 
-#define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}}, \"capabilities\": []}}\r\n"
+#define GREETING \
+        "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}}, \"capabilities\": []}}\r\n"
 
 typedef struct Fixture {
         sd_event *event;
@@ -25,6 +26,7 @@ typedef struct Fixture {
         int close_reason;
         char *last_event;
         uint64_t event_usec;
+        unsigned n_events;
         unsigned n_replies;
         int reply_r;
         char *reply;
@@ -41,6 +43,7 @@ static void on_event(QmpClient *c, const char *name, json_t *data, uint64_t usec
         free(f->last_event);
         f->last_event = strdup(name);
         f->event_usec = usec;
+        f->n_events++;
 }
 
 static void on_closed(QmpClient *c, int r, void *userdata) {
@@ -134,7 +137,8 @@ static void replies_find_their_commands_in_any_order(void **state) {
         shake_hands(f);
         assert_int_equal(qmp_execute(f->client, "a", NULL, NULL, 0, NULL, NULL, NULL), 0);
         assert_int_equal(qmp_execute(f->client, "b", json_pack("{s:i}", "x", 3), NULL, 0, on_reply, f, NULL), 0);
-        assert_string_equal(heard(f), "{\"execute\":\"a\",\"id\":1}\n{\"execute\":\"b\",\"arguments\":{\"x\":3},\"id\":2}\n");
+        assert_string_equal(heard(f),
+                            "{\"execute\":\"a\",\"id\":1}\n{\"execute\":\"b\",\"arguments\":{\"x\":3},\"id\":2}\n");
         say(f, "{\"id\": 2, \"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}}\n");
         assert_int_equal(f->reply_r, -EREMOTEIO);
         assert_string_equal(f->reply, "no such thing");
@@ -149,7 +153,8 @@ static void unsigned_numbers_are_read(void **state) {
 
         shake_hands(f);
         assert_int_equal(qmp_execute(f->client, "qom-get", NULL, NULL, 0, on_reply, f, NULL), 0);
-        say(f, "{\"return\": [18446744073709551615, \"18446744073709551615 \\\" 9223372036854775808\", 9223372036854775808, 7,"
+        say(f, "{\"return\": [18446744073709551615, \"18446744073709551615 \\\" 9223372036854775808\", "
+               "9223372036854775808, 7,"
                " -9223372036854775808, 9223372036854775807], \"id\": 1}\n");
         assert_int_equal(f->reply_r, 0);
         assert_string_equal(f->reply, "[-1,\"18446744073709551615 \\\" 9223372036854775808\",9223372036854775807,7,"
@@ -264,6 +269,67 @@ static void descriptors_travel_with_their_command(void **state) {
         close(pipe_fds[1]);
 }
 
+/* Eight megabytes of "{}," would become hundreds of megabytes of memory. */
+static void a_message_of_too_many_values_ends_the_connection(void **state) {
+        Fixture *f = *state;
+        _cleanup_free_ char *bomb = malloc(3 * (QMP_TOKENS_MAX + 1U) + 64U);
+        char *p = bomb;
+
+        shake_hands(f);
+        p += sprintf(p, "{\"event\":\"X\",\"data\":{\"a\":[");
+        for (unsigned i = 0; i < QMP_TOKENS_MAX / 2; i++)
+                p += sprintf(p, "{},");
+        p += sprintf(p, "{}]}}\r\n");
+        assert_int_equal(qmp_client_feed(f->client, bomb, (size_t) (p - bomb)), -EMSGSIZE);
+        /* The same in quotes is one value. */
+        p = bomb + sprintf(bomb, "{\"event\":\"X\",\"data\":{\"a\":\"");
+        memset(p, ',', QMP_TOKENS_MAX + 10U);
+        strcpy(p + QMP_TOKENS_MAX + 10U, "\"}}\r\n");
+        assert_int_equal(qmp_client_feed(f->client, bomb, strlen(bomb)), 0);
+        assert_string_equal(f->last_event, "X");
+}
+
+/* Who floods is read slowly, and not lost. */
+static void a_flood_is_read_slowly(void **state) {
+        static const char event[] = "{\"event\":\"E\",\"data\":{}}\r\n";
+        Fixture *f = *state;
+        unsigned turns = 0;
+        ssize_t n = 0;
+
+        shake_hands(f);
+        for (unsigned i = 0; i < 10000; i++) {
+                if (n >= 0)
+                        n = write(f->peer, event, strlen(event));
+                if (sd_event_run(f->event, 0) > 0)
+                        turns++;
+        }
+        /* 10000 turns without a wait are milliseconds: two windows at most, of which each is over after one read too
+         * many. */
+        assert_in_range(turns, 1, 500);
+        assert_false(f->closed);
+        assert_int_equal(qmp_execute(f->client, "stop", NULL, NULL, 0, on_reply, f, NULL), 0);
+        for (unsigned i = 0; i < 200 && !strstr(heard(f), "stop"); i++)
+                (void) sd_event_run(f->event, 10000);
+        assert_false(f->closed);
+}
+
+/* What is handled in one turn is what everybody else waits for. */
+static void a_turn_takes_little_of_a_flood(void **state) {
+        static const char event[] = "{\"event\":\"STOP\",\"data\":{}}\r\n";
+        _cleanup_strbuf_ StrBuf flood = {};
+        Fixture *f = *state;
+
+        shake_hands(f);
+        for (unsigned i = 0; i < 1000; i++)
+                strbuf_add(&flood, event);
+        assert_int_equal(write(f->peer, flood.data, flood.len), flood.len);
+        for (unsigned turn = 0, before = 0; turn < 20; turn++, before = f->n_events) {
+                (void) sd_event_run(f->event, 0);
+                assert_in_range(f->n_events - before, 0, 4096 / strlen(event) + 1);
+        }
+        assert_in_range(f->n_events, 1, 999);
+}
+
 static void only_a_socket_of_the_right_user_is_connected_to(void **state) {
         char dir[] = "/tmp/test-qmp-XXXXXX", path[64];
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -304,6 +370,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_cancelled_reply_is_not_delivered, setup, teardown),
                 cmocka_unit_test(garbage_ends_the_connection),
                 cmocka_unit_test_setup_teardown(an_endless_message_ends_the_connection, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_message_of_too_many_values_ends_the_connection, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_flood_is_read_slowly, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_turn_takes_little_of_a_flood, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_command_too_many_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(descriptors_travel_with_their_command, setup, teardown),
                 cmocka_unit_test(only_a_socket_of_the_right_user_is_connected_to),

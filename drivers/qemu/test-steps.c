@@ -5,7 +5,7 @@
 int define(TestHost *h, const char *xml) {
         remote_domain_define_xml_args args = { .xml = (char *) xml };
         remote_domain_define_xml_ret ret = {};
-        int r = test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_define_xml, &args, &ret);
+        int r = test_call(h, REMOTE_PROC_DOMAIN_DEFINE_XML, &args, &ret);
 
         free(ret.dom.name);
         return r;
@@ -22,7 +22,7 @@ void assert_state(TestHost *h, int state, int reason) {
         remote_domain_get_state_args args = { .dom = dom_of("web", UUID) };
         remote_domain_get_state_ret ret = {};
 
-        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_state, &args, &ret), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_GET_STATE, &args, &ret), 0);
         assert_int_equal(ret.state, state);
         assert_int_equal(ret.reason, reason);
 }
@@ -31,7 +31,7 @@ char *dumpxml(TestHost *h, unsigned flags) {
         remote_domain_get_xml_desc_args args = { .dom = dom_of("web", UUID), .flags = flags };
         remote_domain_get_xml_desc_ret ret = {};
 
-        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) domain_get_xml_desc, &args, &ret), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_GET_XML_DESC, &args, &ret), 0);
         return ret.xml;
 }
 
@@ -39,12 +39,12 @@ unsigned count(TestHost *h, unsigned flags) {
         remote_connect_list_all_domains_args args = { .need_results = 0, .flags = flags };
         remote_connect_list_all_domains_ret ret = {};
 
-        assert_int_equal(test_call(h, (RpcHandlerFunc) (void (*)(void)) connect_list_all_domains, &args, &ret), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_CONNECT_LIST_ALL_DOMAINS, &args, &ret), 0);
         return ret.ret;
 }
 
 void start_web(TestHost *h) {
         assert_int_equal(define(h, WEB), 0);
-        assert_int_equal(SIMPLE_CALL(h, domain_create, remote_domain_create), 0);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_CREATE), 0);
         assert_state(h, DOMAIN_RUNNING, RUNNING_BOOTED);
 }

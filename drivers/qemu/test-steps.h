@@ -27,12 +27,12 @@ remote_nonnull_domain dom_of(const char *name, const char *uuid);
 /* Defines a guest; the handler's result. */
 int define(TestHost *h, const char *xml);
 
-/* Calls a handler that wants nothing but the guest. */
-#define SIMPLE_CALL(h, handler, kind)                                                                        \
+/* Calls a procedure that wants nothing but the guest. */
+#define SIMPLE_CALL(h, NAME)                                                                                 \
         ({                                                                                                   \
-                kind##_args _args = { .dom = dom_of("web", UUID) };                                          \
+                remote_args_##NAME _args = { .dom = dom_of("web", UUID) };                                   \
                 char _ret[512] = {};                                                                         \
-                test_call((h), (RpcHandlerFunc) (void (*)(void)) (handler), &_args, _ret);                   \
+                test_call((h), REMOTE_PROC_##NAME, &_args, _ret);                                            \
         })
 
 /* State and reason of the guest are these. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Figures of disks: what went through them, and how large they are. A running QEMU knows both, for each layer of an
+ * image; of a guest that does not run, or is not to be asked, sizes are read from the files. */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/strings.h"
+#include "calls/stats-block.h"
+#include "image/probe.h"
+#include "run/monitor.h"
+
+static const struct {
+        const char *qemu;
+        const char *name;
+} figures[] = {
+        { "rd_operations", "rd.reqs" },  { "rd_bytes", "rd.bytes" },          { "rd_total_time_ns", "rd.times" },
+        { "wr_operations", "wr.reqs" },  { "wr_bytes", "wr.bytes" },          { "wr_total_time_ns", "wr.times" },
+        { "flush_operations", "fl.reqs" }, { "flush_total_time_ns", "fl.times" },
+};
+
+/* One layer of a disk. */
+typedef struct Layer {
+        const xmlNode *disk;
+        const xmlNode *element;         /* the disk, or a <backingStore> */
+        const json_t *stats;            /* its entry of query-blockstats, or NULL */
+        const json_t *image;            /* its ImageInfo of query-block, or NULL */
+        unsigned number;                /* of the record */
+        bool backing;                   /* layers were asked for */
+} Layer;
+
+static bool number_of(const json_t *object, const char *key, uint64_t *ret) {
+        const json_t *v = json_object_get(object, key);
+
+        if (!json_is_integer(v) || json_integer_value(v) < 0)
+                return false;
+        *ret = (uint64_t) json_integer_value(v);
+        return true;
+}
+
+static const char *path_of(const Layer *l) {
+        const xmlNode *source = xml_child(l->element, "source");
+
+        return xml_attr(source, "file") ?: xml_attr(source, "dev");
+}
+
+static const char *format_of(const Layer *l) {
+        return l->element == l->disk ? xml_get(l->disk, "driver/@type") : xml_get(l->element, "format/@type");
+}
+
+/* --- sizes --- */
+
+typedef struct Sizes {
+        uint64_t capacity, allocation, physical;
+        bool has_capacity, has_file;
+} Sizes;
+
+/* The header says how large an image is that is not raw. */
+static bool capacity_of_file(const Layer *l, int fd, uint64_t size, uint64_t *ret) {
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        ImageFormat format = image_format_from_name(format_of(l) ?: "raw");
+
+        if (format == IMAGE_RAW)
+                info.capacity = size;
+        else if (format < 0 || image_read_fd(fd, format, &info) < 0)
+                return false;
+        *ret = info.capacity;
+        return true;
+}
+
+static void look_at_file(const Layer *l, bool wants_capacity, Sizes *ret) {
+        const char *path = path_of(l);
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        off_t end;
+
+        if (!path || stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+                return;
+        ret->physical = (uint64_t) st.st_size;
+        ret->allocation = (uint64_t) st.st_blocks * 512U;
+        if (wants_capacity || S_ISBLK(st.st_mode))
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (S_ISBLK(st.st_mode)) {
+                end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+                if (end < 0)
+                        return;
+                ret->physical = ret->allocation = (uint64_t) end;
+        }
+        ret->has_file = true;
+        if (wants_capacity && fd >= 0)
+                ret->has_capacity = capacity_of_file(l, fd, ret->physical, &ret->capacity);
+}
+
+/* How far a block device is filled is what QEMU has seen written; a file may have been filled before. */
+static void add_sizes(const Layer *l, TypedParams *p) {
+        Sizes s = {};
+        uint64_t highest;
+
+        s.has_capacity = number_of(l->image, "virtual-size", &s.capacity);
+        look_at_file(l, !s.has_capacity, &s);
+        if (number_of(json_object_get(json_object_get(l->stats, "parent"), "stats"), "wr_highest_offset", &highest) &&
+            highest > 0)
+                s.allocation = highest;
+        if (s.has_file || s.allocation > 0)
+                typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.allocation", l->number), s.allocation);
+        if (s.has_capacity)
+                typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.capacity", l->number), s.capacity);
+        if (s.has_file)
+                typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.physical", l->number), s.physical);
+}
+
+/* --- records --- */
+
+static void add_layer(const Layer *l, TypedParams *p) {
+        const xmlNode *source = xml_child(l->element, "source");
+        const json_t *stats = json_object_get(l->stats, "stats");
+        unsigned n = l->number, index;
+        uint64_t v;
+
+        typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.name", n), xml_get(l->disk, "target/@dev"));
+        if (l->backing && (xml_attr_uint(source, "index", &index) >= 0 ||
+                           xml_attr_uint(l->element, "index", &index) >= 0))
+                typed_params_add_uint(p, TYPED_PARAM_NAME("block.%u.backingIndex", n), index);
+        typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.path", n), path_of(l));
+        for (size_t i = 0; i < ELEMENTSOF(figures); i++)
+                if (number_of(stats, figures[i].qemu, &v))
+                        typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.%s", n, figures[i].name), v);
+        add_sizes(l, p);
+}
+
+/* The end of a chain is a <backingStore> without a source. */
+static bool next_layer(Layer *l) {
+        const xmlNode *below = l->backing ? xml_child(l->element, "backingStore") : NULL;
+
+        if (!below || !xml_child(below, "source"))
+                return false;
+        l->element = below;
+        l->stats = json_object_get(l->stats, "backing");
+        l->image = json_object_get(l->image, "backing-image");
+        return true;
+}
+
+static bool has_disks(const Definition *d) {
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                return true;
+        return false;
+}
+
+void stats_add_blocks(const Ask *a, TypedParams *p) {
+        _cleanup_(json_decrefp) json_t *stats = NULL, *blocks = NULL;
+        _cleanup_definition_ Definition *d = NULL;
+        unsigned n = 0;
+
+        if (object_load(&a->guest->object, OBJECT_CURRENT, &d, NULL) < 0)
+                return;
+        if (has_disks(d)) {
+                (void) ask_qemu(a, "query-blockstats", NULL, &stats);
+                (void) ask_qemu(a, "query-block", NULL, &blocks);
+        }
+        XML_FOREACH(disk, definition_devices(d), "disk") {
+                const char *alias = device_alias(disk);
+                Layer l = { .disk = disk, .element = disk, .backing = a->backing };
+
+                if (alias) {
+                        l.stats = qmp_block_entry(stats, alias);
+                        l.image = json_object_get(json_object_get(qmp_block_entry(blocks, alias), "inserted"), "image");
+                }
+                do {
+                        l.number = n++;
+                        add_layer(&l, p);
+                } while (next_layer(&l));
+        }
+        typed_params_add_uint(p, "block.count", n);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* virsh setvcpus, set-lifecycle-action. */
+
+#include "base/strings.h"
+#include "calls/edit.h"
+#include "calls/guest-vcpus.h"
+#include "run/monitor.h"
+
+/* --- virsh setvcpus --- */
+
+typedef struct Count {
+        unsigned n;
+        bool maximum;
+} Count;
+
+static int set_current(xmlNode *vcpu, uint64_t n, uint64_t max) {
+        if (n < max)
+                return xml_set_attrf(vcpu, "current", "%llu", (unsigned long long) n);
+        xml_unset_attr(vcpu, "current");
+        return 0;
+}
+
+static int edit_count(Definition *d, const void *what, Error *e) {
+        const Count *c = what;
+        xmlNode *vcpu = xml_ensure(definition_root(d), "vcpu");
+        uint64_t max = 1, current;
+        char text[16];
+
+        if (!vcpu)
+                return -ENOMEM;
+        (void) parse_u64(xml_text(vcpu) ?: "", 10, &max);
+        current = max;
+        (void) xml_attr_u64(vcpu, "current", &current);
+        if (!c->maximum) {
+                if (c->n > max)
+                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                         "requested vcpus is greater than max allowable vcpus for the persistent "
+                                         "domain: %u > %llu", c->n, (unsigned long long) max);
+                /* the list of single ones says the same in another way, and would contradict */
+                xml_remove_children(definition_root(d), "vcpus");
+                return set_current(vcpu, c->n, max);
+        }
+        if (xml_find(definition_root(d), "cpu/topology"))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "CPU topology doesn't match the desired vcpu count");
+        xml_remove_children(definition_root(d), "vcpus");
+        snprintf(text, sizeof(text), "%u", c->n);
+        return xml_set_text(vcpu, text) < 0 ? -ENOMEM : set_current(vcpu, MIN(current, (uint64_t) c->n), c->n);
+}
+
+/* QEMU's list of places for processors, the first ones last. */
+static int plug(Guest *g, json_t *place, Error *e) {
+        json_t *arguments = json_copy(json_object_get(place, "props"));
+        json_int_t socket = json_integer_value(json_object_get(arguments, "socket-id"));
+        json_int_t core = json_integer_value(json_object_get(arguments, "core-id"));
+        json_int_t thread = json_integer_value(json_object_get(arguments, "thread-id"));
+        char name[64];
+
+        snprintf(name, sizeof(name), "vcpu-%lld-%lld-%lld", (long long) socket, (long long) core, (long long) thread);
+        if (!arguments ||
+            json_object_set(arguments, "driver", json_object_get(place, "type")) < 0 ||
+            json_object_set_new(arguments, "id", json_string(name)) < 0) {
+                json_decref(arguments);
+                return -ENOMEM;
+        }
+        return guest_command(g, "device_add", arguments, NULL, e);
+}
+
+static bool is_free(json_t *place) {
+        return !json_object_get(place, "qom-path");
+}
+
+static int apply_count(Guest *g, const Definition *live, const void *what, Error *e) {
+        const Count *c = what;
+        _cleanup_(json_decrefp) json_t *places = NULL;
+        size_t on = 0;
+        json_t *place;
+        size_t i;
+        int r;
+
+        if (c->maximum)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "maximum vcpu count of a live domain can't be modified");
+        r = guest_command(g, "query-hotpluggable-cpus", NULL, &places, e);
+        if (r < 0)
+                return r;
+        json_array_foreach(places, i, place)
+                on += !is_free(place);
+        if (c->n < on)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "taking vCPUs away from a running domain is not supported; setvcpus --guest "
+                                 "switches them off");
+        for (i = json_array_size(places); i-- > 0 && on < c->n && r >= 0;) {
+                place = json_array_get(places, i);
+                if (!is_free(place))
+                        continue;
+                r = plug(g, place, e);
+                on += r >= 0;
+        }
+        if (r >= 0 && on < c->n)
+                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "QEMU has no place for another vCPU");
+        return r;
+}
+
+static int set_count(Call *c, Guest *g, unsigned n, uint32_t flags, Error *e) {
+        const Count count = { n, flags & VCPU_MAXIMUM };
+
+        if (n == 0 || n > 4096)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "the number of vCPUs must be from 1 to 4096");
+        if (flags & VCPU_GUEST) {
+                if (flags & VCPU_MAXIMUM || call_affects_config(c))
+                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                         "setting vcpus via guest agent isn't supported for the persistent definition");
+                return guest_set_vcpus(g, n, e);
+        }
+        if (count.maximum && call_affects_live(c))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "maximum vcpu count of a live domain can't be modified");
+        return edit_definitions(c, g, &(Edit) { edit_count, apply_count, &count, NULL }, e);
+}
+
+static int set_vcpus(Call *c, Guest *g, const remote_domain_set_vcpus_args *args, rpc_void *ret, Error *e) {
+        return set_count(c, g, args->nvcpus, 0, e);
+}
+
+static int set_vcpus_flags(Call *c, Guest *g, const remote_domain_set_vcpus_flags_args *args, rpc_void *ret,
+                           Error *e) {
+        return set_count(c, g, args->nvcpus, args->flags, e);
+}
+
+/* --- virsh set-lifecycle-action --- */
+
+static const char *const lifecycles[] = { "on_poweroff", "on_reboot", "on_crash" };
+static const char *const actions[] = { "destroy",  "restart",          "rename-restart",
+                                       "preserve", "coredump-destroy", "coredump-restart" };
+
+static int edit_lifecycle(Definition *d, const void *what, Error *e) {
+        const remote_domain_set_lifecycle_action_args *args = what;
+        xmlNode *n = xml_ensure(definition_root(d), lifecycles[args->type]);
+
+        return !n || xml_set_text(n, actions[args->action]) < 0 ? -ENOMEM : 0;
+}
+
+static int set_lifecycle(Call *c, Guest *g, const remote_domain_set_lifecycle_action_args *args, rpc_void *ret,
+                         Error *e) {
+        if (args->type >= ELEMENTSOF(lifecycles))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "Invalid lifecycle type '%u'", args->type);
+        if (args->action >= ELEMENTSOF(actions) || (args->action >= 4 && args->type != 2))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "Invalid lifecycle action '%u'",
+                                 args->action);
+        return edit_definitions(c, g, &(Edit) { edit_lifecycle, NULL, args, "lifecycle actions" }, e);
+}
+
+#define FLAGS (AFFECT_LIVE | AFFECT_CONFIG)
+#define NEEDS (NEED_LOCK | NEED_IMPACTS)
+
+static const RpcHandler rows[] = {
+        CALL(DOMAIN_SET_VCPUS, set_vcpus, .needs = NEEDS | NEED_ACTIVE),
+        CALL(DOMAIN_SET_VCPUS_FLAGS, set_vcpus_flags, .flags = FLAGS | VCPU_MAXIMUM | VCPU_GUEST, .needs = NEEDS),
+        CALL(DOMAIN_SET_LIFECYCLE_ACTION, set_lifecycle, .flags = FLAGS, .needs = NEEDS),
+};
+const RpcTable qemu_vcpus_table = RPC_TABLE(rows);

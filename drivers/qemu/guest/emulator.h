@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* QEMU as it is installed here. */
+
+#include "guest/driver.h"
+
+/* Its version, 10000013 for 10.0.13. May run QEMU once; then from a cache. Waits. -ENOENT where there is none. */
+int emulator_version(QemuDriver *d, unsigned *ret, Error *e);
+
+/* What normalising must know about this host. Waits as above. */
+int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e);
+
+/* Completes a definition for this host (definition_normalise()). running: it is that of a guest that runs, to which
+ * what QEMU cannot plug in any more is not added. ret (or NULL): the facts it was done with. Waits as above. */
+int driver_normalise(QemuDriver *d, Definition *def, bool running, HostFacts *ret, Error *e);

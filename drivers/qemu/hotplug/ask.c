@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fs.h"
+#include "base/guest-plug.h"
+#include "base/keyfile.h"
+#include "base/log.h"
+#include "hotplug/ask.h"
+#include "loop/fiber.h"
+
+#define ANSWER_TIMEOUT (60U * 1000000U)
+#define UNDO_MAX (4U * 1024 * 1024)
+
+void plug_answer_done(PlugAnswer *a) {
+        for (unsigned i = 0; i < a->n_fds; i++)
+                close(a->fds[i]);
+        json_decref(a->json);
+        *a = (PlugAnswer) {};
+}
+
+static int connect_to(int *ret, Error *e) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/" PLUG_SOCKET, path_run());
+
+        if (n < 0 || (size_t) n >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        if (fd < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot make a socket");
+        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot reach vm-plug, is vm-plug.socket active?");
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int receive(int fd, PlugAnswer *ret, Error *e) {
+        _cleanup_free_ char *text = malloc(PLUG_ANSWER_MAX + 1);
+        const char *error;
+        ssize_t n;
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        r = fiber_wait_fd(fd, EPOLLIN, ANSWER_TIMEOUT);
+        if (r < 0)
+                return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_QEMU, "vm-plug does not answer: %s",
+                                 strerror(-r));
+        n = receive_fds(fd, text, PLUG_ANSWER_MAX, ret->fds, MESSAGE_FDS_MAX, &ret->n_fds, MSG_DONTWAIT);
+        if (n <= 0)
+                return error_set(e, n < 0 ? (int) n : -EPIPE, ERROR_INTERNAL, ORIGIN_QEMU,
+                                 "vm-plug failed: the journal says why (journalctl -u vm-plug)");
+        ret->json = json_loadb(text, (size_t) n, 0, NULL);
+        if (!json_is_object(ret->json))
+                return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_QEMU, "vm-plug gave no answer");
+        error = json_string_value(json_object_get(ret->json, "error"));
+        return error ? error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_QEMU, error) : 0;
+}
+
+static int ask(StrBuf *request, PlugAnswer *ret, Error *e) {
+        _cleanup_free_ char *text = strbuf_take(request);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        r = connect_to(&fd, e);
+        if (r < 0)
+                return r;
+        if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot ask vm-plug");
+        return receive(fd, ret, e);
+}
+
+int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsigned set, PlugAnswer *ret, Error *e) {
+        _cleanup_strbuf_ StrBuf b = {};
+        char number[16];
+
+        snprintf(number, sizeof(number), "%u", set);
+        keyfile_add(&b, "verb", "attach");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "device", alias);
+        keyfile_add(&b, "version", version);
+        keyfile_add(&b, "set", number);
+        return ask(&b, ret, e);
+}
+
+int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        keyfile_add(&b, "verb", "change");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "device", alias);
+        return ask(&b, ret, e);
+}
+
+/* "KEY@ALIAS=..." on the guest's undo list. */
+static bool was_made(const Guest *g, const char *alias) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *text = NULL,
+                            *mark = text_format("@%s=", alias);
+
+        return path && mark && file_read(path, UNDO_MAX, &text, NULL) >= 0 && strstr(text, mark);
+}
+
+void plug_ask_release(const Guest *g, const char *alias) {
+        _cleanup_plug_answer_ PlugAnswer answer = {};
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_strbuf_ StrBuf b = {};
+        int r;
+
+        if (!was_made(g, alias))
+                return;
+        keyfile_add(&b, "verb", "release");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "device", alias);
+        r = ask(&b, &answer, &e);
+        if (r < 0)
+                log_warning("domain '%s': what was made on the host for %s stays until its end: %s", g->object.name,
+                            alias, error_text(&e, r));
+}

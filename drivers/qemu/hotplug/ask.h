@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Questions to vm-plug, which opens what may only root: base/guest-plug.h. */
+
+#include "base/fds.h"
+#include "guest/guest.h"
+
+typedef struct PlugAnswer {
+        json_t *json;
+        int fds[MESSAGE_FDS_MAX];
+        unsigned n_fds;
+} PlugAnswer;
+
+void plug_answer_done(PlugAnswer *a);
+#define _cleanup_plug_answer_ _cleanup_(plug_answer_done)
+
+/* What the device of this name in the pending definition needs. version: of QEMU; set: the first number of a set of
+ * descriptors that it does not use. Waits, a minute at most; the error is vm-plug's own. */
+int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsigned set, PlugAnswer *ret, Error *e);
+
+/* Has done to the host what the card of this name is in the pending definition; the answer has the card as it is
+ * now. */
+int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e);
+
+/* Has undone what was made on the host for a device, where anything was. What fails is in the journal. */
+void plug_ask_release(const Guest *g, const char *alias);

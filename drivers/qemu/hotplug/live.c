@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A device comes to a guest that runs. It is completed among those that are there, gets a name, and stands in
+ * NAME.pending before anything is done; once QEMU has it, in the live definition. Each step before that is undone when
+ * a later one fails. */
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "guest/emulator.h"
+#include "guest/events.h"
+#include "guest/live.h"
+#include "hotplug/live.h"
+#include "hotplug/media.h"
+#include "hotplug/pending.h"
+#include "hotplug/steps.h"
+#include "hotplug/unplug.h"
+
+/* --- one that is complete --- */
+
+static xmlNode *take_answer(Definition *live, xmlNode *device, const PlugAnswer *a, Error *e) {
+        const char *text = json_string_value(json_object_get(a->json, "device"));
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        xmlNode *copy;
+
+        if (!text || xml_parse(text, strlen(text), NULL, xml_name(device), &doc, e) < 0)
+                return NULL;
+        copy = xml_add_copy(device->parent, xmlDocGetRootElement(doc));
+        return copy ? definition_replace_device(live, device, copy) : NULL;
+}
+
+/* After vm-plug has opened what it needs. 1: QEMU has it, but not all that it was to have. */
+static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugAnswer *a, Error *e) {
+        xmlNode *now = take_answer(live, device, a, e);
+        int r, written;
+
+        if (!now)
+                return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_QEMU, "vm-plug gave no device");
+        r = pending_write(g, live, e);
+        if (r >= 0)
+                r = steps_run(g, device_alias(now), a, false, e);
+        if (r < 0 || !g->run)
+                return r;
+        written = live_write(g, live, NULL);
+        if (written < 0)
+                log_warning("domain '%s': %s is plugged in, but the live definition cannot be written: %s",
+                            g->object.name, device_alias(now), strerror(-written));
+        emit_device_added(g, device_alias(now));
+        return r;
+}
+
+/* device: one of live, which becomes the live definition. */
+static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
+        _cleanup_plug_answer_ PlugAnswer answer = {};
+        _cleanup_free_ char *alias = strdup(device_alias(device) ?: "");
+        char version[32];
+        unsigned set;
+        int r;
+
+        if (!alias)
+                return -ENOMEM;
+        r = steps_query(g, version, &set, e);
+        if (r >= 0)
+                r = pending_write(g, live, e);
+        if (r < 0)
+                return r;
+        r = plug_ask_attach(g, alias, version, set, &answer, e);
+        if (r >= 0)
+                r = give_to_qemu(g, live, device, &answer, e);
+        if (r < 0)
+                plug_ask_release(g, alias);
+        pending_remove(g);
+        return r > 0 ? -EIO : r;
+}
+
+/* --- among the others --- */
+
+static bool has_controller(const Definition *d, const xmlNode *controller) {
+        XML_FOREACH(c, definition_devices(d), "controller")
+                if (streq_ptr(xml_attr(c, "type"), xml_attr(controller, "type")) &&
+                    streq_ptr(xml_attr(c, "index"), xml_attr(controller, "index")))
+                        return true;
+        return false;
+}
+
+static int join(Guest *g, Definition *live, const xmlNode *device, Error *e) {
+        xmlNode *own = definition_add_device(live, device);
+        int r;
+
+        r = own ? definition_name_device(live, own, e) : -ENOMEM;
+        return r < 0 ? r : plug_in(g, live, own, e);
+}
+
+/* A disk or port may need a controller that the guest has none of. */
+static int join_controllers(Guest *g, Definition *live, const Definition *complete, const xmlNode *device, Error *e) {
+        int r = 0;
+
+        XML_FOREACH(c, definition_devices(complete), "controller") {
+                if (r < 0 || c == device || has_controller(live, c))
+                        continue;
+                if (!xml_attr_is(c, "type", "scsi") && !xml_attr_is(c, "type", "virtio-serial"))
+                        return error_set(e, -ENOSPC, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                         "the device needs a controller of type '%s', which cannot be added to a "
+                                         "guest that runs",
+                                         xml_attr(c, "type") ?: "");
+                r = join(g, live, c, e);
+        }
+        return r;
+}
+
+/* Those that QEMU can plug in and out. */
+static int check_controller(const xmlNode *device, const char *how, Error *e) {
+        static const char *const types[] = { "scsi", "virtio-serial", "usb" };
+
+        if (!xml_is(device, "controller"))
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (xml_attr_is(device, "type", types[i]))
+                        return 0;
+        return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU, "'%s' controller cannot be hot %s.",
+                         xml_attr(device, "type") ?: "", how);
+}
+
+/* Something is plugged into the controller. */
+static bool is_in_use(const Definition *live, const xmlNode *controller) {
+        const char *type = xml_attr(controller, "type") ?: "", *index = xml_attr(controller, "index") ?: "0";
+        const char *address_type = streq(type, "scsi") ? "drive" : type;
+
+        XML_FOREACH(device, definition_devices(live), NULL) {
+                const xmlNode *a = xml_child(device, "address");
+                const char *on = streq(type, "usb") ? xml_attr(a, "bus") : xml_attr(a, "controller");
+
+                if (!xml_attr_is(a, "type", address_type) || !streq(on ?: "0", index))
+                        continue;
+                if (!streq(type, "scsi") || streq_ptr(xml_get(device, "target/@bus"), "scsi") ||
+                    xml_is(device, "hostdev"))
+                        return true;
+        }
+        return false;
+}
+
+int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
+        _cleanup_definition_ Definition *complete = NULL;
+        xmlNode *device;
+        int r;
+
+        r = check_controller(c->device, "plugged", e);
+        if (r < 0)
+                return r;
+        r = definition_copy(live, &complete);
+        if (r >= 0)
+                r = change_attach(complete, c, &device, e);
+        if (r >= 0)
+                r = driver_normalise(g->driver, complete, true, NULL, e);
+        if (r >= 0)
+                r = join_controllers(g, live, complete, device, e);
+        return r < 0 ? r : join(g, live, device, e);
+}
+
+int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
+        xmlNode *device;
+        int r;
+
+        r = change_find(live, c, &device, e);
+        if (r >= 0)
+                r = check_controller(device, "unplugged", e);
+        if (r < 0)
+                return r;
+        if (xml_is(device, "controller") && is_in_use(live, device))
+                return error_set(e, -EBUSY, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "device cannot be detached: device is busy");
+        return unplug_device(g, live, device, e);
+}

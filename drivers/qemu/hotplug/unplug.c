@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "guest/events.h"
+#include "guest/live.h"
+#include "hotplug/class.h"
+#include "hotplug/pending.h"
+#include "hotplug/steps.h"
+#include "hotplug/unplug.h"
+#include "object/job.h"
+#include "qemu/live.h"
+#include "run/monitor.h"
+
+#define WAIT_USEC (5U * 1000000U)
+/* A guest that does not run cannot answer; devices that need no answer of it have gone before QEMU's reply. */
+#define PAUSED_WAIT_USEC (100U * 1000U)
+
+static xmlNode *device_of(const Definition *d, const char *alias) {
+        XML_FOREACH(device, definition_devices(d), NULL)
+                if (streq_ptr(device_alias(device), alias))
+                        return device;
+        return NULL;
+}
+
+/* It has gone: so does what it used, then it is news. */
+static int finish(Guest *g, Definition *live, xmlNode *device, Error *e) {
+        _cleanup_free_ char *alias = strdup(device_alias(device));
+        int r;
+
+        if (!alias)
+                return -ENOMEM;
+        steps_take_away(g, live, device, false);
+        plug_ask_release(g, alias);
+        xml_remove(device);
+        r = g->run ? live_write(g, live, e) : 0;
+        emit_device_removed(g, alias);
+        return r;
+}
+
+/* --- a client waits --- */
+
+/* The guest may end while it is waited for, and with it what is known of its run. */
+static bool runs_on(const Guest *g, int id) {
+        return g->run && g->run->id == id;
+}
+
+static int ask_and_wait(Guest *g, const char *alias, UnplugState *ret, Error *e) {
+        Unplug *u = &g->run->unplug;
+        int id = g->run->id, r;
+
+        *ret = UNPLUG_ASKED;
+        *u = (Unplug) { .alias = alias };
+        r = guest_command(g, "device_del", json_pack("{s:s}", "id", alias), NULL, e);
+        if (r >= 0 && runs_on(g, id) && u->state == UNPLUG_ASKED) {
+                u->fiber = fiber_self();
+                r = fiber_suspend(g->state == GUEST_RUNNING ? WAIT_USEC : PAUSED_WAIT_USEC);
+                r = r == -ETIMEDOUT ? 0 : r;
+        }
+        if (!runs_on(g, id))
+                return r;
+        *ret = u->state;
+        *u = (Unplug) {};
+        return r;
+}
+
+/* QEMU takes a second request for a device of ACPI's hotplug, and forgets it. A guest that runs may have slept through
+ * the first one; one that is paused cannot have heard it. */
+static int ask_once_while_paused(Guest *g, const char *alias, Error *e) {
+        bool paused = g->state != GUEST_RUNNING;
+
+        if (paused && streq_ptr(g->run->unplug_paused, alias))
+                return error_set(e, -EBUSY, ERROR_INTERNAL, ORIGIN_QEMU,
+                                 "unable to execute QEMU command 'device_del': Device %s is already in the process of "
+                                 "unplug",
+                                 alias);
+        free(g->run->unplug_paused);
+        g->run->unplug_paused = paused ? strdup(alias) : NULL;
+        return 0;
+}
+
+int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
+        const char *alias = device_alias(device);
+        UnplugState state;
+        int r;
+
+        if (!alias || !g->run)
+                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "the device has no alias");
+        r = ask_once_while_paused(g, alias, e);
+        if (r >= 0)
+                r = ask_and_wait(g, alias, &state, e);
+        if (r >= 0 && state == UNPLUG_REFUSED)
+                return error_set(e, -EBUSY, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "unplug of device was rejected by the guest");
+        return r >= 0 && state == UNPLUG_GONE ? finish(g, live, device, e) : r;
+}
+
+/* --- nobody waits --- */
+
+typedef struct Late {
+        Guest *guest;
+        int id;         /* of the run */
+        char *alias;    /* NULL: all are looked at */
+} Late;
+
+static void finish_one(Guest *g, const char *alias) {
+        _cleanup_definition_ Definition *live = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        xmlNode *device;
+        int r;
+
+        r = object_load(&g->object, OBJECT_LIVE, &live, &e);
+        device = r >= 0 ? device_of(live, alias) : NULL;
+        if (device)
+                r = finish(g, live, device, &e);
+        if (r < 0)
+                log_warning("domain '%s': device %s has gone, and the live definition has it: %s", g->object.name,
+                            alias, error_text(&e, r));
+}
+
+/* The device that an earlier supervisor was about to plug in: it is there, or nothing of it is. */
+static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error *e) {
+        _cleanup_definition_ Definition *pending = NULL;
+        int r;
+
+        r = pending_load(g, &pending, e);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        XML_FOREACH(device, definition_devices(pending), NULL) {
+                const char *alias = device_alias(device);
+
+                if (!alias || device_of(live, alias))
+                        continue;
+                if (steps_is_there(peripherals, alias)) {
+                        if (!definition_add_device(live, device))
+                                return -ENOMEM;
+                        r = live_write(g, live, e);
+                        emit_device_added(g, alias);
+                } else {
+                        steps_take_away(g, pending, device, true);
+                        plug_ask_release(g, alias);
+                }
+        }
+        pending_remove(g);
+        return r;
+}
+
+/* Does QEMU know the device by its alias at all? */
+static bool has_name(Guest *g, const Definition *live, const xmlNode *device) {
+        _cleanup_qemu_parts_ QemuParts parts = {};
+
+        if (steps_parts(g, live, device, &parts) < 0)
+                return false;
+        for (size_t i = 0; i < parts.n; i++)
+                if (parts.list[i].kind == QEMU_PART_DEVICE &&
+                    streq_ptr(json_string_value(json_object_get(parts.list[i].props, "id")), device_alias(device)))
+                        return true;
+        return false;
+}
+
+/* Those that have gone while nobody looked. */
+static int finish_gone(Guest *g, json_t *peripherals, Definition *live, Error *e) {
+        xmlNode *device = xml_child(definition_devices(live), NULL), *next;
+        int r = 0;
+
+        for (; r >= 0 && device; device = next) {
+                const DeviceClass *class = device_class(xml_name(device));
+                const char *alias = device_alias(device);
+
+                next = xml_next(device, NULL);
+                if (class && live_can_plug(class->element) && alias && !steps_is_there(peripherals, alias) &&
+                    has_name(g, live, device))
+                        r = finish(g, live, device, e);
+        }
+        return r;
+}
+
+static void look_at_all(Guest *g) {
+        _cleanup_(json_decrefp) json_t *peripherals = NULL;
+        _cleanup_definition_ Definition *live = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = object_load(&g->object, OBJECT_LIVE, &live, &e);
+        if (r >= 0)
+                r = steps_peripherals(g, &peripherals, &e);
+        /* a QEMU with nothing at all is one that says nothing */
+        if (r >= 0 && json_array_size(peripherals) == 0)
+                return;
+        if (r >= 0)
+                r = settle_pending(g, peripherals, live, &e);
+        if (r >= 0)
+                r = finish_gone(g, peripherals, live, &e);
+        if (r < 0)
+                log_debug("domain '%s': its devices were not looked at: %s", g->object.name, error_text(&e, r));
+}
+
+static void late_main(void *userdata) {
+        Late *l = userdata;
+        Guest *g = l->guest;
+
+        if (object_job_begin(&g->object, OBJECT_MODIFY, "device removal", NULL) >= 0) {
+                if (!g->object.gone && g->run && g->run->id == l->id && g->run->qmp)
+                        l->alias ? finish_one(g, l->alias) : look_at_all(g);
+                object_job_end(&g->object, OBJECT_MODIFY);
+        }
+        guest_unref(g);
+        free(l->alias);
+        free(l);
+}
+
+static void later(Guest *g, const char *alias) {
+        Late *l = calloc(1, sizeof(*l));
+        char *copy = alias ? strdup(alias) : NULL;
+
+        if (!l || (alias && !copy)) {
+                free(copy);
+                free(l);
+                return;
+        }
+        *l = (Late) { guest_ref(g), g->run->id, copy };
+        if (fiber_spawn(g->driver->host->loop, late_main, l, NULL) >= 0)
+                return;
+        guest_unref(g);
+        free(copy);
+        free(l);
+}
+
+/* --- what QEMU says --- */
+
+static bool is_awaited(Guest *g, const char *alias, UnplugState state) {
+        Unplug *u = &g->run->unplug;
+
+        if (!streq_ptr(u->alias, alias))
+                return false;
+        u->state = state;
+        if (u->fiber)
+                fiber_resume(TAKE_PTR(u->fiber), 0);
+        return true;
+}
+
+void unplug_on_deleted(Guest *g, const char *alias) {
+        if (!is_awaited(g, alias, UNPLUG_GONE))
+                later(g, alias);
+}
+
+void unplug_on_refused(Guest *g, const char *alias) {
+        (void) is_awaited(g, alias, UNPLUG_REFUSED);
+}
+
+/* After a start all is as vm-prepare has written it. */
+void unplug_on_connected(Guest *g) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_PENDING, g->object.name);
+
+        if (g->run->quiet || (path && access(path, F_OK) >= 0))
+                later(g, NULL);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Limits and counts that are changed while a guest runs, and from its next start on. */
+
+#include "test-steps.h"
+
+#include "rpc/typed-params.h"
+
+#define LIVE AFFECT_LIVE
+#define CONFIG AFFECT_CONFIG
+
+static remote_typed_param number(const char *name, TypedParamType type, uint64_t v) {
+        remote_typed_param p = { .field = (char *) name, .value = { .type = (int) type } };
+
+        if (type == TYPED_PARAM_UINT)
+                p.value.remote_typed_param_value_u.ui = (unsigned) v;
+        else if (type == TYPED_PARAM_INT)
+                p.value.remote_typed_param_value_u.i = (int) v;
+        else
+                p.value.remote_typed_param_value_u.ul = v;
+        return p;
+}
+
+static remote_typed_param text(const char *name, const char *v) {
+        return (remote_typed_param) { .field = (char *) name,
+                                      .value = { .type = TYPED_PARAM_STRING,
+                                                 .remote_typed_param_value_u = { .s = (char *) v } } };
+}
+
+#define SET(h, NAME, name, flags_, ...)                                                                      \
+        ({                                                                                                   \
+                remote_typed_param _p[] = { __VA_ARGS__ };                                                   \
+                remote_domain_##name##_args _args = { .dom = dom_of("web", UUID), .flags = (flags_) };       \
+                rpc_void _none;                                                                              \
+                _args.params.params_val = _p;                                                                \
+                _args.params.params_len = ELEMENTSOF(_p);                                                    \
+                test_call((h), REMOTE_PROC_DOMAIN_##NAME, &_args, &_none);                                   \
+        })
+
+static bool shows(TestHost *h, unsigned flags, const char *wanted) {
+        _cleanup_free_ char *xml = dumpxml(h, flags);
+
+        return strstr(xml, wanted);
+}
+
+static void shares_and_quota(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        (void) test_jobs(h);
+        assert_int_equal(SET(h, SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_parameters_flags, LIVE,
+                             number("cpu_shares", TYPED_PARAM_ULLONG, 300),
+                             number("global_quota", TYPED_PARAM_LLONG, 50000)), 0);
+        assert_string_equal(test_jobs(h), "SetUnitProperties vm@web.service CPUWeight CPUQuotaPerSecUSec;");
+        assert_true(shows(h, 0, "<shares>300</shares>"));
+        assert_false(shows(h, DOMAIN_XML_INACTIVE, "<shares>"));
+        assert_true(test_file_exists(h, "run/qemu/web.undo"));
+        assert_int_equal(SET(h, SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_parameters_flags, LIVE | CONFIG,
+                             number("cpu_shares", TYPED_PARAM_ULLONG, 400)), 0);
+        assert_true(shows(h, 0, "<shares>400</shares>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<shares>400</shares>"));
+        assert_true(SET(h, SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_parameters_flags, LIVE,
+                        number("cpu_shares", TYPED_PARAM_ULLONG, 20000)) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        assert_true(SET(h, SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_parameters_flags, LIVE,
+                        number("weight", TYPED_PARAM_UINT, 2)) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        assert_true(shows(h, 0, "<shares>400</shares>"));
+}
+
+static void memory_limits(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        (void) test_jobs(h);
+        assert_int_equal(SET(h, SET_MEMORY_PARAMETERS, set_memory_parameters, LIVE,
+                             number("hard_limit", TYPED_PARAM_ULLONG, 1048576)), 0);
+        assert_string_equal(test_jobs(h), "SetUnitProperties vm@web.service MemoryMax;");
+        assert_true(shows(h, 0, "<hard_limit unit='KiB'>1048576</hard_limit>"));
+        assert_true(SET(h, SET_MEMORY_PARAMETERS, set_memory_parameters, LIVE,
+                        number("swap_hard_limit", TYPED_PARAM_ULLONG, 1000)) < 0);
+        assert_int_equal(SET(h, SET_MEMORY_PARAMETERS, set_memory_parameters, LIVE,
+                             number("hard_limit", TYPED_PARAM_ULLONG, 9007199254740991ULL)), 0);
+        assert_false(shows(h, 0, "hard_limit"));
+}
+
+static void disks_of_the_host(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        assert_int_equal(SET(h, SET_BLKIO_PARAMETERS, set_blkio_parameters, CONFIG,
+                             number("weight", TYPED_PARAM_UINT, 500),
+                             text("device_read_bytes_sec", "/dev/sda,1000,/dev/sdb,2000")), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<path>/dev/sdb</path>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<weight>500</weight>"));
+        assert_int_equal(SET(h, SET_BLKIO_PARAMETERS, set_blkio_parameters, CONFIG,
+                             text("device_read_bytes_sec", "/dev/sdb,0")), 0);
+        assert_false(shows(h, DOMAIN_XML_INACTIVE, "/dev/sdb"));
+        assert_true(SET(h, SET_BLKIO_PARAMETERS, set_blkio_parameters, CONFIG,
+                        text("device_read_bytes_sec", "sda,many")) < 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "/dev/sda"));
+        assert_true(SET(h, SET_NUMA_PARAMETERS, set_numa_parameters, LIVE, text("numa_nodeset", "0")) < 0);
+        assert_int_equal(h->daemon.error.code, 84);
+}
+
+static int iothread(TestHost *h, bool add, unsigned id, unsigned flags) {
+        remote_domain_add_iothread_args a = { .dom = dom_of("web", UUID), .iothread_id = id, .flags = flags };
+        remote_domain_del_iothread_args d = { .dom = dom_of("web", UUID), .iothread_id = id, .flags = flags };
+        rpc_void none;
+
+        return add ? test_call(h, REMOTE_PROC_DOMAIN_ADD_IOTHREAD, &a, &none)
+                   : test_call(h, REMOTE_PROC_DOMAIN_DEL_IOTHREAD, &d, &none);
+}
+
+static void iothreads_come_and_go(void **state) {
+        TestHost *h = *state;
+        remote_domain_get_iothread_info_args args = { .dom = dom_of("web", UUID), .flags = LIVE };
+        remote_domain_get_iothread_info_ret ret = {};
+
+        start_web(h);
+        assert_int_equal(iothread(h, true, 7, LIVE | CONFIG), 0);
+        assert_true(shows(h, 0, "<iothread id='7'/>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<iothreads>1</iothreads>"));
+        assert_true(iothread(h, true, 7, LIVE) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_GET_IOTHREAD_INFO, &args, &ret), 0);
+        assert_int_equal(ret.info.info_len, 1);
+        assert_int_equal(ret.info.info_val[0].iothread_id, 7);
+        xdr_free((xdrproc_t) (void (*)(void)) xdr_remote_domain_get_iothread_info_ret, (char *) &ret);
+        assert_int_equal(iothread(h, false, 7, LIVE), 0);
+        assert_false(shows(h, 0, "iothread"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<iothread id='7'/>"));
+        assert_true(iothread(h, false, 7, LIVE) < 0);
+        assert_true(iothread(h, true, 0, LIVE) < 0);
+}
+
+static void counts_of_vcpus(void **state) {
+        TestHost *h = *state;
+        remote_domain_set_vcpus_flags_args args = { .dom = dom_of("web", UUID), .nvcpus = 1, .flags = CONFIG };
+        rpc_void none;
+
+        start_web(h);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu placement='static' current='1'>2</vcpu>"));
+        args.nvcpus = 3;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        args.flags = CONFIG | VCPU_MAXIMUM;
+        args.nvcpus = 4;
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu placement='static' current='1'>4</vcpu>"));
+        args.flags = LIVE | VCPU_MAXIMUM;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none) < 0);
+        args.flags = CONFIG;
+        args.nvcpus = 0;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none) < 0);
+}
+
+static void ends_of_life(void **state) {
+        TestHost *h = *state;
+        remote_domain_set_lifecycle_action_args args = { .dom = dom_of("web", UUID), .type = 1, .action = 0,
+                                                         .flags = CONFIG };
+        rpc_void none;
+
+        start_web(h);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_LIFECYCLE_ACTION, &args, &none), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<on_reboot>destroy</on_reboot>"));
+        assert_false(shows(h, 0, "<on_reboot>destroy</on_reboot>"));
+        args.flags = LIVE;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_LIFECYCLE_ACTION, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 84);
+        args.flags = CONFIG;
+        args.action = 17;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_LIFECYCLE_ACTION, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+}
+
+static void pins(void **state) {
+        TestHost *h = *state;
+        char first[] = { 1 }, none_of_them[] = { 0 };
+        remote_domain_pin_vcpu_flags_args args = { .dom = dom_of("web", UUID), .vcpu = 1, .flags = CONFIG };
+        rpc_void none;
+
+        start_web(h);
+        args.cpumap.cpumap_val = none_of_them;
+        args.cpumap.cpumap_len = 1;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_PIN_VCPU_FLAGS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        args.cpumap.cpumap_val = first;
+        args.vcpu = 2;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_PIN_VCPU_FLAGS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        /* QEMU names no thread of its own here */
+        args.vcpu = 1;
+        args.flags = LIVE;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_PIN_VCPU_FLAGS, &args, &none) < 0);
+        assert_false(shows(h, 0, "vcpupin"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(shares_and_quota), TEST(memory_limits),   TEST(disks_of_the_host), TEST(iothreads_come_and_go),
+                TEST(counts_of_vcpus),  TEST(ends_of_life),    TEST(pins),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
