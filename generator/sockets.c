@@ -84,7 +84,9 @@ static int add_group(const SocketKeys *k, StrBuf *b) {
  * let everybody in. */
 static void add_mode(const SocketKeys *k, SocketSuffix s, StrBuf *b) {
         static const char *const keys[] = {
-                [SUFFIX_MAIN] = "unix_sock_rw_perms", [SUFFIX_RO] = "unix_sock_ro_perms", [SUFFIX_ADMIN] = "unix_sock_admin_perms",
+                [SUFFIX_MAIN] = "unix_sock_rw_perms",
+                [SUFFIX_RO] = "unix_sock_ro_perms",
+                [SUFFIX_ADMIN] = "unix_sock_admin_perms",
         };
         const mode_t modes[] = {
                 [SUFFIX_MAIN] = k->values->unix_sock_rw_perms,
@@ -136,7 +138,8 @@ static int add_network(const SocketKeys *k, SocketSuffix s, StrBuf *b) {
         if (!address && !is_set(k, key))
                 return 0;
         if (parse_uint(port, &number) < 0) {
-                log_warning("%s:%u: %s: '%s' is not a number, ignoring", k->conf->origin, conf_find(k->conf, key)->line, key, port);
+                log_warning("%s:%u: %s: '%s' is not a number, ignoring", k->conf->origin, conf_find(k->conf, key)->line,
+                            key, port);
                 return 0;
         }
         if (!address)
@@ -161,7 +164,8 @@ static void add_wants(const SocketKeys *k, SocketSuffix s, StrBuf *b) {
                 strbuf_addf(b, "Wants=%s-tls.socket\n", k->daemon->name);
 }
 
-static int write_dropin(const SocketKeys *k, SocketSuffix s, const char *unit_dir, const char *unit, const char *socket) {
+static int write_dropin(const SocketKeys *k, SocketSuffix s, const char *unit_dir, const char *unit,
+                        const char *socket) {
         _cleanup_free_ char *name = NULL;
         _cleanup_strbuf_ StrBuf b = {};
 
@@ -173,7 +177,7 @@ static int write_dropin(const SocketKeys *k, SocketSuffix s, const char *unit_di
                 strbuf_addf(&b, "\n[Unit]\n%s", unit);
         if (socket)
                 strbuf_addf(&b, "\n[Socket]\n%s", socket);
-        return dropin_write(unit_dir, name, "50-unitvirt.conf", &b);
+        return dropin_write(unit_dir, name, "10-unitvirt.conf", &b);
 }
 
 static int generate_socket(const SocketKeys *k, SocketSuffix s, const char *unit_dir) {

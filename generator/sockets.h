@@ -6,7 +6,7 @@
  * libvirt ignores these keys as soon as systemd owns the sockets: listen_tls,
  * listen_tcp, tls_port, tcp_port, listen_addr, unix_sock_group, unix_sock_dir
  * and unix_sock_{ro,rw,admin}_perms. Here they become
- * UNIT-DIR/NAME.socket.d/50-unitvirt.conf. */
+ * UNIT-DIR/NAME.socket.d/10-unitvirt.conf. */
 
 /* Logs what is wrong, with file and line; a daemon whose file is broken keeps its sockets as shipped. Negative errno
  * only where writing failed. */

@@ -30,7 +30,8 @@ static void check_case(size_t i, const char *root) {
         assert_true(asprintf(&dropin, "%s/vm@.service.d/40-qemu-conf.conf", etc) > 0);
         assert_int_equal(mkdir_p(etc, 0755), 0);
         if (cases[i].text)
-                assert_int_equal(file_write_atomic(conf, cases[i].text, strlen(cases[i].text), 0644, FILE_WRITE_NOSYNC), 0);
+                assert_int_equal(file_write_atomic(conf, cases[i].text, strlen(cases[i].text), 0644, FILE_WRITE_NOSYNC),
+                                 0);
         assert_int_equal(setenv("UNITVIRT_ETC", etc, 1), 0);
 
         assert_int_equal(guests_generate(etc), 0);

@@ -19,9 +19,11 @@ static const struct {
         { "virtqemud.conf", "max_clients = 3\n", "virtqemud.socket", NULL },
         { "virtqemud.conf", "unix_sock_group = \"libvirt\"\nunix_sock_rw_perms = \"0770\"\n", "virtqemud.socket",
           "\n[Socket]\nSocketGroup=libvirt\nSocketMode=0770\n" },
-        { "virtqemud.conf", "unix_sock_group = \"libvirt\"\n", "virtqemud-ro.socket", "\n[Socket]\nSocketGroup=libvirt\n" },
+        { "virtqemud.conf", "unix_sock_group = \"libvirt\"\n", "virtqemud-ro.socket",
+          "\n[Socket]\nSocketGroup=libvirt\n" },
         { "virtqemud.conf", "unix_sock_group = \"libvirt\"\n", "virtqemud-admin.socket", NULL },
-        { "virtqemud.conf", "unix_sock_admin_perms = \"0660\"\n", "virtqemud-admin.socket", "\n[Socket]\nSocketMode=0660\n" },
+        { "virtqemud.conf", "unix_sock_admin_perms = \"0660\"\n", "virtqemud-admin.socket",
+          "\n[Socket]\nSocketMode=0660\n" },
         /* no polkit: the socket must not stay open to all */
         { "virtqemud.conf", "auth_unix_rw = \"none\"\n", "virtqemud.socket", "\n[Socket]\nSocketMode=0600\n" },
         { "libvirtd.conf", "auth_unix_rw = \"none\"\nunix_sock_group = \"g\"", "libvirtd.socket",
@@ -31,7 +33,8 @@ static const struct {
         { "libvirtd.conf", "unix_sock_dir = \"/srv/a\\n\"\n", "libvirtd.socket", NULL },
         { "virtproxyd.conf", "listen_tcp = 1\nlisten_tls = 1\n", "virtproxyd.socket",
           "\n[Unit]\nWants=virtproxyd-tcp.socket\nWants=virtproxyd-tls.socket\n" },
-        { "virtproxyd.conf", "tcp_port = \"1234\"\n", "virtproxyd-tcp.socket", "\n[Socket]\nListenStream=\nListenStream=1234\n" },
+        { "virtproxyd.conf", "tcp_port = \"1234\"\n", "virtproxyd-tcp.socket",
+          "\n[Socket]\nListenStream=\nListenStream=1234\n" },
         { "virtproxyd.conf", "tcp_port = \"1234\"\n", "virtproxyd-tls.socket", NULL },
         { "libvirtd.conf", "listen_addr = \"127.0.0.1\"\n", "libvirtd-tls.socket",
           "\n[Socket]\nListenStream=\nListenStream=127.0.0.1:16514\nFreeBind=yes\n" },
@@ -48,7 +51,7 @@ static void check_case(size_t i, const char *root) {
 
         assert_true(asprintf(&etc, "%s/%zu", root, i) > 0 && asprintf(&run, "%s/units", etc) > 0);
         assert_true(asprintf(&conf, "%s/%s", etc, cases[i].file) > 0);
-        assert_true(asprintf(&dropin, "%s/%s.d/50-unitvirt.conf", run, cases[i].unit) > 0);
+        assert_true(asprintf(&dropin, "%s/%s.d/10-unitvirt.conf", run, cases[i].unit) > 0);
         assert_int_equal(mkdir_p(run, 0755), 0);
         assert_int_equal(file_write_atomic(conf, cases[i].text, strlen(cases[i].text), 0644, FILE_WRITE_NOSYNC), 0);
         assert_int_equal(setenv("UNITVIRT_ETC", etc, 1), 0);
