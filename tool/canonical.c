@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* unitvirt canonical: a definition with everything filled in, as a client would get it back after defining it. */
+/* unitvirt canonical: a definition, of any kind, with everything filled in, as a client would get it back after
+ * defining it. */
 
 #include <getopt.h>
 
@@ -14,7 +15,7 @@ static int canonical(const char *path, const HostFacts *facts, unsigned flags, c
         _cleanup_definition_ Definition *d = NULL;
         int r;
 
-        r = definition_load(path, flags, &d, e);
+        r = definition_load_as(NULL, path, flags, &d, e);
         if (r < 0)
                 return r;
         for (char *const *w = definition_warnings(d); w && *w; w++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* unitvirt explain: what systemd makes of a definition: the units, what they depend on, the guest's drop-in and the
- * command line. Pure, like the generator: needs no daemon and no privilege, and nothing is started. */
+/* unitvirt explain: what systemd makes of a definition, of any kind that has units: these, what they depend on, their
+ * drop-ins, a guest's command line, a network's rules and dnsmasq's files. Pure, like the generator: needs no daemon
+ * and no privilege, and nothing is started. */
 
 #include <getopt.h>
 #include <sys/stat.h>
@@ -9,41 +10,53 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "model/definition.h"
+#include "network/dnsmasq.h"
+#include "network/files.h"
+#include "network/firewall.h"
+#include "network/network.h"
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "qemu/args.h"
 #include "qemu/firmware.h"
 #include "tool.h"
 
-/* FILE where it is one; else the file of the guest NAME: that of a transient guest first. */
+static int find_in(const char *top, const char *folder, const char *name, char **ret) {
+        _cleanup_free_ char *path = folder ? text_format("%s/%s/%s.xml", top, folder, name) : NULL;
+
+        if (!folder)
+                return 0;
+        if (!path)
+                return -ENOMEM;
+        if (access(path, F_OK) < 0)
+                return 0;
+        *ret = TAKE_PTR(path);
+        return 1;
+}
+
+/* FILE where it is one; else the file of the guest NAME, or of another thing of that name: a transient one first. */
 static int find_file(const char *arg, char **ret) {
-        _cleanup_free_ char *transient = NULL, *persistent = NULL;
+        const PlanKind *kind;
+        int r = 0;
 
         if (strchr(arg, '/') || access(arg, F_OK) >= 0) {
                 *ret = strdup(arg);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (asprintf(&transient, "%s/qemu/transient/%s.xml", path_run(), arg) < 0 ||
-            asprintf(&persistent, "%s/qemu/%s.xml", path_etc(), arg) < 0)
-                return -ENOMEM;
-        if (access(transient, F_OK) >= 0)
-                *ret = TAKE_PTR(transient);
-        else if (access(persistent, F_OK) >= 0)
-                *ret = TAKE_PTR(persistent);
-        else
-                return -ENOENT;
-        return 0;
+        for (size_t i = 0; r == 0 && (kind = plan_kind_at(i)); i++) {
+                r = find_in(path_run(), kind->run_folder, arg, ret);
+                if (r == 0)
+                        r = find_in(path_etc(), kind->folder, arg, ret);
+        }
+        return r < 0 ? r : r > 0 ? 0 : -ENOENT;
 }
 
-static bool is_autostarted(const Definition *d) {
-        _cleanup_free_ char *unit = NULL, *link = NULL, *enabled = NULL;
+static bool is_autostarted(const Definition *d, const PlanKind *kind, const char *unit) {
+        _cleanup_free_ char *link = NULL, *enabled = NULL;
         struct stat st;
 
-        if (unit_name_for_guest(definition_name(d), &unit) < 0 ||
-            asprintf(&link, "%s/qemu/autostart/%s.xml", path_etc(), definition_name(d)) < 0 ||
-            asprintf(&enabled, "/etc/systemd/system/machines.target.wants/%s", unit) < 0)
-                return false;
-        return lstat(link, &st) >= 0 || lstat(enabled, &st) >= 0;
+        link = text_format("%s/%s/autostart/%s.xml", path_etc(), kind->folder, definition_name(d));
+        enabled = text_format("/etc/systemd/system/%s.wants/%s", kind->unit->target, unit);
+        return (link && lstat(link, &st) >= 0) || (enabled && lstat(enabled, &st) >= 0);
 }
 
 /* The settings that are dependencies, one line a verb. */
@@ -52,6 +65,7 @@ static void print_dependencies(const Plan *plan) {
                 const char *key, *words;
         } verbs[] = {
                 { "RequiresMountsFor", "needs the mounts of" },
+                { "BindsTo",           "lives with" },
                 { "Requires",          "requires" },
                 { "Wants",             "wants" },
                 { "After",             "starts after" },
@@ -69,21 +83,58 @@ static void print_dependencies(const Plan *plan) {
                                 printf("  %s %s\n", verbs[v].words, s[i].value);
 }
 
-static int print_units(const Definition *d, const Plan *plan) {
-        _cleanup_free_ char *machine = NULL, *text = NULL;
+static int print_file(const Plan *plan) {
+        _cleanup_free_ char *text = NULL, *file = plan_file(plan);
         int r;
 
-        r = machine_name_for_guest(definition_name(d), &machine);
-        if (r >= 0)
-                r = plan_format(plan, &text);
-        if (r < 0)
-                return r;
-        printf("%s\n  defined in %s\n  machine %s in machinectl\n", plan_unit(plan), definition_origin(d), machine);
-        if (is_autostarted(d))
-                printf("  wanted by machines.target\n");
-        print_dependencies(plan);
-        printf("\n# %s.d/50-unitvirt.conf\n%s", plan_unit(plan), text);
+        r = plan_format(plan, &text);
+        if (r < 0 || !file)
+                return -ENOMEM;
+        printf("\n# %s\n%s", file, text);
         return 0;
+}
+
+/* What of a guest asks for a secret: <secret> below a disk's auth and encryption, and the attribute of a TPM's. */
+static void print_secrets(const xmlNode *n) {
+        for (const xmlNode *c = xml_child(n, NULL); c; c = xml_next(c, NULL)) {
+                bool is_secret = xml_is(c, "secret");
+                const char *uuid = is_secret                 ? xml_attr(c, "uuid")
+                                   : xml_is(c, "encryption") ? xml_attr(c, "secret")
+                                                             : NULL;
+                const char *usage = is_secret ? xml_attr(c, "usage") : NULL;
+
+                if (uuid || usage)
+                        printf("  needs the secret %s%s of <%s>\n", uuid ? "" : "for ", uuid ?: usage,
+                               (const char *) c->parent->name);
+                print_secrets(c);
+        }
+}
+
+static int print_units(const Definition *d, const Plan *plan) {
+        const PlanKind *kind = plan_kind_of(definition_kind(d));
+        _cleanup_free_ char *machine = NULL;
+        const Plan *other;
+        int r;
+
+        printf("%s\n  defined in %s\n", plan_unit(plan), definition_origin(d));
+        if (kind->unit == &unit_guest) {
+                r = machine_name_for_guest(definition_name(d), &machine);
+                if (r < 0)
+                        return r;
+                printf("  machine %s in machinectl\n", machine);
+        }
+        if (is_autostarted(d, kind, plan_unit(plan)))
+                printf("  wanted by %s\n", kind->unit->target);
+        print_dependencies(plan);
+        print_secrets(definition_root(d));
+        for (size_t i = 0; (other = plan_other(plan, i)); i++) {
+                printf("%s\n", plan_unit(other));
+                print_dependencies(other);
+        }
+        r = print_file(plan);
+        for (size_t i = 0; r >= 0 && (other = plan_other(plan, i)); i++)
+                r = print_file(other);
+        return r;
 }
 
 /* A word as a shell takes it, so that the line can be copied. */
@@ -113,7 +164,8 @@ static int print_command(Definition *d, const char *version, Error *e) {
 
         r = host_facts_for_qemu(version, &facts);
         if (r < 0 || !caps)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "nothing is recorded for QEMU '%s'", version);
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "nothing is recorded for QEMU '%s'",
+                                 version);
         qemu_host_resources_init(&res);
         res.stand_ins = true;
         firmware_host_offer(&firmware, &facts);
@@ -133,6 +185,44 @@ static int print_command(Definition *d, const char *version, Error *e) {
         return 0;
 }
 
+/* What a network's start does besides its unit: neither root nor the kernel is asked. */
+static int print_network(Definition *d, const char *unused, Error *e) {
+        _cleanup_free_ char *config = NULL, *dhcp = NULL, *dns = NULL, *rules = NULL,
+                            *folder = network_dnsmasq_folder();
+        const xmlNode *root = definition_root(d);
+        const char *bridge;
+        int r = folder ? definition_normalise(d, NULL, e) : -ENOMEM;
+
+        bridge = network_bridge(root) ?: "virbrN";
+        if (r >= 0)
+                r = firewall_rules(root, bridge, &rules, e);
+        if (r >= 0 && *rules)
+                printf("\n# rules of nftables\n%s", rules);
+        if (r < 0 || !network_needs_dnsmasq(root))
+                return r;
+        r = dnsmasq_config(root, bridge, folder, &config, e);
+        if (r >= 0)
+                r = dnsmasq_dhcp_hosts(root, &dhcp, e);
+        if (r >= 0)
+                r = dnsmasq_dns_hosts(root, &dns, e);
+        if (r >= 0)
+                printf("\n# %s/%s.conf\n%s", folder, definition_name(d), config);
+        if (r >= 0 && *dhcp)
+                printf("\n# %s/%s.hostsfile\n%s", folder, definition_name(d), dhcp);
+        if (r >= 0 && *dns)
+                printf("\n# %s/%s.addnhosts\n%s", folder, definition_name(d), dns);
+        return r;
+}
+
+/* What there is to say of a definition beside its units, by kind. */
+static const struct {
+        const DocumentKind *kind;
+        int (*print)(Definition *d, const char *version, Error *e);
+} details[] = {
+        { &document_domain,  print_command },
+        { &document_network, print_network },
+};
+
 static int explain(const char *arg, const char *version, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_free_ char *path = NULL;
@@ -143,12 +233,15 @@ static int explain(const char *arg, const char *version, Error *e) {
         if (r == -ENOENT)
                 return error_set(e, r, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no file and no guest '%s'", arg);
         if (r >= 0)
-                r = definition_load(path, 0, &d, e);
+                r = definition_load_as(NULL, path, 0, &d, e);
         if (r >= 0)
                 r = plan_build(d, &plan, e);
         if (r >= 0)
                 r = print_units(d, plan);
-        return r < 0 ? r : print_command(d, version, e);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(details); i++)
+                if (details[i].kind == definition_kind(d))
+                        r = details[i].print(d, version, e);
+        return r;
 }
 
 int verb_explain(int argc, char **argv) {

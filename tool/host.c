@@ -24,10 +24,6 @@ typedef struct Kind {
 
 /* Sources: libvirt's documentation of its configuration formats, and the files of a Debian 12 and 13 host. */
 static const Kind kinds[] = {
-        { path_etc, "qemu/networks/*.xml", "network", "network", "virtual networks are not supported yet" },
-        { path_etc, "storage/*.xml", "pool", "storage pool", "storage pools are not supported yet" },
-        { path_etc, "secrets/*.xml", "secret", "secret", "secrets are not supported yet" },
-        { path_etc, "nwfilter/*.xml", "filter", "network filter", "network filters are not supported yet" },
         { path_etc, "libxl/*.xml", "domain", "Xen guest", "Xen guests are not supported yet" },
         { path_etc, "lxc/*.xml", "domain", "container", "LXC containers are not supported" },
         { path_lib, "qemu/snapshot/*/*.xml", "domainsnapshot", "snapshot", "snapshots are not supported yet" },
@@ -90,11 +86,11 @@ static int show_unused(const char *path, const void *data) {
         }
         if (read_document(path, k->element, &doc) < 0)
                 return 1;
-        name = xml_child(xmlDocGetRootElement(doc), "name") ?: xml_child(xmlDocGetRootElement(doc), "uuid");
+        name = xml_child(xml_root(doc), "name") ?: xml_child(xml_root(doc), "uuid");
         if (!name)
-                name = xmlDocGetRootElement(doc);
-        printf("%s:%u: %s '%s': %s\n", path, xml_line(name), k->what, xml_attr(xmlDocGetRootElement(doc), "name") ?: xml_text(name),
-               k->reason);
+                name = xml_root(doc);
+        printf("%s:%u: %s '%s': %s\n", path, xml_line(name), k->what,
+               xml_attr(xml_root(doc), "name") ?: xml_text(name), k->reason);
         return 1;
 }
 
@@ -116,9 +112,11 @@ static int show_running(const char *path, const void *data) {
                 return 0;
         if (read_document(path, "domstatus", &doc) < 0)
                 return 1;
-        if (xml_attr_uint(xmlDocGetRootElement(doc), "pid", &pid) < 0 || pid < 1 || (kill((pid_t) pid, 0) < 0 && errno == ESRCH))
+        if (xml_attr_uint(xml_root(doc), "pid", &pid) < 0 || pid < 1 ||
+            (kill((pid_t) pid, 0) < 0 && errno == ESRCH))
                 return 0;
-        printf("%s: the guest runs under libvirt, as process %u: shut it down before the packages are exchanged\n", path, pid);
+        printf("%s: the guest runs under libvirt, as process %u: shut it down before the packages are exchanged\n",
+               path, pid);
         return 1;
 }
 

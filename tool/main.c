@@ -9,12 +9,22 @@
 #include "tool.h"
 
 static const Command commands[] = {
-        { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE", "the arguments of QEMU, one a line",
-          verb_args },
-        { "canonical", "[--qemu-version V] [--strict] FILE", "the definition as dumpxml --inactive gives it", verb_canonical },
-        { "explain", "[--qemu-version V] FILE|NAME", "units, dependencies, drop-in and command line of a guest", verb_explain },
+        { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE",
+          "the arguments of QEMU, one a line", verb_args },
+        { "canonical", "[--qemu-version V] [--strict] FILE", "the definition as dumpxml --inactive gives it",
+          verb_canonical },
+        { "diff", "NAME", "what a running guest, its definition and its unit say differently, and when it applies",
+          verb_diff },
+        { "explain", "[--qemu-version V] FILE|NAME",
+          "units, dependencies and drop-ins of a definition, and the command line of a guest", verb_explain },
+        { "reload", "[--from-unit] {NAME | UNIT}", 
+          "do to a running guest what has changed in its definition, as far as it can be",
+          verb_reload },
         { "status", "", "which socket leads to which daemon, what is active, what conflicts", verb_status },
-        { "verify", "[--qemu-version V] [--strict] {FILE... | --all}", "say what is wrong with definitions, file:line:element: message, and with qemu.conf", verb_verify },
+        { "unit", "[--of guest|network|pool] {NAME | UNIT}...",
+          "the unit of a guest, network or pool, or the name behind a unit", verb_unit },
+        { "verify", "[--qemu-version V] [--strict] {FILE... | --all}",
+          "say what is wrong with definitions, file:line:element: message, and with qemu.conf", verb_verify },
 };
 
 static const Command *find_command(const char *name) {

@@ -46,7 +46,8 @@ static int read_unit(sd_bus *bus, const char *unit, UnitInfo *ret) {
         const char *path;
         int r;
 
-        r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", "LoadUnit", &error, &m, "s", unit);
+        r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager", "LoadUnit", &error, &m,
+                               "s", unit);
         if (r >= 0)
                 r = sd_bus_message_read(m, "o", &path);
         if (r >= 0)
@@ -57,14 +58,16 @@ static int read_unit(sd_bus *bus, const char *unit, UnitInfo *ret) {
                 return 0;
         r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "ActiveState", &error, &ret->active);
         if (r >= 0)
-                r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "UnitFileState", &error, &ret->enabled);
+                r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "UnitFileState", &error,
+                                               &ret->enabled);
         if (r >= 0 && endswith(unit, ".socket"))
                 r = read_listen(bus, path, &ret->listen);
         return r < 0 ? log_error_errno(r, "cannot ask systemd about %s: %s", unit, error.message ?: strerror(-r)) : 0;
 }
 
 static bool is_up(const UnitInfo *i) {
-        return i->active && (streq(i->active, "active") || streq(i->active, "activating") || streq(i->active, "reloading"));
+        return i->active &&
+               (streq(i->active, "active") || streq(i->active, "activating") || streq(i->active, "reloading"));
 }
 
 /* What is known of a daemon when all its units were read. */
@@ -90,7 +93,10 @@ static int show_daemon(sd_bus *bus, const DaemonName *d, Seen *seen) {
         if (r < 0 || !service.active)
                 return r;
         see(seen, &service);
-        printf("%-15s %-12s %s\n", d->name, service.active, d->driver ? d->driver : streq(d->name, "libvirtd") ? "all drivers" : "forwards to the others");
+        printf("%-15s %-12s %s\n", d->name, service.active,
+               d->driver                    ? d->driver
+               : streq(d->name, "libvirtd") ? "all drivers"
+                                            : "forwards to the others");
         for (SocketSuffix s = 0; s < _SUFFIX_MAX; s++) {
                 _cleanup_(unit_info_done) UnitInfo i = {};
                 _cleanup_free_ char *socket = NULL;
@@ -123,7 +129,8 @@ static void show_conflicts(const Seen *seen) {
                 modular_enabled = modular_enabled || seen[i].enabled;
         }
         if (seen[0].enabled && modular_enabled)
-                puts("\nConflict: libvirtd and modular daemons are both enabled; at boot one stops the other. Disable libvirtd.service "
+                puts("\nConflict: libvirtd and modular daemons are both enabled; at boot one stops the other. Disable "
+                     "libvirtd.service "
                      "and libvirtd{,-ro,-admin,-tcp,-tls}.socket, or the virt*d units.");
         if (!seen[0].up && !modular_up)
                 puts("\nNo daemon listens: systemctl enable --now virtqemud.socket, or libvirtd.socket.");

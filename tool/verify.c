@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* unitvirt verify: what is wrong with definitions: in the document, in what becomes of it, or in what QEMU would be asked
- * for. Errors and warnings go to stdout, one a line, since they are what was asked for; nothing is printed for a good file. */
+/* unitvirt verify: what is wrong with definitions: in the document, in what becomes of it, or in what QEMU would be
+ * asked for. Errors and warnings go to stdout, one a line, since they are what was asked for; nothing is printed for a
+ * good file. */
 
 #include <getopt.h>
 
@@ -14,11 +15,14 @@
 #include "qemu/args.h"
 #include "qemu/concern.h"
 #include "qemu/firmware.h"
+#include "qemu/machines.h"
+#include "qemu/version.h"
 #include "tool.h"
 
 typedef struct VerifyOptions {
         unsigned flags;
         const char *version;   /* of QEMU; NULL: what this build was made for */
+        bool host;             /* what is installed here has to run them */
         HostFacts facts;
         const QemuConfig *config; /* of this host: guests that it stops are refused; NULL: it is not looked at */
 } VerifyOptions;
@@ -31,7 +35,7 @@ void tool_print_problem(const char *path, const char *kind, const char *text) {
 }
 
 /* The way to unit and command line, as far as it can be gone without the host. */
-static int translate(Definition *d, const HostFacts *facts, const char *version, Error *e) {
+static int translate_guest(Definition *d, const VerifyOptions *o, Error *e) {
         _cleanup_strv_ char **args = NULL;
         _cleanup_plan_ Plan *plan = NULL;
         QemuHostResources res;
@@ -39,17 +43,17 @@ static int translate(Definition *d, const HostFacts *facts, const char *version,
 
         qemu_host_resources_init(&res);
         res.stand_ins = true;
-        r = definition_normalise(d, facts, e);
+        r = definition_normalise(d, &o->facts, e);
         if (r >= 0)
                 r = plan_build(d, &plan, e);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);
         if (r >= 0)
-                r = qemu_args_build(d, qemu_caps_for(version, "x86_64"), &res, &args, e);
+                r = qemu_args_build(d, qemu_caps_for(o->version, "x86_64"), &res, &args, e);
         return r;
 }
 
-/* Does qemu.conf ask for something that this guest would not get? */
+/* Does qemu.conf ask for something that this guest would not get? Positive where that was told. */
 static int verify_against_config(const Definition *d, const QemuConfig *config) {
         int r = 0;
 
@@ -61,9 +65,38 @@ static int verify_against_config(const Definition *d, const QemuConfig *config) 
                         continue;
                 printf("%s:%u: %s: the guest is not started: %s\n", definition_origin(d), xml_line(element),
                        path ?: xml_name(element), config->refusals[i].text);
-                r = -EOPNOTSUPP;
+                r = 1;
         }
         return r;
+}
+
+static int verify_guest(Definition *d, const VerifyOptions *o, Error *e) {
+        int r, chains;
+
+        r = definition_ensure_uuid(d);
+        if (r >= 0)
+                r = translate_guest(d, o, e);
+        if (r < 0)
+                return r;
+        r = verify_against_config(d, o->config);
+        chains = verify_chains(d, o->config);
+        return chains > 0 ? chains : r;
+}
+
+/* What is looked at besides the document itself, by its kind. */
+static const struct {
+        const DocumentKind *kind;
+        int (*verify)(Definition *d, const VerifyOptions *o, Error *e);
+} rows[] = {
+        { &document_domain, verify_guest },
+};
+
+static int verify_definition(Definition *d, const VerifyOptions *o, Error *e) {
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                if (rows[i].kind == definition_kind(d))
+                        return rows[i].verify(d, o, e);
+
+        return definition_normalise(d, &o->facts, e);
 }
 
 static int verify_file(const char *path, const VerifyOptions *o) {
@@ -71,16 +104,18 @@ static int verify_file(const char *path, const VerifyOptions *o) {
         _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
-        r = definition_load(path, o->flags, &d, &e);
+        r = definition_load_as(NULL, path, o->flags, &d, &e);
         if (r >= 0)
                 for (char *const *w = definition_warnings(d); w && *w; w++)
                         tool_print_problem(path, " (ignored)", *w);
+        if (r >= 0 && o->host)
+                r = qemu_emulator_check(d, true, &e);
         if (r >= 0)
-                r = translate(d, &o->facts, o->version, &e);
+                r = verify_definition(d, o, &e);
         if (r < 0)
                 tool_print_problem(path, "", e.detail ?: error_text(&e, r));
 
-        return r < 0 ? r : verify_against_config(d, o->config);
+        return r;
 }
 
 static void print_problem(QemuProblem kind, const char *text, void *userdata) {
@@ -113,23 +148,29 @@ static bool is_config(const char *path) {
 }
 
 static int verify_one(const char *path, const void *options) {
-        return (is_config(path) ? verify_config(path, NULL) : verify_file(path, options)) < 0;
+        return (is_config(path) ? verify_config(path, NULL) : verify_file(path, options)) != 0;
 }
 
 /* Every definition of the host, and all else that another libvirt left there: what cannot be run or used here. */
 static int verify_all(VerifyOptions *o) {
         _cleanup_free_ char *path = text_format("%s/qemu.conf", path_etc());
         _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
-        int guests, rest, config;
+        int guests, networks, pools, filters, rest, config;
 
         if (!path)
                 return TOOL_FAILED;
         config = access(path, F_OK) < 0 && errno == ENOENT ? 0 : verify_config(path, &c);
         o->config = c;
+        o->host = true;
         guests = tool_visit_files(path_etc(), "qemu/*.xml", verify_one, o);
         o->config = NULL;
+        o->host = false;
+        networks = tool_visit_files(path_etc(), "qemu/networks/*.xml", verify_one, o);
+        pools = tool_visit_files(path_etc(), "storage/*.xml", verify_one, o);
+        filters = tool_visit_files(path_etc(), "nwfilter/*.xml", verify_one, o);
         rest = verify_rest_of_host();
-        return config != 0 || guests != 0 || rest != 0 ? TOOL_FAILED : TOOL_OK;
+        return config != 0 || guests != 0 || networks != 0 || pools != 0 || filters != 0 || rest != 0 ? TOOL_FAILED
+                                                                                                  : TOOL_OK;
 }
 
 int verb_verify(int argc, char **argv) {
@@ -141,6 +182,7 @@ int verb_verify(int argc, char **argv) {
         };
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         int c, status = TOOL_OK;
+        char installed[32];
         VerifyOptions o = {};
         bool all = false;
 
@@ -160,6 +202,8 @@ int verb_verify(int argc, char **argv) {
                 }
         if ((optind >= argc) != all)
                 return tool_usage(argv[0]);
+        if (all && !o.version)
+                o.version = tool_qemu_version(NULL, installed);
         if (host_facts_for_qemu(o.version, &o.facts) < 0 || !qemu_caps_for(o.version, "x86_64")) {
                 fprintf(stderr, "unitvirt: nothing is recorded for QEMU '%s'\n", o.version);
                 return TOOL_FAILED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* virt-ssh-helper [-r] URI: what a client's ssh runs here for qemu+ssh://. Finds the socket that a local client with that
- * URI would use, and copies bytes both ways. Connections forwarded by it have the rights of the user who logged in. */
+/* virt-ssh-helper [-r] URI: what a client's ssh runs here for qemu+ssh://. Finds the socket that a local client with
+ * that URI would use, and copies bytes both ways. Connections forwarded by it have the rights of the user who logged
+ * in. */
 
 #include <fcntl.h>
 #include <getopt.h>
