@@ -165,7 +165,8 @@ static void end_all(Guest *guests, int n, int sig) {
 
 int main(int argc, char **argv) {
         Guest *guests = calloc(GUESTS_MAX, sizeof(Guest));
-        int sig = argc > 1 && strcmp(argv[1], "-k") == 0 ? SIGKILL : SIGTERM, skip = sig == SIGKILL, n = argc - 1 - skip;
+        int sig = argc > 1 && strcmp(argv[1], "-k") == 0 ? SIGKILL : SIGTERM, skip = sig == SIGKILL,
+            n = argc - 1 - skip;
         uint64_t begin, greeted;
         char c;
 

@@ -3,7 +3,8 @@
  * replay: the cheapest server that can be: it answers each call with recorded bytes, unseen.
  *
  *     replay record SOCKET REAL FILE      listens on SOCKET, forwards one client's calls to REAL, notes both sides
- *     replay serve SOCKET FILE            answers any number of clients from FILE; SOCKET "-": the one that systemd passed
+ *     replay serve SOCKET FILE            answers any number of clients from FILE; SOCKET "-": the one that systemd
+ *     passed
  *
  * FILE is a sequence of call, reply, call, reply, ... frames. A call is answered by the reply of the recorded call of
  * the same procedure; where a procedure was called with different arguments, by that with the same arguments. Only

@@ -4,7 +4,7 @@
 
 #include "base/strings.h"
 #include "model/definition.h"
-#include "peek.h"
+#include "object/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t uuid[16], parsed_uuid[16];
         bool has_uuid;
 
-        (void) peek_id((const char *) data, size);
-        if (!peek_usual((const char *) data, size, &name, uuid))
+        (void) peek_id("domain", (const char *) data, size);
+        if (!peek_identity("domain", true, (const char *) data, size, &name, uuid))
                 return 0;
         /* The rest of the document may be anything, so a parser may refuse it. */
         if (definition_peek((const char *) data, size, NULL, &parsed, parsed_uuid, &has_uuid, &e) < 0)

@@ -4,7 +4,7 @@
 
 #include <sys/socket.h>
 
-#include "qmp.h"
+#include "run/qmp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

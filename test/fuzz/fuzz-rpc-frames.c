@@ -2,8 +2,8 @@
 
 /* Bytes of a client, against a whole server with the test driver.
  *
- * The first byte of the input chooses: bit 0, the client has opened the connection before; bit 1, it reads nothing; bits 2 and 3, how
- * the rest is cut into pieces. */
+ * The first byte of the input chooses: bit 0, the client has opened the connection before; bit 1, it reads nothing;
+ * bits 2 and 3, how the rest is cut into pieces. */
 
 #include <fcntl.h>
 #include <stdint.h>

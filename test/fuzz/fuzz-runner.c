@@ -4,7 +4,7 @@
  * complaints. The first byte chooses. */
 
 #include "base/strings.h"
-#include "chain.h"
+#include "image/probe.h"
 #include "launch.h"
 #include "notify.h"
 #include "words.h"
@@ -12,9 +12,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void image(const uint8_t *data, size_t size) {
-        _cleanup_free_ char *file = NULL, *format = NULL;
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
 
-        (void) qcow2_backing(data, size, &file, &format);
+        (void) image_probe(data, size, size, &info);
 }
 
 static void launch_file(const uint8_t *data, size_t size) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * replay: gives a fuzz target the seeds, without libFuzzer and with any compiler, so that every build compiles each target and
- * every run of the unit tests tries what was once found.
+ * replay: gives a fuzz target the seeds, without libFuzzer and with any compiler, so that every build compiles each
+ * target and every run of the unit tests tries what was once found.
  *
  *     replay-TARGET PATH...       files, and folders of them (below those, too)
  */

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import time
 
+from . import host
 from .machine import Failed, Group, Machine, Timed, smaps
 from .sides import fresh
 
@@ -336,6 +337,8 @@ def twenty(work, side, machine, add):
         for i in range(20):
             session.ask("start", f"g{i}")
         add("serial-20", [(time.monotonic() - begin) * 1000])
+    with host.session_of(side, machine) as session:
+        add("domstats-20", [session.ask("domstats", 20)["wall"] / 1000 for _ in range(5)])
     if side.name == "unitvirt":
         # what --timeout does by itself two minutes later, to those that virtqemud asked as well
         machine.sh("systemctl stop 'virt*d.service'")
@@ -425,5 +428,5 @@ def generator(work, side, machine, add):
 
 # In one machine, in this order; the first needs a machine that has never run a daemon.
 PHASES = {"cold": cold, "rates": rates, "define": define, "life": life, "twenty": twenty, "security": security,
-          "daemons": daemons,
-          "generator": generator}
+          "daemons": daemons, "networks": host.networks, "storage": host.storage, "devices": host.devices,
+          "hotplug": host.hotplug, "nodedev": host.nodedev, "generator": generator}
