@@ -11,11 +11,11 @@ machine_up
 # event_during EVENT-TEXT COMMAND...: virsh event runs while the command does, and prints the text
 event_during() {
         local text=$1; shift
-        m timeout 15 virsh event --all --loop > "$work/events" 2>&1 &
+        m timeout 60 virsh event --all --loop > "$work/events" 2>&1 &
         local pid=$!
         sleep 1.5
         "$@" || { kill $pid; return 1; }
-        eventually 10 grep -qF -- "$text" "$work/events"
+        eventually 40 grep -qF -- "$text" "$work/events"
         local rc=$?
         kill $pid 2>/dev/null
         cat "$work/events"

@@ -23,13 +23,18 @@ check "autostart of app by a link" m ln -s ../app.xml /etc/libvirt/qemu/autostar
 check "autostart of deaf by systemctl" m systemctl -q enable vm@deaf.service
 
 dumps=/var/lib/libvirt/qemu/dump
-check "a dump, and what is left of another" m touch $dumps/1-off-2026-01-01-00:00:00 $dumps/2-off-2026-01-01-00:00:00.partial
+check "a dump, and what is left of another" m touch $dumps/1-off-2026-01-01-00:00:00 \
+        $dumps/2-off-2026-01-01-00:00:00.partial
 
 check "reboot" machine_reboot
 check "of dumps the whole ones are there" equals 1-off-2026-01-01-00:00:00 m ls $dumps
 for guest in db web app deaf; do check "$guest was started at boot" shows_running $guest; done
 check "a guest without autostart was not" shows_off off unknown
-no_daemon_started() { not m sh -c 'journalctl -b -q -o short-monotonic -u virtqemud.service | grep -q "Started.*virtqemud" && [ "$(systemctl show -P ActiveEnterTimestampMonotonic virtqemud.service)" -lt "$(systemctl show -P ActiveEnterTimestampMonotonic vm@app.service)" ]'; }
+enabled() { m systemctl is-enabled "vm@$1.service"; }
+check "the link has become systemd's" equals enabled enabled app
+check "... libvirt's is gone" not m test -L /etc/libvirt/qemu/autostart/app.xml
+no_daemon_started() { not m sh -c \
+        'journalctl -b -q -o short-monotonic -u virtqemud.service | grep -q "Started.*virtqemud" && [ "$(systemctl show -P ActiveEnterTimestampMonotonic virtqemud.service)" -lt "$(systemctl show -P ActiveEnterTimestampMonotonic vm@app.service)" ]'; }
 check "... with no daemon" no_daemon_started
 time_of() { m systemctl show -P "$2" "vm@$1.service"; }
 in_order() { [ "$(time_of "$1" ActiveEnterTimestampMonotonic)" -le "$(time_of "$2" InactiveExitTimestampMonotonic)" ]; }
@@ -43,9 +48,14 @@ for guest in db web app; do
         check "... and ended well" contains "Deactivated successfully" last_boot $guest
 done
 stopped_at() { m sh -c "journalctl -b -1 -q -o short-monotonic -u vm@$1.service | grep -E 'Stopping|BUTTON|Stopped|Deactivated' | grep '$2' | tail -1 | tr -d '[]' | awk '{print \$1}'"; }
-reverse_order() { awk -v a="$(stopped_at "$1" Deactivated)" -v b="$(stopped_at "$2" BUTTON)" 'BEGIN { print "ended " a ", asked " b; exit !(a != "" && b != "" && a <= b) }'; }
+reverse_order() { awk -v a="$(stopped_at "$1" Deactivated)" -v b="$(stopped_at "$2" BUTTON)" \
+        'BEGIN { print "ended " a ", asked " b; exit !(a != "" && b != "" && a <= b) }'; }
 check "app ended before web was asked" reverse_order app web
 check "web ended before db was asked" reverse_order web db
 check "the deaf one was ended at its limit" contains "vm@deaf.service" last_boot deaf
 check "... which did not stop the others from starting again" shows_running db
+check "systemctl disable of one that libvirt's link enabled" m systemctl -q disable vm@app.service
+check "... is what virsh says" contains "Autostart:      disable" m virsh dominfo app
+wanted() { m systemctl show -P Wants machines.target; }
+check "... and systemd" not contains "vm@app.service" wanted
 finish

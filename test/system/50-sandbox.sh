@@ -1,19 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What a QEMU that was taken over can reach: nothing of another guest, nothing of the machine. Each attempt has a control
-# that shows that it fails for the right reason.
+# What a QEMU that was taken over can reach: nothing of another guest, nothing of the machine. Each attempt has a
+# control that shows that it fails for the right reason.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
 machine_up
 
 disk() { echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/$1.raw'/><target dev='vda' bus='virtio'/></disk>"; }
-# a is one that may come to be dumped: it sees more than others
-definition() { if [ "$1" = a ]; then guest_xml a idle "$(disk a)" | sed 's|</os>|</os><on_crash>coredump-destroy</on_crash>|'; else guest_xml "$1" idle "$(disk "$1")"; fi; }
+# a is one that may come to be dumped, and whose screen is seen over the network: it sees more than others
+vnc="<graphics type='vnc' port='5907' passwd='secret' listen='127.0.0.1'/>"
+definition() { if [ "$1" = a ]; then guest_xml a idle "$(disk a)$vnc" | sed \
+        's|</os>|</os><on_crash>coredump-destroy</on_crash>|'; else guest_xml "$1" idle "$(disk "$1")"; fi; }
 define() { definition "$1" | m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"; }
 for guest in a b; do
-        check "a disk for $guest" m sh -c "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw; truncate -s 1M /var/lib/libvirt/images/$guest.raw"
+        check "a disk for $guest" m sh -c \
+                "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw; truncate -s 1M /var/lib/libvirt/images/$guest.raw"
         check "define $guest" define $guest
         check "start $guest" m systemctl start vm@$guest
 done
@@ -86,15 +89,37 @@ except OSError:
 ' "$1"; }
 dump=/var/lib/libvirt/qemu/dump
 check "it may ask for its own dump, one at a time, and cannot open the file" contains $dump/1-a- ask whole
-check "... which is root's" equals "600 0 all there is" m sh -c "stat -c '%a %u' $dump/1-a-* | tr '\n' ' '; cat $dump/1-a-*"
+check "... which is root's" equals "600 0 all there is" \
+        m sh -c "stat -c '%a %u' $dump/1-a-* | tr '\n' ' '; cat $dump/1-a-*"
+check "... again within a minute it is refused" not ask 'whole'
+check "... control: a minute later" m touch -d '2 minutes ago' /run/libvirt/qemu/a.dumped
 check "... a word that was not agreed on leaves none" equals "" ask 'whole, and more'
 check "... and nothing half" equals 1 m sh -c "ls $dump | wc -l"
-check "a guest that is not to be dumped does not see the socket" not m test -e "/proc/$pid_b/root/run/libvirt/dump/socket"
+check "a guest that is not to be dumped does not see the socket" not m test -e \
+        "/proc/$pid_b/root/run/libvirt/dump/socket"
 check "control: the other one does" m test -e "/proc/$pid_a/root/run/libvirt/dump/socket"
-check "systemd-analyze security rates what opens the file 2.0 or better" m systemd-analyze security --no-pager --threshold=20 vm-dump@1.service
-no_network() { not as_a python3 -c 'import socket; socket.create_connection(("127.0.0.1", 22), 2)' && not as_a sh -c 'ip -o link | grep -v lo:'; }
+check "systemd-analyze security rates what opens the file 2.0 or better" \
+        m systemd-analyze security --no-pager --threshold=20 vm-dump@1.service
+no_network() { not as_a python3 -c 'import socket; socket.create_connection(("127.0.0.1", 22), 2)' &&
+        not as_a sh -c 'ip -o link | grep -v lo:'; }
 check "it has no network" no_network
-check "its own processes have no capabilities" equals "0000000000000000" m awk '/^CapEff:/ { print $2 }' "/proc/$pid_a/status"
-check "... no new privileges, and a system call filter" equals "1 2" m awk '/^NoNewPrivs:/ { n = $2 } /^Seccomp:/ { print n, $2 }' "/proc/$pid_a/status"
-check "systemd-analyze security rates the unit 2.0 or better" m systemd-analyze security --no-pager --threshold=20 vm@a.service
+# Clients of its screen are handed to it.
+see_screen() { m /usr/bin/python3 -c '
+import socket
+clients = [socket.create_connection(("127.0.0.1", 5907), 10) for _ in range(5)]
+for s in clients:
+    s.settimeout(20)
+    assert s.recv(12) == b"RFB 003.008\n", "no screen"
+    s.sendall(b"RFB 003.008\n")
+    assert s.recv(2) == b"\x01\x02", "not asked for the password"'; }
+check "... and its screen is seen by TCP all the same, by five at once, who need the password" see_screen
+check "virsh says where" equals "127.0.0.1:7" m virsh vncdisplay a
+its_sockets() { m sh -c "nsenter -t $pid_a -n ss -tlnH | wc -l"; }
+check "... in its own network nobody listens" equals 0 its_sockets
+check "its own processes have no capabilities" equals "0000000000000000" \
+        m awk '/^CapEff:/ { print $2 }' "/proc/$pid_a/status"
+check "... no new privileges, and a system call filter" equals "1 2" m awk \
+        '/^NoNewPrivs:/ { n = $2 } /^Seccomp:/ { print n, $2 }' "/proc/$pid_a/status"
+check "systemd-analyze security rates the unit 1.3 or better" m systemd-analyze security --no-pager \
+        --threshold=13 vm@a.service
 finish

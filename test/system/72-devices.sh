@@ -12,7 +12,8 @@ py() { m_with_input /usr/bin/python3 - "$@"; }
 define() { m_with_input sh -c "cat > /root/x.xml && virsh -q define /root/x.xml"; }
 said() { m sh -c "journalctl -b -o cat --no-pager VM_NAME=$1 | grep -aE 'guest: '"; }
 # Where it said nothing at all, the end of its console says why.
-saw() { said "$1" | grep -aqE -- "$2" || { said "$1" | grep . || m journalctl -b -o cat --no-pager -n 14 VM_NAME="$1"; return 1; }; }
+saw() { said "$1" | grep -aqE -- "$2" || { said "$1" | grep . || m journalctl -b -o cat --no-pager -n 14 VM_NAME="$1";
+        return 1; }; }
 
 # Firmware in flash: OVMF with a copy of its variables.
 uefi() {
@@ -32,7 +33,8 @@ XML
 }
 nvram=/var/lib/libvirt/qemu/nvram/uefi_VARS.fd
 define_uefi() { uefi | define; }
-has_its_own_variables() { m sh -c "cmp -s $nvram /usr/share/OVMF/OVMF_VARS_4M.fd; [ \$? = 1 ] && [ \$(stat -c %s $nvram) = \$(stat -c %s /usr/share/OVMF/OVMF_VARS_4M.fd) ]"; }
+has_its_own_variables() { m sh -c \
+        "cmp -s $nvram /usr/share/OVMF/OVMF_VARS_4M.fd; [ \$? = 1 ] && [ \$(stat -c %s $nvram) = \$(stat -c %s /usr/share/OVMF/OVMF_VARS_4M.fd) ]"; }
 if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
         check "define of a guest with UEFI" define_uefi
         check "... names its variables" contains "$nvram" m virsh dumpxml uefi
@@ -58,17 +60,22 @@ if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
         # The same, with the image left to be chosen: by define, and by the start of a file that was written by hand.
         chosen() { uefi | sed -e "/<loader/d; /<nvram/d; s/<os>/<os firmware='efi'>/; s/>uefi</>$1</"; }
         define_chosen() { chosen chosen | define; }
-        put_chosen() { chosen byfile | m_with_input sh -c 'cat > /etc/libvirt/qemu/byfile.xml' && m systemctl daemon-reload; }
-        check "domcapabilities: efi may be asked for" contains "<value>efi</value>" m virsh domcapabilities --machine q35
-        check "... and secure boot" contains "<value>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</value>" m virsh domcapabilities --machine q35
+        put_chosen() { chosen byfile | m_with_input sh -c 'cat > /etc/libvirt/qemu/byfile.xml' &&
+                m systemctl daemon-reload; }
+        check "domcapabilities: efi may be asked for" contains "<value>efi</value>" \
+                m virsh domcapabilities --machine q35
+        check "... and secure boot" contains "<value>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</value>" \
+                m virsh domcapabilities --machine q35
         check "define of a guest that leaves its firmware to be chosen" define_chosen
-        check "... the choice is in the definition" contains "type='pflash' format='raw'>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" m virsh dumpxml chosen
+        check "... the choice is in the definition" \
+                contains "type='pflash' format='raw'>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" m virsh dumpxml chosen
         check "... start" m virsh -q start chosen
         check "... it runs" shows_running chosen
         check "... destroy" m virsh -q destroy chosen
         check "a file that leaves it to be chosen" put_chosen
         check "... start" m systemctl start vm@byfile
-        check "... the choice is in the live definition" contains "/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" m virsh dumpxml byfile
+        check "... the choice is in the live definition" contains "/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>" \
+                m virsh dumpxml byfile
         check "... the file is as it was" m sh -c '! grep -q loader /etc/libvirt/qemu/byfile.xml'
         check "... destroy" m virsh -q destroy byfile
 else
@@ -81,7 +88,8 @@ guest_i686() { echo "<domain type='qemu'><name>old32</name><memory unit='MiB'>64
 runs_qemu() { m sh -c "readlink /proc/\$(pgrep -P \$(systemctl show -P MainPID vm@old32))/exe"; }
 if m test -x /usr/bin/qemu-system-i386; then
         check "capabilities: guests of 32 bits" contains "<arch name='i686'>" m virsh capabilities
-        check "domcapabilities for them" contains "<path>/usr/bin/qemu-system-i386</path>" m virsh domcapabilities --arch i686
+        check "domcapabilities for them" contains "<path>/usr/bin/qemu-system-i386</path>" \
+                m virsh domcapabilities --arch i686
         check "define of one" define_i686
         check "... start" m virsh -q start old32
         check "... it runs" shows_running old32
@@ -148,12 +156,15 @@ check "... it runs" shows_running many
 check "... its kernel reports" eventually 150 saw many 'end of report'
 check "virtio disk: size and serial number" saw many 'disk vda sectors 98304 readonly 0 serial first'
 check "second virtio disk, qcow2" saw many 'disk vdb sectors 16384 readonly 0'
-if [ -n "$loop" ]; then check "block device" saw many 'start this-is-loop'; else echo "SKIPPED: a block device: no loop device here"; fi
+if [ -n "$loop" ]; then check "block device" saw many 'start this-is-loop';
+        else echo "SKIPPED: a block device: no loop device here"; fi
 check "SCSI disk: what is on it" saw many 'disk sd. sectors 8192 readonly 0 .*start this-is-scsi'
 # Debian's cloud kernel has no drivers for these: QEMU tells of them.
-for disk in sdb sdc sdd; do check "SATA disk, USB disk, CD drive: $disk" contains "$disk rd_req" m virsh domblkstat many $disk; done
+for disk in sdb sdc sdd; do check "SATA disk, USB disk, CD drive: $disk" contains "$disk rd_req" \
+        m virsh domblkstat many $disk; done
 limits() { m virsh qemu-monitor-command many '{"execute":"query-block"}'; }
-for limit in '"iops":10001' '"iops_max":20001' '"iops_max_length":3' '"group":"ours"' '"bps_rd":10000002' '"iops_size":4096' '"iops_wr":10003' '"bps":10000004'; do
+for limit in '"iops":10001' '"iops_max":20001' '"iops_max_length":3' '"group":"ours"' '"bps_rd":10000002' \
+        '"iops_size":4096' '"iops_wr":10003' '"bps":10000004'; do
         check "limits of disks: $limit" contains "$limit" limits
 done
 check "CD drive: read only" contains "<readonly/>" m virsh dumpxml many
@@ -166,10 +177,11 @@ check "sound card" saw many 'pci .* 0x8086 0x293e 0x0403'
 check "USB controller" saw many 'pci .* 0x1b36 0x000d 0x0c03'
 check "watchdog" saw many 'pci .* 0x8086 0x25ab'
 check "graphics adapter" saw many 'pci .* 0x1af4 0x1050'
-# The kernel found its devices with one of them: QEMU 10 without KVM may lose track of its memory map, and abort, while one
-# processor moves the windows of devices and the other one looks through them.
+# The kernel found its devices with one of them: QEMU 10 without KVM may lose track of its memory map, and abort, while
+# one processor moves the windows of devices and the other one looks through them.
 second='echo 1 > /sys/devices/system/cpu/cpu1/online; grep -c ^processor /proc/cpuinfo | sed s/^/processors:/'
-check "at its login prompt" eventually 60 m sh -c "journalctl -b -o cat --no-pager VM_NAME=many | grep -qa 'many login:'"
+check "at its login prompt" eventually 60 \
+        m sh -c "journalctl -b -o cat --no-pager VM_NAME=many | grep -qa 'many login:'"
 check "two processors" contains processors:2 console_says many "$second"
 
 ask_agent() {
@@ -202,7 +214,8 @@ check "... and the tap in it" m test -d "/sys/class/net/$tap/statistics"
 check "... for a new daemon" m systemctl restart virtqemud.service
 check "domifstat" contains "rx_bytes" m virsh domifstat many "$tap"
 check "domblklist" contains "$images/scsi.raw" m virsh domblklist many
-check "domblkstat counts reads" m sh -c "[ \$(virsh domblkstat many vda | awk '\$2 == \"rd_bytes\" { print \$3 }') -gt 1000000 ]"
+check "domblkstat counts reads" \
+        m sh -c "[ \$(virsh domblkstat many vda | awk '\$2 == \"rd_bytes\" { print \$3 }') -gt 1000000 ]"
 check "domblkstat of the SCSI disk" contains "rd_req" m virsh domblkstat many sda
 check "domblkinfo" contains "Capacity:       8388608" m virsh domblkinfo many vdb
 
@@ -213,7 +226,8 @@ check "dommemstat: statistics of the guest" eventually 20 has_statistics
 
 check "vncdisplay" contains "127.0.0.1:0" m virsh vncdisplay many
 check "domdisplay" contains "vnc://127.0.0.1:0" m virsh domdisplay many
-vnc_greets() { m /usr/bin/python3 -c 'import socket; s = socket.create_connection(("127.0.0.1", 5900)); s.settimeout(10); assert s.recv(12).startswith(b"RFB 003.")'; }
+vnc_greets() { m /usr/bin/python3 \
+        -c 'import socket; s = socket.create_connection(("127.0.0.1", 5900)); s.settimeout(10); assert s.recv(12).startswith(b"RFB 003.")'; }
 check "VNC greets on its port" vnc_greets
 check "it runs on" shows_running many
 
@@ -224,8 +238,10 @@ check "... the channel's socket is gone" eventually 5 not m test -e /run/libvirt
 qemu_conf() { printf '%s\n' "$@" | m_with_input sh -c 'cat > /etc/libvirt/qemu.conf && systemctl daemon-reload'; }
 screen() { m virsh -q undefine screen 2>/dev/null; define_guest screen idle "<graphics type='vnc' $1/>"; }
 listens() { m sh -c "ss -Hltn 'sport = :$2' | awk '{ print \$4 }' | grep -qxF '$1:$2'"; }
-security_types() { m /usr/bin/python3 -c 'import socket, sys; s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10); f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
-# Can a client log in? The answer to a challenge is the challenge, encrypted by DES with the password, whose bytes are turned round.
+security_types() { m /usr/bin/python3 \
+        -c 'import socket, sys; s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10); f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
+# Can a client log in? The answer to a challenge is the challenge, encrypted by DES with the password, whose bytes are
+# turned round.
 logs_in() {
         py "$1" "$2" <<'PY'
 import socket, subprocess, sys
@@ -242,7 +258,8 @@ PY
 empty=0000000000000000 x=1e00000000000000
 is_kept_out() { logs_in "$@"; [ $? = 1 ]; }
 m sh -c 'cp /etc/libvirt/qemu.conf /root/qemu.conf.kept 2>/dev/null'
-check "qemu.conf" qemu_conf 'vnc_listen = "0.0.0.0"' 'remote_display_port_min = 5950' 'user = "root"' 'vnc_password = "sesame"' 'max_files = 9000'
+check "qemu.conf" qemu_conf 'vnc_listen = "0.0.0.0"' 'remote_display_port_min = 5950' 'user = "root"' \
+        'vnc_password = "sesame"' 'max_files = 9000'
 check "a guest that names no address" screen "port='-1'"
 check "... start" m virsh -q start screen
 check "... vnc_listen, remote_display_port_min: it listens there" listens 0.0.0.0 5950
@@ -267,12 +284,14 @@ check "the same in the definition" screen "port='5960' passwd=''"
 check "... start" m virsh -q start screen
 check "... nobody is let in" is_kept_out 5960 $empty
 check "destroy" m virsh -q destroy screen
-check "a password that is good until next year" screen "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) + 1))-01-01T00:00:00'"
+check "a password that is good until next year" screen \
+        "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) + 1))-01-01T00:00:00'"
 check "... start" m virsh -q start screen
 check "... lets in who has it" logs_in 5960 $x
 check "... and nobody else" is_kept_out 5960 $empty
 check "destroy" m virsh -q destroy screen
-check "one that was good until last year" screen "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) - 1))-01-01T00:00:00'"
+check "one that was good until last year" screen \
+        "port='5960' passwd='x' passwdValidTo='$(($(date +%Y) - 1))-01-01T00:00:00'"
 check "... start" m virsh -q start screen
 check "... lets nobody in" is_kept_out 5960 $x
 check "destroy" m virsh -q destroy screen
@@ -288,8 +307,11 @@ check "... not of each that is started" m sh -c 'systemctl restart virtqemud.ser
 check "... no further one" equals "$said" warnings
 check "... but at a reload" m systemctl reload virtqemud.service
 check "... one more" eventually 10 equals $((said + 1)) warnings
-check "... of a file that did not change" contains "/etc/libvirt/qemu.conf was read again; it is as it was, problems: 1" m journalctl -b -o cat -u virtqemud
-check "... and of verify" contains "/etc/libvirt/qemu.conf:3: user: has no effect: each guest has a user of its own" m unitvirt verify /etc/libvirt/qemu.conf
+check "... of a file that did not change" \
+        contains "/etc/libvirt/qemu.conf was read again; it is as it was, problems: 1" \
+        m journalctl -b -o cat -u virtqemud
+check "... and of verify" contains "/etc/libvirt/qemu.conf:3: user: has no effect: each guest has a user of its own" \
+        m unitvirt verify /etc/libvirt/qemu.conf
 check "vnc_auto_unix_socket" qemu_conf 'vnc_auto_unix_socket = 1'
 check "... a guest that names no address" screen "port='-1'"
 check "... start" m virsh -q start screen
@@ -297,7 +319,8 @@ check "... has a socket" contains "vnc.sock" m virsh domdisplay screen
 check "... and no port" not m sh -c "ss -Hltn 'sport >= :5900 and sport <= :5999' | grep ."
 check "destroy" m virsh -q destroy screen
 check "vnc_tls" qemu_conf '# of the host' 'vnc_tls = 1'
-refused "... start of a guest with VNC" "/etc/libvirt/qemu.conf:2: vnc_tls: VNC cannot be encrypted" m virsh start screen
+refused "... start of a guest with VNC" "/etc/libvirt/qemu.conf:2: vnc_tls: VNC cannot be encrypted" \
+        m virsh start screen
 check "... its unit says why" contains "qemu.conf:2: vnc_tls" m systemctl status -l --no-pager vm@screen
 refused "... verify --all" "/etc/libvirt/qemu.conf:2: vnc_tls" m unitvirt verify --all
 check "... a guest without" define_guest plain
@@ -312,7 +335,8 @@ check "... start" m virsh -q start screen
 check "... the limit is that of all" equals 65536 m systemctl show -P LimitNOFILE vm@screen
 check "destroy" m virsh -q destroy screen
 
-# SPICE. QEMU has it in modules: Debian 12's in its own packages, Debian 13's in one of their own. And sockets of screens.
+# SPICE. QEMU has it in modules: Debian 12's in its own packages, Debian 13's in one of their own. And sockets of
+# screens.
 modules=$(m sh -c 'echo /usr/lib/*-linux-gnu/qemu')
 seen_by() { m virsh -q undefine "$1" 2>/dev/null; define_guest "$1" idle "$2"; }
 # A client says who it is and is told 0, no error; REDQ is SPICE's, RFB is VNC's.
@@ -344,7 +368,8 @@ if m test -e "$modules/ui-spice-core.so"; then
         check "... domdisplay" equals spice://127.0.0.1:5977 m virsh domdisplay port
         check "... it greets there" greets spice 5977
         check "destroy" m virsh -q destroy port
-        check "with what its clients bring along" seen_by port "<graphics type='spice' autoport='yes'/><video><model type='qxl'/></video><sound model='ich9'/>
+        check "with what its clients bring along" seen_by port \
+                "<graphics type='spice' autoport='yes'/><video><model type='qxl'/></video><sound model='ich9'/>
                 <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel><redirdev bus='usb' type='spicevmc'/>"
         check "... start" m virsh -q start port
         check "... it runs" shows_running port
@@ -361,7 +386,8 @@ for kind in spice vnc; do
         check "... it greets there" greets $kind "$(in_folder socket $kind)"
         check "... the stored definition names no path" not contains .sock m virsh dumpxml --inactive socket
         check "destroy" m virsh -q destroy socket
-        check "$kind on a socket at a path of the definition" seen_by socket "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
+        check "$kind on a socket at a path of the definition" seen_by socket \
+                "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
         check "... start" m virsh -q start socket
         check "... domdisplay" equals "$kind+unix:///srv/$kind.sock" m virsh domdisplay socket
         check "... it greets there" greets $kind /srv/$kind.sock
@@ -369,7 +395,8 @@ for kind in spice vnc; do
         check "... nothing is left at the path" eventually 5 not m test -L /srv/$kind.sock
         check "start again" m virsh -q start socket
         check "... it greets there" greets $kind /srv/$kind.sock
-        check "another guest that wants the same" seen_by socket2 "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
+        check "another guest that wants the same" seen_by socket2 \
+                "<graphics type='$kind'><listen type='socket' socket='/srv/$kind.sock'/></graphics>"
         refused "... is not started" "no socket can be at /srv/$kind.sock: Address already in use" m virsh start socket2
         check "... the first one is as it was" greets $kind /srv/$kind.sock
         check "destroy" m virsh -q destroy socket
@@ -387,8 +414,10 @@ missing_module() {
 missing_module SPICE qemu-system-modules-spice "<graphics type='spice' autoport='yes'/>"
 missing_module "its socket" qemu-system-modules-spice "<graphics type='spice'><listen type='socket'/></graphics>"
 missing_module qxl qemu-system-modules-spice "<graphics type='vnc'/><video><model type='qxl'/></video>"
-missing_module spicevmc qemu-system-modules-spice "<graphics type='vnc'/><channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>"
-missing_module OpenGL qemu-system-modules-opengl "<graphics type='vnc'/><video><model type='virtio'><acceleration accel3d='yes'/></model></video>"
+missing_module spicevmc qemu-system-modules-spice \
+        "<graphics type='vnc'/><channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>"
+missing_module OpenGL qemu-system-modules-opengl \
+        "<graphics type='vnc'/><video><model type='virtio'><acceleration accel3d='yes'/></model></video>"
 m sh -c "mv /root/modules/* $modules"
 
 # The conventional machine, with IDE, an empty drive and a floppy.
@@ -451,7 +480,8 @@ check "... the new one starts" m virsh -q start older
 check "destroy" m virsh -q destroy older
 
 # What happens at the end.
-ending() { guest_xml "$1" linux "<panic model='isa'/>" | sed -e "s|</os>|</os>$3|" -e "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
+ending() { guest_xml "$1" linux "<panic model='isa'/>" | sed -e "s|</os>|</os>$3|" -e \
+        "s|root=/dev/vda|root=/dev/vda end=$2 panic=0|" | define; }
 boots() { m sh -c "[ \$(journalctl -b -o cat --no-pager VM_NAME=$1 | grep -ac 'login:') -ge $2 ]"; }
 ended() { [ "$(m virsh domstate "$1" --reason | head -1)" = "$2" ]; }
 check "on_reboot=destroy" ending e1 reboot '<on_reboot>destroy</on_reboot>'

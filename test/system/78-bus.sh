@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# org.libvirt on the system bus, as Debian's libvirt-dbus gives it: a client of libvirt's library that subscribes to every event,
-# unmodified, with a user of its own that polkit lets in.
+# org.libvirt on the system bus, as Debian's libvirt-dbus gives it: a client of libvirt's library that subscribes to
+# every event, unmodified, with a user of its own that polkit lets in.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -19,17 +19,23 @@ property() { m busctl get-property org.libvirt "$object" org.libvirt.Domain "$@"
 state() { equals "{\"type\":\"(ii)\",\"data\":[[$1,$2]]}" guest GetState u 0; }
 eventually_state() { eventually 20 state "$@" || state "$@"; }
 # An event and its detail, of the guest, after all that came before.
-has_event() { m grep -qF -- "\"member\":\"DomainEvent\",\"payload\":{\"type\":\"oii\",\"data\":[\"$object\",$1,$2]}" /root/signals; }
+has_event() { m grep -qF -- "\"member\":\"DomainEvent\",\"payload\":{\"type\":\"oii\",\"data\":[\"$object\",$1,$2]}" \
+        /root/signals; }
 event() { eventually 10 has_event "$@" || { m tail -n 5 /root/signals; return 1; }; }
 
 check "it starts at a call, and connects" equals '{"type":"ao","data":[[]]}' host ListDomains u 0
 check "... as its own user" equals libvirtdbus m sh -c 'ps -o user= -C libvirt-dbus'
-check "... to the host" contains '"data":"unitvirt-test"' m busctl --json=short get-property org.libvirt $connect org.libvirt.Connect Hostname
-check "... of our version" contains '"data":12008000' m busctl --json=short get-property org.libvirt $connect org.libvirt.Connect LibVersion
-check "... all properties are known" equals "Encrypted Hostname LibVersion Secure Version" m sh -c "busctl --json=short call org.libvirt $connect org.freedesktop.DBus.Properties GetAll s org.libvirt.Connect |
+check "... to the host" contains '"data":"unitvirt-test"' m busctl --json=short get-property org.libvirt $connect \
+        org.libvirt.Connect Hostname
+check "... of our version" contains '"data":12008000' m busctl --json=short get-property org.libvirt $connect \
+        org.libvirt.Connect LibVersion
+check "... all properties are known" equals "Encrypted Hostname LibVersion Secure Version" \
+        m sh -c "busctl --json=short call org.libvirt $connect org.freedesktop.DBus.Properties GetAll s org.libvirt.Connect |
         grep -oE '\"[A-Z][A-Za-z]+\":' | tr -d '\":' | sort | tr '\\n' ' '"
-check "... libvirt's library has the connection for secure" m /usr/bin/python3 -c 'import libvirt; assert libvirt.open("qemu:///system").isSecure() == 1'
-m systemd-run -q --unit=listen sh -c 'exec busctl --json=short monitor --match "sender=org.libvirt,type=signal" >> /root/signals'
+check "... libvirt's library has the connection for secure" m /usr/bin/python3 \
+        -c 'import libvirt; assert libvirt.open("qemu:///system").isSecure() == 1'
+m systemd-run -q --unit=listen \
+        sh -c 'exec busctl --json=short monitor --match "sender=org.libvirt,type=signal" >> /root/signals'
 eventually 10 m sh -c 'journalctl -b -q -t busctl | grep -q Monitoring'
 
 xml=$(guest_xml bus idle)
@@ -65,7 +71,8 @@ check "... state: paused, by the user" state 3 1
 check "event: suspended" event 3 0
 check "Resume" guest Resume
 check "event: resumed" event 4 0
-refused "what is not supported is said by name" "virDomainGetTime" m busctl call org.libvirt "$object" org.libvirt.Domain GetTime u 0
+refused "what is not supported is said by name" "virDomainGetPerfEvents" m busctl call org.libvirt \
+        "$object" org.libvirt.Domain GetPerfEvents u 0
 
 # The daemon dies under it: it connects again by itself.
 m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud)'
@@ -84,6 +91,8 @@ check "Undefine" guest Undefine u 0
 check "... nothing is left" equals '{"type":"ao","data":[[]]}' host ListDomains u 0
 check "event: undefined" event 1 0
 
-check "users that are not in the group libvirt cannot ask" not m setpriv --reuid 65534 --regid 65534 --clear-groups busctl call org.libvirt $connect org.libvirt.Connect ListDomains u 0
-check "... those that are can" m setpriv --reuid 65534 --regid 65534 --groups "$(m getent group libvirt | cut -d: -f3)" busctl call org.libvirt $connect org.libvirt.Connect ListDomains u 0
+check "users that are not in the group libvirt cannot ask" not m setpriv --reuid 65534 --regid 65534 \
+        --clear-groups busctl call org.libvirt $connect org.libvirt.Connect ListDomains u 0
+check "... those that are can" m setpriv --reuid 65534 --regid 65534 --groups \
+        "$(m getent group libvirt | cut -d: -f3)" busctl call org.libvirt $connect org.libvirt.Connect ListDomains u 0
 finish

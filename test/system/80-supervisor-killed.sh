@@ -14,7 +14,8 @@ check "... runs" m virsh -q start steady
 steady_pid=$(qemu_pid steady)
 
 # What only the supervisor knew must be known to the next one.
-kill_supervisor() { m sh -c 'virsh -q uri && kill -KILL "$(systemctl show -P MainPID virtqemud.service)"' && eventually 10 m virsh -q uri; }
+kill_supervisor() { m sh -c 'virsh -q uri && kill -KILL "$(systemctl show -P MainPID virtqemud.service)"' &&
+        eventually 10 m virsh -q uri; }
 python() { m /usr/bin/python3 -B -c "import libvirt, sys, time
 libvirt.registerErrorHandler(lambda context, error: None, None)
 c = libvirt.open()
@@ -77,13 +78,15 @@ while [ ! -e /root/enough ]; do
 done
 TRAFFIC
 m_with_input sh -c 'cat > /root/traffic' < "$work/traffic"
-check "the unit's limit on starts is lifted for this test" m sh -c 'mkdir -p /etc/systemd/system/virtqemud.service.d && printf "[Unit]\nStartLimitIntervalSec=0\n" > /etc/systemd/system/virtqemud.service.d/t.conf && mkdir -p /etc/systemd/system/virtqemud.socket.d && printf "[Socket]\nTriggerLimitIntervalSec=0\n" | tee /etc/systemd/system/virtqemud.socket.d/t.conf && systemctl daemon-reload'
+check "the unit's limit on starts is lifted for this test" \
+        m sh -c 'mkdir -p /etc/systemd/system/virtqemud.service.d && printf "[Unit]\nStartLimitIntervalSec=0\n" > /etc/systemd/system/virtqemud.service.d/t.conf && mkdir -p /etc/systemd/system/virtqemud.socket.d && printf "[Socket]\nTriggerLimitIntervalSec=0\n" | tee /etc/systemd/system/virtqemud.socket.d/t.conf && systemctl daemon-reload'
 LIMIT=900 m sh /root/traffic > "$work/traffic.log" 2>&1 &
 traffic=$!
 killed=0
 for _ in $(seq $((kills * 4))); do
         sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
-        if m sh -c 'pid=$(systemctl show -P MainPID virtqemud.service); [ "$pid" != 0 ] && kill -KILL $pid' 2>/dev/null; then killed=$((killed + 1)); fi
+        if m sh -c 'pid=$(systemctl show -P MainPID virtqemud.service); [ "$pid" != 0 ] && kill -KILL $pid' \
+                2>/dev/null; then killed=$((killed + 1)); fi
         [ $killed -lt $kills ] || break
 done
 m touch /root/enough
@@ -114,4 +117,10 @@ check "the steady guest is the same process" equals "$steady_pid" qemu_pid stead
 check "... and running for all three" shows_running steady
 check "its monitor answers" m virsh -q suspend steady
 check "... and resumes" m virsh -q resume steady
+# --- what it was writing
+m sh -c 'touch /etc/libvirt/qemu/cut.xml.a1B2c3.new /etc/libvirt/qemu/mine.new; systemctl kill -s KILL virtqemud'
+check "after a kill the daemon comes back" m virsh -q list
+check "... what was being written goes" not m test -e /etc/libvirt/qemu/cut.xml.a1B2c3.new
+check "... and nothing else" m test -e /etc/libvirt/qemu/mine.new
+
 finish

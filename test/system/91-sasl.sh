@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Logins by SASL, with Debian's clients: passwords (SCRAM-SHA-256 where the connection is safe by itself, DIGEST-MD5 with its
-# own encryption over TCP), Kerberos, and each way of being refused. Monolithic and through virtproxyd.
+# Logins by SASL, with Debian's clients: passwords (SCRAM-SHA-256 where the connection is safe by itself, DIGEST-MD5
+# with its own encryption over TCP), Kerberos, and each way of being refused. Monolithic and through virtproxyd.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -33,7 +33,8 @@ refused_once() {
 }
 as_nobody() { m runuser -u nobody -- "$@"; }
 
-m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: setting up"; failed=1; finish; }
+m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: setting up"; \
+        failed=1; finish; }
 set -e
 ip link set lo up
 echo secret | saslpasswd2 -p -c -a libvirt alice
@@ -59,7 +60,8 @@ refused "on a fresh install nobody gets in without Kerberos" "authentication fai
 mechanisms scram-sha-256
 configured virtproxyd
 refused_once "a mechanism that does not encrypt is not offered on TCP" \
-        'client 127.0.0.1;[0-9]+ is refused: no SASL mechanism is there that is strong enough' m virsh -c "$tcp/alice" version
+        'client 127.0.0.1;[0-9]+ is refused: no SASL mechanism is there that is strong enough' \
+                m virsh -c "$tcp/alice" version
 mechanisms 'digest-md5 scram-sha-256'
 configured virtproxyd
 check "a name and its password are let in" contains "QEMU" m virsh -c "$tcp/alice" version
@@ -67,28 +69,34 @@ check "another one too" m virsh -c "$tcp/bob" list --all
 refused_once "a wrong password is refused" 'client 127.0.0.1;[0-9]+ is refused: .*authentication failure' \
         m virsh -c "$tcp/guess" version
 configured virtproxyd 'tcp_min_ssf = 200'
-refused_once "nor is one whose encryption is below tcp_min_ssf" 'no SASL mechanism is there' m virsh -c "$tcp/alice" version
+refused_once "nor is one whose encryption is below tcp_min_ssf" 'no SASL mechanism is there' \
+        m virsh -c "$tcp/alice" version
 configured virtproxyd 'sasl_allowed_username_list = [ "carol", "al*" ]'
 check "sasl_allowed_username_list lets in who is on it" m virsh -c "$tcp/alice" version
-refused_once "... and nobody else" "client 127.0.0.1;[0-9]+ is refused: user 'bob' is not in sasl_allowed_username_list" \
+refused_once "... and nobody else" \
+        "client 127.0.0.1;[0-9]+ is refused: user 'bob' is not in sasl_allowed_username_list" \
         m virsh -c "$tcp/bob" version
 
 # --- what goes over the wire
 configured virtproxyd
 define_with_long_text() {
-        guest_xml long | python3 -c 'import sys; print(sys.stdin.read().replace("<memory", "<description>" + "x" * 600000 + "</description><memory"))' |
+        guest_xml long | python3 -c \
+                'import sys; print(sys.stdin.read().replace("<memory", "<description>" + "x" * 600000 + "</description><memory"))' |
                 m_with_input sh -c "cat > /root/long.xml; virsh -c '$tcp/alice' define /root/long.xml"
 }
 check "documents of many pieces pass the encryption" define_with_long_text
-same_long_text() { equals 600000 m sh -c "virsh -c '$tcp/alice' dumpxml long | grep -o 'x\{1000,\}' | tr -d '\n' | wc -c"; }
+same_long_text() { equals 600000 \
+        m sh -c "virsh -c '$tcp/alice' dumpxml long | grep -o 'x\{1000,\}' | tr -d '\n' | wc -c"; }
 check "... both ways, whole" same_long_text
 m socat -v TCP-LISTEN:17000,reuseaddr,fork TCP:127.0.0.1:16509 2> "$work/wire" &
 wire=$!
 eventually 5 m sh -c 'ss -ltn | grep -q :17000' || true
-check "a client behind a listener on the wire" m virsh -c "qemu+tcp://127.0.0.1:17000/system?authfile=/tmp/alice" domstate long
+check "a client behind a listener on the wire" m virsh -c "qemu+tcp://127.0.0.1:17000/system?authfile=/tmp/alice" \
+        domstate long
 kill $wire; wait $wire 2>/dev/null
 # Each character of a login's data takes four bytes.
-saw_login_only() { head -c 2000 "$work/wire"; grep -q 'r\.\.\.e\.\.\.a\.\.\.l\.\.\.m' "$work/wire" && ! grep -qE 'qemu:|long' "$work/wire"; }
+saw_login_only() { head -c 2000 "$work/wire"; grep -q 'r\.\.\.e\.\.\.a\.\.\.l\.\.\.m' "$work/wire" && \
+        ! grep -qE 'qemu:|long' "$work/wire"; }
 check "... which sees the login and nothing of what follows" saw_login_only
 hostile_logins() { LIMIT=100 m python3 /run/test/hostile_sasl.py 127.0.0.1 16509; }
 check "logins out of order, too long, or with garbage are refused" hostile_logins
@@ -97,7 +105,8 @@ check "... and cost nobody else anything" m virsh -c "$tcp/alice" version
 # --- UNIX sockets
 mechanisms scram-sha-256
 configured virtproxyd 'auth_unix_rw = "sasl"' 'auth_unix_ro = "none"'
-check "SCRAM-SHA-256 on a UNIX socket" as_nobody virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice' list
+check "SCRAM-SHA-256 on a UNIX socket" as_nobody \
+        virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice' list
 refused_once "... where a wrong password is refused" 'client of user 65534, process [0-9]+ is refused' \
         as_nobody virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/guess' list
 check "root needs no password there" m virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock' list
@@ -134,7 +143,8 @@ systemctl start krb5-kdc.service
 sed -i 's/^#keytab/keytab/' /etc/sasl2/libvirt.conf
 KDC
 }
-with_ticket() { m sh -c 'echo secret | kinit carol >/dev/null && virsh -c "qemu+tcp://$(hostname)/system" "$@"' sh "$@"; }
+with_ticket() { m sh -c 'echo secret | kinit carol >/dev/null && virsh -c "qemu+tcp://$(hostname)/system" "$@"' \
+        sh "$@"; }
 check "a Kerberos realm" kerberos
 mechanisms 'gssapi scram-sha-256'
 configured virtproxyd
@@ -145,9 +155,11 @@ refused_once "... unless the principal is not in the list" "is refused: user 'ca
 # --- the monolithic daemon
 mechanisms digest-md5
 configured libvirtd
-check "libvirtd takes over" m sh -c 'systemctl stop virtproxyd-tcp.socket virtproxyd.socket virtproxyd.service 2>/dev/null; systemctl start libvirtd-tcp.socket'
+check "libvirtd takes over" \
+        m sh -c 'systemctl stop virtproxyd-tcp.socket virtproxyd.socket virtproxyd.service 2>/dev/null; systemctl start libvirtd-tcp.socket'
 check "a name and its password, at libvirtd" m virsh -c "$tcp/alice" list --all
-refused_once "a wrong one" 'client 127.0.0.1;[0-9]+ is refused: .*authentication failure' m virsh -c "$tcp/guess" version
+refused_once "a wrong one" 'client 127.0.0.1;[0-9]+ is refused: .*authentication failure' \
+        m virsh -c "$tcp/guess" version
 configured libvirtd 'auth_tcp = "none"'
 check "auth_tcp = \"none\" is what it says" m virsh -c qemu+tcp://127.0.0.1/system version
 maps_sasl() { m sh -c 'grep -q libsasl2 /proc/$(systemctl show -P MainPID libvirtd.service)/maps'; }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Every command of virt-admin, with its effect; the log's filters and outputs, from the file and at run time; and that the limits of the
-# daemons' files hold.
+# Every command of virt-admin, with its effect; the log's filters and outputs, from the file and at run time; and that
+# the limits of the daemons' files hold.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -24,7 +24,8 @@ shows() {
 # A client that stays, and its number.
 client_stays() { m sh -c '(echo version; sleep 60) | virsh -c qemu:///system >/dev/null 2>&1 & echo $! > /tmp/client; sleep 1'; }
 client_id() { admin client-list virtqemud | awk '/unix/ { print $1; exit }'; }
-client_is_gone() { m sh -c 'for i in $(seq 50); do ss -xp | grep -q "virtqemud-sock .*pid=" || exit 0; sleep 0.1; done; exit 1'; }
+client_is_gone() { m sh -c \
+        'for i in $(seq 50); do ss -xp | grep -q "virtqemud-sock .*pid=" || exit 0; sleep 0.1; done; exit 1'; }
 
 # --- what there is
 m virsh list > /dev/null
@@ -43,7 +44,8 @@ check "... and the process" shows unix_process_id '[0-9]+' admin client-info vir
 id=$(client_id)
 check "client-disconnect" admin client-disconnect virtqemud "$id"
 refused "... and it is gone" "no client with matching id '$id'" admin client-info virtqemud "$id"
-refused "a client that there is not cannot be ended" "no client with matching id" admin client-disconnect virtqemud 99999
+refused "a client that there is not cannot be ended" "no client with matching id" admin client-disconnect virtqemud \
+        99999
 
 # --- limits at run time
 check "server-clients-info" shows nclients_max 5000 admin server-clients-info virtqemud
@@ -58,8 +60,10 @@ check "..." m virsh list
 check "server-threadpool-info" shows minWorkers 0 admin server-threadpool-info virtqemud
 check "server-threadpool-set: calls in work at once" admin server-threadpool-set virtqemud --max-workers 1
 check "... is seen" shows maxWorkers 1 admin server-threadpool-info virtqemud
-check "... and one after the other is served" m sh -c 'for i in 1 2 3 4; do virsh list > /dev/null & p="$p $!"; done; for i in $p; do wait $i || exit 1; done'
-refused "... and there are no threads to keep" "no threads that wait" admin server-threadpool-set virtqemud --min-workers 3
+check "... and one after the other is served" \
+        m sh -c 'for i in 1 2 3 4; do virsh list > /dev/null & p="$p $!"; done; for i in $p; do wait $i || exit 1; done'
+refused "... and there are no threads to keep" "no threads that wait" admin server-threadpool-set virtqemud \
+        --min-workers 3
 
 # --- the log
 log_says() { m sh -c "journalctl --sync; journalctl -q -o cat -u virtqemud.service | grep -q '$1'"; }
@@ -72,7 +76,8 @@ check "... is seen" contains "1:file:/var/log/libvirt/test.log" admin daemon-log
 m python3 /run/test/hostile.py /run/libvirt/virtqemud-sock oversized
 file_says() { eventually 5 m grep -q 'debug : remote.client : client [0-9]*: closed' /var/log/libvirt/test.log; }
 check "... and what the filter lets through is in the file" file_says
-check "... and in the journal, with its source" m sh -c 'journalctl --sync; journalctl -q -b LIBVIRT_SOURCE=remote.client | grep -q closed'
+check "... and in the journal, with its source" \
+        m sh -c 'journalctl --sync; journalctl -q -b LIBVIRT_SOURCE=remote.client | grep -q closed'
 refused "a filter with a wrong level changes nothing" "from 1 to 4" admin daemon-log-filters --filters "7:remote"
 check "..." contains "1:remote 4:util" admin daemon-log-filters
 refused "an output of an unknown kind is refused" "an output is one of" admin daemon-log-outputs --outputs "1:nowhere"
@@ -85,7 +90,8 @@ configured 'log_filters = "1:remote"' 'log_outputs = "1:syslog:mydaemon 1:stderr
 m virsh list > /dev/null
 check "filters of the file" contains "1:remote" admin daemon-log-filters
 m python3 /run/test/hostile.py /run/libvirt/virtqemud-sock oversized
-check "outputs of the file: syslog under the name" eventually 5 m sh -c 'journalctl --sync; journalctl -q -b -t mydaemon | grep -q "closed"'
+check "outputs of the file: syslog under the name" eventually 5 \
+        m sh -c 'journalctl --sync; journalctl -q -b -t mydaemon | grep -q "closed"'
 check "... and stderr, which is the journal" log_says 'closed'
 configured '# a comment' 'log_filters = "1:qemu 9:rpc"'
 refused "a wrong filter in the file ends the start" "failed" m systemctl start virtqemud.service
@@ -97,15 +103,28 @@ check "..." log_says 'virtqemud.conf:3: log_outputs: this output needs a name or
 m systemctl reset-failed
 
 # --- limits of the file
-configured 'max_clients = 4' 'max_anonymous_clients = 2' 'max_client_requests = 2' 'admin_max_clients = 2' 'keepalive_interval = 1' 'keepalive_count = 2' 'auth_unix_rw = "polkit"'
+configured 'max_clients = 4' 'max_client_requests = 2' 'admin_max_clients = 2' \
+        'keepalive_interval = 1' 'keepalive_count = 2' 'auth_unix_rw = "polkit"'
 m virsh list > /dev/null
 check "max_clients of the file holds" limit_holds /run/libvirt/virtqemud-sock 4
 check "admin_max_clients holds" limit_holds /run/libvirt/virtqemud-admin-sock 2
-check "max_client_requests: of many more calls at once none is lost" m python3 /run/test/limits.py /run/libvirt/virtqemud-sock requests 2
-check "keepalive: who does not answer is dropped after interval * count" m python3 /run/test/limits.py /run/libvirt/virtqemud-sock keepalive 1 2
+check "max_client_requests: of many more calls at once none is lost" m python3 /run/test/limits.py \
+        /run/libvirt/virtqemud-sock requests 2
+told() { m sh -c "journalctl -b -q -o cat -u virtqemud | grep -c 'more of them wait: the limit is max_client_requests'"; }
+check "... which the journal tells once" equals 1 told
+check "keepalive: who does not answer is dropped after interval * count" \
+        m python3 /run/test/limits.py /run/libvirt/virtqemud-sock keepalive 1 2
 m sh -c 'useradd -m frank' > /dev/null 2>&1
-check "max_anonymous_clients holds: the oldest of too many goes" m runuser -u frank -- python3 /run/test/limits.py /run/libvirt/virtqemud-sock anonymous 2
+as_frank() { m runuser -u frank -- python3 /run/test/limits.py /run/libvirt/virtqemud-sock "$@"; }
+configured 'auth_unix_rw = "polkit"'
+check "forty logins of one user at once are all served" as_frank logins 40
+configured 'max_anonymous_clients = 2' 'auth_unix_rw = "polkit"'
+check "max_anonymous_clients holds: of sixteen times as many of one user the oldest goes" as_frank anonymous 32
 check "... and others are served meanwhile" m virsh list
+
+# --- memory
+limit_of() { m systemctl show -P "$1" virtqemud.service; }
+check "its memory has a limit" equals "1073741824 2147483648" sh -c "echo $(limit_of MemoryHigh) $(limit_of MemoryMax)"
 
 # --- its end
 check "daemon-timeout" admin daemon-timeout --timeout 1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# TLS: certificates both ways, and each way of being refused: within a time limit, told once with the peer's address, and at
-# nobody else's cost.
+# TLS: certificates both ways, and each way of being refused: within a time limit, told once with the peer's address,
+# and at nobody else's cost.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -16,7 +16,8 @@ told() { # told TIMES CAUSE
 }
 told_now() {
         refusals > "$work/refusals"
-        [ "$(grep -cE "client 127.0.0.1;[0-9]+ is refused: .*($2)" "$work/refusals")" = "$1" ] && [ "$(wc -l < "$work/refusals")" = "$1" ]
+        [ "$(grep -cE "client 127.0.0.1;[0-9]+ is refused: .*($2)" "$work/refusals")" = "$1" ] && \
+                [ "$(wc -l < "$work/refusals")" = "$1" ]
 }
 refused_once() { # refused_once WHAT CAUSE COMMAND...
         local what=$1 cause=$2; shift 2
@@ -33,7 +34,8 @@ configured() {
 }
 hostile() { LIMIT=90 m python3 /run/test/hostile_tls.py "$@"; }
 
-m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: certificates"; failed=1; finish; }
+m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: certificates"; \
+        failed=1; finish; }
 set -e
 mkdir -p /etc/pki/CA /etc/pki/libvirt/private /tmp/c && cd /tmp/c
 cat > make <<'MAKE'
@@ -90,16 +92,20 @@ check "virt-pki-validate is satisfied" m sh -c '
 pid=$(daemon_pid)
 
 # --- certificates
-refused_once "a certificate of another CA" "issuer|Certificate is required" m virsh -c "$tls-stranger&no_sanity=1" version
+refused_once "a certificate of another CA" "issuer|Certificate is required" \
+        m virsh -c "$tls-stranger&no_sanity=1" version
 refused_once "a certificate made for servers" "purpose|key usage" m virsh -c "$tls-serverish&no_sanity=1" version
-certificate_is_expired() { m certtool --certificate-info --infile /tmp/c/pki-expired/clientcert.pem | grep 'Not After.*2021'; }
+certificate_is_expired() { m certtool --certificate-info --infile /tmp/c/pki-expired/clientcert.pem | \
+        grep 'Not After.*2021'; }
 check "a certificate that has expired is there" certificate_is_expired
 refused_once "... and refused" "expired" m virsh -c "$tls-expired&no_sanity=1" version
-refused_once "a certificate that is not valid yet" "not (yet )?(valid|activated)" m virsh -c "$tls-early&no_sanity=1" version
+refused_once "a certificate that is not valid yet" "not (yet )?(valid|activated)" \
+        m virsh -c "$tls-early&no_sanity=1" version
 mark
 refused "no certificate" "" hostile nocert
 check "... which is told once, with the peer and the cause" told 1 "Certificate is required"
-refused "the client looks at the server's name" "does not match the hostname" m virsh -c "qemu+tls://elsewhere/system?pkipath=/tmp/c/pki-client" version
+refused "the client looks at the server's name" "does not match the hostname" \
+        m virsh -c "qemu+tls://elsewhere/system?pkipath=/tmp/c/pki-client" version
 check "a certificate that is going to be revoked is let in" m virsh -c "$tls-bob" version
 revoke() {
         m sh -c 'cd /tmp/c; printf "crl_next_update = 3650\ncrl_number = 1\n" > crl.info
@@ -136,21 +142,33 @@ pid=$(daemon_pid)
 serial() { m sh -c 'gnutls-cli --no-ca-verification -p 16514 localhost < /dev/null 2>/dev/null --print-cert | certtool --certificate-info 2>/dev/null | grep -A1 -i "serial number" | head -1'; }
 before=$(serial)
 swap() { m sh -c 'cp /tmp/c/second.pem /etc/pki/libvirt/servercert.pem; cp /tmp/c/second.key /etc/pki/libvirt/private/serverkey.pem'; }
-has_new_certificate() { local now; now=$(serial); echo "$before / $now"; [ -n "$before" ] && [ -n "$now" ] && [ "$now" != "$before" ]; }
+has_new_certificate() { local now; now=$(serial); echo "$before / $now"; [ -n "$before" ] && [ -n "$now" ] && \
+        [ "$now" != "$before" ]; }
 swap
 check "server-update-tls" m virt-admin -c libvirtd:///system server-update-tls libvirtd
 check "... reads a new certificate" has_new_certificate
 check "... and the same process goes on" equals "$pid" daemon_pid
 m sh -c 'echo garbage > /etc/pki/libvirt/servercert.pem'
-refused "a file that is no certificate is refused" "those in use stay" m virt-admin -c libvirtd:///system server-update-tls libvirtd
+refused "a file that is no certificate is refused" "those in use stay" \
+        m virt-admin -c libvirtd:///system server-update-tls libvirtd
 check "... and the old one goes on" others_served
 check "... also at reload" m systemctl reload libvirtd.service
 check "..." others_served
 m sh -c 'cd /tmp/c; bash make third good localhost tls_www_server "2020-01-01 00:00:00 UTC" "2021-01-01 00:00:00 UTC"; cp third.pem /etc/pki/libvirt/servercert.pem; cp third.key /etc/pki/libvirt/private/serverkey.pem'
-refused "a certificate of our own that has expired is refused" "those in use stay" m virt-admin -c libvirtd:///system server-update-tls libvirtd
+refused "a certificate of our own that has expired is refused" "those in use stay" \
+        m virt-admin -c libvirtd:///system server-update-tls libvirtd
+m sh -c 'cd /tmp/c; bash make short good localhost tls_www_server "2020-01-01 00:00:00 UTC" "$(date -u -d "+8 seconds" "+%F %T UTC")"; cp short.pem /etc/pki/libvirt/servercert.pem; cp short.key /etc/pki/libvirt/private/serverkey.pem'
+check "one that expires soon" m systemctl reload libvirtd.service
+expired_told() { m virsh -c "$tls-client" version >/dev/null 2>&1; m journalctl -b -q --no-pager -u libvirtd | \
+        grep -c "certificate has expired, and clients refuse it"; }
+check "... while it is in use is told" eventually 20 equals 1 expired_told
+check "... once" equals 1 expired_told
 m sh -c 'cd /tmp/c; cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem; systemctl reload libvirtd.service'
-refused "a server that has no TLS listener says so" "no TLS listener" m virt-admin -c libvirtd:///system server-update-tls admin
-configured 'cert_files = [ "/tmp/c/server.pem", "/tmp/c/second.pem" ]' 'key_files = [ "/tmp/c/server.key", "/tmp/c/second.key" ]'
+check "... and a renewed one is served" others_served
+refused "a server that has no TLS listener says so" "no TLS listener" m virt-admin \
+        -c libvirtd:///system server-update-tls admin
+configured 'cert_files = [ "/tmp/c/server.pem", "/tmp/c/second.pem" ]' \
+        'key_files = [ "/tmp/c/server.key", "/tmp/c/second.key" ]'
 check "cert_files and key_files" others_served
 configured 'cert_files = [ "/tmp/c/server.pem" ]'
 refused "... come in pairs" "failed" m systemctl start libvirtd.service
@@ -180,7 +198,8 @@ check "beside 50 half handshakes others are served" others_served
 wait $attack
 check "... and these are ended in time" cat "$work/half"
 check "... " grep -q "all 50 ended" "$work/half"
-half_told() { refusals > "$work/refusals"; m sh -c "journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd | grep -cE 'refused|closing 127.0.0.1'" | grep -qx 50; }
+half_told() { refusals > "$work/refusals"; \
+        m sh -c "journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd | grep -cE 'refused|closing 127.0.0.1'" | grep -qx 50; }
 check "... each told once" half_told
 check "all of this by one process" equals "$pid" daemon_pid
 finish

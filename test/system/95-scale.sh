@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Many clients: a thousand connections at the same time and one after the other, two hundred on TLS at once, and a healthy one
-# beside slow and hostile ones. Times and memory are printed; they are no condition.
+# Many clients: a thousand connections at the same time and one after the other, two hundred on TLS at once, and a
+# healthy one beside slow and hostile ones. Times and memory are printed; they are no condition.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -31,7 +31,8 @@ check "... and is the same process" equals "$pid" daemon_pid virtqemud
 figures "300 at the same time through virtproxyd" held 'qemu:///system?mode=legacy' 300
 
 # --- TLS
-m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: certificates"; failed=1; finish; }
+m_with_input bash -s <<'SETUP' > "$work/setup" 2>&1 || { cat "$work/setup"; echo "not ok - $area: certificates"; \
+        failed=1; finish; }
 set -e
 /run/test/certificates
 cp /tmp/c/ca.pem /tmp/c/good.pem
@@ -49,7 +50,8 @@ figures "... and 200 that one process holds" held "$tls" 200 "$pid"
 latency() { scale beside "$1" "$2"; }
 figures "a healthy local client alone" beside qemu:///system 4
 LIMIT=60 m python3 /run/test/hostile_tls.py half 50 > "$work/half" 2>&1 & a=$!
-HOLD=8 LIMIT=60 m env HOLD=8 python3 /run/test/hostile.py /run/libvirt/libvirt-sock never_reads > "$work/never" 2>&1 & b=$!
+HOLD=8 LIMIT=60 m env HOLD=8 python3 /run/test/hostile.py /run/libvirt/libvirt-sock never_reads > \
+        "$work/never" 2>&1 & b=$!
 LIMIT=60 m python3 /run/test/hostile.py /run/libvirt/libvirt-sock slow > "$work/slow" 2>&1 & c=$!
 LIMIT=60 m env HOLD=8 python3 /run/test/hostile.py /run/libvirt/libvirt-sock many_idle > "$work/idle" 2>&1 & d=$!
 sleep 1

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# ./quickstart --install onto a machine that runs, as its README says it: a guest starts by hand and, with autostart, at the
-# next boot; --uninstall leaves the definitions and nothing else. At night only, for it builds everything.
+# ./quickstart --install onto a machine that runs, as its README says it: a guest starts by hand and, with autostart, at
+# the next boot; --uninstall leaves the definitions and nothing else. At night only, for it builds everything.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
 if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
 bare=yes
 machine_up --bind-ro="$(realpath "$here/../.."):/run/source"
-check "a copy of the sources, unbuilt" m sh -c "mkdir /root/unitvirt && cd /run/source && tar --exclude='./build*' --exclude=./.git -cf - . | tar -C /root/unitvirt -xf -"
+check "a copy of the sources, unbuilt" \
+        m sh -c "mkdir /root/unitvirt && cd /run/source && tar --exclude='./build*' --exclude=./.git -cf - . | tar -C /root/unitvirt -xf -"
 # Everything but what the system itself and the tools of the build keep.
 files() {
         m sh -c "find /usr /etc /var/lib /run/systemd/generator /run/systemd/system /run/libvirt -xdev 2>/dev/null" |
@@ -35,7 +36,8 @@ check "... the guest still runs" shows_running a
 check "systemctl stop" m systemctl stop vm@a
 check "quickstart --uninstall" quickstart --uninstall
 # With the definition its autostart stays; machines.target, which boots it, is systemd's own.
-left() { files | comm -13 "$work/before" - | grep -vE '^/etc/libvirt(/qemu(/a\.xml|/autostart)?)?$|/(multi-user|machines)\.target\.wants(/.*)?$'; }
+left() { files | comm -13 "$work/before" - |
+        grep -vE '^/etc/libvirt(/qemu(/a\.xml|/autostart)?)?$|/(multi-user|machines)\.target\.wants(/.*)?$'; }
 check "... nothing of it is left but the definition" equals "" left
 check "... which is" m test -e /etc/libvirt/qemu/a.xml
 check "... and nothing that was there before is gone" equals "" comm -23 "$work/before" <(files)

@@ -20,6 +20,8 @@
 #   only_at_night                     true in nightly runs
 
 set -u
+# What is tested is what Debian packages, not what stands before it in the PATH of whoever runs this.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 build=$(realpath "${1:?usage: ${0##*/} BUILD}")
 here=$(dirname "$(realpath "$0")")
 area=$(basename "$0" .sh)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """limits.py SOCKET N: N clients are served at once, the next one waits until one of them goes.
 limits.py SOCKET anonymous N: of more than N clients that have not logged in, the oldest is dropped.
+limits.py SOCKET logins N: N clients that come at once are all served.
 limits.py SOCKET requests N: no more than N calls of one client are in work.
 limits.py SOCKET keepalive INTERVAL COUNT: a client that asked for it and does not answer is dropped in time."""
 
@@ -64,13 +65,21 @@ def clients(n):
 
 def anonymous(n):
     waiting = [connect()]
+    time.sleep(0.2)
     for _ in range(n):
-        time.sleep(0.2)
         waiting.append(connect())
     expect(packet(waiting[0], 5) is None, "the oldest stays")
     for s in waiting[1:]:
         send(s, 66)
         expect(packet(s, 5), "a younger one is not served")
+
+
+def logins(n):
+    taken = [connect() for _ in range(n)]
+    for s in taken:
+        send(s, 66)
+    for i, s in enumerate(taken):
+        expect(packet(s, 20), f"client {i + 1} of {n} is not served")
 
 
 def requests(n):
@@ -100,6 +109,8 @@ def keepalive(interval, count):
 
 if rest[0] == "anonymous":
     anonymous(int(rest[1]))
+elif rest[0] == "logins":
+    logins(int(rest[1]))
 elif rest[0] == "requests":
     requests(int(rest[1]))
 elif rest[0] == "keepalive":

@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Images that root may not read: on a file system that does not trust root (NFS with root_squash; here one by FUSE that
+# decides the same, squash.py), and in a user's own FUSE mount. They are opened as their owner, each layer, and keep
+# owner and mode; where that is no way either, the message says who refuses.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+[ -c /dev/fuse ] || { echo "# no /dev/fuse here: not tried"; finish; }
+machine_up
+
+disk() {
+        echo "<disk type='file' device='disk'><driver name='qemu' type='${2-qcow2}'/><source file='$1'/>
+        <target dev='vda' bus='virtio'/></disk>"
+}
+define() { # NAME IMAGE [FORMAT]
+        local uuid; uuid=$(python3 -c 'import sys, uuid; print(uuid.uuid5(uuid.NAMESPACE_DNS, sys.argv[1]))' "$1")
+        guest_xml "$1" idle "$(disk "$2" ${3+"$3"})" | sed "s|</name>|</name><uuid>$uuid</uuid>|" |
+                m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"
+}
+# io NAME COMMAND ANSWER: on the guest's disk, as the guest would; what comes of it QEMU prints
+io() {
+        local seen; seen=$(m virsh qemu-monitor-command "$1" --hmp \
+                "qemu-io -d /machine/peripheral/virtio-disk0/virtio-backend \"$2\"")
+        eventually 10 printed "$1" "$3" || { echo "$seen"; m journalctl -b -q -n 5 -u "vm@$1"; return 1; }
+        not printed "$1" "verification failed"
+}
+printed() {
+        m sh -c "journalctl -b -q -o cat _SYSTEMD_INVOCATION_ID=\$(systemctl show -P InvocationID vm@$1)" |
+                grep -qF -- "$2"
+}
+opened() { m grep -qx "open $1 $2 $(m id -u "$3")" /run/squash.log; }
+owners() { m sh -c 'cd /srv/nfs && find . -name "*.*" -type f -printf "%U:%m %P\n" | sort'; }
+
+check "two users, and images of theirs that nobody else may read" m sh -c '
+        useradd -m u && useradd -m v
+        for folder in open closed closed/deep shared; do mkdir -p /srv/nfs/$folder; done; cd /srv/nfs
+        for folder in open closed/deep shared; do
+                qemu-img create -q -f raw $folder/base.raw 1M
+                qemu-io -f raw -c "write -P 0x42 0 4096" $folder/base.raw
+                (cd $folder && qemu-img create -q -f qcow2 -b base.raw -F raw mid.qcow2 &&
+                        qemu-img create -q -f qcow2 -b mid.qcow2 -F qcow2 top.qcow2)
+        done
+        chown -R u: /srv/nfs && find . -type f -exec chmod 600 {} + && chmod 711 . open && chmod 700 closed
+        chown v: shared/base.raw && chmod 755 shared && qemu-img create -q -f raw open/plain.raw 1M &&
+        chown u: open/plain.raw && chmod 600 open/plain.raw && cp open/plain.raw open/nobodys.raw &&
+        chown v: open/nobodys.raw && chmod 000 open/nobodys.raw'
+before=$(owners)
+m systemd-run -q --unit squash -p StandardError=file:/run/squash.log \
+        sh -c 'mkdir -p /mnt/x && exec /run/test/squash.py /srv/nfs /mnt/x'
+check "a server that does not trust root" eventually 10 m mountpoint -q /mnt/x
+check "control: root may read none" not m cat /mnt/x/open/base.raw
+check "control: nor pass a folder of u's" not m stat /mnt/x/closed/deep/base.raw
+check "control: u may" m setpriv --reuid u --regid u --clear-groups head -c 1 /mnt/x/closed/deep/base.raw
+
+# chain FOLDER BASE-OWNER: a guest with top.qcow2 there
+chain() {
+        check "$1: a chain of three" define squashed "/mnt/x/$1/top.qcow2"
+        m sh -c ': > /run/squash.log'
+        check "... starts" m virsh -q start squashed
+        check "... the image is open to write, as its owner" opened "$1/top.qcow2" w u
+        check "... the layer below to read" opened "$1/mid.qcow2" r u
+        check "... and the one below that" opened "$1/base.raw" r "$2"
+        check "... the guest reads what the last layer has" io squashed "read -P 0x42 0 512" "read 512/512"
+        check "... and writes" io squashed "write -P 0x77 512 512" "wrote 512/512"
+        check "... destroy" m virsh -q destroy squashed
+        check "... which is in the image" m qemu-io -r -f qcow2 -c "read -P 0x77 512 512" "/srv/nfs/$1/top.qcow2"
+        check "... it starts once more, by what was accepted" m virsh -q start squashed
+        check "... destroy" m virsh -q destroy squashed
+        m virsh -q undefine squashed
+}
+chain open u
+chain closed/deep u
+chain shared v
+check "a raw one" define plain /mnt/x/open/plain.raw raw
+check "... starts" m virsh -q start plain
+check "... is written to" io plain "write -P 0x55 0 512" "wrote 512/512"
+check "... another disk of it is plugged in" m sh -c "qemu-img create -q -f raw /srv/nfs/open/more.raw 1M
+        chown u: /srv/nfs/open/more.raw && chmod 600 /srv/nfs/open/more.raw
+        virsh -q attach-disk plain /mnt/x/open/more.raw vdb --driver qemu --subdriver raw"
+check "... destroy" m virsh -q destroy plain
+m rm /srv/nfs/open/more.raw
+check "one that another guest writes to is no base by the word of a header" m sh -c \
+        'cd /srv/nfs/open && qemu-img create -q -f qcow2 -b plain.raw -F raw thief.qcow2 && chown u: thief.qcow2'
+check "... defined" define thief /mnt/x/open/thief.qcow2
+refused "... which names whose it is" "is written to by the guest 'plain'" m virsh start thief
+m sh -c 'virsh -q undefine thief; rm /srv/nfs/open/thief.qcow2'
+check "no owner and no mode has changed" equals "$before" owners
+
+# --- where its owner may not, either
+check "one that its owner may not read" define shut /mnt/x/open/nobodys.raw raw
+refused "... the message names it, its owner and mode" "'/mnt/x/open/nobodys.raw' (owner v, mode 0000)" \
+        m virsh start shut
+check "a folder that refuses on the way" m sh -c \
+        'chown v: /srv/nfs/closed/deep && chmod 700 /srv/nfs/closed/deep && chown u: /srv/nfs/closed'
+check "... defined" define shut /mnt/x/closed/deep/base.raw raw
+refused "... the message names the first one" "'/mnt/x/closed' (owner u, mode 0700) refuses" m virsh start shut
+
+# --- a user's own mount: QEMU, which is another user, could not use what is open
+m systemd-run -q --unit own \
+        sh -c 'install -d -o u -m 755 /home/u/mnt && exec /run/test/squash.py /srv/nfs /home/u/mnt u'
+check "a user's own mount" eventually 10 m grep -q /home/u/mnt /proc/self/mountinfo
+check "... u sees it" m setpriv --reuid u --regid u --clear-groups stat /home/u/mnt/open/plain.raw
+check "... an image there" define own /home/u/mnt/open/plain.raw raw
+refused "... is refused, and the mount is named" "'/home/u/mnt' (a FUSE mount of user " m virsh start own
+m sh -c 'umount /home/u/mnt; umount /mnt/x'
+finish

@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Storage pools are units, and volumes are made, copied, filled and removed, with Debian's virsh and virt-install.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+# A disk for a file system of its own, where this machine has loop devices; and what a file system needs that never answers.
+disk='' options=()
+truncate -s 100M "$work/disk"
+if disk=$(losetup -f --show "$work/disk" 2>/dev/null); then
+        trap 'losetup -d "$disk"; clean_up' EXIT
+        options+=(--bind="$disk" --property="DeviceAllow=$disk rw")
+fi
+[ ! -e /dev/fuse ] || options+=(--bind=/dev/fuse --property="DeviceAllow=/dev/fuse rw")
+machine_up "${options[@]}"
+images=/var/lib/libvirt/images
+pool_xml() { echo "<pool type='$1'><name>$2</name>$4<target><path>$3</path></target></pool>"; }
+define_pool() { pool_xml "$@" | m_with_input sh -c 'cat > /tmp/p.xml && virsh -q pool-define /tmp/p.xml'; }
+says() { local w=$1; shift; "$@" 2>&1 | grep -qF -- "$w"; }
+volume_xml() { echo "<volume><name>$1</name><capacity unit='MiB'>$2</capacity><allocation>0</allocation><target><format type='$3'/>${5-}</target>${4-}</volume>"; }
+create_volume() { local p=$1; shift; volume_xml "$@" | m_with_input sh -c "cat > /tmp/v.xml && virsh -q vol-create $p /tmp/v.xml"; }
+img() { m qemu-img info "$1"; }
+
+# --- a folder ---
+check "a pool is defined" define_pool dir p /srv/p ''
+check "... built, with libvirt's mode" m sh -c 'virsh -q pool-build p && [ "$(stat -c %a /srv/p)" = 711 ]'
+check "... started" m virsh -q pool-start p
+check "... its unit is active" equals active m systemctl is-active vm-pool@p.service
+check "... systemctl status says what it has" says 'dir: 0 volumes' m systemctl status vm-pool@p.service
+check "... is listed" m sh -c "virsh pool-list --all --type dir | grep -qE '^ p +active +no'"
+check "autostart is a link of systemd's" m sh -c 'virsh -q pool-autostart p && systemctl is-enabled vm-pool@p.service'
+check "... and taken away" m sh -c 'virsh -q pool-autostart p --disable && ! systemctl is-enabled vm-pool@p.service'
+# what libvirt leaves behind
+adopted() { # UNIT LINK START-COMMAND...
+        local unit=$1 link=$2; shift 2
+        m sh -c "mkdir -p '${link%/*}' && ln -s '../${link##*/}' '$link' && systemctl stop $unit" && m "$@" &&
+                m test ! -L "$link" && m systemctl -q is-enabled "$unit"
+}
+disabled() { m systemctl -q disable "$1" && m test ! -e "/run/systemd/generator/machines.target.wants/$1"; }
+link=/etc/libvirt/storage/autostart/p.xml
+check "libvirt's link for autostart becomes systemd's at a start" adopted vm-pool@p.service $link virsh -q pool-start p
+check "... so that systemctl disable is the last word" disabled vm-pool@p.service
+check "... for virsh too" says 'Autostart:      no' m virsh pool-info p
+refused "a second pool on the folder" "Storage source conflict with pool: 'p'" define_pool dir q /srv/p ''
+refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
+refused "a type that was left out is named" "built without librbd" m sh -c "echo \"<pool type='rbd'><name>r</name><source><name>x</name><host name='h'/></source></pool>\" > /tmp/r.xml; virsh pool-define /tmp/r.xml"
+check "stop and start by systemctl" m sh -c 'systemctl stop vm-pool@p && virsh pool-info p | grep -q "State: *inactive" && systemctl start vm-pool@p && virsh pool-info p | grep -q "State: *running"'
+check "pool-dumpxml has sizes" m sh -c "virsh pool-dumpxml p | grep -qE \"<capacity unit='bytes'>[1-9]\""
+check "pool-capabilities" says "<pool type='dir' supported='yes'>" m virsh pool-capabilities
+
+# --- volumes ---
+for f in raw qcow2 qcow qed vdi vmdk vpc; do
+        check "a volume of format $f" create_volume p "v.$f" 8 $f
+        check "... is what qemu-img finds" says "file format: $f" img /srv/p/v.$f
+        check "... and what libvirt says" says "<format type='$f'/>" m virsh vol-dumpxml v.$f p
+done
+check "qcow2's options" create_volume p o.qcow2 8 qcow2 '' "<compat>1.1</compat><clusterSize unit='KiB'>128</clusterSize><features><lazy_refcounts/><extended_l2/></features>"
+check "... are there" m sh -c "virsh vol-dumpxml o.qcow2 p | tr -d '\n ' | grep -q '<clusterSizeunit=.B.>131072</clusterSize><features><lazy_refcounts/><extended_l2/></features>'"
+check "mode and owner" create_volume p m.raw 1 raw '' '<permissions><mode>0640</mode><owner>1234</owner><group>4321</group></permissions>'
+check "... are as asked for" equals "640 1234 4321" m stat -c '%a %u %g' /srv/p/m.raw
+check "an overlay" create_volume p over.qcow2 8 qcow2 "<backingStore><path>/srv/p/v.qcow2</path><format type='qcow2'/></backingStore>"
+check "... names its base" says '<path>/srv/p/v.qcow2</path>' m virsh vol-dumpxml over.qcow2 p
+uuid=6b0f2c4e-7a53-4a0e-9c3e-1f2d3c4b5a69
+m sh -c "echo \"<secret ephemeral='no' private='yes'><uuid>$uuid</uuid><usage type='volume'><volume>luks</volume></usage></secret>\" > /tmp/s.xml; virsh -q secret-define /tmp/s.xml; printf geheim | base64 > /tmp/s; virsh -q secret-set-value $uuid --file /tmp/s"
+for f in raw qcow2; do
+        check "an encrypted volume of format $f" create_volume p "luks.$f" 4 $f '' "<encryption format='luks'><secret type='passphrase' uuid='$uuid'/></encryption>"
+        check "... is one" says "<encryption format='luks'/>" m virsh vol-dumpxml luks.$f p
+done
+check "... which the passphrase opens" m sh -c 'printf geheim > /tmp/key; qemu-img check --object secret,id=s,file=/tmp/key --image-opts driver=qcow2,file.filename=/srv/p/luks.qcow2,encrypt.key-secret=s; qemu-img convert --object secret,id=s,file=/tmp/key --image-opts driver=luks,key-secret=s,file.filename=/srv/p/luks.raw -O raw /tmp/plain'
+refused "a name that is taken" "storage volume 'v.raw' exists already" create_volume p v.raw 8 raw
+refused "a name with a slash" "cannot contain '/'" create_volume p ../x 8 raw
+refused "an unknown format" "unknown volume format type foo" create_volume p x 8 foo
+check "look-up by name, key and path" m sh -c '[ "$(virsh vol-key v.raw p)" = "$(virsh vol-path v.raw p)" ] && virsh vol-pool /srv/p/v.raw && virsh vol-name /srv/p/v.raw'
+check "raw with all its space" m sh -c 'virsh -q vol-create-as p full 4M && [ "$(stat -c %b /srv/p/full)" -ge 8192 ]'
+check "resize" m sh -c 'virsh -q vol-resize v.raw 16M --pool p && [ "$(stat -c %s /srv/p/v.raw)" = 16777216 ] && virsh -q vol-resize v.qcow2 4M --delta --pool p && qemu-img info /srv/p/v.qcow2 | grep -q 12582912'
+refused "shrinking needs to be said" "can't shrink capacity" m virsh vol-resize v.raw 1M --pool p
+check "... and is done then" m sh -c 'virsh -q vol-resize v.raw 1M --shrink --pool p && [ "$(stat -c %s /srv/p/v.raw)" = 1048576 ]'
+
+# --- content ---
+m sh -c 'head -c 20000000 /dev/urandom > /tmp/data; virsh -q vol-create-as p up 20000000 --format raw'
+check "upload" m virsh -q vol-upload up /tmp/data --pool p
+check "... is what was sent" m cmp /tmp/data /srv/p/up
+check "download" m sh -c 'virsh -q vol-download up /tmp/back --pool p && cmp /tmp/data /tmp/back'
+check "a part in the middle" m sh -c 'head -c 5000 /tmp/data > /tmp/part; virsh -q vol-upload up /tmp/part --offset 1000 --length 5000 --pool p && cmp -n 5000 /tmp/data /srv/p/up 0 1000 && cmp -i 6000 /tmp/data /srv/p/up'
+check "sparse, both ways" m sh -c 'truncate -s 50M /tmp/sparse && printf x | dd of=/tmp/sparse bs=1 seek=30000000 conv=notrunc status=none && virsh -q vol-create-as p sp 50M --allocation 0 && virsh -q vol-upload --sparse sp /tmp/sparse --pool p && cmp /tmp/sparse /srv/p/sp && [ "$(stat -c %b /srv/p/sp)" -lt 4000 ] && virsh -q vol-download --sparse sp /tmp/sparse2 --pool p && cmp /tmp/sparse /tmp/sparse2 && [ "$(stat -c %b /tmp/sparse2)" -lt 4000 ]'
+check "a clone, raw" m sh -c 'virsh -q vol-clone up copy --pool p && cmp /srv/p/up /srv/p/copy'
+check "a clone, qcow2 with a base" m sh -c 'virsh -q vol-clone over.qcow2 over2.qcow2 --pool p && qemu-img compare /srv/p/over.qcow2 /srv/p/over2.qcow2'
+check "a clone into another format" m sh -c 'echo "<volume><name>up.qcow2</name><target><format type=\"qcow2\"/></target></volume>" > /tmp/v.xml && virsh -q vol-create-from p /tmp/v.xml up --inputpool p && qemu-img compare -f raw -F qcow2 /srv/p/up /srv/p/up.qcow2'
+check "wipe" m sh -c 'virsh -q vol-wipe copy --pool p && [ "$(stat -c %s /srv/p/copy)" = "$(stat -c %s /srv/p/up)" ] && ! tr -d "\0" < /srv/p/copy | grep -q .'
+check "wipe by scrub" m sh -c 'virsh -q vol-wipe m.raw --algorithm random --pool p'
+refused "what cannot be wiped so" "'trim' algorithm not supported" m virsh vol-wipe m.raw --algorithm trim --pool p
+check "delete" m sh -c 'virsh -q vol-delete copy --pool p && [ ! -e /srv/p/copy ] && ! virsh vol-info copy --pool p'
+check "a volume that was downloaded can be deleted at once" m sh -c 'for i in 1 2 3 4 5 6 7 8; do virsh -q "vol-create-as p passing 1M; vol-download passing /tmp/passing --pool p; vol-delete passing --pool p" || exit 1; done'
+check "nothing is left of the work" m sh -c '[ -z "$(find /srv/p -name ".*")" ] && [ -z "$(ls /run/libvirt/storage/jobs)" ]'
+
+# --- what comes and goes ---
+knows() { m sh -c 'virsh vol-list p > /tmp/l; grep -q " came " /tmp/l && ! grep -q " gone " /tmp/l && virsh vol-list p --details | grep " came " | grep -q "3.00 MiB"'; }
+check "a refresh finds what came, changed and went" m sh -c 'cd /srv/p; truncate -s 1M came gone; virsh -q pool-refresh p; truncate -s 3M came; rm gone; virsh -q pool-refresh p'
+check "... as lists show" knows
+check "... also those of the next daemon" m systemctl restart virtstoraged
+check "..." knows
+check "so does a reload of its unit, which names what it skips" m sh -c 'cd /srv/p; rm came; ln -s loop loop; systemctl reload vm-pool@p; rm loop; ! virsh vol-list p | grep -q came && journalctl -b -t vm-pool --no-pager | grep -q "p: skipping .loop.: Too many levels"'
+m sh -c 'timeout 6 virsh pool-event --event refresh --loop > /tmp/events & sleep 2; virsh -q pool-refresh p; virsh -q pool-refresh p; wait'
+check "each refresh is one event" equals 2 m grep -c "event 'refresh' for storage pool p" /tmp/events
+check "a definition that is started at once needs no daemon-reload" m sh -c 'reloads() { journalctl -b -o cat --no-pager -u init.scope | grep -c Reloading; }; a=$(reloads); virsh -q "pool-define-as soon dir --target /srv/soon; pool-build soon; pool-start soon" && sleep 3 && [ "$(reloads)" = "$a" ] && virsh -q "pool-destroy soon; pool-undefine soon"'
+
+# --- images that lie ---
+m sh -c 'cd /srv/p; qemu-img create -q -f qcow2 -u -b /etc/shadow -F raw evil.qcow2 1M; qemu-img create -q -f qcow2 -u -b self.qcow2 -F qcow2 self 1M; mv self self.qcow2; mkfifo pipe; ln -s /nowhere broken; mkdir dir.qcow2; virsh -q pool-refresh p'
+refused "a clone of an image over /etc/shadow" "is in no active storage pool" m virsh vol-clone evil.qcow2 stolen --pool p
+check "... makes nothing" not m test -e /srv/p/stolen
+refused "a clone of an image over itself" "backing files" m virsh vol-clone self.qcow2 self2 --pool p
+check "pipes and broken links are none, folders are" m sh -c 'virsh vol-list p > /tmp/l; ! grep -qE "pipe|broken" /tmp/l && virsh vol-info dir.qcow2 --pool p | grep -q "Type: *dir"'
+
+# --- cut off ---
+m sh -c 'virsh -q vol-create-as p cut 200M --allocation 0; truncate -s 200M /tmp/slow; systemctl start virtstoraged'
+check "a client that dies leaves the volume as it was" m sh -c '(head -c 3000000 /dev/zero; sleep 20) > /tmp/fifo.in & mkfifo /tmp/pipe; (printf half; sleep 30) > /tmp/pipe & virsh vol-upload cut /tmp/pipe --pool p & v=$!; sleep 2; virsh vol-delete cut --pool p 2>&1 | grep -q "still being allocated"; a=$?; virsh vol-create-as p other 1M && virsh -q pool-refresh p; b=$?; kill -9 $v; for i in 1 2 3 4 5 6 7 8 9 10; do [ -z "$(ls /run/libvirt/storage/jobs)" ] && break; sleep 1; done; [ $a = 0 ] && [ $b = 0 ] && [ -z "$(find /srv/p -name ".*unitvirt-part")" ] && [ "$(stat -c %b /srv/p/cut)" = 0 ]'
+m sh -c 'head -c 400000000 /dev/urandom > /srv/p/large; virsh -q pool-refresh p'
+clone="echo '<volume><name>NAME</name><target><format type=\"qcow2\"/></target></volume>' > /tmp/v.xml; virsh vol-create-from p /tmp/v.xml large --inputpool p & while [ ! -e /srv/p/.NAME.unitvirt-part ]; do sleep 0.02; done; systemctl kill -s STOP 'vm-volume@*'"
+check "other calls go on while a volume is cloned" m sh -c "${clone//NAME/large1}; virsh vol-list p && virsh -q vol-create-as p beside 1M && [ -e /srv/p/.large1.unitvirt-part ] && systemctl status 'vm-volume@*' | grep -q 'cloning /srv/p/large1'; a=\$?; virsh vol-delete large --pool p 2>&1 | grep -q 'still in use' || a=1; systemctl kill -s CONT 'vm-volume@*'; wait; [ \$a = 0 ] && virsh vol-info large1 --pool p"
+check "a daemon that is killed in the middle of a clone" m sh -c "${clone//NAME/large2}; systemctl kill -s KILL virtstoraged; systemctl kill -s CONT 'vm-volume@*'; wait; for i in \$(seq 40); do virsh vol-info large2 --pool p && break; sleep 1; done; qemu-img compare -f raw -F qcow2 /srv/p/large /srv/p/large2"
+check "work that is stopped leaves nothing" m sh -c "${clone//NAME/large3}; systemctl stop 'vm-volume@*'; ! wait \$! && [ -z \"\$(find /srv/p -name '*large3*')\" ] && [ -z \"\$(ls /run/libvirt/storage/jobs)\" ]"
+check "a disk that is full" m sh -c "mkdir /srv/tiny && mount -t tmpfs -o size=8M none /srv/tiny && virsh -q pool-define-as tiny dir --target /srv/tiny && virsh -q pool-start tiny; ! virsh vol-create-as tiny full 20M; ! virsh vol-create-as tiny full.qcow2 20M --format qcow2 --prealloc-metadata --allocation 20M; virsh -q vol-create-as tiny sparse 20M --allocation 0; ! virsh vol-upload sparse /tmp/data --pool tiny; ! virsh vol-clone large copy --pool p --newpool tiny 2>/dev/null; [ \"\$(ls -A /srv/tiny)\" = sparse ] && [ \$(stat -c %b /srv/tiny/sparse) = 0 ]"
+LIMIT=400 check "two hundred uploads leave no descriptor" m sh -c 'virsh -q vol-create-as p small 1k; virsh -q vol-upload small /etc/hostname --pool p; pid=$(systemctl show -P MainPID virtstoraged); a=$(ls /proc/$pid/fd | wc -l); for i in $(seq 200); do echo "vol-upload small /etc/hostname --pool p"; done > /tmp/cmds; virsh -q "$(tr "\n" ";" < /tmp/cmds)"; for i in $(seq 20); do b=$(ls /proc/$pid/fd | wc -l); [ $b -le $a ] && exit 0; sleep 0.5; done; exit 1'
+
+# --- a file system of its own ---
+if [ -n "$disk" ]; then
+        check "a pool of type fs is defined" define_pool fs disk /srv/disk-1 "<source><device path='$disk'/><format type='ext4'/></source>"
+        check "... and made" m virsh -q pool-build disk --no-overwrite
+        refused "... not a second time" "has a ext4 file system already" m virsh pool-build disk --no-overwrite
+        check "its start mounts it" m sh -c 'virsh -q pool-start disk && findmnt -n -o OPTIONS /srv/disk-1 | grep -q nosuid,nodev,noexec'
+        check "... by a mount unit" equals active m systemctl is-active 'srv-disk\x2d1.mount'
+        check "... and it takes volumes" m sh -c 'virsh -q vol-create-as disk a 1M && virsh vol-list disk | grep -q /srv/disk-1/a'
+        check "its stop unmounts it" m sh -c 'virsh -q pool-destroy disk && for i in 1 2 3 4 5 6 7 8 9 10; do findmnt /srv/disk-1 || exit 0; sleep 1; done; exit 1'
+        check "undefine" m virsh -q pool-undefine disk
+else
+        echo "ok - $area: pools of type fs # SKIPPED: no loop device can be made here"
+fi
+m test -e /dev/mapper/control || echo "ok - $area: pools of type logical # SKIPPED: this kernel has no device mapper"
+
+# --- a file system that does not answer ---
+if m test -e /dev/fuse; then
+        m_with_input sh -c 'cat > /tmp/hang.py' <<'PY'
+import ctypes, os, time
+fd = os.open('/dev/fuse', os.O_RDWR)
+os.makedirs('/srv/hung', exist_ok=True)
+if ctypes.CDLL(None).mount(b'none', b'/srv/hung', b'fuse', 0, b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fd):
+        raise SystemExit(1)
+time.sleep(1000)
+PY
+        m sh -c 'systemd-run -q --unit hang python3 /tmp/hang.py; for i in 1 2 3 4 5 6 7 8 9 10; do findmnt /srv/hung >/dev/null && break; sleep 0.5; done; virsh -q pool-define-as hung dir --target /srv/hung'
+        check "a pool that hangs does not hold up others" m sh -c 'virsh pool-start hung >/tmp/hung 2>&1 & sleep 1; systemctl is-active vm-pool@hung | grep -q activating && timeout 10 virsh pool-list --all && timeout 10 virsh -q vol-create-as p beside2 1M && timeout 10 virsh -q pool-refresh p && systemctl is-active vm-pool@hung | grep -q activating; a=$?; systemctl stop hang; wait; [ $a = 0 ]'
+        check "... its own start fails with the cause" says "cannot open directory '/srv/hung'" m cat /tmp/hung
+fi
+
+# --- guests ---
+install() { LIMIT=180 m virt-install --memory 192 --virt-type qemu --osinfo detect=on,require=off --noautoconsole --network none --graphics none "$@"; }
+m cp /run/guest/disk.qcow2 $images/there.qcow2
+check "virt-install --import of a disk" install --name imported --import --disk $images/there.qcow2,bus=virtio --boot "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=imported quiet tsc=reliable no_timer_check\""
+check "... it boots from it" eventually 90 m sh -c "journalctl -b -o cat --no-pager VM_NAME=imported | grep -q 'imported login:'"
+check "... a pool came with it" m sh -c "virsh pool-list | grep -q ' images '"
+check "virt-install --disk size=" install --name sized --import --disk size=1,bus=virtio --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"
+check "... its volume is there" m sh -c "virsh domblklist sized | grep -q 'vda.*sized.qcow2' && qemu-img info -U \"\$(virsh -q domblklist sized | sed 's/^ *[^ ]* *//')\" | grep -q '1 GiB'"
+check "virt-install --disk of a volume" sh -c "$(declare -f install m); dir=$dir here=$here uri=$uri; install --name invol --import --disk vol=p/o.qcow2,bus=virtio --boot loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"
+m sh -c 'virsh -q vol-create-as p boot.qcow2 8M --format qcow2 --backing-vol over.qcow2 --backing-vol-format qcow2; virsh dumpxml --inactive invol > /tmp/g.xml; sed -i "s/<name>.*/<name>byvol<\/name>/; /<uuid>/d; s/<disk type=.file./<disk type=\"volume\"/; s/<source file=[^>]*>/<source pool=\"p\" volume=\"boot.qcow2\"\/>/" /tmp/g.xml'
+check "a guest on <disk type='volume'>, with two backing files, starts its pool" m sh -c 'virsh -q destroy invol; virsh -q undefine invol; virsh -q pool-destroy p && virsh -q define /tmp/g.xml && virsh -q start byvol && virsh pool-info p | grep -q "State: *running"'
+check "... QEMU has the volume" m sh -c 'virsh domblklist byvol | grep -q /srv/p/boot.qcow2 && virsh qemu-monitor-command byvol "{\"execute\":\"query-named-block-nodes\"}" | grep -o "\"drv\": *\"qcow2\"" | wc -l | grep -q 3'
+refused "its pool cannot be stopped meanwhile" "in use by running guests: 'byvol'" m virsh pool-destroy p
+check "... afterwards it can" m sh -c 'virsh -q destroy byvol; virsh -q undefine byvol; virsh -q pool-destroy p && virsh -q pool-start p'
+check "virt-clone" m sh -c 'virsh -q destroy imported; virt-clone --original imported --name twin --auto-clone'
+check "... has a disk of its own" m sh -c "virsh domblklist twin | grep -q there-clone.qcow2 && qemu-img compare $images/there.qcow2 $images/there-clone.qcow2"
+check "undefine --remove-all-storage" m sh -c 'virsh -q undefine twin --remove-all-storage && [ ! -e /var/lib/libvirt/images/there-clone.qcow2 ] && virsh -q destroy sized && virsh -q undefine sized --remove-all-storage && ! find / -xdev -name sized.qcow2 | grep -q .'
+
+finish

@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Devices that need more than QEMU: TPMs and folders with helpers in units of their own, threads on their CPUs, memory in files.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+
+shared="<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+folder() { printf "<filesystem type='mount'><driver type='virtiofs'/><source dir='%s'/><target dir='%s'/></filesystem>" "$1" "$2"; }
+uuid="<uuid>5e3fb1e4-2c4b-4d2a-9b1e-0c6a3f0a7e11</uuid>"
+tpm="<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+# guest NAME DEVICES TOP: a guest with more elements
+guest() { guest_xml "$1" idle "$2" | sed "s|<os>|${3-}<os>|"; }
+define() { guest "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }
+qmp() { m virsh -q qemu-monitor-command "$1" "{\"execute\":\"$2\"}"; }
+helper_state() { m systemctl show -P ActiveState "$1"; }
+
+# --- a TPM ---
+check "define with a TPM" define tpm "$tpm" "$uuid"
+check "... starts" m virsh -q start tpm
+check "... runs" shows_running tpm
+check "its helper is a unit of its own" equals active helper_state vm-swtpm@tpm.service
+check "... and runs swtpm" contains swtpm m systemctl status --no-pager vm-swtpm@tpm.service
+check "... not as root" not contains " root " m sh -c 'ps -o user= -C swtpm | sed "s/^/ /; s/$/ /"'
+check "QEMU knows the TPM" contains tpm-tpm0 qmp tpm query-tpm
+check "the state is where libvirt keeps it" m sh -c 'test -s /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
+check "destroy" m virsh -q destroy tpm
+check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-swtpm@tpm.service
+before=$(m sh -c 'ls -i /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall')
+check "start again" m virsh -q start tpm
+check "... with the same state" contains "${before##*/swtpm}" m sh -c 'ls -i /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
+check "destroy" m virsh -q destroy tpm
+
+check "a state folder that cannot be made" m sh -c 'mv /var/lib/libvirt/swtpm /var/lib/libvirt/kept && mkdir /var/lib/libvirt/swtpm && mount -t tmpfs -o ro none /var/lib/libvirt/swtpm'
+refused "... is named when the start fails" "/var/lib/libvirt/swtpm" m virsh start tpm
+check "... and nothing runs" equals "shut off" sh -c "\"$here/container\" sh \"$dir\" virsh -c qemu:///system domstate tpm | head -1"
+check "with the folder back" m sh -c 'umount /var/lib/libvirt/swtpm && rmdir /var/lib/libvirt/swtpm && mv /var/lib/libvirt/kept /var/lib/libvirt/swtpm && systemctl reset-failed'
+check "... it starts" m virsh -q start tpm
+check "destroy" m virsh -q destroy tpm
+check "domcapabilities tell that one can be emulated" contains "<value>emulator</value>" m virsh domcapabilities
+check "undefine --keep-tpm" m virsh -q undefine --keep-tpm tpm
+check "... keeps its state" m sh -c 'test -s /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
+check "defined again" define tpm "$tpm" "$uuid"
+check "undefine" m virsh -q undefine tpm
+check "... takes it away" m sh -c 'test -z "$(ls /var/lib/libvirt/swtpm)"'
+
+# --- folders ---
+check "folders to share" m sh -c 'mkdir -p /srv/share /srv/nine && echo hello > /srv/share/word'
+refused "virtiofs without shared memory says what to add" "memfd" define private "$(folder /srv/share share)"
+check "define with a folder" define fs "$(folder /srv/share share)" "$shared"
+check "... starts" m virsh -q start fs
+check "... runs" shows_running fs
+check "its helper is a unit of its own" equals active helper_state vm-virtiofsd@fs-fs0.service
+check "... which sees the folder and no other" not m sh -c 'ls /proc/$(systemctl show -P MainPID vm-virtiofsd@fs-fs0.service)/root/srv/nine'
+check "destroy" m virsh -q destroy fs
+check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-virtiofsd@fs-fs0.service
+check "without its folder" m sh -c 'mv /srv/share /srv/away'
+refused "... it does not start, and the folder is named" "/srv/share" m virsh start fs
+check "define with a folder by 9p" define nine "<filesystem type='mount' accessmode='mapped'><source dir='/srv/nine'/><target dir='nine'/></filesystem>"
+check "... starts" m virsh -q start nine
+check "... runs" shows_running nine
+check "destroy" m virsh -q destroy nine
+
+# --- threads ---
+pins="<vcpu>2</vcpu><cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='1' cpuset='1'/><emulatorpin cpuset='1'/><vcpusched vcpus='0' scheduler='batch'/></cputune>"
+affinity() { m sh -c "for t in /proc/$1/task/*; do grep -q '$2' \$t/comm && taskset -pc \${t##*/}; done"; }
+check "define with pins" sh -c true
+pinned() { guest_xml pins | sed "s|<vcpu[^/]*/vcpu>||; s|<os>|$pins<os>|" | m_with_input sh -c 'cat > /root/pins.xml && virsh -q define /root/pins.xml'; }
+if [ "$(m nproc)" -ge 2 ]; then
+        check "define" pinned
+        check "... starts" m virsh -q start pins
+        check "... runs" shows_running pins
+        pid=$(qemu_pid pins)
+        check "the first vCPU runs on its CPU" contains ": 0" affinity "$pid" "CPU 0"
+        check "the emulator runs on its CPU" contains ": 1" m sh -c "taskset -pc $pid"
+        check "destroy" m virsh -q destroy pins
+fi
+
+# --- memory ---
+check "memory in a file" define file "" "<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>"
+check "... starts" m virsh -q start file
+check "... runs" shows_running file
+check "... of the guest's own folder" contains pc.ram m sh -c 'ls /var/lib/libvirt/qemu/ram/file'
+check "destroy" m virsh -q destroy file
+check "... which is gone afterwards" eventually 10 not m test -e /var/lib/libvirt/qemu/ram/file
+check "huge pages that are not there" define huge "" "<memoryBacking><hugepages><page size='2048' unit='KiB'/></hugepages></memoryBacking>"
+refused "... are refused with how many are wanted" "huge pages of 2048 KiB" m virsh start huge
+
+# --- devices of the host ---
+check "define with a USB device that is not there" define usb "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+refused "... start names it" "1234:5678" m virsh start usb
+check "one that may be missing" define maybe "<hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+check "... starts" m virsh -q start maybe
+check "... and is missing" contains "missing='yes'" m virsh dumpxml maybe
+check "destroy" m virsh -q destroy maybe
+check "define with a PCI device that is not there" define pci "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x00ff' bus='0x06' slot='0x12' function='0x5'/></source></hostdev>"
+refused "... start names it" "00ff:06:12.5" m virsh start pci
+check "... and its unit could lock all memory" equals infinity m systemctl show -P LimitMEMLOCK vm@pci.service
+
+# --- network ---
+card() { printf "<interface type='%s'>%s<model type='virtio'/></interface>" "$1" "$2"; }
+check "a card on a socket between guests" define hub "$(card server "<source address='127.0.0.1' port='5558'/>")"
+check "... starts" m virsh -q start hub
+check "... runs" shows_running hub
+check "... and one that connects to it" define spoke "$(card client "<source address='127.0.0.1' port='5558'/>")"
+check "... starts" m virsh -q start spoke
+check "... runs" shows_running spoke
+check "destroy" m virsh -q destroy hub
+check "destroy" m virsh -q destroy spoke
+check "a card on one of the host's that is not there" define direct "$(card direct "<source dev='nothere0' mode='bridge'/>")"
+refused "... is refused with its name" "nothere0" m virsh start direct
+check "a switch that is not there" define switch "$(card vhostuser "<source type='unix' path='/run/switch.sock' mode='client'/>")" "$shared"
+refused "... is refused with its socket" "/run/switch.sock" m virsh start switch
+
+passt="<interface type='user'><portForward proto='tcp'><range start='2222' to='22'/></portForward><model type='virtio'/><backend type='passt'/></interface>"
+check "a way out, which passt looks for" m sh -c 'ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up && ip addr add 192.0.2.2/24 dev up0 && ip route add default via 192.0.2.1'
+check "a card with passt" define passt "$passt"
+check "... starts" m virsh -q start passt
+check "... runs" shows_running passt
+check "its helper is a unit of its own" equals active helper_state vm-passt@passt-net0.service
+check "... which listens for the guest" eventually 10 contains :2222 m ss -ltn
+check "destroy" m virsh -q destroy passt
+check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-passt@passt-net0.service
+
+# --- virt-install ---
+n=0
+while read -r option; do
+        # shellcheck disable=SC2086 # the line is words
+        set -- $option
+        check "virt-install $option" m sh -c 'n=$1; shift; virt-install --name vi$n --memory 256 --osinfo generic --disk none --network none --import --print-xml 1 "$@" > /root/vi.xml && virsh -q define /root/vi.xml' - "$((++n))" "$@"
+done <<'OPTIONS'
+--tpm backend.type=emulator,backend.version=2.0,model=tpm-crb
+--tpm /dev/tpm0
+--filesystem source=/srv/nine,target=nine,accessmode=mapped
+--filesystem source=/srv/nine,target=fs,driver.type=virtiofs --memorybacking source.type=memfd,access.mode=shared
+--memorybacking hugepages=yes,locked=yes,nosharepages=yes
+--vcpus 4 --cputune vcpupin0.vcpu=0,vcpupin0.cpuset=0-1,emulatorpin.cpuset=0,vcpusched0.vcpus=0-3,vcpusched0.scheduler=fifo,vcpusched0.priority=1
+--iothreads 2 --cputune iothreadsched0.iothreads=1,iothreadsched0.scheduler=batch
+--vcpus 4 --cpu host-passthrough,cell0.id=0,cell0.cpus=0-1,cell0.memory=131072,cell1.id=1,cell1.cpus=2-3,cell1.memory=131072
+--numatune memory.nodeset=0,memory.mode=preferred
+--vsock cid.auto=yes
+--shmem shmem0,role=master,model.type=ivshmem-plain,size=8,size.unit=M
+--iommu model=intel,driver.caching_mode=on,driver.intremap=on --features ioapic.driver=qemu --machine q35
+--iommu model=virtio --machine q35
+--input type=evdev,source.dev=/dev/input/event1,source.grab=all,source.repeat=on
+--network type=direct,source=lo,source.mode=bridge,model=virtio
+--sysinfo host
+--seclabel type=static,model=dac,label=+0:+0
+OPTIONS
+
+finish

@@ -1,0 +1,307 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Devices that come to a Linux guest that runs, and go again: what its kernel sees of them, what the definitions and
+# the events say, and that nothing is left behind, whoever is killed in between.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+images=/var/lib/libvirt/images
+py() { m_with_input /usr/bin/python3 - "$@"; }
+m sh -c "cd $images && cp /run/guest/disk.qcow2 plug.qcow2 && for n in one two three; do truncate -s 4M \$n.raw; done
+        truncate -s 1M a.iso; truncate -s 2M b.iso; qemu-img create -q -f raw base.raw 6M &&
+        qemu-img create -q -f qcow2 -b $images/base.raw -F raw over.qcow2
+        ip link add br-plug type bridge && ip link set br-plug up"
+
+# As virt-install makes one: one port of the board is free.
+plug() {
+        cat <<XML
+<domain type='qemu'>
+  <name>plug</name>
+  <memory unit='MiB'>192</memory>
+  <maxMemory slots='4' unit='MiB'>1024</maxMemory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=plug quiet tsc=reliable no_timer_check</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu><numa><cell id='0' cpus='0' memory='192' unit='MiB'/></numa></cpu>
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/><source file='$images/plug.qcow2'/><target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='file' device='cdrom'><source file='$images/a.iso'/><target dev='sda' bus='sata'/></disk>
+    <controller type='usb' model='qemu-xhci'/>
+    <controller type='virtio-serial'/>
+    <controller type='scsi' model='virtio-scsi'/>
+    <serial type='pty'/>
+    <graphics type='vnc' passwd='first'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+XML
+}
+define_plug() { plug | m_with_input sh -c "cat > /root/plug.xml && virsh -q define /root/plug.xml"; }
+journal() { m sh -c "journalctl -b -o cat --no-pager VM_NAME=plug $* | tr -d '\r'"; }
+at_prompt() { journal | grep -qa 'plug login:'; }
+# The guest says again and again what it has, also when the console's session has ended.
+watch='(trap "" HUP; setsid sh -c "while :; do echo now: \$(ls /sys/block) \$(cat /sys/class/net/*/address) >/dev/ttyS0
+sleep 1; done" </dev/null >/dev/null 2>&1) &'
+is_watched() { journal -n 20 | grep -qa '^now: '; }
+begin_watch() { is_watched || console_says plug "$watch" >/dev/null; is_watched; }
+now() { journal -n 20 | grep -a '^now: ' | tail -1; }
+sees() { now | grep -qE -- "$1"; }
+sees_not() { local seen; seen=$(now); [ -n "$seen" ] && ! grep -qE -- "$1" <<<"$seen"; }
+live() { m virsh dumpxml plug; }
+inactive() { m virsh dumpxml --inactive plug; }
+lacks() { local text=$1; shift; ! "$@" | grep -qF -- "$text"; }
+qemu_fds() { m sh -c "ls /proc/$(qemu_pid plug)/fd | wc -l"; }
+xml() { m_with_input sh -c "cat > /root/$1.xml"; }
+# Removal is the guest's: waited for, not asked for twice.
+detached() { eventually 60 lacks "$1" live; }
+
+check "define" define_plug
+check "start" m virsh -q start plug
+check "... it runs" shows_running plug
+check "... at its login prompt" eventually 150 at_prompt
+check "... its devices are watched" eventually 60 begin_watch
+check "the socket for devices is there" equals active m systemctl is-active vm-plug.socket
+fds=$(qemu_fds)
+
+# --- a disk ---
+
+events() {
+        m_with_input sh -c 'cat > /root/events.py
+                systemd-run -q --unit=events /usr/bin/python3 -u /root/events.py' <<'PY'
+import libvirt, threading
+libvirt.virEventRegisterDefaultImpl()
+c = libvirt.open('qemu:///system')
+def told(word):
+    return lambda c, d, alias, *rest: print(word, d.name(), alias, flush=True)
+c.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, told('added'), None)
+c.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, told('removed'), None)
+c.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, told('tray'), None)
+print('listening', flush=True)
+while True:
+    libvirt.virEventRunDefaultImpl()
+PY
+}
+told() { m journalctl -b -o cat --no-pager -u events | grep -qF -- "$1"; }
+check "somebody listens" events
+check "... to events" eventually 20 told listening
+
+check "attach-disk" m virsh -q attach-disk plug $images/one.raw vdb --live
+check "... the guest sees it" eventually 60 sees '\bvdb\b'
+check "... the live definition has it" contains "$images/one.raw" live
+check "... the other one has not" lacks one.raw inactive
+check "... an event says so" eventually 10 told "added plug virtio-disk1"
+check "... nothing is pending" not m test -e /run/libvirt/qemu/plug.pending
+check "... its image is a descriptor" m sh -c "ls -l /proc/$(qemu_pid plug)/fd | grep -q one.raw"
+before=$(live)
+refused "another one: there is no slot for it" "No more available PCI slots" \
+        m virsh attach-disk plug $images/two.raw vdc --live
+check "... and the guest is as before" equals "$before" live
+refused "the same image twice" "is an image of the guest's disk vdb already" \
+        m virsh attach-disk plug $images/one.raw sdb --targetbus scsi --live
+refused "a target that is there" "target vdb already exists" m virsh attach-disk plug $images/two.raw vdb --live
+refused "an image that is not there" "No such file or directory" \
+        m virsh attach-disk plug $images/none.raw sdb --targetbus scsi --live
+check "... nothing of it is left" lacks sdb live
+check "detach-disk" m virsh -q detach-disk plug vdb --live
+check "... it goes" detached one.raw
+check "... the guest sees that" eventually 60 sees_not '\bvdb\b'
+check "... an event says so" eventually 10 told "removed plug virtio-disk1"
+check "... its image is closed" m sh -c "! ls -l /proc/$(qemu_pid plug)/fd | grep -q one.raw"
+check "... and no descriptor is left" equals "$fds" qemu_fds
+
+# --- a disk of a guest that cannot answer ---
+
+check "there is room again" m virsh -q attach-disk plug $images/one.raw vdb --live
+check "... the guest sees it" eventually 60 sees '\bvdb\b'
+check "suspend" m virsh -q suspend plug
+LIMIT=20 check "detach-disk of a paused guest returns" m virsh -q detach-disk plug vdb --live
+check "... the disk stays" contains one.raw live
+LIMIT=20 refused "once more is an error" "error" m virsh -q detach-disk plug vdb --live
+check "resume" m virsh -q resume plug
+check "... it goes" detached one.raw
+check "... the guest sees that" eventually 60 sees_not '\bvdb\b'
+
+# --- with a backing file, on SCSI, by its alias ---
+
+check "a disk on SCSI, with what backs it" m virsh -q attach-disk plug $images/over.qcow2 sdb --targetbus scsi \
+        --subdriver qcow2 --live
+check "... the guest sees it" eventually 60 sees '\bsd[a-z]\b'
+check "... the definition has its chain" contains "$images/base.raw" live
+check "... detach by alias" m virsh -q detach-device-alias plug scsi0-0-0-1 --live
+check "... it goes" detached over.qcow2
+check "... no descriptor is left" equals "$fds" qemu_fds
+
+# --- the persistent definition ---
+
+check "attach-disk --config" m virsh -q attach-disk plug $images/two.raw vdb --config
+check "... another one" m virsh -q attach-disk plug $images/three.raw vdc --config
+check "... are in that definition" contains three.raw inactive
+check "... not in the live one" lacks three.raw live
+check "detach-disk --config" m virsh -q detach-disk plug vdc --config
+check "... and it has gone from there" lacks three.raw inactive
+check "... detach of the other" m virsh -q detach-disk plug vdb --config
+
+# --- a card ---
+
+mac=52:54:00:12:34:56
+check "attach-interface, on a bridge" m virsh -q attach-interface plug bridge br-plug --model virtio --mac $mac --live
+check "... the guest sees it" eventually 60 sees "$mac"
+check "... its tap is in the bridge" m sh -c 'ip link show master br-plug | grep -q vnet'
+check "... an event says so" eventually 10 told "added plug net0"
+check "domif-setlink down" m virsh -q domif-setlink plug $mac down
+check "... domif-getlink" contains down m virsh domif-getlink plug $mac
+check "domif-setlink up" m virsh -q domif-setlink plug $mac up
+check "... domif-getlink" contains up m virsh domif-getlink plug $mac
+xml card <<XML
+<interface type='bridge'><mac address='$mac'/><source bridge='br-plug'/><model type='e1000'/></interface>
+XML
+refused "another model" "cannot modify field 'model' of the network device" \
+        m virsh update-device plug /root/card.xml --live
+check "detach-interface" m virsh -q detach-interface plug bridge --mac $mac --live
+check "... it goes" detached $mac
+check "... the guest sees that" eventually 60 sees_not "$mac"
+check "... its tap is gone" m sh -c '! ip link show master br-plug | grep -q vnet'
+check "... no descriptor is left" equals "$fds" qemu_fds
+
+# --- a medium ---
+
+check "change-media: another one" m virsh -q change-media plug sda $images/b.iso --update --live
+check "... the definition has it" contains b.iso live
+blocks() { m virsh qemu-monitor-command plug '{"execute":"query-block"}'; }
+check "... QEMU has it" contains '"virtual-size":2097152' blocks
+check "... events tell of the tray" eventually 10 told "tray plug sata0-0-0"
+check "change-media --eject" m virsh -q change-media plug sda --eject --live
+check "... it is empty" lacks b.iso live
+check "... its image is closed" m sh -c "! ls -l /proc/$(qemu_pid plug)/fd | grep -q iso"
+refused "... once more" "doesn't have media" m virsh change-media plug sda --eject --live
+check "change-media --insert" m virsh -q change-media plug sda $images/a.iso --insert --live
+check "... the definition has it" contains a.iso live
+check "... and of both" m virsh -q change-media plug sda $images/b.iso --update --live --config
+check "... live" contains b.iso live
+check "... for the next start" contains b.iso inactive
+refused "the source of a disk stays" "cannot modify field 'source' of the disk" m_with_input \
+        sh -c "cat > /root/d.xml; virsh update-device plug /root/d.xml --live" <<XML
+<disk type='file' device='disk'>
+  <driver name='qemu' type='raw'/><source file='$images/one.raw'/><target dev='vda' bus='virtio'/>
+</disk>
+XML
+
+# --- a password ---
+
+set_password() {
+        xml screen <<<"<graphics type='vnc' passwd='$1'/>"
+        m virsh -q update-device plug /root/screen.xml --live
+}
+check "another password of the screen" set_password second
+check "... stands in the definition" contains "passwd='second'" m virsh dumpxml --security-info plug
+
+# --- others ---
+
+one_of() { # WHAT DOCUMENT GONE
+        local what=$1 gone=$3
+        xml device <<<"$2"
+        check "$what: attach-device" m virsh -q attach-device plug /root/device.xml --live
+        check "... the definition has it" contains "$gone" live
+        check "... detach-device" m virsh -q detach-device plug /root/device.xml --live
+        check "... it goes" detached "$gone"
+}
+one_of "random numbers" "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>" /dev/urandom
+one_of "a tablet" "<input type='tablet' bus='usb'/>" "type='tablet'"
+one_of "a channel" "<channel type='unix'><source mode='bind' path='/run/libvirt/qemu/plug.chan'/>
+        <target type='virtio' name='org.example.plug'/></channel>" org.example.plug
+check "... its socket is gone" not m test -e /run/libvirt/qemu/plug.chan
+one_of "a SCSI controller" "<controller type='scsi' index='3' model='virtio-scsi'/>" "type='scsi' index='3'"
+one_of "a USB disk" "<disk type='file'><driver name='qemu' type='raw'/><source file='$images/three.raw'/>
+        <target dev='sdu' bus='usb'/></disk>" three.raw
+xml dimm <<<"<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory>"
+check "memory: attach-device" m virsh -q attach-device plug /root/dimm.xml --live
+check "... the definition has it" contains "<memory model='dimm'>" live
+modules() { m virsh qemu-monitor-command plug '{"execute":"query-memory-devices"}'; }
+check "... QEMU has it" contains '"size":134217728' modules
+xml video <<<"<video><model type='cirrus'/></video>"
+refused "what is no device for it" "live attach of device 'video' is not supported" \
+        m virsh attach-device plug /root/video.xml --live
+xml port <<<"<controller type='pci' model='pcie-root-port'/>"
+refused "a bus of the board's" "'pci' controller cannot be hot plugged" \
+        m virsh attach-device plug /root/port.xml --live
+
+# --- the supervisor is killed ---
+
+fds=$(qemu_fds)
+check "attach, and its daemon is killed before the answer comes" m sh -c "
+        systemctl stop vm-plug.socket vm-plug.service; mkdir -p /run/libvirt/plug; rm -f /run/libvirt/plug/socket
+        systemd-run -q --unit=mute /usr/bin/python3 -c 'import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(\"/run/libvirt/plug/socket\"); s.listen(); time.sleep(600)'
+        i=0; until [ -S /run/libvirt/plug/socket ] && systemctl -q is-active mute; do sleep 0.2; done
+        (virsh -q attach-disk plug $images/one.raw vdb --live >/dev/null 2>&1 &)
+        until [ -e /run/libvirt/qemu/plug.pending ]; do sleep 0.1; done
+        systemctl kill -s KILL virtqemud.service; sleep 0.5; systemctl reset-failed virtqemud.service
+        systemctl stop mute; rm -f /run/libvirt/plug/socket; systemctl start vm-plug.socket"
+check "... the next one finds nothing half there" eventually 30 lacks one.raw live
+gone() { ! m test -e /run/libvirt/qemu/plug.pending; }
+check "... nothing is pending" eventually 30 gone
+check "... no descriptor is left" equals "$fds" qemu_fds
+check "... and it can be attached" m virsh -q attach-disk plug $images/one.raw vdb --live
+check "... the guest sees it" eventually 60 sees '\bvdb\b'
+check "detach, and there is no daemon when it goes" m sh -c "
+        systemctl reset-failed virtqemud.service; systemctl stop 'virtqemud*.socket' virtqemud.service
+        p=\$(echo /run/libvirt/qemu/vm-plug/qmp.sock)
+        /usr/bin/python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); f = s.makefile(\"rw\"); f.readline()
+for c in (\"qmp_capabilities\\\"}\", \"device_del\\\", \\\"arguments\\\": {\\\"id\\\": \\\"virtio-disk1\\\"}}\"):
+    f.write(\"{\\\"execute\\\": \\\"\" + c + \"\\n\"); f.flush()
+    while \"return\" not in f.readline(): pass
+while \"DEVICE_DELETED\" not in f.readline(): pass' \$p
+        systemctl start virtqemud.socket virtqemud-ro.socket virtqemud.service"
+check "... the next daemon sees that" eventually 30 lacks one.raw live
+check "... its image is closed" eventually 10 m sh -c "! ls -l /proc/$(qemu_pid plug)/fd | grep -q one.raw"
+
+# --- again and again ---
+
+times=30
+only_at_night && times=200
+again() {
+        LIMIT=1500 py $times $images <<'PY'
+import libvirt, sys, threading
+libvirt.virEventRegisterDefaultImpl()
+c = libvirt.open('qemu:///system')
+d = c.lookupByName('plug')
+gone = threading.Event()
+c.domainEventRegisterAny(d, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, lambda *a: gone.set(), None)
+threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl() for _ in iter(int, 1)], daemon=True).start()
+documents = (f"<disk type='file'><driver name='qemu' type='raw'/><source file='{sys.argv[2]}/one.raw'/>"
+             "<target dev='vdb' bus='virtio'/></disk>",
+             "<interface type='bridge'><mac address='52:54:00:77:77:77'/><source bridge='br-plug'/>"
+             "<model type='virtio'/></interface>")
+for i in range(int(sys.argv[1])):
+    for document in documents:
+        gone.clear()
+        d.attachDeviceFlags(document, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        d.detachDeviceFlags(document, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        if not gone.wait(60):
+            sys.exit(f'round {i}: it does not go')
+print('all went')
+PY
+}
+fds=$(qemu_fds)
+check "attach and detach of a disk and a card, $times times" contains "all went" again
+check "... no descriptor is left" equals "$fds" qemu_fds
+sets() { m virsh qemu-monitor-command plug '{"execute":"query-fdsets"}'; }
+check "... no set of descriptors but the medium's" lacks device:virtio-disk sets
+check "... no tap" m sh -c '! ip link show master br-plug | grep -q vnet'
+check "... no unit" equals "" m sh -c "systemctl list-units --plain --no-legend --failed 'vm-plug*'"
+check "... the slot is free" m virsh -q attach-disk plug $images/one.raw vdb --live
+check "... it runs" contains running m virsh domstate plug
+check "vm-plug ends by itself" eventually 60 m sh -c "[ \"\$(systemctl is-active vm-plug.service)\" = inactive ]"
+check "... its sandbox" m systemd-analyze security --no-pager --threshold=60 vm-plug.service
+check "destroy" m virsh -q destroy plug
+finish

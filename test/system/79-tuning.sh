@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Settings that virsh changes while a guest runs (--live), from its next start on (--config), or both: what the unit,
+# QEMU, its threads and both definitions say afterwards, also for the next daemon and after the guest's end.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+
+image=/var/lib/libvirt/images/t.qcow2
+m qemu-img create -q -f qcow2 $image 8M
+guest() {
+        guest_xml t idle "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$image'/>
+                <target dev='vda' bus='virtio'/></disk>" |
+                sed -e "s|<vcpu>1</vcpu>|<vcpu current='1'>2</vcpu><iothreads>1</iothreads>|" -e 's|>16<|>32<|' |
+                m_with_input sh -c 'cat > /root/t.xml && virsh -q define /root/t.xml'
+}
+check "define" guest
+check "start" m virsh -q start t
+check "... it runs" shows_running t
+property() { m systemctl show -P "$1" vm@t.service; }
+live() { m virsh dumpxml t; }
+config() { m virsh dumpxml --inactive t; }
+both() { contains "$1" live && contains "$1" config; }
+
+# --- the unit's settings ---
+
+check "schedinfo" contains "cpu_shares     : 100" m virsh schedinfo t
+check "schedinfo --set --live" m virsh -q schedinfo t --set cpu_shares=300 --live
+check "... systemd knows" equals 300 property CPUWeight
+check "... dumpxml shows it" contains "<shares>300</shares>" live
+check "... the persistent definition does not" not contains "<shares>" config
+check "schedinfo --set global_quota" m virsh -q schedinfo t --set global_quota=50000 --live
+check "... systemd knows" equals 500ms property CPUQuotaPerSecUSec
+check "schedinfo --config" m virsh -q schedinfo t --set cpu_shares=200 --config
+check "... says the definition" contains "<shares>200</shares>" config
+refused "schedinfo: out of range" "out of range" m virsh schedinfo t --set cpu_shares=20000
+refused "schedinfo: no such parameter" "invalid scheduler option" m virsh schedinfo t --set nonsense=1
+
+check "memtune" contains "hard_limit     : unlimited" m virsh memtune t
+check "memtune --hard-limit --soft-limit --live" m virsh memtune t --hard-limit 1048576 --soft-limit 524288 --live
+check "... MemoryMax=" equals 1073741824 property MemoryMax
+check "... MemoryHigh=" equals 536870912 property MemoryHigh
+check "... memtune shows it" contains "hard_limit     : 1048576" m virsh memtune t
+check "memtune: unlimited again" m virsh memtune t --hard-limit -1 --soft-limit -1 --live
+check "... MemoryMax=" equals infinity property MemoryMax
+check "blkiotune --weight" m virsh blkiotune t --weight 400 --live
+check "... IOWeight=" equals 400 property IOWeight
+# A limit of this run counts more than the definition's, also when the manager has read its units anew.
+check "blkiotune --weight --config" m virsh blkiotune t --weight 300 --config
+m systemctl daemon-reload
+check "... after a daemon-reload the live limit holds" equals 400 property IOWeight
+check "blkiotune --config, of a device" m virsh blkiotune t --device-read-bytes-sec /dev/null,1000000 --config
+check "... says the definition" contains "<read_bytes_sec>1000000</read_bytes_sec>" config
+check "numatune --config" m virsh numatune t --nodeset 0 --config
+check "... says the definition" contains "nodeset='0'" config
+refused "numatune --live" "the NUMA policy of a running domain is not supported" m virsh numatune t --nodeset 0 --live
+
+# --- threads ---
+
+thread_of() {
+        m virsh qemu-monitor-command t '{"execute":"query-cpus-fast"}' |
+                python3 -c 'import json, sys; print(json.load(sys.stdin)["return"][0]["thread-id"])'
+}
+affinity() { m taskset -pc "$(thread_of)" | sed 's/.*: //'; }
+cpus=$(affinity)
+check "vcpupin --live" m virsh -q vcpupin t 0 0 --live
+check "... the thread is there" equals 0 affinity
+check "... the live definition says it" contains "<vcpupin vcpu='0' cpuset='0'/>" live
+check "... vcpupin shows it" contains "0      0" m virsh vcpupin t
+check "... not the persistent one" not contains vcpupin config
+check "vcpupin: all CPUs again" m virsh -q vcpupin t 0 r --live
+check "... the thread may run anywhere" equals "$cpus" affinity
+check "emulatorpin --live --config" m virsh -q emulatorpin t 0 --live --config
+check "... both definitions say it" both emulatorpin
+emulator() { m taskset -pc "$(qemu_pid t)" | sed 's/.*: //'; }
+check "... QEMU's first thread is there" equals 0 emulator
+refused "vcpupin of a vCPU that is none" "out of range" m virsh vcpupin t 5 0 --config
+check "iothreadinfo of threads that are only counted" m sh -c "virsh iothreadinfo t | grep -q '^ 1 '"
+check "iothreadadd --live --config" m virsh -q iothreadadd t 4 --live --config
+check "... QEMU has it" contains iothread4 m virsh qemu-monitor-command t '{"execute":"query-iothreads"}'
+check "... so have both definitions" both "iothread id='4'"
+check "... and still the first" both "iothread id='1'"
+check "iothreadpin --live" m virsh -q iothreadpin t 4 0 --live
+check "... iothreadinfo shows it" m sh -c "virsh iothreadinfo t | grep -q '^ 4  *0$'"
+refused "a second one of that number" "already using iothread_id '4'" m virsh iothreadadd t 4 --live
+check "iothreaddel --live" m virsh -q iothreaddel t 4 --live
+check "... QEMU has it no more" not contains iothread4 m virsh qemu-monitor-command t '{"execute":"query-iothreads"}'
+
+# --- disks ---
+
+check "blkdeviotune --live" m virsh -q blkdeviotune t vda --total-iops-sec 1234 --live
+check "... QEMU has it" contains '"iops":1234' m virsh qemu-monitor-command t '{"execute":"query-block"}'
+check "... the live definition too" contains "<total_iops_sec>1234</total_iops_sec>" live
+check "blkdeviotune shows it" contains "total_iops_sec : 1234" m virsh blkdeviotune t vda
+check "blkdeviotune: another kind replaces it" m virsh -q blkdeviotune t vda --read-iops-sec 50 --live
+check "... and the total has gone" not contains total_iops_sec live
+check "blockresize" m virsh -q blockresize t vda 16M
+check "... domblkinfo" contains 16777216 m virsh domblkinfo t vda
+refused "blockresize of a disk that is none" "vdz" m virsh blockresize t vdz 16M
+
+# --- counts ---
+
+check "setvcpus --live" m virsh -q setvcpus t 2 --live
+check "... QEMU has two" contains '"cpu-index":1' m virsh qemu-monitor-command t '{"execute":"query-cpus-fast"}'
+check "... the live definition too" equals 2 m virsh vcpucount t --current --live
+check "... the persistent one has one" equals 1 m virsh vcpucount t --current --config
+check "setvcpus --config --maximum" m virsh -q setvcpus t 4 --config --maximum
+check "... vcpucount" equals 4 m virsh vcpucount t --maximum --config
+refused "setvcpus: too many" "greater than max allowable vcpus" m virsh setvcpus t 9 --config
+check "set-lifecycle-action --config" m virsh -q set-lifecycle-action t reboot destroy --config
+check "... says the definition" contains "<on_reboot>destroy</on_reboot>" config
+refused "set-lifecycle-action --live" "of a running domain is not supported" \
+        m virsh set-lifecycle-action t reboot destroy --live
+
+# --- what lasts ---
+
+before=$(live)
+check "another daemon" m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud); virsh -q list'
+check "... shows the same" equals "$(sed 's/[[:space:]]*$//' <<<"$before")" live
+check "destroy" m virsh -q destroy t
+check "... the next start is as the definition says" m virsh -q start t
+check "... CPUWeight=" equals 200 property CPUWeight
+check "... no limit of before" equals infinity property CPUQuotaPerSecUSec
+check "... four vCPUs, one of them on" equals 1 m virsh vcpucount t --current --live
+
+finish

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What administrators do every day, and what others then hear: a reboot is one event, and a guest that has nothing to
+# boot does not hold up a stop.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+
+# --- virsh reboot
+check "a guest" define_guest up idle
+check "... starts" m virsh -q start up
+pid=$(qemu_pid up)
+m sh -c 'timeout 60 stdbuf -oL virsh event --all --domain up --loop > /run/events 2>&1 & sleep 2'
+check "virsh reboot" m virsh -q reboot up
+check "... is heard" eventually 20 m grep -q reboot /run/events
+sleep 3
+check "... and nothing else" equals "event 'reboot' for domain 'up'" m sh -c 'sort -u /run/events'
+check "... of the same process" equals "$pid" qemu_pid up
+check "... it runs, booted" equals "running (booted)" virsh_state up
+check "control: suspend and resume are heard" m sh -c 'virsh -q suspend up && virsh -q resume up && sleep 2 &&
+        grep -q Suspended /run/events && grep -q Resumed /run/events'
+check "destroy" m virsh -q destroy up
+
+# --- systemctl stop of what cannot hear
+nothing() {
+        guest_xml nothing | sed "s|<loader.*</loader>||" |
+                m_with_input sh -c 'cat > /root/n.xml && virsh -q define /root/n.xml'
+}
+ended() { [ "$(unit_state nothing)" = inactive ]; }
+check "a guest with nothing to boot" nothing
+check "... starts" m virsh -q start nothing
+sleep 5
+began=$SECONDS
+m systemctl --no-block stop vm@nothing
+status_text() { m systemctl show -P StatusText vm@nothing; }
+check "... its stop says at once that nobody hears the button" eventually 5 contains \
+        "the guest does not listen to its power button" status_text
+check "... and ends it before its time is up" eventually 60 ended
+echo "# it took $((SECONDS - began)) s"
+check "... cleanly" equals "success inactive" m sh -c 'echo $(systemctl show -P Result -P ActiveState vm@nothing)'
+check "... and virsh says so" equals "shut off (destroyed)" virsh_state nothing
+
+# --- a stop while the guest does something, of one that hears: idle.rom has heard above
+check "one that hears" m virsh -q start up
+began=$SECONDS
+check "... ends at once" m timeout 20 systemctl stop vm@up
+check "... by itself" equals "shut off (shutdown)" virsh_state up
+finish

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What belongs to the host and not to a driver: connections to one driver alone, and the host's figures by Debian's virsh.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+
+# --- connections to one driver: what they are, and nothing of a hypervisor
+for class in network storage nodedev nwfilter secret interface; do
+        c=$class:///system
+        [ -e "$build/drivers/libunitvirt-driver-$class.so" ] || continue
+        check "$c opens" equals "$c" m virsh -c $c uri
+        check "... has no hypervisor's host name" not m virsh -c $c hostname
+        refused "... nor its capabilities" "not supported" m virsh -c $c capabilities
+        check "... answers what libvirt's does, and no more" m_with_input /usr/bin/python3 - $c <<'PYTHON'
+import sys, libvirt
+libvirt.registerErrorHandler(lambda *a: None, None)
+c = libvirt.open(sys.argv[1])
+assert c.getURI() == sys.argv[1], c.getURI()
+assert c.getType() == sys.argv[1].split(":")[0], c.getType()
+assert c.getLibVersion() == 12008000, c.getLibVersion()
+assert c.isSecure() and c.isAlive() and not c.isEncrypted()
+for f in (c.getVersion, c.getHostname, c.getInfo, c.listDomainsID, c.getCapabilities):
+        try:
+                f()
+                raise SystemExit("answered: %s" % f.__name__)
+        except libvirt.libvirtError as e:
+                assert e.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT, e
+PYTHON
+        refused "... and no other path" "unexpected" m virsh -c $class:///elsewhere uri
+        check "... through virtproxyd too" equals "$class" m /usr/bin/python3 -c "import libvirt; print(libvirt.open('$class+unix:///system?socket=/run/libvirt/libvirt-sock').getType())"
+done
+
+# --- the host's figures, beside what the kernel says
+total=$(m awk '/MemTotal/ { print $2 }' /proc/meminfo)
+check "nodeinfo" contains "$total KiB" m virsh nodeinfo
+check "nodememstats" contains "$total" m virsh nodememstats
+check "... of a cell" contains "total" m virsh nodememstats --cell 0
+refused "... of a cell that there is not" "cellNum" m virsh nodememstats --cell 99
+check "nodecpustats" contains "system:" m virsh nodecpustats
+check "... of one processor, in percent" contains "usage:" m virsh nodecpustats --cpu 0 --percent
+refused "... of one that there is not" "Invalid cpuNum" m virsh nodecpustats --cpu 9999
+check "freecell" contains "Total:" m virsh freecell
+check "... --all" contains "0:" m virsh freecell --all
+refused "... of a cell that there is not" "out of range" m virsh freecell --cellno 99
+check "freepages" contains "4KiB" m virsh freepages --cellno 0 --pagesize 4
+refused "... of a size that there is not" "not available" m virsh freepages --cellno 0 --pagesize 7
+if m test -d /sys/kernel/mm/ksm; then
+        check "node-memory-tune" contains "shm_pages_to_scan" m virsh node-memory-tune
+        check "... as the kernel has it" contains "$(m cat /sys/kernel/mm/ksm/full_scans)" m virsh node-memory-tune
+fi
+if m test -e /sys/class/dmi/id/sys_vendor; then check "sysinfo" contains "<sysinfo type='smbios'>" m virsh sysinfo
+else refused "sysinfo, on a machine whose firmware says nothing" "SMBIOS" m virsh sysinfo; fi
+check "nodecpumap" contains "CPUs online:" m virsh nodecpumap
+check "hostname" equals "$(m hostname)" m virsh hostname
+
+finish

@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Node devices by Debian's virsh and python3-libvirt: the tree, lists by capability, documents that are valid by libvirt's own schema, and
+# links that come and go, told by udev where it runs and found by looking where it does not.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+c=nodedev:///system
+
+check "the tree begins with the computer" contains computer m sh -c "virsh -c $c nodedev-list --tree | head -n 1"
+check "... and has what the host has" contains net_lo_00_00_00_00_00_00 m virsh -c $c nodedev-list --tree
+check "the same on a connection to QEMU" contains net_lo_00_00_00_00_00_00 m virsh nodedev-list
+check "by capability" equals "$(printf 'computer\n')" m virsh -q -c $c nodedev-list --cap system
+net_alone() { m virsh -q -c $c nodedev-list --cap net | grep . && not contains pci_ m virsh -q -c $c nodedev-list --cap net; }
+check "... links alone" net_alone
+check "... by two" contains computer m virsh -q -c $c nodedev-list --cap net,system
+check "none is inactive" equals "" m virsh -q -c $c nodedev-list --inactive
+check "nodedev-info" contains "Active:         yes" m virsh -c $c nodedev-info net_lo_00_00_00_00_00_00
+refused "one that there is not" "no node device with matching name" m virsh -c $c nodedev-dumpxml nothing
+refused "what is no PCI device" "is not a PCI device" m virsh -c $c nodedev-detach computer
+refused "... nor reset" "is not a PCI device" m virsh -c $c nodedev-reset net_lo_00_00_00_00_00_00
+
+check "systemd-analyze security of what changes devices: 2.0 or better" \
+        m systemd-analyze security --no-pager --threshold=20 vm-nodedev@1.service
+
+# --- every document
+schema=/usr/share/libvirt/schemas/nodedev.rng
+if m test -e $schema; then
+        check "every document is valid by libvirt's schema" m sh -c "virsh -q -c $c nodedev-list | grep . | while read -r d; do
+                virsh -q -c $c nodedev-dumpxml \$d > /tmp/d.xml && xmllint --noout --relaxng $schema /tmp/d.xml || exit 1; done"
+else echo "#   no schema of libvirt's here ($schema): documents are not checked by it"; fi
+check "every parent is in the list" m_with_input /usr/bin/python3 - <<'PYTHON'
+import libvirt, xml.etree.ElementTree as et
+c = libvirt.open("nodedev:///system")
+devices = {d.name(): d for d in c.listAllDevices()}
+assert len(devices) == c.numOfDevices(None, 0) and set(devices) == set(c.listDevices(None, 0))
+for name, d in devices.items():
+        root = et.fromstring(d.XMLDesc())
+        assert root.findtext("name") == name
+        assert d.parent() == root.findtext("parent"), name
+        assert name == "computer" or d.parent() in devices, name
+        assert root.find("capability").get("type") in d.listCaps() and d.numOfCaps() == len(d.listCaps())
+        assert d.isActive() and d.isPersistent() and d.autostart()
+        assert c.nodeDeviceLookupByName(name).name() == name
+PYTHON
+
+# --- links come and go; without udev they are found when somebody looks
+cat <<'PYTHON' | m_with_input sh -c "cat > /root/events.py"
+import libvirt, subprocess, sys, threading, time
+looking = sys.argv[1] == "look"
+libvirt.virEventRegisterDefaultImpl()
+threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl() for _ in iter(int, 1)], daemon=True).start()
+c = libvirt.open("nodedev:///system")
+seen = []
+c.nodeDeviceEventRegisterAny(None, libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, lambda c, d, e, x, o: seen.append((d.name(), e)), None)
+def wait(name, event):
+        for _ in range(100):
+                if looking:
+                        c.listAllDevices()
+                if (name, event) in seen:
+                        return
+                time.sleep(0.1)
+        raise SystemExit("no event %d of %s: %s" % (event, name, seen))
+def ip(*words):
+        subprocess.run(("ip", "link") + words, check=True)
+ip("add", "nd0", "address", "02:00:00:00:00:01", "type", "bridge")
+wait("net_nd0_02_00_00_00_00_01", 0)
+assert "02:00:00:00:00:01" in c.nodeDeviceLookupByName("net_nd0_02_00_00_00_00_01").XMLDesc()
+ip("set", "nd0", "name", "nd1")
+wait("net_nd0_02_00_00_00_00_01", 1)
+wait("net_nd1_02_00_00_00_00_01", 0)
+ip("delete", "nd1")
+wait("net_nd1_02_00_00_00_00_01", 1)
+assert len(seen) == 4, seen
+PYTHON
+if m ip link add nd9 type bridge 2>/dev/null; then
+        m ip link delete nd9
+        check "links come, are renamed and go" m /usr/bin/python3 /root/events.py look
+        # systemd does not start udev where /sys is not writable; its messages about this machine's own links come all the same.
+        m systemd-run -q --unit=test-udevd sh -c 'exec /lib/systemd/systemd-udevd || exec /usr/lib/systemd/systemd-udevd'
+        if eventually 10 m test -e /run/udev/control; then
+                m systemctl stop virtnodedevd.service
+                check "... told by udev" m /usr/bin/python3 /root/events.py told
+        else echo "#   udev does not run here: its messages are not tried"; fi
+else echo "#   this kernel makes no bridges: none come and go"; fi
+
+# --- PCI devices: a folder that looks like the kernel's, for the addresses of this machine's first device; the kernel's own
+# devices are this machine's, and stay with their drivers.
+first=$(m sh -c "virsh -q -c $c nodedev-list --cap pci | grep . | head -n 1")
+if [ -n "$first" ]; then
+        a=$(m sh -c "virsh -c $c nodedev-dumpxml $first | sed -n 's#.*<path>.*/\(.*\)</path>#\1#p'")
+        m sh -c "mkdir -p /root/sys/bus/pci/devices/$a /root/sys/bus/pci/drivers/vfio-pci /root/sys/bus/pci/drivers/host
+                cd /root/sys/bus/pci; ln -s ../../drivers/host devices/$a/driver; touch drivers/host/unbind drivers/vfio-pci/unbind drivers_probe devices/$a/driver_override
+                mkdir -p /etc/systemd/system/vm-nodedev@.service.d
+                printf '[Service]\nEnvironment=UNITVIRT_SYS=/root/sys\nProtectHome=no\nReadWritePaths=/root/sys\n' > /etc/systemd/system/vm-nodedev@.service.d/test.conf
+                systemctl daemon-reload"
+        refused "a driver that does not take the device" "the driver does not take it); it is given back to 'host'" m virsh -c $c nodedev-detach $first
+        # the kernel's part: who is asked for gets it
+        m_with_input sh -c 'cat > /root/kernel.sh' <<EOF
+cd /root/sys/bus/pci; while sleep 0.02; do
+        [ -s drivers_probe ] || continue
+        d=\$(head -n 1 devices/$a/driver_override); : > drivers_probe
+        ln -sfn ../../drivers/\${d:-host} devices/$a/driver
+done
+EOF
+        m systemd-run -q --unit=test-kernel sh /root/kernel.sh
+        driver() { m sh -c "basename \$(readlink /root/sys/bus/pci/devices/$a/driver)"; }
+        check "nodedev-detach" eventually 20 m virsh -c $c nodedev-detach $first
+        check "... to vfio-pci" eventually 10 equals vfio-pci driver
+        check "... once more" m virsh -c $c nodedev-detach $first
+        check "nodedev-reattach" eventually 20 m virsh -c $c nodedev-reattach $first
+        check "... to the driver from before" eventually 10 equals host driver
+        check "... and nothing is remembered" equals "" m ls /run/libvirt/nodedev/detached
+        check "... once more" m virsh -c $c nodedev-reattach $first
+        refused "a driver that there is not" "no driver 'vfio_none'" m virsh -c $c nodedev-detach $first --driver vfio_none
+        refused "Xen's" "devices are given to guests by VFIO" m virsh -c $c nodedev-detach $first --driver xen
+        refused "a name with an option" "unknown driver name" m virsh -c $c nodedev-detach $first --driver=--all
+        refused "a device that cannot be reset" "no FLR, PM reset or bus reset" m virsh -c $c nodedev-reset $first
+        m touch "/root/sys/bus/pci/devices/$a/reset"
+        check "nodedev-reset" m virsh -c $c nodedev-reset $first
+        check "... by the kernel" equals 1 m cat "/root/sys/bus/pci/devices/$a/reset"
+        check "jobs leave nothing" equals "" m ls /run/libvirt/nodedev/jobs
+        # a driver that never comes back
+        m sh -c "mkdir -p /etc/systemd/system/vm-nodedev@.service.d; rm /root/sys/bus/pci/devices/$a/reset; mkfifo /root/sys/bus/pci/devices/$a/reset
+                printf '[Service]\nTimeoutStartSec=5\n' > /etc/systemd/system/vm-nodedev@.service.d/time.conf; systemctl daemon-reload"
+        m sh -c "virsh -c $c nodedev-reset $first > /root/hung 2>&1; echo \$? >> /root/hung" &
+        check "while a driver hangs others are answered" m virsh -c $c nodedev-info $first
+        check "... and the caller is told" eventually 40 m grep -q "^1" /root/hung
+        wait
+else echo "#   this machine has no PCI devices: none is detached"; fi
+
+# --- mediated devices, as far as they are a matter of definitions: this kernel makes none
+parent=${first:-}
+if [ -n "$parent" ] && m sh -c 'command -v mdevctl >/dev/null'; then
+        u=11111111-2222-4333-8444-555555555555
+        mdev() { echo "<device><parent>$parent</parent><capability type='mdev'><type id='mtty-2'/><uuid>$u</uuid>$1</capability></device>" |
+                m_with_input sh -c 'cat > /root/mdev.xml'; }
+        mdev "<attr name='one' value='1'/>"
+        check "nodedev-define" contains "defined from '/root/mdev.xml'" m virsh -c $c nodedev-define /root/mdev.xml
+        name=mdev_$(echo "${u}_$a" | tr -c 'a-zA-Z0-9\n' _)
+        check "... mdevctl has it" contains mtty-2 m mdevctl list --defined
+        check "... is listed, inactive" equals "$name" m virsh -q -c $c nodedev-list --inactive
+        check "... its document" contains "<attr name='one' value='1'/>" m virsh -c $c nodedev-dumpxml "$name"
+        check "... its parent" contains "<parent>$parent</parent>" m virsh -c $c nodedev-dumpxml "$name"
+        check "... nodedev-info" contains "Autostart:      no" m virsh -c $c nodedev-info "$name"
+        check "nodedev-autostart" m virsh -c $c nodedev-autostart "$name"
+        check "... holds" contains "Autostart:      yes" m virsh -c $c nodedev-info "$name"
+        check "... in mdevctl's file" contains auto m sh -c "grep start /etc/mdevctl.d/$a/$u"
+        check "... and off" m virsh -c $c nodedev-autostart --disable "$name"
+        refused "a second one" "there already" m virsh -c $c nodedev-define /root/mdev.xml
+        refused "start, without a kernel for it: mdevctl's words" "mdevctl" m virsh -c $c nodedev-start "$name"
+        refused "create, the same" "mdevctl" m sh -c "sed -i s/$u/${u/1111/2222}/ /root/mdev.xml; virsh -c $c nodedev-create /root/mdev.xml"
+        check "who defines one by mdevctl is seen" m mdevctl define --uuid "${u/1111/3333}" --parent "$a" --type mtty-1
+        check "... by virsh" contains "mdev_33331111" m virsh -q -c $c nodedev-list --inactive --cap mdev
+        check "nodedev-undefine" m virsh -c $c nodedev-undefine "$name"
+        check "... and it is gone" not contains "$name" m virsh -q -c $c nodedev-list --all
+        refused "a type that cannot be defined" "Unsupported device type 'net'" m sh -c "echo \"<device><parent>$parent</parent><capability type='net'/></device>\" > /root/n.xml; virsh -c $c nodedev-define /root/n.xml"
+        refused "a parent that there is not" "could not find parent device" m sh -c "sed 's/$parent/pci_nowhere/' /root/mdev.xml > /root/n.xml; virsh -c $c nodedev-create /root/n.xml"
+else echo "#   no PCI device or no mdevctl here: no mediated device is defined"; fi
+refused "a port without an adapter" "no host adapter makes virtual ports" m sh -c "echo \"<device><capability type='scsi_host'><capability type='fc_host'/></capability></device>\" > /root/n.xml; virsh -c $c nodedev-create /root/n.xml"
+refused "look-up by WWN" "no node device with matching wwnn" m /usr/bin/python3 -c '
+import libvirt
+libvirt.open("nodedev:///system").nodeDeviceLookupSCSIHostByWWN("2000000000000000", "1000000000000000", 0)'
+check "nothing went wrong in the daemon" equals "" m journalctl -b -p err -o cat -u virtnodedevd
+
+finish
