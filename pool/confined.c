@@ -105,9 +105,9 @@ static char *last_words(int err) {
         return strdup(line ? line + 1 : text);
 }
 
-int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e) {
+/* Runs it once: 0, or what it said as it failed. */
+static int run_once(const VolumeJob *j, char *const *argv, const char *folder, char **ret_words, Error *e) {
         _cleanup_close_ int out = -EBADF, err = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-        _cleanup_free_ char *words = NULL;
         int p[2], status;
         pid_t pid;
 
@@ -126,8 +126,27 @@ int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Erro
                         return -errno;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
-        words = last_words(err);
-        return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, "%s %s failed: %s", argv[0], argv[1], words ?: "");
+        *ret_words = last_words(err);
+        return *ret_words ? 0 : -ENOMEM;
+}
+
+/* Before it derives a key QEMU counts how much of that a second of CPU is worth, with the kernel's account of a thread,
+ * which some kernels bring up to date only at the clock's ticks, 4 ms apart. A processor that does the first round in
+ * less sees no time pass, and qemu-img gives up (7.2 does, crypto/pbkdf.c); the next try meets other ticks. */
+#define NO_TIME_PASSED "Unable to get accurate CPU usage"
+#define TRIES 50
+
+int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e) {
+        for (unsigned tries = 1;; tries++) {
+                _cleanup_free_ char *words = NULL;
+                int r = run_once(j, argv, folder, &words, e);
+
+                if (r < 0 || !words)
+                        return r;
+                if (tries == TRIES || !strstr(words, NO_TIME_PASSED))
+                        return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, "%s %s failed: %s", argv[0], argv[1],
+                                         words);
+        }
 }
 
 int active_folders(char ***ret, Error *e) {
