@@ -15,7 +15,7 @@ LIMIT=300 m sh -c 'mkdir /srv/d && cd /srv/d
                  truncate -s 2M $n; printf "disk=$n;" | dd of=$n conv=notrunc status=none
          done
          printf geheim > /root/key; chmod 600 /root/key; key=secret,id=s,file=/root/key
-         # Debian 12's sometimes cannot measure the CPU; see pool/confined.c
+         # that of Debian 12 sometimes cannot measure the CPU: pool/confined.c
          again() { for i in $(seq 50); do "$@" && return; done; exit 1; }
          again qemu-img convert --object $key -O luks -o key-secret=s luks luks.raw
          again qemu-img convert --object $key -O qcow2 -o encrypt.format=luks,encrypt.key-secret=s luks luks.qcow2
