@@ -36,7 +36,7 @@ int device_name(sd_device *d, const DeviceKind *k, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-int device_parent(sd_device *d, char **ret) {
+int device_parent_name(sd_device *d, char **ret) {
         while (sd_device_get_parent(d, &d) >= 0) {
                 const DeviceKind *k = device_kind(d);
 
@@ -47,7 +47,7 @@ int device_parent(sd_device *d, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-uint32_t device_flags(const Device *d) {
+uint32_t device_read_flags(const Device *d) {
         _cleanup_(sd_device_unrefp) sd_device *device = NULL;
         uint32_t flags = d->kind->flag;
 
@@ -129,7 +129,7 @@ static int add_head(DocumentWriter *w, DocumentElement *root, sd_device *d) {
         const char *text;
         int r;
 
-        r = device_parent(d, &parent);
+        r = device_parent_name(d, &parent);
         if (r < 0)
                 return r;
         if (sd_device_get_syspath(d, &text) >= 0)

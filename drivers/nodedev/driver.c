@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The index of devices: filled from sysfs, and kept by udev's messages. Where udev is not running, or its messages do
- * not come in (a daemon without netlink), each call looks anew. */
+/* The driver: lists, look-ups, documents, and what it is for the supervisor. */
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -9,197 +8,6 @@
 #include "object/event.h"
 #include "object/list.h"
 #include "nodedev.h"
-
-#define EVENT_UPDATE 1
-
-/* --- the index --- */
-
-int device_add(NodedevDriver *driver, const char *name, const DeviceKind *k, const char *syspath, int event) {
-        _cleanup_object_ Object *o = NULL;
-        int r;
-
-        r = object_new(&driver->devices, NULL, name, NULL, &o);
-        if (r < 0)
-                return r;
-        /* what was not made is there again after a boot */
-        o->persistent = k != &device_mdev;
-        device_of(o)->kind = k;
-        if (syspath && !(device_of(o)->syspath = strdup(syspath)))
-                return -ENOMEM;
-        r = object_index_add(o);
-        if (r >= 0 && event >= 0)
-                object_emit_lifecycle(o, event, 0);
-        return r;
-}
-
-/* One that was defined is there now. */
-static int activate(Device *d, const char *syspath, bool tell) {
-        if (d->kind != &device_mdev || d->syspath)
-                return 0;
-        d->syspath = strdup(syspath);
-        if (!d->syspath)
-                return -ENOMEM;
-        if (tell)
-                object_emit_lifecycle(&d->object, DEVICE_CREATED, 0);
-        return 0;
-}
-
-static int add_device(NodedevDriver *driver, sd_device *d, bool tell) {
-        const DeviceKind *k = device_kind(d);
-        _cleanup_free_ char *name = NULL;
-        const char *syspath;
-        Object *known;
-        int r;
-
-        if (!k || sd_device_get_syspath(d, &syspath) < 0)
-                return 0;
-        r = device_name(d, k, &name);
-        if (r < 0)
-                return r;
-        known = object_by_name(&driver->devices, NULL, name);
-        if (known)
-                return activate(device_of(known), syspath, tell);
-        return device_add(driver, name, k, syspath, tell ? DEVICE_CREATED : -1);
-}
-
-static void remove_device(Object *o) {
-        _cleanup_object_ Object *hold = object_ref(o);
-        Device *d = device_of(o);
-
-        if (d->config) {
-                free(d->syspath);
-                d->syspath = NULL;
-        } else
-                object_index_remove(o);
-        object_emit_lifecycle(hold, DEVICE_DELETED, 0);
-}
-
-/* All that a kind may be of: the rest of sysfs (processors, memory, terminals) is much more, and not looked at. */
-static int match_subsystems(sd_device_enumerator *e) {
-        static const char *const names[] = {
-                "pci", "usb", "net", "scsi", "block", "scsi_generic", "drm", "mdev", "vdpa"
-        };
-        int r = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(names) && r >= 0; i++)
-                r = sd_device_enumerator_add_match_subsystem(e, names[i], true);
-        return r;
-}
-
-static int add_all(NodedevDriver *driver, bool tell) {
-        _cleanup_(sd_device_enumerator_unrefp) sd_device_enumerator *e = NULL;
-        int r;
-
-        r = sd_device_enumerator_new(&e);
-        if (r >= 0)
-                r = sd_device_enumerator_allow_uninitialized(e);
-        if (r >= 0)
-                r = match_subsystems(e);
-        if (r < 0)
-                return r;
-        for (sd_device *d = sd_device_enumerator_get_device_first(e); d && r >= 0;
-             d = sd_device_enumerator_get_device_next(e))
-                r = add_device(driver, d, tell);
-        return r;
-}
-
-/* By name and path: who has another MAC now is another device to clients. */
-static bool is_there(const Device *d) {
-        _cleanup_(sd_device_unrefp) sd_device *device = NULL;
-        _cleanup_free_ char *name = NULL;
-
-        if (!d->syspath)
-                return true;
-        if (sd_device_new_from_syspath(&device, d->syspath) < 0 || device_kind(device) != d->kind)
-                return false;
-        return device_name(device, d->kind, &name) < 0 || streq(name, d->object.name);
-}
-
-static void remove_gone(NodedevDriver *driver, const char *syspath) {
-        Object **list;
-        size_t n;
-
-        if (object_snapshot(&driver->devices, NULL, &list, &n) < 0)
-                return;
-        for (size_t i = 0; i < n; i++) {
-                const Device *d = device_of(list[i]);
-
-                if ((!syspath || streq_ptr(d->syspath, syspath)) && !is_there(d))
-                        remove_device(list[i]);
-        }
-        object_release(list, n);
-}
-
-void device_look(NodedevDriver *driver) {
-        mdev_look(driver);
-        if (driver->monitor)
-                return;
-        remove_gone(driver, NULL);
-        (void) add_all(driver, true);
-}
-
-/* One device: all are looked at only where it is not as it was. Borrowed, or NULL. */
-Object *device_look_for(NodedevDriver *driver, const char *name) {
-        Object *o = object_by_name(&driver->devices, NULL, name);
-
-        if (startswith(name, "mdev_"))
-                mdev_look(driver);
-        else if (driver->monitor || (o && is_there(device_of(o))))
-                return o;
-        device_look(driver);
-        return object_by_name(&driver->devices, NULL, name);
-}
-
-/* --- udev's messages --- */
-
-static void emit_update(const Object *o) {
-        remote_node_device_event_update_msg msg = { .dev.name = o->name };
-
-        object_emit(o, EVENT_UPDATE, &msg);
-}
-
-static int on_message(sd_device_monitor *m, sd_device *d, void *userdata) {
-        NodedevDriver *driver = userdata;
-        _cleanup_free_ char *name = NULL;
-        const DeviceKind *k = device_kind(d);
-        sd_device_action_t action;
-        const char *syspath;
-        Object *known = NULL;
-
-        if (sd_device_get_action(d, &action) < 0 || sd_device_get_syspath(d, &syspath) < 0)
-                return 0;
-        if (k && device_name(d, k, &name) >= 0)
-                known = object_by_name(&driver->devices, NULL, name);
-        if (action == SD_DEVICE_REMOVE && known) {
-                remove_device(known);
-                return 0;
-        }
-        /* A link that was renamed, or got another address, has another name. */
-        remove_gone(driver, action == SD_DEVICE_MOVE ? NULL : syspath);
-        known = name ? object_by_name(&driver->devices, NULL, name) : NULL;
-        if (action == SD_DEVICE_REMOVE)
-                return 0;
-        if (known)
-                emit_update(known);
-        else if (add_device(driver, d, true) < 0)
-                log_oom();
-        return 0;
-}
-
-static int watch(NodedevDriver *driver, Loop *loop) {
-        int r;
-
-        if (access("/run/udev/control", F_OK) < 0)
-                return -ENOENT;
-        r = sd_device_monitor_new(&driver->monitor);
-        if (r >= 0)
-                r = sd_device_monitor_attach_event(driver->monitor, loop_event(loop));
-        if (r >= 0)
-                r = sd_device_monitor_start(driver->monitor, on_message, driver);
-        if (r < 0)
-                driver->monitor = sd_device_monitor_unref(driver->monitor);
-        return r;
-}
 
 /* --- calls --- */
 
@@ -221,7 +29,7 @@ static int list_all(Call *c, const remote_connect_list_all_node_devices_args *ar
         return r;
 }
 
-static bool has_capability(const Device *d, const char *capability) {
+static bool has_capability(Device *d, const char *capability) {
         uint32_t flags;
 
         if (streq(d->kind->capability, capability))
@@ -286,7 +94,7 @@ static int get_xml(Call *c, Device *d, const remote_node_device_get_xml_desc_arg
                    remote_node_device_get_xml_desc_ret *ret, Error *e) {
         if (d->config && (!d->syspath || args->flags))
                 return mdev_describe(d, &ret->xml, e);
-        return device_describe(d, &ret->xml, e);
+        return device_document(d, &ret->xml, e);
 }
 
 /* What is not there now may have a parent that is not either. */
@@ -297,17 +105,13 @@ static int mdev_parent_of(const Device *d, remote_node_device_get_parent_ret *re
 
 static int get_parent(Call *c, Device *d, const remote_node_device_get_parent_args *args,
                       remote_node_device_get_parent_ret *ret, Error *e) {
-        _cleanup_(sd_device_unrefp) sd_device *device = NULL;
-
         if (!d->syspath)
                 return d->config ? mdev_parent_of(d, ret, e) : 0;
-        if (sd_device_new_from_syspath(&device, d->syspath) < 0)
-                return object_error_gone(&d->object, e);
         ret->parentName = calloc(1, sizeof(*ret->parentName));
-        return ret->parentName ? device_parent(device, ret->parentName) : -ENOMEM;
+        return ret->parentName ? device_parent(d, ret->parentName, e) : -ENOMEM;
 }
 
-static size_t capabilities_of(const Device *d, const char *ret[8]) {
+static size_t capabilities_of(Device *d, const char *ret[8]) {
         uint32_t flags = device_flags(d);
         size_t n = 0;
 
@@ -378,6 +182,7 @@ static ObjectIndex *index_of(void *driver) {
 }
 
 static void done(Object *o) {
+        device_forget(device_of(o));
         free(device_of(o)->syspath);
         free(device_of(o)->config);
 }
@@ -429,6 +234,7 @@ static void driver_stop(void *state) {
         NodedevDriver *d = state;
 
         sd_device_monitor_unref(d->monitor);
+        watch_close(d);
         object_index_done(&d->devices);
         free(d);
 }
@@ -440,14 +246,18 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         if (!d)
                 return -ENOMEM;
         d->host = host;
+        d->uevents_fd = d->links_fd = -EBADF;
         object_index_init(&d->devices, &kind_device, host, d);
         /* Watched first, read then: nothing falls between. */
-        r = watch(d, host->loop);
+        r = udev_open(d, host->loop);
         if (r < 0)
-                log_debug("no messages of udev: %s; devices are looked for at each call", strerror(-r));
+                log_debug("no messages of udev: %s", strerror(-r));
+        r = watch_open(d, host->loop);
+        if (r < 0)
+                log_debug("no messages of the kernel: %s", strerror(-r));
         r = device_add(d, "computer", &device_system, NULL, -1);
         if (r >= 0)
-                r = add_all(d, false);
+                r = device_add_all(d, false);
         if (r < 0) {
                 driver_stop(d);
                 return error_set_errno(e, r, ORIGIN_NODEDEV, "cannot read the host's devices");

@@ -207,7 +207,7 @@ static int find_host(NodedevDriver *driver, const xmlNode *root, const char **re
         const char *name = xml_text(parent), *wwnn = xml_attr(parent, "wwnn"), *wwpn = xml_attr(parent, "wwpn"),
                    *fabric = xml_attr(parent, "fabric_wwn");
         const Object *o = name && *name ? device_look_for(driver, name) : NULL;
-        const Device *d = o ? device_of(o) : name && *name ? NULL : device_by_wwn(driver, wwnn, wwpn, fabric, true);
+        Device *d = o ? device_of(o) : name && *name ? NULL : device_by_wwn(driver, wwnn, wwpn, fabric, true);
 
         if (!d)
                 return error_set(e, -ENOENT, ERROR_NO_NODE_DEVICE, ORIGIN_NODEDEV,

@@ -2,17 +2,21 @@
 #pragma once
 
 /* The driver for node devices: the host's devices as libvirt's clients see them, from sysfs and udev's database.
- * Nothing is kept but names; documents are written when they are asked for. */
+ * Documents are written when they are asked for, and kept until the kernel or udev says that the device has changed. */
 
 #include <systemd/sd-device.h>
 
+#include "base/strings.h"
 #include "model/writer.h"
 #include "object/call.h"
 
 typedef struct NodedevDriver {
         DriverHost *host;
         ObjectIndex devices;
-        sd_device_monitor *monitor; /* NULL: there is nobody to tell of changes, so each call looks */
+        sd_device_monitor *monitor; /* udev's messages; NULL: it does not run */
+        int uevents_fd, links_fd; /* the kernel's: watch.c; -EBADF: nobody tells of all changes, so nothing is kept */
+        sd_event_source *uevents, *links;
+        bool missed; /* some of them */
 } NodedevDriver;
 
 typedef struct DeviceKind DeviceKind;
@@ -22,6 +26,11 @@ typedef struct Device {
         const DeviceKind *kind;
         char *syspath; /* NULL: the computer itself, or what is defined and not there */
         char *config;  /* of a mediated device that is defined: mdevctl's file; else NULL */
+        struct {
+                char *document, *unannounced, *parent; /* NULL: not read since it changed */
+                uint32_t flags;
+                bool has_flags;
+        } kept;
 } Device;
 
 /* A document in the making: its capability element. */
@@ -39,6 +48,8 @@ struct DeviceKind {
         /* What its name ends with to be unique, or NULL. */
         const char *(*suffix)(sd_device *d);
         void (*describe)(Description *d);
+        /* Appends what its document shows and nobody tells the changes of; NULL: there is no such thing. */
+        void (*unannounced)(const char *syspath, StrBuf *to);
         const struct DeviceFeature *features; /* ends with {}; NULL: none */
 };
 
@@ -61,11 +72,22 @@ const DeviceKind *device_kind(sd_device *d);
 /* libvirt's name of it: "net_eth0_52_54_00_00_00_01"; the caller's. -ENOMEM. */
 int device_name(sd_device *d, const DeviceKind *k, char **ret);
 /* The name of the nearest device above it that clients are shown; "computer" at the top. */
-int device_parent(sd_device *d, char **ret);
+int device_parent_name(sd_device *d, char **ret);
 /* The flags of its kind and of the features that it has now. */
-uint32_t device_flags(const Device *d);
+uint32_t device_read_flags(const Device *d);
 /* The whole document. */
 int device_describe(const Device *d, char **ret, Error *e);
+
+/* kept.c: the same, as they were read before where they hold still; what is returned is the caller's. */
+uint32_t device_flags(Device *d);
+int device_document(Device *d, char **ret, Error *e);
+int device_parent(Device *d, char **ret, Error *e);
+/* It is not as it was: one; all at this path of sysfs, above it and below it; all of a kind. */
+void device_forget(Device *d);
+void device_forget_path(NodedevDriver *driver, const char *syspath);
+void device_forget_kind(NodedevDriver *driver, const DeviceKind *k);
+/* For DeviceKind.unannounced. */
+void unannounced_attribute(StrBuf *to, const char *syspath, const char *name);
 
 /* Attributes of sysfs and properties of udev, NULL where there is none; they belong to the device. */
 const char *device_attribute(sd_device *d, const char *name);
@@ -88,12 +110,42 @@ static inline Device *device_of(const Object *o) {
 /* virNodeDeviceEventLifecycleType */
 enum { DEVICE_CREATED, DEVICE_DELETED, DEVICE_DEFINED, DEVICE_UNDEFINED };
 
-/* driver.c: puts an object into the index, and tells of it by that event, -1: of nothing. */
+/* index.c: puts an object into the index, and tells of it by that event, -1: of nothing. */
 int device_add(NodedevDriver *driver, const char *name, const DeviceKind *k, const char *syspath, int event);
-/* The device that is there under this name after another look; borrowed, or NULL. */
+int device_add_all(NodedevDriver *driver, bool tell);
+/* The device that is there under this name; borrowed, or NULL. */
 Object *device_look_for(NodedevDriver *driver, const char *name);
-/* Looks at all. */
+/* The index is as the host is: by what was said of changes, or else by another look. */
 void device_look(NodedevDriver *driver);
+/* By another look, whatever was said. */
+void device_look_at_all(NodedevDriver *driver);
+/* What the kernel said, of a path of sysfs, or of a link by its name. */
+void device_came(NodedevDriver *driver, const char *syspath);
+void device_gone(NodedevDriver *driver, const char *syspath);
+void device_updated(NodedevDriver *driver, const char *syspath);
+void device_link_changed(NodedevDriver *driver, const char *name);
+/* Listens to udev. -ENOENT: it does not run. */
+int udev_open(NodedevDriver *driver, Loop *loop);
+
+/* watch.c: what the kernel says. Open: errno where it does not speak to this process. Read: all of it until now. */
+int watch_open(NodedevDriver *driver, Loop *loop);
+void watch_close(NodedevDriver *driver);
+void watch_read(NodedevDriver *driver);
+static inline bool watch_is_open(const NodedevDriver *driver) {
+        return driver->uevents_fd >= 0;
+}
+
+/* A message of the kernel's about a device. */
+typedef struct Uevent {
+        const char *action;     /* "add", without a NUL */
+        size_t action_len;
+        const char *path;       /* below /sys, with its slash */
+        const char *old_path;   /* of a device that was moved; NULL */
+        const char *subsystem;  /* NULL */
+} Uevent;
+/* They stay in the message. -EBADMSG. */
+int uevent_parse(const char *message, size_t len, Uevent *ret);
+
 /* That has a Fibre Channel adapter with these names (each may be NULL: any); borrowed, or NULL. */
 Device *device_by_wwn(NodedevDriver *driver, const char *wwnn, const char *wwpn, const char *fabric, bool vports);
 

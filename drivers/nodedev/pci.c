@@ -318,6 +318,15 @@ static void describe(Description *d) {
         add_express(d);
 }
 
+/* A device that saves power has a slower link. */
+static void unannounced(const char *syspath, StrBuf *to) {
+        unannounced_attribute(to, syspath, "current_link_speed");
+        unannounced_attribute(to, syspath, "current_link_width");
+}
+
 static const DeviceFeature features[] = { { "mdev_types", 8192, has_mdev_types }, { "vpd", 2097152, has_vpd }, {} };
 
-const DeviceKind device_pci = { .capability = "pci", .flag = 2, .is = is, .describe = describe, .features = features };
+const DeviceKind device_pci = {
+        .capability = "pci", .flag = 2, .is = is, .describe = describe, .features = features,
+        .unannounced = unannounced,
+};

@@ -71,8 +71,14 @@ static void describe_net(Description *d) {
                               streq(devtype, "wlan") ? "80211" : "80203");
 }
 
+/* Links tell of their state and address, but not of another speed. */
+static void unannounced_net(const char *syspath, StrBuf *to) {
+        unannounced_attribute(to, syspath, "speed");
+}
+
 const DeviceKind device_net = {
         .capability = "net", .flag = 16, .is = is_net, .suffix = mac, .describe = describe_net,
+        .unannounced = unannounced_net,
 };
 
 /* --- graphics --- */

@@ -91,12 +91,28 @@ static void describe_host(Description *d) {
         document_addf(d->writer, n, "vports", "%lli", MAX(device_number(fc, "npiv_vports_inuse", 10), 0LL));
 }
 
+/* A fabric is another one, and ports are used, without a word. */
+static void unannounced_host(const char *syspath, StrBuf *to) {
+        static const char *const attributes[] = {
+                "node_name", "port_name", "fabric_name", "max_npiv_vports", "npiv_vports_inuse"
+        };
+        _cleanup_free_ char *folder = text_format("%s/fc_host%s", syspath, strrchr(syspath, '/'));
+
+        if (!folder)
+                to->failed = true;
+        if (!folder || access(folder, F_OK) < 0)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(attributes); i++)
+                unannounced_attribute(to, folder, attributes[i]);
+}
+
 static const DeviceFeature host_features[] = {
         { "fc_host", 512, has_fc_host }, { "vports", DEVICE_FLAG_VPORTS, has_vports }, {},
 };
 
 const DeviceKind device_scsi_host = {
         .capability = "scsi_host", .flag = 32, .is = is_host, .describe = describe_host, .features = host_features,
+        .unannounced = unannounced_host,
 };
 
 /* --- scsi_target, scsi --- */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Node devices by Debian's virsh and python3-libvirt: the tree, lists by capability, documents that are valid by libvirt's own schema, and
-# links that come and go, told by udev where it runs and found by looking where it does not.
+# links that come and go, told by udev where it runs, by the kernel where it does not, and else found by looking.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -71,18 +71,68 @@ assert "02:00:00:00:00:01" in c.nodeDeviceLookupByName("net_nd0_02_00_00_00_00_0
 ip("set", "nd0", "name", "nd1")
 wait("net_nd0_02_00_00_00_00_01", 1)
 wait("net_nd1_02_00_00_00_00_01", 0)
-ip("delete", "nd1")
+ip("set", "nd1", "address", "02:00:00:00:00:02")
 wait("net_nd1_02_00_00_00_00_01", 1)
-assert len(seen) == 4, seen
+wait("net_nd1_02_00_00_00_00_02", 0)
+ip("delete", "nd1")
+wait("net_nd1_02_00_00_00_00_02", 1)
+assert len(seen) == 6, seen
+PYTHON
+# What was read of a device is kept, and not longer than it is true.
+cat <<'PYTHON' | m_with_input sh -c "cat > /root/kept.py"
+import libvirt, subprocess, time, xml.etree.ElementTree as et
+def ip(*words):
+        subprocess.run(("ip", "link") + words, check=True)
+c = libvirt.open("nodedev:///system")
+ip("add", "nv0", "address", "02:00:00:00:01:00", "type", "veth", "peer", "name", "nv1", "address", "02:00:00:00:01:01")
+name = "net_nv0_02_00_00_00_01_00"
+def wait(state):
+        for _ in range(100):
+                root = et.fromstring(c.nodeDeviceLookupByName(name).XMLDesc())
+                if root.find("capability/link").get("state") == state:
+                        return root
+                time.sleep(0.1)
+        raise SystemExit("never %s: %s" % (state, et.tostring(root)))
+for _ in range(100):
+        if name in c.listDevices("net", 0):
+                break
+        time.sleep(0.1)
+before = c.nodeDeviceLookupByName(name).XMLDesc()
+assert c.nodeDeviceLookupByName(name).XMLDesc() == before
+wait("down")
+ip("set", "nv0", "up")
+ip("set", "nv1", "up")
+wait("up")
+ip("set", "nv1", "down")
+assert "speed" not in wait("lowerlayerdown").find("capability/link").attrib
+ip("set", "nv1", "name", "nv2")
+ip("delete", "nv0")
+for _ in range(100):
+        if not [d for d in c.listDevices("net", 0) if d.startswith("net_nv")]:
+                break
+        time.sleep(0.1)
+else:
+        raise SystemExit("they stay: %s" % c.listDevices("net", 0))
+try:
+        c.nodeDeviceLookupByName(name)
+        raise SystemExit("it is found")
+except libvirt.libvirtError as e:
+        assert e.get_error_code() == libvirt.VIR_ERR_NO_NODE_DEVICE
 PYTHON
 if m ip link add nd9 type bridge 2>/dev/null; then
         m ip link delete nd9
         check "links come, are renamed and go" m /usr/bin/python3 /root/events.py look
+        check "... and what is said of them changes with them" m /usr/bin/python3 /root/kept.py
         # systemd does not start udev where /sys is not writable; its messages about this machine's own links come all the same.
         m systemd-run -q --unit=test-udevd sh -c 'exec /lib/systemd/systemd-udevd || exec /usr/lib/systemd/systemd-udevd'
         if eventually 10 m test -e /run/udev/control; then
                 m systemctl stop virtnodedevd.service
                 check "... told by udev" m /usr/bin/python3 /root/events.py told
+                check "... with what is said of them" m /usr/bin/python3 /root/kept.py
+                check "what no kernel tells of is looked for" m sh -c 'mkdir -p /etc/systemd/system/virtnodedevd.service.d
+                        printf "[Service]\nRestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX\n" > /etc/systemd/system/virtnodedevd.service.d/deaf.conf
+                        systemctl daemon-reload; systemctl stop virtnodedevd.service; python3 /root/kept.py && python3 /root/events.py look'
+                m sh -c 'rm -r /etc/systemd/system/virtnodedevd.service.d; systemctl daemon-reload; systemctl stop virtnodedevd.service'
         else echo "#   udev does not run here: its messages are not tried"; fi
 else echo "#   this kernel makes no bridges: none come and go"; fi
 
