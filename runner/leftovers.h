@@ -11,8 +11,11 @@
 
 /* The descriptor's name in the service manager's store. */
 #define LOCK_FD_NAME "lock"
-/* Those of locks on images and leases (host/lock.h), which vm-run has for no other purpose. */
+/* Those of locks on images and leases (host/lock.h), which vm-run has for no other purpose. "image-lock-ALIAS" is let
+ * go of when the disk ALIAS goes. */
 #define IMAGE_LOCK_FD_NAME "image-lock"
+/* What the service manager takes: sd_pid_notify_with_fds(3). */
+#define FD_NAME_MAX 255U
 
 /* Takes the lock; wait: as long as a cleanup needs. *ret is the descriptor. -EWOULDBLOCK where a run lives. */
 int leftovers_lock(const char *name, bool wait, int *ret);

@@ -199,6 +199,10 @@ static void guest_block_error(Run *run, const json_t *data) {
         log_warning("I/O error on %s, action %s", node ?: "a disk", action ?: "unknown");
 }
 
+static void guest_device_deleted(Run *run, const json_t *data) {
+        image_locks_device_deleted(&run->image_locks, data);
+}
+
 static const struct {
         const char *name;
         void (*handle)(Run *run, const json_t *data);
@@ -212,6 +216,7 @@ static const struct {
         { "BLOCK_IO_ERROR", guest_block_error },
         { "WATCHDOG",       guest_watchdog },
         { "DUMP_COMPLETED", run_dump_completed },
+        { "DEVICE_DELETED", guest_device_deleted },
 };
 
 void run_event(Run *run, const char *name, const json_t *data) {

@@ -4,8 +4,9 @@
  * look, so that a guest that is defined on two hosts runs on one of them. The locks belong to open files that vm-run
  * has until its end: no daemon is needed for them, and nothing can outlive the guest. */
 
-#include "base/strings.h"
+#include "base/guest-plug.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "config/lockd.h"
 #include "host/lock.h"
 #include "leftovers.h"
@@ -18,21 +19,29 @@ typedef struct Locks {
         size_t n;
 } Locks;
 
-/* Of a disk that is plugged in: QEMU keeps it, in a set of descriptors of the disk's own that goes with the disk. What
- * vm-run has it was given at the start. */
-static int keep_with_disk(Prepare *p, int fd) {
-        int number = descriptor_store(p, fd);
+/* Of a disk that is plugged in, and of a floppy, of which nobody tells vm-run that it is out: QEMU keeps it, in a set
+ * of descriptors of its own that goes with the disk or the medium. */
+static int keep_with_disk(Prepare *p, int fd, const char *device) {
+        int number = descriptor_store(p, fd), set = descriptor_set(p), r;
 
-        return number < 0 ? number : descriptor_add_to_set(p, descriptor_set(p), number);
+        if (number < 0 || p->running)
+                return number < 0 ? number : descriptor_add_to_set(p, set, number);
+        r = strv_add(&p->fd_args, "-add-fd");
+        return r < 0 ? r : strv_addf(&p->fd_args, "fd=%i,set=%i,opaque=" FDSET_OF_DEVICE "%s", number, set, device);
 }
 
-static int keep(Locks *l, int fd) {
+/* disk: NULL for leases. vm-run lets go of it when the disk goes. */
+static int keep(Locks *l, int fd, const xmlNode *disk) {
+        const char *device = disk ? device_alias(disk) : NULL;
+        _cleanup_free_ char *name = text_format(IMAGE_LOCK_FD_NAME "%s%s", device ? "-" : "", device ?: "");
         int r;
 
+        if (!name)
+                return -ENOMEM;
         l->n++;
-        if (l->p->running)
-                return keep_with_disk(l->p, fd);
-        r = notify_store_fd(l->p->notify_fd, IMAGE_LOCK_FD_NAME, fd);
+        if (disk && (l->p->running || xml_attr_is(disk, "device", "floppy")))
+                return keep_with_disk(l->p, fd, device);
+        r = notify_store_fd(l->p->notify_fd, strlen(name) > FD_NAME_MAX ? IMAGE_LOCK_FD_NAME : name, fd);
         return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_SYSTEMD, "cannot hand a lock to the service manager")
                      : 0;
 }
@@ -75,7 +84,7 @@ static int lock_disk(Locks *l, const xmlNode *disk, const char *path) {
         else
                 r = error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot find out what lock '%s' has", path);
         if (r >= 0)
-                r = keep(l, fd);
+                r = keep(l, fd, disk);
         else if (key)
                 error_prefix(&p->error, "the lock of '%s'", path);
         return prepare_blame(p, r, xml_child(disk, "source"));
@@ -118,7 +127,7 @@ static int lock_lease(Locks *l, const xmlNode *lease) {
         r = lock_resource(xml_attr(target, "path"), xml_text(xml_child(lease, "key")), 0, l->p->name, &fd,
                           &l->p->error);
         if (r >= 0)
-                r = keep(l, fd);
+                r = keep(l, fd, NULL);
         return prepare_blame(l->p, r, lease);
 }
 
@@ -140,7 +149,7 @@ static int lock_all(Locks *l) {
                                  "Read/write, exclusive access, disks were present, but no leases specified: "
                                  "require_lease_for_disks of qemu-lockd.conf wants a <lease>");
         if (l->n > 0 && xml_child(definition_root(l->p->live), "on_lockfailure"))
-                log_notice("<on_lockfailure> has no effect: locks of lockd are not lost while the guest runs");
+                log_notice("<on_lockfailure> has no effect: the guest has its locks itself, and cannot lose them");
         return 0;
 }
 

@@ -448,9 +448,9 @@ static int prepare(Prepare *p) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)
                 r = steps[i](p);
         if (r >= 0)
-                r = build_arguments(p, version);
-        if (r >= 0)
                 r = prepare_locks(p);
+        if (r >= 0)
+                r = build_arguments(p, version);
         if (r >= 0)
                 r = write_launch(p);
         if (r >= 0)

@@ -222,6 +222,7 @@ static void run_done(Run *run) {
         }
         free(run->consoles);
         free(run->known_threads);
+        image_locks_done(&run->image_locks);
         launch_done(&run->launch);
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/guest-exit.h"
 #include "base/macros.h"
+#include "image-locks.h"
 #include "launch.h"
 #include "notify.h"
 
@@ -109,6 +110,7 @@ struct Run {
         Screen screens[SCREENS_MAX];
         size_t n_screens;
         pid_t websockets;        /* carries those of browsers to QEMU, 0: there is none */
+        ImageLocks image_locks;
         bool handing;            /* a client is on its way to QEMU */
         Console *consoles;       /* stderr first, then those of the launch file */
         size_t n_consoles;

@@ -39,7 +39,7 @@ static unsigned inherited_count(void) {
 }
 
 int inherited_fd(const char *name) {
-        char s[64];
+        char s[FD_NAME_MAX + 1];
 
         for (unsigned i = 0; i < inherited_count(); i++)
                 if (inherited_name(i, s, sizeof s) >= 0 && streq(s, name))
@@ -53,7 +53,7 @@ void close_inherited_on_exec(void) {
 }
 
 void release_store(Run *run) {
-        char s[64];
+        char s[FD_NAME_MAX + 1];
 
         for (unsigned i = 0; i < inherited_count(); i++)
                 if (inherited_name(i, s, sizeof s) >= 0)
@@ -89,7 +89,7 @@ static int hand_over(Handovers *h, int fd, int number) {
 static int hand_over_inherited(Handovers *h) {
         for (unsigned i = 0; i < inherited_count(); i++) {
                 const char *number;
-                char s[64];
+                char s[FD_NAME_MAX + 1];
                 int n, r;
 
                 if (inherited_name(i, s, sizeof s) < 0)
@@ -228,12 +228,22 @@ static int start_child(Run *run, const Handovers *h, char **env) {
 }
 
 /* vm-run itself has no use for disks and taps, but for the mark that the guest runs, and the locks of its images. */
-static void close_unused(void) {
-        char s[64];
+static int close_unused(Run *run) {
+        char s[FD_NAME_MAX + 1];
+        int r = 0;
 
-        for (unsigned i = 0; i < inherited_count(); i++)
-                if (inherited_name(i, s, sizeof s) < 0 || (!streq(s, LOCK_FD_NAME) && !streq(s, IMAGE_LOCK_FD_NAME)))
-                        close(LISTEN_FDS_START + (int) i);
+        for (unsigned i = 0; i < inherited_count(); i++) {
+                int fd = LISTEN_FDS_START + (int) i;
+                const char *lock = NULL;
+
+                if (inherited_name(i, s, sizeof s) >= 0)
+                        lock = startswith(s, IMAGE_LOCK_FD_NAME);
+                if (lock && *lock == '-' && r >= 0)
+                        r = image_locks_add(&run->image_locks, lock + 1, fd);
+                else if (!lock && !streq(s, LOCK_FD_NAME))
+                        close(fd);
+        }
+        return r;
 }
 
 int spawn_qemu(Run *run) {
@@ -248,8 +258,5 @@ int spawn_qemu(Run *run) {
                 r = start_child(run, &h, env);
         close_parked();
         free(h.list);
-        if (r < 0)
-                return r;
-        close_unused();
-        return 0;
+        return r < 0 ? r : close_unused(run);
 }

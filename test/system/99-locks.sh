@@ -63,6 +63,33 @@ check "... and the guest has no disk" equals "" m virsh -q domblklist bare
 on_other virsh -q destroy holder
 m virsh -q destroy bare
 
+# --- a disk from the start that goes, and a medium that is changed
+m truncate -s 1M /shared/early.img
+m truncate -s 1440K /shared/one.img /shared/two.img
+usb_disk() { disk "$1" | sed "s#dev='vda' bus='virtio'#dev='sda' bus='usb'#"; }
+floppy() { echo "<disk type='file' device='floppy'><driver name='qemu' type='raw'/><source file='$1'/><target dev='fda' bus='fdc'/></disk>"; }
+taken_over() { on_other sh -c "systemctl reset-failed vm@$1; virsh -q start $1"; }
+check "a guest with a disk and a floppy" guest early "$(usb_disk /shared/early.img)$(floppy /shared/one.img)"
+check "... and three that wait for one of them" guest of-disk "$(disk /shared/early.img)"
+guest of-one "$(disk /shared/one.img)"; guest of-two "$(disk /shared/two.img)"
+check "... starts" m virsh -q start early
+refused "... its disk is locked" "is locked by guest 'early' on host 'alpha'" on_other virsh start of-disk
+check "... and is detached" m virsh -q detach-disk early sda --live
+check "... which gives its lock back" eventually 20 taken_over of-disk
+refused "... but not that of the floppy" "is locked by guest 'early' on host 'alpha'" on_other virsh start of-one
+check "... which is changed" m virsh -q change-media early fda /shared/two.img --update --live
+check "... the lock of the old one is given back" eventually 20 taken_over of-one
+refused "... that of the new one is there" "is locked by guest 'early' on host 'alpha'" on_other virsh start of-two
+check "... until it is out" m virsh -q change-media early fda --eject --live
+check "... and then not" eventually 20 taken_over of-two
+m virsh -q destroy early
+on_other sh -c 'for g in of-disk of-one of-two; do virsh -q destroy $g; done'
+check "on_lockfailure has nothing to be about" m_with_input sh -c 'cat > /etc/libvirt/qemu/lockfail.xml' < <(guest_xml lockfail idle \
+        "$(disk /shared/early.img)" | sed 's#<devices>#<on_lockfailure>poweroff</on_lockfailure>&#')
+check "... it starts" eventually 20 m virsh -q start lockfail
+check "... and is told so" contains "<on_lockfailure> has no effect" m journalctl -b -o cat -u vm@lockfail
+m virsh -q destroy lockfail
+
 # --- who may be together
 check "a shareable disk" guest one "$(disk /shared/b.img '<shareable/>')"
 check "... of another guest" guest two "$(disk /shared/b.img '<shareable/>')"

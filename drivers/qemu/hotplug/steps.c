@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "base/guest-plug.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "hotplug/steps.h"
@@ -7,8 +8,6 @@
 
 /* Sets of descriptors that came with the start have small numbers. */
 #define FIRST_SET 1000
-/* What a set was made for. */
-#define OPAQUE_PREFIX "device:"
 
 static const char *text_of(json_t *o, const char *key) {
         return json_string_value(json_object_get(o, key));
@@ -80,7 +79,7 @@ static int send_fd(Guest *g, const PlugAnswer *a, json_t *entry, json_t *request
 }
 
 static int hand_over(Guest *g, const char *alias, const PlugAnswer *a, Error *e) {
-        _cleanup_free_ char *opaque = text_format(OPAQUE_PREFIX "%s", alias);
+        _cleanup_free_ char *opaque = text_format(FDSET_OF_DEVICE "%s", alias);
         json_t *entry;
         size_t i;
         int r = opaque ? 0 : -ENOMEM;
@@ -105,7 +104,7 @@ static bool is_for(json_t *set, const char *alias) {
         size_t i;
 
         json_array_foreach(json_object_get(set, "fds"), i, fd) {
-                const char *name = startswith(text_of(fd, "opaque") ?: "", OPAQUE_PREFIX);
+                const char *name = startswith(text_of(fd, "opaque") ?: "", FDSET_OF_DEVICE);
 
                 if (name && streq(name, alias))
                         return true;

@@ -25,5 +25,7 @@
  *   after     [REQUEST, ...]: once the device is there; without undoing */
 
 #define PLUG_SOCKET "plug/socket" /* below path_run() */
+/* In front of the alias of the device that a set of descriptors is for, as QEMU remembers it ("opaque"). */
+#define FDSET_OF_DEVICE "device:"
 #define PLUG_REQUEST_MAX 4096U
 #define PLUG_ANSWER_MAX (128U * 1024U)
