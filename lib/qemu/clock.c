@@ -78,10 +78,6 @@ void build_clock(Build *b) {
         XML_FOREACH(t, clock, "timer")
                 if (xml_attr_is(t, "name", "pit"))
                         pit_timer(b, t);
-                else if (xml_attr_is(t, "name", "hpet") && xml_attr(t, "tickpolicy") &&
-                         !xml_attr_is(t, "tickpolicy", "delay"))
-                        build_refuse(b, t, "tickpolicy '%s' is not supported for the hpet timer",
-                                     xml_attr(t, "tickpolicy"));
                 else if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
                         build_refuse(b, t, "timer '%s' is not there on this machine", xml_attr(t, "name"));
 }

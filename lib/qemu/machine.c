@@ -92,6 +92,9 @@ void build_machine(Build *b) {
                         put_opt(&o, "nvdimm", "on");
                         break;
                 }
+        /* what makes firmware speak on the serial port */
+        if (xml_attr_bool(xml_find(b->root, "os/bios"), "useserial", false))
+                put_opt(&o, "graphics", "off");
         machine_hpet(b, &o);
         put_opt_onoff(&o, "acpi", xml_find(b->root, "features/acpi"));
         machine_switch(b, &o, "i8042", "features/ps2/@state");

@@ -122,11 +122,6 @@ void build_boot(Build *b) {
         }
         put_opt(&o, "strict", "on");
         add_option_buf(b, "-boot", &o);
-        if (xml_attr_bool(bios, "useserial", false)) {
-                if (!qemu_caps_has(b->caps, QEMU_CAP_SGA))
-                        build_refuse(b, bios, "attribute useserial is not supported by this QEMU");
-                add_props(b, QEMU_PART_DEVICE, device_new(b, "sga"));
-        }
 }
 
 /* Tables that firmware hands on: a header and a body from a file, or raw. */

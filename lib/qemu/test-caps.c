@@ -45,8 +45,6 @@ static void test_machines(void **state) {
 }
 
 static void test_caps(void **state) {
-        assert_true(qemu_caps_has(qemu_caps_for("7.2", "x86_64"), QEMU_CAP_SGA));
-        assert_false(qemu_caps_has(qemu_caps_for("8.0", "x86_64"), QEMU_CAP_SGA));
         assert_false(qemu_caps_has(qemu_caps_for("7.2", "x86_64"), QEMU_CAP_RECONNECT_MS));
         assert_true(qemu_caps_has(qemu_caps_for("10.0", "x86_64"), QEMU_CAP_RECONNECT_MS));
 }

@@ -36,9 +36,6 @@ static int check_timers(Normaliser *n, xmlNode *clock) {
         XML_FOREACH(t, clock, "timer") {
                 if (!xml_attr(t, "name"))
                         return fail_xml(n, t, "missing timer name");
-                for (xmlNode *other = xml_next(t, "timer"); other; other = xml_next(other, "timer"))
-                        if (streq_ptr(xml_attr(other, "name"), xml_attr(t, "name")))
-                                return fail_xml(n, other, "timer '%s' stands twice", xml_attr(t, "name"));
                 if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
                         return fail_unsupported(n, t, "timer type '%s' is not supported", xml_attr(t, "name"));
         }

@@ -16,7 +16,6 @@ typedef enum QemuCap {
                                         node; 9.0 */
         QEMU_CAP_RECONNECT_MS, /* chardev and netdev reconnect-ms=, 9.2; reconnect= in seconds before */
         QEMU_CAP_SOUND_VIRTIO, /* virtio-sound-pci, 8.2 */
-        QEMU_CAP_SGA, /* -device sga; removed in 8.0 */
         QEMU_CAP_IGB, /* igb network adapter, 8.0 */
         QEMU_CAP_BLK_IOTHREAD_VQ_MAPPING, /* virtio-blk-pci iothread-vq-mapping, 9.0 */
         QEMU_CAP_SCSI_IOTHREAD_VQ_MAPPING, /* the same of virtio-scsi-pci, 10.0 */
