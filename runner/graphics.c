@@ -3,6 +3,8 @@
 /* <graphics>: where QEMU listens, on which port, and who is let in. What the definition leaves open is as qemu.conf
  * says. */
 
+#include <glob.h>
+
 #include "base/strings.h"
 #include "host/ports.h"
 #include "host/sockets.h"
@@ -198,11 +200,33 @@ static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         return strv_addf(&p->launch.graphics, "%s=%s:%i", xml_attr(graphics, "type"), address, g->port);
 }
 
+/* Where OpenGL draws without a screen of its own, the definition may leave to the host which card it is. */
+static int choose_card(Prepare *p, xmlNode *graphics) {
+        xmlNode *gl = xml_child(graphics, "gl");
+        bool headless = xml_attr_is(graphics, "type", "egl-headless");
+        glob_t nodes = {};
+        int r;
+
+        if (xml_attr_is(graphics, "type", "sdl") || xml_attr(gl, "rendernode") ||
+            (!headless && !xml_attr_bool(gl, "enable", false)))
+                return 0;
+        if (glob("/dev/dri/renderD*", 0, NULL, &nodes) != 0) {
+                globfree(&nodes);
+                return prepare_refuse(p, -ENODEV, graphics, "No DRM render nodes available");
+        }
+        gl = gl ?: xml_add(graphics, "gl", NULL);
+        r = gl ? xml_set_attr(gl, "rendernode", nodes.gl_pathv[0]) : -ENOMEM;
+        globfree(&nodes);
+        return r;
+}
+
 static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         int r;
 
         *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = password_of(p, graphics) };
-        r = add_password(p, graphics);
+        r = choose_card(p, graphics);
+        if (r >= 0)
+                r = add_password(p, graphics);
         if (r < 0)
                 return r;
         if (graphics_is_on_socket(graphics))

@@ -34,15 +34,15 @@ static bool wants_vhost(const Prepare *p, const xmlNode *interface) {
         if (streq_ptr(driver, "vhost"))
                 return true;
         return !driver && xml_attr_is(definition_root(p->live), "type", "kvm") &&
-                startswith(xml_get(interface, "model/@type") ?: "", "virtio");
+                interface_model_is_virtio(xml_get(interface, "model/@type"));
 }
 
 static int open_vhost(Prepare *p, const xmlNode *interface, unsigned queues) {
         QemuNet *net = &p->nets[p->res.n_nets];
         int *numbers = p->vhost_fds[p->res.n_nets], r;
 
-        r = vhost_net_open(queues, streq_ptr(xml_get(interface, "driver/@name"), "vhost"), &p->sink, numbers,
-                           &p->error);
+        r = vhost_net_open(xml_get(interface, "backend/@vhost"), queues,
+                           streq_ptr(xml_get(interface, "driver/@name"), "vhost"), &p->sink, numbers, &p->error);
         if (r > 0) {
                 net->vhost_fds = numbers;
                 net->n_vhost_fds = queues;
@@ -59,6 +59,8 @@ int prepare_tap(Prepare *p, xmlNode *interface, TapOptions *o) {
         if (index == NETS_MAX)
                 return prepare_refuse(p, -E2BIG, interface, "a guest has %u cards at most", NETS_MAX);
         o->queues = queues_of(interface);
+        o->node = xml_get(interface, "backend/@tap");
+        (void) parse_uint(xml_get(interface, "coalesce/rx/frames/@max") ?: "0", &o->frames);
         o->made = prepare_filter;
         o->userdata = &(PrepareFilter) { p, interface };
         r = tap_open(o, &p->sink, name, p->tap_fds[index], &p->error);
@@ -125,6 +127,56 @@ static int run_scripts(Prepare *p, const xmlNode *interface) {
         return r;
 }
 
+static int add_route(Netlink *links, const xmlNode *route, const char *tap) {
+        IpAddress network, gateway;
+        unsigned prefix = 0, metric = 0;
+
+        if (ip_parse(xml_attr(route, "address") ?: "", &network) < 0 ||
+            ip_parse(xml_attr(route, "gateway") ?: "", &gateway) < 0)
+                return -EINVAL;
+        if (parse_uint(xml_attr(route, "prefix") ?: "", &prefix) < 0)
+                prefix = ip_bits(&network);
+        (void) parse_uint(xml_attr(route, "metric") ?: "0", &metric);
+        return prefix > ip_bits(&network) ? -EINVAL : route_add(links, tap, &network, prefix, &gateway, metric);
+}
+
+static int add_address(Netlink *links, const xmlNode *ip, const char *tap) {
+        const char *far = xml_attr(ip, "peer");
+        IpAddress address, peer;
+        unsigned prefix = 0;
+
+        if (ip_parse(xml_attr(ip, "address") ?: "", &address) < 0 || (far && ip_parse(far, &peer) < 0))
+                return -EINVAL;
+        if (parse_uint(xml_attr(ip, "prefix") ?: "", &prefix) < 0)
+                prefix = ip_bits(&address);
+        return prefix > ip_bits(&address) ? -EINVAL
+               : far                      ? address_add_peer(links, tap, &address, &peer, prefix)
+                                          : address_add(links, tap, &address, prefix);
+}
+
+/* What of the host's end is in <source>: it goes with the tap. */
+static int prepare_host_end(Prepare *p, const xmlNode *interface) {
+        const char *tap = xml_get(interface, "target/@dev");
+        const xmlNode *source = xml_child(interface, "source");
+        _cleanup_netlink_ Netlink *links = NULL;
+        int r;
+
+        if (!source)
+                return 0;
+        r = netlink_open(&links);
+        XML_FOREACH(ip, source, "ip") {
+                r = r < 0 ? r : add_address(links, ip, tap);
+                if (r < 0)
+                        return prepare_refuse(p, r, ip, "%s cannot have this address: %s", tap, strerror(-r));
+        }
+        XML_FOREACH(route, source, "route") {
+                r = r < 0 ? r : add_route(links, route, tap);
+                if (r < 0)
+                        return prepare_refuse(p, r, route, "%s cannot have this route: %s", tap, strerror(-r));
+        }
+        return r;
+}
+
 /* managed='no': the administrator's, who made it and keeps it. */
 static int prepare_ethernet(Prepare *p, xmlNode *interface) {
         bool managed = !streq_ptr(xml_get(interface, "target/@managed"), "no");
@@ -138,6 +190,8 @@ static int prepare_ethernet(Prepare *p, xmlNode *interface) {
 
         if (r >= 0)
                 r = xml_child(interface, "bandwidth") ? prepare_limit_link(p, interface, false) : 0;
+        if (r >= 0)
+                r = prepare_host_end(p, interface);
         return r < 0 ? r : run_scripts(p, interface);
 }
 

@@ -2,6 +2,7 @@
 #include "host/tap.h"
 
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <linux/vhost.h>
@@ -53,6 +54,21 @@ static int set_mac(int sock, const char *tap, const char *mac) {
         return ioctl(sock, SIOCSIFHWADDR, &ifr) < 0 ? -errno : 0;
 }
 
+/* How many frames the guest's card gathers before the host is told of them. */
+static int set_coalescing(int sock, const char *tap, unsigned frames) {
+        struct ethtool_coalesce c = { .cmd = ETHTOOL_GCOALESCE };
+        struct ifreq ifr = request_for(tap);
+
+        if (frames == 0)
+                return 0;
+        ifr.ifr_data = (char *) &c;
+        if (ioctl(sock, SIOCETHTOOL, &ifr) < 0)
+                return -errno;
+        c.cmd = ETHTOOL_SCOALESCE;
+        c.rx_max_coalesced_frames = frames;
+        return ioctl(sock, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
 static int bring_up(int sock, const char *tap) {
         struct ifreq ifr = request_for(tap);
 
@@ -65,7 +81,7 @@ static int bring_up(int sock, const char *tap) {
 /* One queue. name is a pattern or a name at first, the name afterwards. */
 static int open_queue(char name[IFNAMSIZ], const TapOptions *o) {
         struct ifreq ifr = { .ifr_flags = (short) (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR) };
-        _cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+        _cleanup_close_ int fd = open(o->node ?: "/dev/net/tun", O_RDWR | O_CLOEXEC);
 
         if (fd < 0)
                 return -errno;
@@ -90,6 +106,8 @@ static int configure(const TapOptions *o, const char *tap) {
         r = set_mac(sock, tap, o->mac);
         if (r >= 0)
                 r = set_mtu(sock, tap, o);
+        if (r >= 0)
+                r = set_coalescing(sock, tap, o->frames);
         return r < 0 || o->flags & TAP_DOWN ? r : bring_up(sock, tap);
 }
 
@@ -139,15 +157,16 @@ int tap_open(const TapOptions *o, FdSink *sink, char ret_name[IFNAMSIZ], int *re
         return 0;
 }
 
-int vhost_net_open(unsigned n, bool required, FdSink *sink, int *ret_numbers, Error *e) {
+int vhost_net_open(const char *node, unsigned n, bool required, FdSink *sink, int *ret_numbers, Error *e) {
+        node = node ?: "/dev/vhost-net";
         for (unsigned i = 0; i < n; i++) {
-                _cleanup_close_ int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+                _cleanup_close_ int fd = open(node, O_RDWR | O_CLOEXEC);
                 int r;
 
                 if (fd < 0 && !required)
                         return 0;
                 if (fd < 0)
-                        return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot open /dev/vhost-net");
+                        return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot open %s", node);
                 r = fd_sink_give(sink, fd, e);
                 if (r < 0)
                         return r;

@@ -12,7 +12,7 @@ static size_t ip_size(const IpAddress *a) {
         return ip_bits(a) / 8;
 }
 
-int address_add(Netlink *n, const char *link, const IpAddress *address, unsigned prefix) {
+static int add(Netlink *n, const char *link, const IpAddress *address, const IpAddress *peer, unsigned prefix) {
         struct ifaddrmsg header = {
                 .ifa_family = (uint8_t) address->family,
                 .ifa_prefixlen = (uint8_t) prefix,
@@ -27,8 +27,8 @@ int address_add(Netlink *n, const char *link, const IpAddress *address, unsigned
         header.ifa_index = (uint32_t) index;
         q = request_new(RTM_NEWADDR, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
         request_put(&q, IFA_LOCAL, address->bytes, ip_size(address));
-        request_put(&q, IFA_ADDRESS, address->bytes, ip_size(address));
-        if (address->family == AF_INET && prefix < 31)
+        request_put(&q, IFA_ADDRESS, (peer ?: address)->bytes, ip_size(address));
+        if (address->family == AF_INET && prefix < 31 && !peer)
                 request_put(&q, IFA_BROADCAST, last.bytes, ip_size(&last));
         /* A bridge has no carrier before its first guest, so the look for duplicates would not end, and dnsmasq could
          * not listen; the address is the network's own by definition. */
@@ -36,6 +36,14 @@ int address_add(Netlink *n, const char *link, const IpAddress *address, unsigned
                 request_put_u32(&q, IFA_FLAGS, IFA_F_NODAD);
         r = request_send(n, &q);
         return r == -EEXIST ? 0 : r;
+}
+
+int address_add(Netlink *n, const char *link, const IpAddress *address, unsigned prefix) {
+        return add(n, link, address, NULL, prefix);
+}
+
+int address_add_peer(Netlink *n, const char *link, const IpAddress *address, const IpAddress *peer, unsigned prefix) {
+        return address->family == peer->family ? add(n, link, address, peer, prefix) : -EINVAL;
 }
 
 int route_add(Netlink *n, const char *link, const IpAddress *network, unsigned prefix, const IpAddress *gateway,

@@ -53,6 +53,16 @@ int plan_vfio(GuestPlan *g, const xmlNode *from) {
         return r < 0 ? r : add_memlock(g);
 }
 
+int plan_raw_io(GuestPlan *g) {
+        int r;
+
+        r = plan_add(g->plan, PLAN_SERVICE, "CapabilityBoundingSet", "CAP_SYS_RAWIO");
+        if (r >= 0)
+                r = plan_add(g->plan, PLAN_SERVICE, "AmbientCapabilities", "CAP_SYS_RAWIO");
+        /* one of another user namespace is none of the kernel's */
+        return r < 0 ? r : plan_add(g->plan, PLAN_SERVICE, "PrivateUsers", "no");
+}
+
 int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
         static const struct {
                 const char *type, *node;
@@ -68,6 +78,8 @@ int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
         for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
                 if (xml_attr_is(hostdev, "type", nodes[i].type))
                         r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", nodes[i].node, "rw");
+        if (r >= 0 && xml_attr_bool(hostdev, "rawio", false))
+                r = plan_raw_io(g);
         if (r < 0 || !xml_attr_is(hostdev, "type", "usb"))
                 return r;
         /* what libusb learns of a device that it was given */

@@ -160,7 +160,9 @@ int plan_disk(GuestPlan *g, const xmlNode *disk) {
         const char *type = xml_attr(disk, "type") ?: "file";
         int r;
 
-        r = streq(type, "volume") ? plan_volume(g, disk, readonly) : 0;
+        r = xml_attr_bool(disk, "rawio", false) ? plan_raw_io(g) : 0;
+        if (r >= 0 && streq(type, "volume"))
+                r = plan_volume(g, disk, readonly);
         if (r >= 0)
                 r = plan_layer(g, disk, type, readonly);
         for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l && xml_attr_is(l, "type", "network");

@@ -46,6 +46,8 @@ int plan_disk(GuestPlan *g, const xmlNode *disk);
 
 /* guest-devices.c: what devices of the host, memory and threads add to the unit. */
 int plan_hostdev(GuestPlan *g, const xmlNode *hostdev);
+/* The kernel lets only who has the right send any SCSI command there is (rawio). */
+int plan_raw_io(GuestPlan *g);
 /* A device of the host by VFIO. */
 int plan_vfio(GuestPlan *g, const xmlNode *from);
 /* A place that may be missing, under BindPaths or BindReadOnlyPaths. */
@@ -61,6 +63,10 @@ int plan_special_interface(GuestPlan *g, const xmlNode *interface);
 int plan_memory(GuestPlan *g);
 int plan_threads(GuestPlan *g);
 int plan_labels(GuestPlan *g);
+
+/* guest-desktop.c: what a guest uses of the desktop of somebody at the host, or of its graphics card. */
+int plan_graphics(GuestPlan *g, const xmlNode *graphics);
+int plan_audio(GuestPlan *g, const xmlNode *audio);
 
 /* sidecars.c: helpers beside the guest, in units of their own. */
 int plan_swtpm(GuestPlan *g, const xmlNode *tpm);

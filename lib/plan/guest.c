@@ -129,10 +129,10 @@ static int plan_interface(GuestPlan *g, const xmlNode *interface) {
                 /* the guest's name server, as QEMU's user network sees it */
                 return guest_plan_add(g, interface, PLAN_SERVICE, "BindReadOnlyPaths", "-/etc/resolv.conf", NULL);
         }
-        r = guest_plan_device(g, interface, "/dev/net/tun", "rw");
+        r = guest_plan_device(g, interface, xml_get(interface, "backend/@tap") ?: "/dev/net/tun", "rw");
         if (r < 0 || streq_ptr(xml_get(interface, "driver/@name"), "qemu"))
                 return r;
-        return guest_plan_device(g, interface, "/dev/vhost-net", "rw");
+        return guest_plan_device(g, interface, xml_get(interface, "backend/@vhost") ?: "/dev/vhost-net", "rw");
 }
 
 /* QEMU listens at, or connects to, an address of the host. Without one it is all of them, or the machine itself. */
@@ -182,6 +182,8 @@ static int plan_character_device(GuestPlan *g, const xmlNode *device) {
         const char *type = xml_attr(device, "type");
         const xmlNode *source = xml_child(device, "source");
 
+        if (streq_ptr(xml_get(device, "target/@type"), "guestfwd"))
+                g->wants_network = true; /* QEMU's user network */
         if (streq_ptr(type, "tcp"))
                 plan_tcp(g, source);
         if (streq_ptr(type, "udp"))
@@ -194,17 +196,6 @@ static int plan_character_device(GuestPlan *g, const xmlNode *device) {
         if (streq_ptr(type, "pipe"))
                 return plan_pipes(g, source);
         return streq_ptr(type, "file") ? guest_plan_mounts_for(g, source, xml_attr(source, "path")) : 0;
-}
-
-/* vm-run hands clients to QEMU, which need not listen itself, but for websockets, in a network of its own. */
-static int plan_graphics(GuestPlan *g, const xmlNode *graphics) {
-        const xmlNode *listen = xml_child(graphics, "listen");
-
-        if (!xml_attr(graphics, "websocket") || xml_attr(graphics, "socket") ||
-            xml_attr_is(listen, "type", "socket") || xml_attr_is(listen, "type", "none"))
-                return 0;
-        g->wants_inet = true;
-        return 0;
 }
 
 static int plan_rng(GuestPlan *g, const xmlNode *rng) {
@@ -238,6 +229,7 @@ static const struct {
         { "redirdev",  plan_character_device },
         { "smartcard", plan_character_device },
         { "graphics",  plan_graphics },
+        { "audio",     plan_audio },
         { "rng",       plan_rng },
         { "hostdev",   plan_hostdev },
         { "tpm",       plan_tpm },

@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "plan/desktop.h"
 #include "plan-internal.h"
 
 static char *text_of(const char *xml) {
@@ -281,6 +282,26 @@ static void the_rows_belong_together(void **state) {
         }
 }
 
+static void the_screen_of_an_x_server(void **state) {
+        static const struct {
+                const char *display, *socket, *environment;
+        } rows[] = {
+                { NULL, "/tmp/.X11-unix/X0", "unix:/run/x11" },
+                { ":1.2", "/tmp/.X11-unix/X1", "unix:/run/x11.2" },
+                { "unix:12", "/tmp/.X11-unix/X12", "unix:/run/x11" },
+                { "far:0", NULL, "far:0" },
+                { ":x", NULL, ":x" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *socket = desktop_x11_socket(rows[i].display);
+                _cleanup_free_ char *environment = desktop_x11_display(rows[i].display);
+
+                assert_true(streq_ptr(socket, rows[i].socket) || (!socket && !rows[i].socket));
+                assert_string_equal(environment, rows[i].environment);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_guest_has_a_user_and_fields),
@@ -296,6 +317,7 @@ int main(void) {
                 cmocka_unit_test(other_definitions_are_in_the_stamp),
                 cmocka_unit_test(a_kind_without_units_is_refused),
                 cmocka_unit_test(the_rows_belong_together),
+                cmocka_unit_test(the_screen_of_an_x_server),
         };
 
         return cmocka_run_group_tests(all, NULL, NULL);

@@ -220,6 +220,42 @@ static void build_egl(Build *b, const xmlNode *n) {
         add_option_buf(b, "-display", &o);
 }
 
+/* What a program draws with that shows the screen itself. */
+static void put_gl(StrBuf *o, const xmlNode *n) {
+        const xmlNode *gl = xml_child(n, "gl");
+
+        if (xml_attr(gl, "enable"))
+                put_opt_onoff(o, "gl", xml_attr_bool(gl, "enable", false));
+}
+
+/* Whose screen it is stands in the environment. */
+static void build_sdl(Build *b, const xmlNode *n) {
+        _cleanup_strbuf_ StrBuf o = {};
+
+        if (xml_attr_bool(n, "fullscreen", false))
+                add_option(b, "-full-screen", NULL);
+        strbuf_add(&o, "sdl");
+        put_gl(&o, n);
+        add_option_buf(b, "-display", &o);
+}
+
+/* Programs on a bus, or one that is handed a connection (p2p), see the screen. */
+static void build_dbus(Build *b, const xmlNode *n) {
+        const char *address = xml_attr(n, "address");
+        _cleanup_strbuf_ StrBuf o = {};
+
+        strbuf_add(&o, "dbus");
+        if (xml_attr_bool(n, "p2p", false))
+                strbuf_add(&o, ",p2p=on");
+        else
+                put_opt(&o, "addr", address);
+        put_gl(&o, n);
+        put_opt(&o, "rendernode", xml_get(n, "gl/@rendernode"));
+        if (xml_child(n, "audio"))
+                display_audio(b, &o, n);
+        add_option_buf(b, "-display", &o);
+}
+
 static const struct {
         const char *type;
         void (*build)(Build *b, const xmlNode *n);
@@ -227,6 +263,8 @@ static const struct {
         { "vnc", build_vnc },
         { "spice", build_spice },
         { "egl-headless", build_egl },
+        { "sdl", build_sdl },
+        { "dbus", build_dbus },
 };
 
 void build_graphics(Build *b, const xmlNode *n) {

@@ -5,10 +5,6 @@
 
 #include "build.h"
 
-static bool model_is_virtio(const char *model) {
-        return startswith(model, "virtio");
-}
-
 static const QemuNet *find_net(const Build *b, const char *alias) {
         for (size_t i = 0; i < b->res->n_nets; i++)
                 if (streq(b->res->nets[i].alias, alias))
@@ -47,7 +43,7 @@ static void put_stand_in_tap(Build *b, json_t *o, const xmlNode *n, const char *
         for (size_t i = 0; i < queues; i++)
                 fds[i] = (int) i + 3;
         put_fds(b, o, "fd", "fds", fds, queues);
-        if (model_is_virtio(model) && !streq_ptr(name, "qemu")) {
+        if (interface_model_is_virtio(model) && !streq_ptr(name, "qemu")) {
                 put_bool(b, o, "vhost", true);
                 put_fds(b, o, "vhostfd", "vhostfds", fds, queues);
         }
@@ -165,8 +161,6 @@ static void put_virtio_net(Build *b, json_t *o, const xmlNode *n) {
 }
 
 static void check_model(Build *b, const xmlNode *n, const char *model) {
-        if (!streq_ptr(interface_model(model), model))
-                build_refuse(b, xml_child(n, "model") ?: n, "network adapter '%s' is not supported", model);
         if (streq(model, "igb") && !qemu_caps_has(b->caps, QEMU_CAP_IGB))
                 build_refuse(b, xml_child(n, "model"), "network adapter 'igb' is not supported by this QEMU");
 }
@@ -183,8 +177,8 @@ void build_interface(Build *b, const xmlNode *n) {
         }
         check_model(b, n, model);
         add_netdev(b, n, model);
-        o = device_new(b, model_is_virtio(model) ? virtio_driver(b, n, "virtio-net", model, &name) : model);
-        if (model_is_virtio(model))
+        o = device_new(b, interface_model_is_virtio(model) ? virtio_driver(b, n, "virtio-net", model, &name) : model);
+        if (interface_model_is_virtio(model))
                 put_virtio_net(b, o, n);
         put_strf(b, o, "netdev", "host%s", need_alias(b, n));
         put_alias(b, o, n);

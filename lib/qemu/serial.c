@@ -94,11 +94,32 @@ void build_console(Build *b, const xmlNode *n) {
         add_props(b, QEMU_PART_DEVICE, o);
 }
 
+/* A user network without a card: what the guest sends to the address goes to the host's end. */
+static void build_forward(Build *b, const xmlNode *n, const xmlNode *target) {
+        json_t *o, *list = json_array(), *item = json_object();
+        DriverName id;
+
+        build_chardev(b, n, chardev_id(b, n, &id));
+        o = props_new(b);
+        put_str(b, o, "type", "user");
+        put_strf(b, item, "str", "tcp:%s:%s-chardev:%s", xml_attr(target, "address") ?: "",
+                 xml_attr(target, "port") ?: "", id.s);
+        if (!list || !item || json_array_append_new(list, item) < 0)
+                build_fail(b, -ENOMEM);
+        put_json(b, o, "guestfwd", list);
+        put_alias(b, o, n);
+        add_props(b, QEMU_PART_NETDEV, o);
+}
+
 void build_channel(Build *b, const xmlNode *n) {
         const xmlNode *target = xml_child(n, "target");
         const char *type = xml_attr(target, "type") ?: "", *name = xml_attr(target, "name");
         json_t *o;
 
+        if (streq(type, "guestfwd")) {
+                build_forward(b, n, target);
+                return;
+        }
         if (!streq(type, "virtio")) {
                 build_refuse(b, target ?: n, "channel of type '%s' is not supported", type);
                 return;

@@ -90,7 +90,7 @@ void build_sound(Build *b, const xmlNode *n) {
 static const char *const audio_drivers[][2] = {
         { "none", "none" },   { "spice", "spice" }, { "alsa", "alsa" },   { "pulseaudio", "pa" },
         { "pipewire", "pipewire" }, { "jack", "jack" }, { "oss", "oss" }, { "sdl", "sdl" },
-        { "file", "wav" },    { "dbus", "dbus" },
+        { "file", "wav" },    { "dbus", "dbus" },   { "coreaudio", "coreaudio" },
 };
 
 /* Where and how recording ("in") and playing ("out") happen. */

@@ -31,6 +31,24 @@ check "... the other script had it" eventually 5 m grep -qx 'down 1 tap65' /opt/
 refused "a script that fails is the start's failure" "the script '/opt/net/bad' failed for 'tap65' (exit status 3)" \
         start_fails scripted "$(scripts 01 bad)"
 check "... no tap is left" m sh -c '! ip link show tap65'
+check "a card whose end at the host has addresses" guest scripted "$(card ethernet 01 "<source><ip address='10.65.0.1' \
+        prefix='30' peer='10.65.0.2'/><ip address='fd65::1' prefix='64'/><route address='10.66.0.0' prefix='16' \
+        gateway='10.65.0.2'/></source><target dev='tap65'/><coalesce><rx><frames max='7'/></rx></coalesce>")"
+check "... starts" m virsh -q start scripted
+check "... they are there" contains "inet 10.65.0.1 peer 10.65.0.2/30" m ip addr show dev tap65
+check "... of both families" contains "inet6 fd65::1/64" m ip addr show dev tap65
+check "... and the way behind them" contains "10.66.0.0/16 via 10.65.0.2" m ip route show dev tap65
+check "... its frames are gathered" contains "'frames': '7'" m python3 -c '
+import fcntl, socket, struct, array
+b = array.array("I", [0xe] + [0] * 22)
+s = socket.socket()
+fcntl.ioctl(s, 0x8946, struct.pack("16sP", b"tap65", b.buffer_info()[0]))
+print({"frames": str(b[2])})'
+check "... ends" m virsh -q destroy scripted
+refused "an address that cannot be is the start's failure" "tap65 cannot have this route" start_fails scripted \
+        "$(card ethernet 01 "<source><ip address='10.65.0.1' prefix='30'/><route address='10.66.0.0' prefix='16' \
+        gateway='192.0.2.1'/></source><target dev='tap65'/>")"
+check "... no tap is left" m sh -c '! ip link show tap65'
 m ip link add br65 type bridge; m ip link set br65 up
 refused "a script of another type is refused" "scripts are not supported on interfaces of type bridge" start_fails \
                 scripted \

@@ -59,11 +59,14 @@ static int command(Call *c, Guest *g, uint32_t flags, Error *e) {
 /* --- the screen for a client that brings a socket --- */
 
 static const char *graphics_kind(const Definition *d, unsigned index) {
+        static const char *const kinds[][2] = { { "vnc", "vnc" }, { "spice", "spice" }, { "dbus", "@dbus-display" } };
         unsigned i = 0;
 
         XML_FOREACH(n, definition_devices(d), "graphics")
                 if (i++ == index)
-                        return xml_attr_is(n, "type", "vnc") ? "vnc" : xml_attr_is(n, "type", "spice") ? "spice" : NULL;
+                        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                                if (xml_attr_is(n, "type", kinds[k][0]))
+                                        return kinds[k][1];
         return NULL;
 }
 

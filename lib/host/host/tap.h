@@ -17,6 +17,8 @@ typedef struct TapOptions {
         const char *mac;     /* the guest's address; NULL: the kernel chooses the tap's */
         unsigned mtu;        /* 0: that of the other link */
         unsigned queues;     /* 1 to TAP_QUEUES_MAX */
+        unsigned frames;     /* that may wait for one interrupt (ethtool's rx-frames); 0: as the kernel has it */
+        const char *node;    /* in place of /dev/net/tun; NULL: that */
         unsigned flags;
 
         /* Between the making of the tap and the first frame that could come from it; NULL: nothing is to be done. What
@@ -33,6 +35,6 @@ typedef struct TapOptions {
  * name that is too long). */
 int tap_open(const TapOptions *o, FdSink *sink, char ret_name[IFNAMSIZ], int *ret_numbers, Error *e);
 
-/* Gives the sink n descriptors of /dev/vhost-net, one a queue. Returns 1, or 0 where there is none and it is not
- * required. */
-int vhost_net_open(unsigned n, bool required, FdSink *sink, int *ret_numbers, Error *e);
+/* Gives the sink n descriptors of node, /dev/vhost-net where that is NULL, one a queue. Returns 1, or 0 where there is
+ * none and it is not required. */
+int vhost_net_open(const char *node, unsigned n, bool required, FdSink *sink, int *ret_numbers, Error *e);

@@ -174,6 +174,9 @@ const xmlNode *definition_disk(const Definition *d, const char *name);
 /* The name of a model of network cards as QEMU has it, of an <interface>'s model in any case; NULL for an unknown
  * one. */
 const char *interface_model(const char *type);
+/* One of the three that are virtio's, with all that belongs to it: not "virtio-net", which is only a name of QEMU's.
+ * NULL is none. */
+bool interface_model_is_virtio(const char *model);
 
 /* The alias of a device, NULL where it has none. */
 const char *device_alias(const xmlNode *device);

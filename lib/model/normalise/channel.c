@@ -26,6 +26,29 @@ static bool is_generated_path(const char *path) {
         return path && startswith(path, "/channel") && endswith(path, ".sock") && !strchr(path + 1, '/');
 }
 
+/* An address of the guest's user network that leads to the host's end. */
+static int check_forward(Normaliser *n, xmlNode *target) {
+        unsigned port = number_or(target, "port", 0);
+
+        xml_unset_attr(target, "name");
+        if (!xml_attr(target, "address"))
+                return fail_xml(n, target, "guestfwd channel does not define a target address");
+        if (strchr(xml_attr(target, "address"), ':'))
+                return fail_unsupported(n, target, "guestfwd channel only supports IPv4 addresses");
+        if (port == 0 || port > 65535)
+                return fail_xml(n, target, "guestfwd channel does not define a target port");
+        return 0;
+}
+
+static int check_target(Normaliser *n, xmlNode *target) {
+        if (xml_attr_is(target, "type", "guestfwd"))
+                return check_forward(n, target);
+        xml_unset_attr(target, "state");
+        xml_unset_attr(target, "port");
+        xml_unset_attr(target, "address");
+        return 0;
+}
+
 int normalise_channels(Normaliser *n) {
         int r;
 
@@ -43,10 +66,10 @@ int normalise_channels(Normaliser *n) {
                 }
 
                 r = normalise_chardev(n, channel, true);
+                if (r >= 0)
+                        r = check_target(n, target);
                 if (r < 0)
                         return r;
-                xml_unset_attr(target, "state");
-                xml_unset_attr(target, "port");
         }
 
         return 0;

@@ -23,6 +23,7 @@ static const struct {
         { "tcp", .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
         { "udp", .service = true, .keep = { "mode", "host", "service" } },
         { "spiceport", .keep = { "channel" } },
+        { "dbus", .keep = { "channel" } },
         { "qemu-vdagent", .children = true },
 };
 

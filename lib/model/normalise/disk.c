@@ -118,13 +118,18 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
 
 /* What not every source has. */
 static int check_kind(Normaliser *n, xmlNode *disk) {
+        static const char *const of_units[] = { "rawio", "sgio" };
         xmlNode *transient = xml_child(disk, "transient"), *driver = xml_child(disk, "driver");
         bool dir = xml_attr_is(disk, "type", "dir"), fat = xml_attr_is(driver, "type", "fat");
 
-        if (dir != fat)
+        /* what a volume is its pool knows */
+        if (dir != fat && !xml_attr_is(disk, "type", "volume"))
                 return fail_unsupported(n, driver, dir ? "unsupported disk driver type '%s' for a folder of the host" :
                                         "unsupported disk driver type '%s': it needs a disk of type 'dir'",
                                         attr_or(driver, "type", ""));
+        for (size_t i = 0; i < ELEMENTSOF(of_units); i++)
+                if (xml_attr(disk, of_units[i]) && !xml_attr_is(disk, "device", "lun"))
+                        return fail_unsupported(n, disk, "%s can be used only with device='lun'", of_units[i]);
         if (transient && (xml_child(disk, "readonly") || !xml_attr_is(disk, "device", "disk")))
                 return fail_unsupported(n, transient, "read-only disks and drives cannot be transient");
         if (transient && !xml_attr_is(disk, "type", "file"))
@@ -265,13 +270,11 @@ static int write_cache_sizes(Normaliser *n, xmlNode *disk) {
         return r;
 }
 
-/* Images are opened as root and handed over; what owns or labels them stays as it is, so only that can be asked for. */
+/* Images are opened as root and handed over: who owns them and how they are labelled stays as it is, and QEMU gets at
+ * them whatever a label says. */
 static int check_labels(Normaliser *n, xmlNode *disk) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
                 XML_FOREACH(label, xml_child(layer, "source"), "seclabel") {
-                        if (!xml_attr_is(label, "relabel", "no") && !xml_attr_is(label, "labelskip", "yes"))
-                                return fail_unsupported(n, label,
-                                                        "another label of an image than relabel='no' is not supported");
                         for (xmlNode *other = xml_next(label, "seclabel"); other; other = xml_next(other, "seclabel"))
                                 if (streq_ptr(xml_attr(other, "model"), xml_attr(label, "model")))
                                         return fail_xml(n, other, "seclabel for model %s is already provided",

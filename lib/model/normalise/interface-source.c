@@ -78,7 +78,7 @@ static int check_vhostuser(Normaliser *n, xmlNode *interface, xmlNode *source) {
         bool passt = xml_attr_is(xml_child(interface, "backend"), "type", "passt");
         const char *mode = xml_attr(source, "mode");
 
-        if (!startswith(xml_get(interface, "model/@type") ?: "", "virtio"))
+        if (!interface_model_is_virtio(xml_get(interface, "model/@type")))
                 return fail_unsupported(n, interface, "vhostuser interfaces need the model 'virtio'");
         if (!passt && (!xml_attr_is(source, "type", "unix") || !xml_attr(source, "path")))
                 return fail_xml(n, source ?: interface,
@@ -127,8 +127,62 @@ static int check_user(Normaliser *n, xmlNode *interface, xmlNode *source) {
         return 0;
 }
 
+/* The host's end of a tap that is no port of a bridge has an address of its own. */
 static int check_ethernet(Normaliser *n, xmlNode *interface, xmlNode *source) {
-        xml_remove(source);
+        int r;
+
+        r = normalise_ip_addresses(n, source);
+        if (r < 0)
+                return r;
+        XML_FOREACH(route, source, "route") {
+                if (!xml_attr(route, "address"))
+                        return fail_xml(n, route, "Missing required address attribute in network route");
+                if (!xml_attr(route, "gateway"))
+                        return fail_xml(n, route, "Missing required gateway attribute in network route");
+                norm_set_default(n, route, "family", strchr(xml_attr(route, "address"), ':') ? "ipv6" : "ipv4");
+        }
+        if (!xml_child(source, NULL))
+                xml_remove(source);
+        else
+                while (source->properties)
+                        xmlRemoveProp(source->properties);
+        return 0;
+}
+
+/* Only that of an ethernet interface is the host's to give an address. */
+static int check_host_end(Normaliser *n, xmlNode *interface) {
+        static const char *const names[] = { "ip", "route" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                xmlNode *at = xml_child(xml_child(interface, "source"), names[i]);
+
+                if (at && !xml_attr_is(interface, "type", "ethernet"))
+                        return fail_unsupported(n, at, "Invalid attempt to set network interface host-side IP route "
+                                                       "and/or address info on interface of type '%s'. This is only "
+                                                       "supported on interfaces of type 'ethernet'",
+                                                xml_attr(interface, "type"));
+        }
+        return 0;
+}
+
+/* Other nodes than /dev/net/tun and /dev/vhost-net, for what is a tap at all. */
+static int check_nodes(Normaliser *n, xmlNode *interface) {
+        static const char *const taps[] = { "network", "bridge", "ethernet" };
+        xmlNode *backend = xml_child(interface, "backend");
+        bool tap = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(taps); i++)
+                tap = tap || xml_attr_is(interface, "type", taps[i]);
+        if (xml_attr(backend, "tap") && !tap)
+                return fail_unsupported(n, backend,
+                                        "custom tap device path is not supported for network interfaces of type %s",
+                                        xml_attr(interface, "type"));
+        if (!interface_model_is_virtio(xml_get(interface, "model/@type")))
+                xml_unset_attr(backend, "vhost");
+        drop_empty(interface, "backend");
+        if (xml_get(interface, "coalesce/rx/frames/@max") &&
+            number_or(xml_find(interface, "coalesce/rx/frames"), "max", 0) == 0)
+                xml_remove(xml_child(interface, "coalesce"));
         return 0;
 }
 
@@ -205,10 +259,12 @@ static int check_teaming(Normaliser *n, xmlNode *interface) {
         xmlNode *teaming = xml_child(interface, "teaming");
 
         if (xml_attr_is(teaming, "type", "persistent") &&
-            !startswith(xml_get(interface, "model/@type") ?: "", "virtio"))
+            !interface_model_is_virtio(xml_get(interface, "model/@type")))
                 return fail_unsupported(n, teaming,
                                         "virtio-net teaming for 'persistent' interface needs the model 'virtio'");
-        if (xml_attr_is(teaming, "type", "transient") && !xml_attr_is(interface, "type", "hostdev"))
+        /* of a network's cards it is only known at the start */
+        if (xml_attr_is(teaming, "type", "transient") && !xml_attr_is(interface, "type", "hostdev") &&
+            !xml_attr_is(interface, "type", "network"))
                 return fail_unsupported(n, teaming, "teaming hostdev devices must have <driver name='vfio'/>");
         if (xml_attr_is(teaming, "type", "transient") && !xml_attr(teaming, "persistent"))
                 return fail_xml(n, teaming, "missing required 'persistent' attribute in <teaming> element");
@@ -224,6 +280,10 @@ int normalise_interface_source(Normaliser *n, xmlNode *interface) {
                         r = types[i].check(n, interface, xml_child(interface, "source"));
         if (!xml_attr_is(interface, "type", "hostdev"))
                 xml_unset_attr(interface, "managed");
+        if (r >= 0)
+                r = check_host_end(n, interface);
+        if (r >= 0)
+                r = check_nodes(n, interface);
         if (r >= 0)
                 r = check_virtualport(n, interface);
         if (r >= 0)

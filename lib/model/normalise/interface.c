@@ -37,6 +37,11 @@ const char *interface_model(const char *type) {
         return NULL;
 }
 
+bool interface_model_is_virtio(const char *model) {
+        return model && (streq(model, "virtio") || streq(model, "virtio-transitional") ||
+                         streq(model, "virtio-non-transitional"));
+}
+
 /* Names that the host makes up for taps; one of these in a document is a leftover of a running guest. */
 static bool is_generated_name(const char *dev) {
         static const char *const prefixes[] = { "vnet", "vif", "macvtap", "macvlan" };
@@ -75,6 +80,13 @@ static const char *default_model(const xmlNode *interface) {
                                                                                                      : "rtl8139";
 }
 
+/* Whatever QEMU is to be asked for: it has cards that no list knows ("virtio-net"). */
+#define MODEL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+static bool is_virtio(const xmlNode *interface) {
+        return interface_model_is_virtio(xml_get(interface, "model/@type"));
+}
+
 static int write_model(Normaliser *n, xmlNode *interface) {
         xmlNode *model = xml_child(interface, "model");
         const char *type, *known;
@@ -85,34 +97,47 @@ static int write_model(Normaliser *n, xmlNode *interface) {
         norm_set_default(n, model, "type", default_model(interface));
         type = attr_or(model, "type", "");
         known = interface_model(type);
-        if (known) {
+        if (known)
                 norm_set(n, model, "type", known);
-                return 0;
-        }
-        return fail_unsupported(n, model, "network card model '%s' is not supported", type);
+        else if (!*type || type[strspn(type, MODEL_CHARACTERS)])
+                return fail_xml(n, model, "the network card model '%s' has characters that none has", type);
+        return 0;
+}
+
+/* A card that is given to the guest has the driver that the host gives it with; all others need a card of virtio's for
+ * what is said of theirs. */
+static int check_driver_name(Normaliser *n, xmlNode *interface, xmlNode *driver) {
+        bool given = xml_attr_is(interface, "type", "hostdev");
+
+        if (!given && xml_attr_is(driver, "name", "vfio") && is_virtio(interface))
+                return fail_xml(n, driver, "the driver 'vfio' is for interfaces of type hostdev");
+        if (given && xml_attr(driver, "name") && !xml_attr_is(driver, "name", "vfio"))
+                return fail_xml(n, driver, "an interface of type hostdev has the driver 'vfio', not '%s'",
+                                xml_attr(driver, "name"));
+        return 0;
 }
 
 static int check_driver(Normaliser *n, xmlNode *interface) {
         xmlNode *driver = xml_child(interface, "driver");
-        bool is_virtio = startswith(xml_get(interface, "model/@type") ?: "", "virtio") != NULL;
+        int r;
 
-        if (!driver)
-                return 0;
+        r = driver ? check_driver_name(n, interface, driver) : 0;
+        if (r < 0 || !driver || xml_attr_is(interface, "type", "hostdev"))
+                return r;
         for (size_t i = 0; i < 2; i++) {
                 const char *name = i ? "tx_queue_size" : "rx_queue_size";
                 unsigned size = number_or(driver, name, 0);
 
                 if (size & (size - 1))
                         return fail_unsupported(n, driver, "%s has to be a power of two", name);
-                if (size > 0 && !is_virtio)
+                if (size > 0 && !is_virtio(interface))
                         return fail_unsupported(n, driver, "%s is only supported for virtio", name);
         }
         /* What only virtio has means nothing to other models. */
-        if (!is_virtio)
+        if (!is_virtio(interface))
                 xml_remove(driver);
-        else {
+        else
                 drop_empty(interface, "driver");
-        }
 
         return 0;
 }
@@ -150,8 +175,8 @@ static int check_bandwidth(Normaliser *n, xmlNode *interface) {
         return 0;
 }
 
-static int check_ip(Normaliser *n, xmlNode *interface) {
-        XML_FOREACH(ip, interface, "ip") {
+int normalise_ip_addresses(Normaliser *n, xmlNode *parent) {
+        XML_FOREACH(ip, parent, "ip") {
                 if (!xml_attr(ip, "address"))
                         return fail_xml(n, ip, "missing network address");
                 norm_set_default(n, ip, "family", strchr(xml_attr(ip, "address"), ':') ? "ipv6" : "ipv4");
@@ -189,7 +214,7 @@ int normalise_interfaces(Normaliser *n) {
                 if (r >= 0)
                         r = check_bandwidth(n, interface);
                 if (r >= 0)
-                        r = check_ip(n, interface);
+                        r = normalise_ip_addresses(n, interface);
                 if (r < 0)
                         return r;
                 drop_leftovers(interface);

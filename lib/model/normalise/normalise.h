@@ -59,6 +59,8 @@ int normalise_disk_source(Normaliser *n, xmlNode *disk);
 bool disk_is_removable(const xmlNode *disk);
 
 /* <source> of an interface, by its type, as part of its step (interface-source.c). */
+/* The family of each <ip> below parent. */
+int normalise_ip_addresses(Normaliser *n, xmlNode *parent);
 int normalise_interface_source(Normaliser *n, xmlNode *interface);
 
 /* The <address> of a PCI device of the host, as it is printed (hostdev.c). */

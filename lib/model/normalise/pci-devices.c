@@ -40,8 +40,11 @@ static unsigned kind_of_interface(const Normaliser *n, const xmlNode *device) {
         if (xml_attr_is(device, "type", "hostdev"))
                 return PCI_EXPRESS;
 
-        return IS_ANY(model, "virtio", "virtio-non-transitional", "e1000e", "igb", "vmxnet3") ? PCI_EXPRESS :
-                                                                                            PCI_CONVENTIONAL;
+        /* one that no list knows is taken for one of today */
+        return IS_ANY(model, "virtio", "virtio-non-transitional", "e1000e", "igb") ||
+                               !interface_model(model)
+                       ? PCI_EXPRESS
+                       : PCI_CONVENTIONAL;
 }
 
 static unsigned kind_of_sound(const Normaliser *n, const xmlNode *device) {

@@ -138,6 +138,8 @@ static int normalise_usb_only(Normaliser *n) {
                 r = normalise_chardev(n, dev, false);
                 if (r < 0)
                         return r;
+                if (xml_attr_is(dev, "type", "dbus"))
+                        norm_set_default(n, norm_ensure(n, dev, "source"), "channel", "org.qemu.usbredir");
         }
 
         return normalise_redirfilter(n);

@@ -13,10 +13,10 @@ static bool has_spice(const Normaliser *n) {
         return false;
 }
 
-/* A screen that nobody is connected to has no sound. */
+/* A screen that nobody is connected to has no sound; what plays on the host is asked for. */
 static bool carries_sound(const Normaliser *n) {
         XML_FOREACH(g, n->devices, "graphics")
-                if (!xml_attr_is(g, "type", "egl-headless"))
+                if (xml_attr_is(g, "type", "vnc") || xml_attr_is(g, "type", "spice"))
                         return true;
 
         return !xml_child(n->devices, "graphics");

@@ -83,6 +83,8 @@ int macvtap_create(Netlink *n, const char *name, const char *lower, const char *
 
 /* An address that is there already is no error. */
 int address_add(Netlink *n, const char *link, const IpAddress *address, unsigned prefix);
+/* One end of a way that has two: prefix is of the peer's network. As above. */
+int address_add_peer(Netlink *n, const char *link, const IpAddress *address, const IpAddress *peer, unsigned prefix);
 
 /* A route to network/prefix through gateway, by the link. metric 0 is the kernel's. */
 int route_add(Netlink *n, const char *link, const IpAddress *network, unsigned prefix, const IpAddress *gateway,
