@@ -195,6 +195,24 @@ int hex_digit(char c) {
         return -EINVAL;
 }
 
+int mac_parse(const char *s, uint8_t ret[6]) {
+        if (!s)
+                return -EINVAL;
+        for (unsigned i = 0; i < 6; i++) {
+                int value = hex_digit(*s);
+
+                if (value < 0)
+                        return -EINVAL;
+                s++;
+                if (hex_digit(*s) >= 0)
+                        value = value * 16 + hex_digit(*s++);
+                ret[i] = (uint8_t) value;
+                if (*s++ != (i < 5 ? ':' : '\0'))
+                        return -EINVAL;
+        }
+        return 0;
+}
+
 int uuid_parse(const char *s, uint8_t ret[16]) {
         uint8_t u[16];
         int n = 0;

@@ -30,6 +30,18 @@ static void uuids_round_trip(void **state) {
         assert_int_equal(uuid_parse("", u), -EINVAL);
 }
 
+static void macs_have_six_parts(void **state) {
+        static const char *const bad[] = { "", "52:54", "52:54:00:12:34", "52:54:00:12:34:56:78", "g2:54:00:12:34:56",
+                                           "525400123456", "52:54:00:12:34:", "52:54:00:12:34:567" };
+        uint8_t m[6];
+
+        assert_int_equal(mac_parse("52:54:0:aB:0C:ff", m), 0);
+        assert_memory_equal(m, "\x52\x54\x00\xab\x0c\xff", 6);
+        assert_int_equal(mac_parse(NULL, m), -EINVAL);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(mac_parse(bad[i], m), -EINVAL);
+}
+
 static void numbers_are_whole(void **state) {
         uint64_t v;
         unsigned n;
@@ -363,6 +375,7 @@ static void addresses_are_counted(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(uuids_round_trip),
+                cmocka_unit_test(macs_have_six_parts),
                 cmocka_unit_test(numbers_are_whole),
                 cmocka_unit_test(lists_grow),
                 cmocka_unit_test(texts_are_formatted),

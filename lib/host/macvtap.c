@@ -12,15 +12,6 @@
 /* A device node comes from udev, mostly at once. */
 #define NODE_TRIES 50U
 
-static int parse_mac(const char *text, uint8_t ret[6]) {
-        int end = 0;
-
-        if (!text || sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret[0], &ret[1], &ret[2], &ret[3], &ret[4],
-                            &ret[5], &end) != 6)
-                return -EINVAL;
-        return text[end] ? -EINVAL : 0;
-}
-
 static int create(Netlink *n, const MacvtapOptions *o, const uint8_t mac[6], char name[IFNAMSIZ]) {
         int r = -EEXIST;
 
@@ -43,7 +34,7 @@ int macvtap_make(const MacvtapOptions *o, char ret_name[IFNAMSIZ], Error *e) {
         if (!o->lower || strlen(o->lower) >= IFNAMSIZ || (o->name && strlen(o->name) >= IFNAMSIZ))
                 return error_set(e, -EINVAL, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "no link can have the name '%s'",
                                  o->lower ?: "");
-        if (parse_mac(o->mac, mac) < 0)
+        if (mac_parse(o->mac, mac) < 0)
                 return error_set(e, -EINVAL, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU, "'%s' is no address of a card",
                                  o->mac ?: "");
         r = netlink_open(&n);

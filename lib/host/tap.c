@@ -32,21 +32,12 @@ static int set_mtu(int sock, const char *tap, const TapOptions *o) {
         return ioctl(sock, SIOCSIFMTU, &ifr) < 0 ? -errno : 0;
 }
 
-static int parse_mac(const char *text, uint8_t ret[6]) {
-        int end = 0;
-
-        if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret[0], &ret[1], &ret[2], &ret[3], &ret[4], &ret[5],
-                   &end) != 6)
-                return -EINVAL;
-        return text[end] ? -EINVAL : 0;
-}
-
 /* The guest's address with 0xfe in front: a bridge takes the lowest address of its ports for its own. */
 static int set_mac(int sock, const char *tap, const char *mac) {
         struct ifreq ifr = request_for(tap);
         uint8_t bytes[6];
 
-        if (!mac || parse_mac(mac, bytes) < 0)
+        if (mac_parse(mac, bytes) < 0)
                 return 0;
         bytes[0] = 0xfe;
         ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;

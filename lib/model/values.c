@@ -68,23 +68,6 @@ int size_parse(const char *number, const char *unit, uint64_t default_scale, uin
         return 0;
 }
 
-int mac_parse(const char *s, uint8_t ret[6]) {
-        for (unsigned i = 0; i < 6; i++) {
-                int value = hex_digit(*s);
-
-                if (value < 0)
-                        return -EINVAL;
-                s++;
-                if (hex_digit(*s) >= 0)
-                        value = value * 16 + hex_digit(*s++);
-                ret[i] = (uint8_t) value;
-                if (*s++ != (i < 5 ? ':' : '\0'))
-                        return -EINVAL;
-        }
-
-        return 0;
-}
-
 int pci_address_parse(const xmlNode *n, PciAddress *ret) {
         PciAddress a = {};
         struct {

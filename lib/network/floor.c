@@ -232,15 +232,6 @@ int shape_floor_remove(Netlink *n, const char *bridge, const uint8_t mac[6]) {
         return remove_floor(n, index, mac);
 }
 
-static int parse_mac(const char *text, uint8_t ret[6]) {
-        int end = 0;
-
-        if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret[0], &ret[1], &ret[2], &ret[3], &ret[4], &ret[5],
-                   &end) != 6)
-                return -EINVAL;
-        return text[end] ? -EINVAL : 0;
-}
-
 int shape_floor_undo(const char *value) {
         _cleanup_netlink_ Netlink *n = NULL;
         _cleanup_free_ char *bridge = strndup(value, strcspn(value, " "));
@@ -250,7 +241,7 @@ int shape_floor_undo(const char *value) {
 
         if (!bridge)
                 return -ENOMEM;
-        if (!text || parse_mac(text + 1, mac) < 0)
+        if (!text || mac_parse(text + 1, mac) < 0)
                 return -EINVAL;
         r = netlink_open(&n);
         return r < 0 ? r : shape_floor_remove(n, bridge, mac);

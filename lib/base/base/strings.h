@@ -78,6 +78,9 @@ int parse_int(const char *s, int *ret);
 /* The value of one hex digit of either case; -EINVAL where it is none. */
 int hex_digit(char c);
 
+/* "52:54:00:12:34:56" to bytes; each part one or two hex digits of either case. -EINVAL for NULL and all else. */
+int mac_parse(const char *s, uint8_t ret[6]);
+
 /* 32 hex digits with or without hyphens (and surrounding spaces) to 16 bytes; -EINVAL otherwise. */
 int uuid_parse(const char *s, uint8_t ret[16]);
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", 36 characters and a NUL. */

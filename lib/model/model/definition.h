@@ -204,9 +204,6 @@ xmlNode *definition_replace_device(Definition *d, xmlNode *old, xmlNode *device)
  * -EINVAL for an unknown unit, -ERANGE for more than fits. */
 int size_parse(const char *number, const char *unit, uint64_t default_scale, uint64_t *ret_bytes);
 
-/* "52:54:00:12:34:56" to bytes; each part one or two hex digits. -EINVAL. */
-int mac_parse(const char *s, uint8_t ret[6]);
-
 /* "2011-05-31T16:11:22", a time of UTC from 1970 on, to seconds since then. -EINVAL. */
 int utc_time_parse(const char *s, int64_t *ret);
 
