@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Calls to others. systemd is asked on its own socket where that is allowed: networks start before the bus at boot. */
+/* Calls to others.
+ *
+ * systemd is asked over the system bus, and on its own socket only where there is no bus. On that socket it tells
+ * everybody of every change of every unit: a hundred networks that start at once would each be told of all the others.
+ * Over the bus it tells those who ask for a job of that job, and the bus takes out what is another's. */
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -38,9 +42,9 @@ static int open_private(sd_bus **ret) {
 }
 
 static int open_manager(sd_bus **ret) {
-        int r = open_private(ret);
+        int r = sd_bus_open_system(ret);
 
-        return r < 0 ? sd_bus_open_system(ret) : r;
+        return r < 0 ? open_private(ret) : r;
 }
 
 typedef struct Job {
@@ -50,11 +54,12 @@ typedef struct Job {
         char *result;
 } Job;
 
-static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e) {
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e) {
         const char *path, *unit, *result;
         Job *job = userdata;
 
-        if (sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0)
+        if (sd_bus_message_is_signal(m, "org.freedesktop.systemd1.Manager", "JobRemoved") <= 0 ||
+            sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0)
                 return 0;
         if (job->path && streq(job->path, path) && !job->result)
                 job->result = strdup(result);
@@ -91,6 +96,23 @@ static int wait_for_job(sd_bus *bus, Job *job) {
         return 0;
 }
 
+/* The rule as the bus reads it: what sd-bus makes of one takes the backslashes of a unit's name away. */
+static int follow_jobs(sd_bus *bus, const char *unit, Job *job) {
+        _cleanup_free_ char *rule = text_format("type='signal',sender='org.freedesktop.systemd1',"
+                                                "interface='org.freedesktop.systemd1.Manager',member='JobRemoved',"
+                                                "arg2='%s'",
+                                                unit);
+        int r;
+
+        if (!rule)
+                return -ENOMEM;
+        r = sd_bus_add_filter(bus, NULL, on_message, job);
+        if (r < 0 || sd_bus_is_bus_client(bus) <= 0)
+                return r;
+        return sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                  "AddMatch", NULL, NULL, "s", rule);
+}
+
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(job_done) Job job = {};
@@ -101,8 +123,7 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
         r = open_manager(&bus);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_SYSTEMD, "cannot connect to systemd");
-        r = sd_bus_match_signal(bus, NULL, NULL, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
-                                "JobRemoved", on_job_removed, &job);
+        r = follow_jobs(bus, unit, &job);
         if (r >= 0)
                 r = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                        "org.freedesktop.systemd1.Manager", method, &error, &reply, "ss", unit,
