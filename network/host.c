@@ -290,6 +290,17 @@ static bool read_rate(const xmlNode *node, Rate *ret) {
         return ret->average > 0;
 }
 
+/* Where the kernel cannot, guests without vhost get their addresses all the same. */
+static int complete_checksums(NetworkStart *s) {
+        int r = network_dhcp_ip(s->network, AF_INET) ? shape_checksums(s->links, s->bridge) : 0;
+
+        if (r == -EOPNOTSUPP || (r == -EEXIST && s->adopted)) {
+                log_debug("no checksums are completed on %s: %s", s->bridge, strerror(-r));
+                return 0;
+        }
+        return r;
+}
+
 int host_limit(NetworkStart *s) {
         Rate rate;
         int r = 0;
@@ -303,6 +314,8 @@ int host_limit(NetworkStart *s) {
         if (r == -EOPNOTSUPP)
                 return error_set(&s->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_NETWORK,
                                  "the kernel has no policers, which the outbound bandwidth of a network needs");
+        if (r >= 0)
+                r = complete_checksums(s);
         return r < 0 ? error_set_errno(&s->error, r, ORIGIN_NETWORK, "cannot set bandwidth limits on %s", s->bridge)
                      : 0;
 }

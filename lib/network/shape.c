@@ -4,9 +4,12 @@
 
 #include "shape-private.h"
 
+#include <linux/tc_act/tc_csum.h>
 #include <linux/tc_act/tc_gact.h>
 
-#define INGRESS TC_H_MAKE(0xffffU << 16, 0U)
+#define CLSACT_HANDLE TC_H_MAKE(0xffffU << 16, 0U)
+#define INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+#define EGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
 #define PACKET_MAX 65536U   /* with segmentation offload */
 
@@ -109,10 +112,11 @@ int shape_network(Netlink *n, const char *bridge, const Rate *rate) {
         return r < 0 ? r : shape_class(n, index, SHAPE_CLASS(SHAPE_ALL), SHAPE_CLASS(SHAPE_REST), rate);
 }
 
-static int add_ingress(Netlink *n, int index) {
-        Request q = tc_request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index, TC_H_INGRESS, INGRESS, 0);
+/* What holds filters of what comes in and of what goes out, beside the queue. */
+static int add_clsact(Netlink *n, int index) {
+        Request q = tc_request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index, TC_H_CLSACT, CLSACT_HANDLE, 0);
 
-        request_put_text(&q, TCA_KIND, "ingress");
+        request_put_text(&q, TCA_KIND, "clsact");
         return request_send(n, &q);
 }
 
@@ -149,13 +153,62 @@ int shape_ingress(Netlink *n, const char *link, const Rate *rate) {
 
         if (index < 0)
                 return index;
-        r = remove_qdisc(n, index, TC_H_INGRESS);
+        r = remove_qdisc(n, index, TC_H_CLSACT);
         if (r < 0 || !rate)
                 return r;
-        r = add_ingress(n, index);
+        r = add_clsact(n, index);
         if (r >= 0)
                 r = add_policer(n, index, rate);
         if (r < 0)
-                (void) remove_qdisc(n, index, TC_H_INGRESS);
+                (void) remove_qdisc(n, index, TC_H_CLSACT);
         return r == -ENOENT || r == -EPROTONOSUPPORT || r == -EINVAL ? -EOPNOTSUPP : r;
+}
+
+/* --- checksums --- */
+
+#define DHCP_SERVER 67U
+#define DHCP_CLIENT 68U
+
+static void put_checksum_action(Request *q) {
+        const struct tc_csum csum = { .action = TC_ACT_OK,
+                                      .update_flags = TCA_CSUM_UPDATE_FLAG_IPV4HDR | TCA_CSUM_UPDATE_FLAG_UDP };
+        struct nlattr *actions = request_open(q, TCA_U32_ACT), *action = request_open(q, 1), *options;
+
+        request_put_text(q, TCA_ACT_KIND, "csum");
+        options = request_open(q, TCA_ACT_OPTIONS);
+        request_put(q, TCA_CSUM_PARMS, &csum, sizeof csum);
+        request_close(q, options);
+        request_close(q, action);
+        request_close(q, actions);
+}
+
+/* UDP from port 67 to port 68, by words of the packet from its IP header on. */
+static int add_checksum_filter(Netlink *n, int index) {
+        const struct { struct tc_u32_sel selector; struct tc_u32_key keys[2]; } u32 = {
+                .selector = { .flags = TC_U32_TERMINAL, .nkeys = 2 },
+                .keys = { { .mask = htonl(0x00ff0000), .val = htonl(IPPROTO_UDP << 16), .off = 8 },
+                          { .mask = 0xffffffff, .val = htonl(DHCP_SERVER << 16 | DHCP_CLIENT), .off = 20 } },
+        };
+        Request q = tc_request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index, EGRESS, 0,
+                               TC_H_MAKE(1U << 16, htons(ETH_P_IP)));
+        struct nlattr *nest;
+
+        request_put_text(&q, TCA_KIND, "u32");
+        nest = request_open(&q, TCA_OPTIONS);
+        request_put(&q, TCA_U32_SEL, &u32, sizeof u32);
+        put_checksum_action(&q);
+        request_close(&q, nest);
+        return request_send(n, &q);
+}
+
+int shape_checksums(Netlink *n, const char *bridge) {
+        int index = link_index(bridge), r;
+
+        if (index < 0)
+                return index;
+        r = add_clsact(n, index);
+        if (r < 0 && r != -EEXIST)
+                return r == -ENOENT ? -EOPNOTSUPP : r;
+        r = add_checksum_filter(n, index);
+        return r == -ENOENT ? -EOPNOTSUPP : r;
 }

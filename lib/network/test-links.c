@@ -167,6 +167,10 @@ static void rates_are_limited(void **state) {
         if (r != -EOPNOTSUPP)
                 assert_int_equal(r, 0);
         assert_int_equal(shape_ingress(n, "shaped", NULL), 0);
+        r = shape_checksums(n, "shaped");
+        if (r != -EOPNOTSUPP)
+                assert_int_equal(r, 0);
+        assert_int_equal(shape_checksums(n, "nobody"), -ENODEV);
 }
 
 static void fail_for(const char *family, const char *table, const char *chain, void *userdata) {

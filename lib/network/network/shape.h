@@ -30,6 +30,11 @@ int shape_floor_remove(Netlink *n, const char *bridge, const uint8_t mac[6]);
 /* "BRIDGE MAC", the value of UNDO_FLOOR. */
 int shape_floor_undo(const char *value);
 
+/* Has the kernel complete the checksums of DHCP answers that leave by the network's bridge, which it otherwise leaves
+ * to a card: with vhost they reach the guest as they are, and its client may take them for broken. After
+ * shape_ingress(), which begins anew. -EOPNOTSUPP where the kernel cannot (act_csum). */
+int shape_checksums(Netlink *n, const char *bridge);
+
 /* Limits what the link gets (a policer at its ingress); what is above is dropped. NULL takes the limit away.
  * -EOPNOTSUPP where the kernel has no policers. */
 int shape_ingress(Netlink *n, const char *link, const Rate *rate);
