@@ -430,6 +430,7 @@ static int prepare(Prepare *p) {
                 prepare_monitors, prepare_boot,     prepare_images,       prepare_chardevs,
                 prepare_sources,
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
+                prepare_placement,
                 prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,
                 fill_launch,      fill_dump,        prepare_registration,
         };
@@ -485,6 +486,8 @@ static void prepare_done(Prepare *p) {
                 xmlFreeDoc(p->host_sysinfo);
         free((char *) p->monitors[0].path);
         strv_free(p->paths);
+        free(p->auto_cpus);
+        free(p->auto_nodes);
         for (size_t i = 0; i < p->n_images; i++)
                 free(p->images[i].path);
         free(p->images);

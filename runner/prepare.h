@@ -103,6 +103,7 @@ struct Prepare {
         QemuGraphics graphics[GRAPHICS_MAX];
         QemuHostdev hostdevs[HOSTDEVS_MAX];
         QemuHugepages hugepages[HUGEPAGES_MAX];
+        char *auto_cpus, *auto_nodes; /* where numad has the guest run; NULL: it was not asked */
         QemuOpened *opened;
         size_t n_opened;
         xmlDocPtr host_sysinfo;
@@ -248,6 +249,8 @@ int prepare_smbios(Prepare *p);
 /* tune.c: vCPUs that are plugged in at the start, and where and how the threads run. */
 int prepare_vcpus(Prepare *p);
 int prepare_threads(Prepare *p);
+/* Where numad would have the guest: for whom the definition leaves it to the host. */
+int prepare_placement(Prepare *p);
 
 /* environment.c: variables for QEMU, into launch. -ENOMEM. */
 int prepare_environment(Prepare *p);

@@ -3,6 +3,7 @@
 /* <vcpus> and <cputune>: what vm-run does with vCPUs and threads before the guest's first instruction. */
 
 #include "base/strings.h"
+#include "host/placement.h"
 #include "prepare.h"
 
 /* The type of a vCPU, as QEMU's device: by the model that -cpu names. */
@@ -70,9 +71,35 @@ static int add(Prepare *p, const char *who, const char *what, const char *value,
         return strv_addf(&p->launch.threads, "%s %s %s%s%s", who, what, value, more ? " " : "", more ?: "");
 }
 
+/* numad is asked once for both, the vCPUs and the memory. */
+int prepare_placement(Prepare *p) {
+        const xmlNode *domain = definition_root(p->live), *memory = xml_find(domain, "numatune/memory");
+        uint64_t set[PLACEMENT_NODES_MAX / 64] = {}, kib = 0;
+        _cleanup_free_ char *nodes = NULL;
+        int r;
+
+        if (!xml_attr_is(memory, "placement", "auto") && !xml_attr_is(xml_child(domain, "vcpu"), "placement", "auto"))
+                return 0;
+        if (xml_attr_is(memory, "placement", "auto") && xml_attr_is(memory, "mode", "restrictive"))
+                return prepare_refuse(p, -EOPNOTSUPP, memory,
+                                      "mode 'restrictive' is not supported with placement 'auto'");
+        (void) xml_get_u64(domain, "memory", &kib);
+        r = placement_ask(part(p, "vcpu", 1), kib >> 10, &nodes, &p->error);
+        if (r < 0)
+                return prepare_blame(p, r, memory ?: xml_child(domain, "vcpu"));
+        r = cpuset_parse(nodes, set, PLACEMENT_NODES_MAX);
+        if (r >= 0)
+                r = placement_cpus(set, &p->auto_cpus, &p->auto_nodes);
+        if (r < 0)
+                return prepare_refuse(p, r, memory, "the host has no CPUs and memory on the nodes '%s'", nodes);
+        p->res.nodes = p->auto_nodes;
+        return 0;
+}
+
 /* A guest that is bound as a whole: its unit is allowed the CPUs of all threads together, so each is told. */
 static int add_cpuset(Prepare *p) {
-        const char *cpuset = xml_get(definition_root(p->live), "vcpu/@cpuset");
+        const xmlNode *vcpu = xml_child(definition_root(p->live), "vcpu");
+        const char *cpuset = xml_attr_is(vcpu, "placement", "auto") ? p->auto_cpus : xml_attr(vcpu, "cpuset");
         unsigned count = part(p, "vcpu", 1);
         int r;
 
@@ -109,7 +136,7 @@ int prepare_threads(Prepare *p) {
         const xmlNode *tune = xml_child(definition_root(p->live), "cputune");
         int r;
 
-        r = tune && xml_child(tune, NULL) ? add_cpuset(p) : 0;
+        r = p->auto_cpus || (tune && xml_child(tune, NULL)) ? add_cpuset(p) : 0;
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tunings); i++)
                 XML_FOREACH(node, tune, tunings[i].element) {
                         const char *id = tunings[i].id ? xml_attr(node, tunings[i].id) : "",

@@ -116,6 +116,8 @@ static const char *tuned_nodes(const Build *b, const MemoryBackend *m, const cha
                 *ret_mode = xml_attr(node, "mode") ?: "strict";
                 nodes = xml_attr(node, "nodeset");
         }
+        if (!nodes && xml_attr_is(memory, "placement", "auto"))
+                return b->res->nodes ?: b->res->recorded ? "0-3" : NULL;
         return nodes ?: xml_attr(memory, "nodeset");
 }
 

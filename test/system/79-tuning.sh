@@ -125,4 +125,25 @@ check "... CPUWeight=" equals 200 property CPUWeight
 check "... no limit of before" equals infinity property CPUQuotaPerSecUSec
 check "... four vCPUs, one of them on" equals 1 m virsh vcpucount t --current --live
 
+# --- where numad would have it ---
+
+advised() {
+        guest_xml advised idle | sed 's|<vcpu>1</vcpu>|<vcpu placement="auto">2</vcpu>|' |
+                m_with_input sh -c 'cat > /root/advised.xml && virsh -q define /root/advised.xml'
+}
+check "placement='auto' is defined" advised
+check "... of the memory too" contains "<memory mode='strict' placement='auto'/>" m virsh dumpxml advised
+refused "... without numad it does not start" "numad is not available on this host" m virsh start advised
+# Debian's is not on this machine: what it prints is all that counts
+m sh -c 'printf "#!/bin/sh\necho \$1 \$2 > /run/asked; echo 0\n" > /usr/bin/numad && chmod +x /usr/bin/numad'
+check "... with it it does" m virsh -q start advised
+check "... it was asked for this guest" equals "-w 2:$(m virsh dumpxml advised |
+        sed -n 's|.*<memory unit=.KiB.>\(.*\)</memory>|\1|p' | awk '{ print int($1 / 1024) }')" m cat /run/asked
+check "... its memory is on that node" contains '"host-nodes":[0]' m sh -c \
+        'tr "\0" " " < /proc/$(pidof qemu-system-x86_64 | cut -d" " -f1)/cmdline'
+check "... each vCPU is on its CPUs" equals "$(m cat /sys/devices/system/node/node0/cpulist)" m sh -c \
+        'virsh vcpupin advised 0 | awk "/^ 0/ { print \$2 }"'
+m virsh -q destroy advised
+m rm /usr/bin/numad
+
 finish

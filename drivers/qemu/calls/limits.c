@@ -313,10 +313,12 @@ static int edit_numa(Definition *d, const void *what, Error *e) {
                 if (xml_set_attr(memory, "mode", numa_modes[mode]) < 0)
                         return -ENOMEM;
         }
-        if (typed_params_get_string(p->val, p->len, "numa_nodeset", &nodes) > 0 &&
-            xml_set_attr(memory, "nodeset", nodes) < 0)
-                return -ENOMEM;
-        if (!xml_attr(memory, "nodeset"))
+        if (typed_params_get_string(p->val, p->len, "numa_nodeset", &nodes) > 0) {
+                xml_unset_attr(memory, "placement");
+                if (xml_set_attr(memory, "nodeset", nodes) < 0)
+                        return -ENOMEM;
+        }
+        if (!xml_attr(memory, "nodeset") && !xml_attr_is(memory, "placement", "auto"))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "a set of nodes is needed");
         return 0;
 }

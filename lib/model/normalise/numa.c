@@ -146,6 +146,34 @@ static int check_cpus(Normaliser *n, xmlNode *numa) {
         return 0;
 }
 
+/* vCPUs that no cell names are the first one's: QEMU has none that is nowhere. */
+static int complete_cpus(Normaliser *n, xmlNode *numa) {
+        xmlNode *first = find_cell(numa, 0);
+        uint64_t others[64] = {}, own[64] = {};
+        _cleanup_free_ char *text = NULL;
+        unsigned vcpus = 1, named = 0;
+
+        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus);
+        XML_FOREACH(cell, numa, "cell") {
+                uint64_t cpus[64] = {};
+
+                (void) cpuset_parse(attr_or(cell, "cpus", ""), cpus, ELEMENTSOF(cpus) * 64);
+                for (unsigned i = 0; i < ELEMENTSOF(cpus); i++) {
+                        named += (unsigned) __builtin_popcountll(cpus[i]);
+                        others[i] |= cell == first ? 0 : cpus[i];
+                }
+        }
+        if (!first || named >= vcpus || vcpus > ELEMENTSOF(own) * 64)
+                return 0;
+        for (unsigned i = 0; i < vcpus; i++)
+                own[i / 64] |= ~others[i / 64] & 1ULL << i % 64;
+        text = cpuset_format(own, ELEMENTSOF(own) * 64);
+        if (!text)
+                return -ENOMEM;
+        norm_set(n, first, "cpus", text);
+        return 0;
+}
+
 /* What the guest has in all: its nodes and the modules that are plugged in. */
 static void write_total(Normaliser *n, uint64_t kib) {
         xmlNode *memory = norm_ensure(n, n->root, "memory");
@@ -178,6 +206,8 @@ static int write_numa(Normaliser *n, xmlNode *numa, unsigned *ret_count) {
         }
         complete_distances(n, numa);
         r = check_cpus(n, numa);
+        if (r >= 0)
+                r = complete_cpus(n, numa);
         /* A document on disk was completed when it was defined. */
         if (r >= 0 && total > 0 && (!n->d->from_file || !xml_child(n->root, "memory")))
                 write_total(n, total);
@@ -192,6 +222,9 @@ static int check_memnodes(Normaliser *n, xmlNode *tune, unsigned cells) {
         XML_FOREACH(node, tune, "memnode") {
                 bool same = xml_attr_is(node, "mode", "restrictive") == restrictive;
 
+                if (xml_attr_is(xml_child(tune, "memory"), "placement", "auto"))
+                        return fail_unsupported(
+                                n, node, "Per-node binding is not compatible with automatic NUMA placement.");
                 if (cells == 0)
                         return fail_xml(n, node, "Element 'memnode' is invalid without any guest NUMA cells");
                 if (number_or(node, "cellid", UINT32_MAX) >= cells)
@@ -218,15 +251,34 @@ static int check_memnodes(Normaliser *n, xmlNode *tune, unsigned cells) {
         return 0;
 }
 
+/* Nodes that the definition names, or those that are best when the guest starts: where nothing is said of the memory,
+ * it follows the vCPUs. */
+static int write_placement(Normaliser *n, xmlNode *memory) {
+        bool follows = xml_attr_is(xml_child(n->root, "vcpu"), "placement", "auto");
+
+        if (!memory && follows)
+                memory = norm_ensure(n, norm_ensure(n, n->root, "numatune"), "memory");
+        if (!memory)
+                return 0;
+        norm_set_default(n, memory, "mode", "strict");
+        if (!xml_attr(memory, "placement") && !xml_attr(memory, "nodeset") && follows)
+                norm_set(n, memory, "placement", "auto");
+        if (xml_attr_is(memory, "placement", "auto")) {
+                xml_unset_attr(memory, "nodeset");
+                return 0;
+        }
+        xml_unset_attr(memory, "placement");
+        if (!xml_attr(memory, "nodeset"))
+                return fail_xml(n, memory, "nodeset for NUMA memory tuning must be set if 'placement' is 'static'");
+        return norm_cpuset(n, memory, "nodeset");
+}
+
 static int normalise_numatune(Normaliser *n, unsigned cells) {
-        xmlNode *tune = xml_child(n->root, "numatune"), *memory = xml_child(tune, "memory");
+        xmlNode *tune;
         int r;
 
-        if (memory && !xml_attr(memory, "nodeset"))
-                return fail_xml(n, memory, "nodeset for NUMA memory tuning must be set if 'placement' is 'static'");
-        norm_set_default(n, memory, "mode", "strict");
-        xml_unset_attr(memory, "placement");
-        r = memory ? norm_cpuset(n, memory, "nodeset") : 0;
+        r = write_placement(n, xml_find(n->root, "numatune/memory"));
+        tune = xml_child(n->root, "numatune");
         if (r >= 0)
                 r = check_memnodes(n, tune, cells);
         drop_empty(n->root, "numatune");

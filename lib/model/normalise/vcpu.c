@@ -70,6 +70,26 @@ static int write_iothreads(Normaliser *n) {
         return 0;
 }
 
+/* vCPUs that nothing binds go where the memory goes. */
+static bool follows_memory(const Normaliser *n, const xmlNode *vcpu) {
+        static const char *const pins[] = { "vcpupin", "emulatorpin", "iothreadpin" };
+
+        for (size_t i = 0; i < ELEMENTSOF(pins); i++)
+                if (xml_child(xml_child(n->root, "cputune"), pins[i]))
+                        return false;
+        return !xml_attr(vcpu, "cpuset") && xml_attr_is(xml_find(n->root, "numatune/memory"), "placement", "auto");
+}
+
+static int write_placement(Normaliser *n, xmlNode *vcpu) {
+        if (xml_attr_is(vcpu, "placement", "auto") || follows_memory(n, vcpu)) {
+                norm_set(n, vcpu, "placement", "auto");
+                xml_unset_attr(vcpu, "cpuset");
+                return 0;
+        }
+        norm_set(n, vcpu, "placement", "static");
+        return xml_attr(vcpu, "cpuset") ? norm_cpuset(n, vcpu, "cpuset") : 0;
+}
+
 int normalise_vcpu(Normaliser *n) {
         xmlNode *vcpu;
         unsigned max, current;
@@ -89,10 +109,7 @@ int normalise_vcpu(Normaliser *n) {
         if (current == max)
                 xml_unset_attr(vcpu, "current");
 
-        norm_set_default(n, vcpu, "placement", "static");
         r = write_iothreads(n);
-        if (r < 0)
-                return r;
 
-        return xml_attr(vcpu, "cpuset") ? norm_cpuset(n, vcpu, "cpuset") : 0;
+        return r < 0 ? r : write_placement(n, vcpu);
 }

@@ -89,6 +89,7 @@ typedef struct QemuHostResources {
         size_t n_hugepages;       /* 0: /dev/hugepages for 2 MiB, /dev/hugepages1G for others */
         const QemuGraphics *graphics;
         size_t n_graphics;
+        const char *nodes;        /* that memory of placement 'auto' is on; NULL: any */
         long long now;            /* the time, for clocks at an offset from it; 0: the host asks its clock */
         const char
                 *nvram; /* the guest's own copy of the variables, in place of os/nvram; NULL: as the definition says */
