@@ -32,6 +32,15 @@ static int find_volume(Prepare *p, const xmlNode *source, Volume **ret) {
         return volume_table_get(&t, (size_t) at, ret);
 }
 
+/* A definition that says none means the bytes as they are. */
+static int write_format(xmlNode *disk) {
+        xmlNode *driver = xml_ensure(disk, "driver");
+
+        if (!driver)
+                return -ENOMEM;
+        return xml_attr(driver, "type") ? 0 : xml_set_attr(driver, "type", "raw");
+}
+
 static int translate(Prepare *p, xmlNode *disk) {
         xmlNode *source = xml_child(disk, "source");
         _cleanup_volume_ Volume *v = NULL;
@@ -53,7 +62,9 @@ static int translate(Prepare *p, xmlNode *disk) {
         xml_unset_attr(source, "pool");
         xml_unset_attr(source, "volume");
         xml_unset_attr(source, "mode");
-        r = xml_set_attr(disk, "type", block ? "block" : "file");
+        r = write_format(disk);
+        if (r >= 0)
+                r = xml_set_attr(disk, "type", block ? "block" : "file");
         return r < 0 ? r : xml_set_attr(source, block ? "dev" : "file", v->path);
 }
 

@@ -79,6 +79,7 @@ static int check_encryption(Normaliser *n, xmlNode *encryption, const xmlNode *s
                 return fail_xml(n, encryption, "no secret is named for the encryption");
         if (!librbd && xml_next(xml_child(encryption, "secret"), "secret"))
                 return fail_unsupported(n, encryption, "more than one secret needs the engine 'librbd'");
+        norm_set_default(n, encryption, "engine", "qemu");
         XML_FOREACH(secret, encryption, "secret") {
                 norm_set_default(n, secret, "type", "passphrase");
                 r = r < 0 ? r : check_secret(n, secret);
@@ -105,7 +106,21 @@ static int check_volume(Normaliser *n, xmlNode *layer, xmlNode *source) {
         return 0;
 }
 
-static int check_host(Normaliser *n, xmlNode *host) {
+/* Ceph knows two ports of its own, and NFS is asked for its. */
+static void write_port(Normaliser *n, xmlNode *host, const char *protocol) {
+        static const struct {
+                const char *protocol, *port;
+        } ports[] = {
+                { "http", "80" },     { "https", "443" },   { "ftp", "21" },       { "ftps", "990" },
+                { "nbd", "10809" },   { "ssh", "22" },      { "iscsi", "3260" },   { "gluster", "24007" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(ports); i++)
+                if (streq(ports[i].protocol, protocol))
+                        norm_set_default(n, host, "port", ports[i].port);
+}
+
+static int check_host(Normaliser *n, xmlNode *host, const char *protocol) {
         const char *transport = attr_or(host, "transport", "tcp");
         bool socket = xml_attr(host, "socket");
 
@@ -123,6 +138,8 @@ static int check_host(Normaliser *n, xmlNode *host) {
         }
         if (xml_attr_is(host, "port", "0"))
                 xml_unset_attr(host, "port");
+        if (streq(transport, "tcp"))
+                write_port(n, host, protocol);
         return 0;
 }
 
@@ -184,7 +201,7 @@ static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
         if ((!name || !*name) && !streq(protocol, "nbd"))
                 return fail_xml(n, source, "missing name for disk source");
         XML_FOREACH(host, source, "host")
-                r = r < 0 ? r : check_host(n, host);
+                r = r < 0 ? r : check_host(n, host, attr_or(source, "protocol", ""));
         if (r >= 0 && streq(protocol, "iscsi") && !strchr(name, '/'))
                 norm_setf(n, source, "name", "%s/0", name);
         if (r >= 0)
@@ -324,7 +341,9 @@ static int check_empty(Normaliser *n, xmlNode *disk, xmlNode *source, const Sour
 
         if (xml_attr_is(source, wanted, ""))
                 xml_unset_attr(source, wanted);
-        if (xml_attr(source, wanted) || (type->says_itself && (source || !disk_is_removable(disk))))
+        if (xml_attr_is(disk, "type", "network") && disk_is_removable(disk) && !xml_attr(source, "protocol"))
+                wanted = "protocol";
+        else if (xml_attr(source, wanted) || (type->says_itself && (source || !disk_is_removable(disk))))
                 return 0;
         if (xml_attr_is(xml_child(disk, "target"), "bus", "usb"))
                 return fail_unsupported(n, source ?: disk, "'usb' disk must not be empty");
@@ -332,6 +351,9 @@ static int check_empty(Normaliser *n, xmlNode *disk, xmlNode *source, const Sour
                 return fail_xml(n, source ?: disk, "no source %s is given for disk '%s'", wanted, target_of(disk));
         if (source && !xml_attr(source, "startupPolicy"))
                 xml_remove(source);
+        /* nothing of these is left without a name */
+        if (xml_attr_is(disk, "type", "network") || xml_attr_is(disk, "type", "volume"))
+                norm_set(n, disk, "type", "file");
         return 1;
 }
 

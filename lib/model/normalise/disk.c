@@ -83,7 +83,8 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
         const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
 
         norm_set_default(n, driver, "name", "qemu");
-        norm_set_default(n, driver, "type", xml_attr_is(disk, "type", "dir") ? "fat" : "raw");
+        if (!xml_attr_is(disk, "type", "volume"))
+                norm_set_default(n, driver, "type", xml_attr_is(disk, "type", "dir") ? "fat" : "raw");
         if (streq(cache, "default"))
                 xml_unset_attr(driver, "cache");
         if (!xml_attr_is(driver, "name", "qemu"))
@@ -127,6 +128,8 @@ static int check_kind(Normaliser *n, xmlNode *disk) {
                 return fail_unsupported(n, driver, dir ? "unsupported disk driver type '%s' for a folder of the host" :
                                         "unsupported disk driver type '%s': it needs a disk of type 'dir'",
                                         attr_or(driver, "type", ""));
+        if (xml_attr_is(disk, "device", "lun") && xml_attr_is(xml_child(disk, "target"), "bus", "virtio"))
+                return fail_unsupported(n, disk, "This QEMU doesn't support SCSI emulation with 'virtio-blk' device");
         for (size_t i = 0; i < ELEMENTSOF(of_units); i++)
                 if (xml_attr(disk, of_units[i]) && !xml_attr_is(disk, "device", "lun"))
                         return fail_unsupported(n, disk, "%s can be used only with device='lun'", of_units[i]);
@@ -190,6 +193,8 @@ static void write_target(Normaliser *n, xmlNode *disk) {
                 if (xml_attr_is(disk, "snapshot", "no"))
                         xml_unset_attr(disk, "snapshot");
         }
+        if (xml_attr_is(disk, "type", "vhostuser"))
+                norm_set_default(n, disk, "snapshot", "no");
         if (!xml_attr_is(target, "bus", "usb") && !xml_attr_is(target, "bus", "scsi"))
                 xml_unset_attr(target, "removable");
 }
@@ -274,11 +279,18 @@ static int write_cache_sizes(Normaliser *n, xmlNode *disk) {
  * them whatever a label says. */
 static int check_labels(Normaliser *n, xmlNode *disk) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                XML_FOREACH(label, xml_child(layer, "source"), "seclabel") {
-                        for (xmlNode *other = xml_next(label, "seclabel"); other; other = xml_next(other, "seclabel"))
+                for (xmlNode *label = xml_child(xml_child(layer, "source"), "seclabel"), *next; label; label = next) {
+                        next = xml_next(label, "seclabel");
+                        if (xml_attr_is(label, "relabel", "yes") && !xml_child(label, "label"))
+                                return fail_xml(n, label, "Cannot specify relabel if label is missing. model=%s",
+                                                attr_or(label, "model", "none"));
+                        for (xmlNode *other = next; other; other = xml_next(other, "seclabel"))
                                 if (streq_ptr(xml_attr(other, "model"), xml_attr(label, "model")))
                                         return fail_xml(n, other, "seclabel for model %s is already provided",
                                                         attr_or(other, "model", "none"));
+                        /* said of a run alone */
+                        if (xml_attr_is(label, "labelskip", "yes"))
+                                xml_remove(label);
                 }
 
         return 0;

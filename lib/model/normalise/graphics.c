@@ -123,13 +123,20 @@ static void write_ports(Normaliser *n, xmlNode *g) {
 
 /* QEMU draws for one OpenGL display only. */
 static int check_gl(Normaliser *n) {
-        bool spice = false;
+        bool spice = false, other = false;
 
+        XML_FOREACH(g, n->devices, "graphics")
+                other |= !xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice") &&
+                         !xml_attr_is(g, "type", "egl-headless");
         XML_FOREACH(g, n->devices, "graphics")
                 spice |= xml_attr_is(g, "type", "spice") && xml_attr_is(xml_child(g, "gl"), "enable", "yes");
         XML_FOREACH(g, n->devices, "graphics")
                 if (spice && xml_attr_is(g, "type", "egl-headless"))
                         return fail_unsupported(n, g, "multiple OpenGL displays are not supported by QEMU");
+        XML_FOREACH(g, n->devices, "graphics")
+                if (xml_attr_is(g, "type", "egl-headless") && other)
+                        return fail_unsupported(n, g, "graphics type 'egl-headless' is only supported with one of: "
+                                                      "'vnc', 'spice' graphics types");
         return 0;
 }
 
@@ -146,7 +153,7 @@ static int check_other(Normaliser *n, xmlNode *g) {
                 xml_unset_attr(g, "address");
         else if (!xml_attr(g, "address"))
                 return fail_unsupported(n, g,
-                                        "graphics of type 'dbus' are not supported without p2p='yes' or an address");
+                                        "graphics of type 'dbus' without p2p='yes' or an address is not supported");
         return 0;
 }
 

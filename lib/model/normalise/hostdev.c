@@ -125,6 +125,16 @@ static int check_mdev(Normaliser *n, xmlNode *hostdev, xmlNode *source) {
         return 0;
 }
 
+/* What the kernel filters is SCSI commands. */
+static int check_commands(Normaliser *n, xmlNode *hostdev) {
+        static const char *const names[] = { "rawio", "sgio" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (xml_attr(hostdev, names[i]) && !xml_attr_is(hostdev, "type", "scsi"))
+                        return fail_xml(n, hostdev, "%s is only supported for scsi host device", names[i]);
+        return 0;
+}
+
 static const struct {
         const char *type;
         int (*check)(Normaliser *n, xmlNode *hostdev, xmlNode *source);
@@ -193,6 +203,9 @@ static int check_hostdev(Normaliser *n, xmlNode *hostdev) {
         norm_set_default(n, hostdev, "mode", "subsystem");
         norm_set_default(n, hostdev, "managed", "no");
         drop_empty(hostdev, "driver");
+        r = check_commands(n, hostdev);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 if (streq(types[i].type, type)) {
                         r = types[i].check(n, hostdev, source);

@@ -180,9 +180,8 @@ static int check_nodes(Normaliser *n, xmlNode *interface) {
         if (!interface_model_is_virtio(xml_get(interface, "model/@type")))
                 xml_unset_attr(backend, "vhost");
         drop_empty(interface, "backend");
-        if (xml_get(interface, "coalesce/rx/frames/@max") &&
-            number_or(xml_find(interface, "coalesce/rx/frames"), "max", 0) == 0)
-                xml_remove(xml_child(interface, "coalesce"));
+        if (number_or(xml_find(interface, "coalesce/rx/frames"), "max", 0) == 0)
+                xml_remove_children(interface, "coalesce");
         return 0;
 }
 

@@ -134,6 +134,9 @@ static int check_driver(Normaliser *n, xmlNode *interface) {
                         return fail_unsupported(n, driver, "%s is only supported for virtio", name);
         }
         /* What only virtio has means nothing to other models. */
+        /* one queue is what there is anyway */
+        if (xml_attr_is(driver, "queues", "1"))
+                xml_unset_attr(driver, "queues");
         if (!is_virtio(interface))
                 xml_remove(driver);
         else

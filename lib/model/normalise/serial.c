@@ -115,6 +115,8 @@ static int normalise_consoles(Normaliser *n) {
                 if (console != xml_child(n->devices, "console") && is_serial_console(console))
                         return fail_unsupported(n, console, "Only the first console can be a serial port");
                 norm_setf(n, target, "port", "%u", port++);
+                if (is_serial_console(console) && serial)
+                        norm_set(n, target, "port", xml_get(serial, "target/@port") ?: "0");
                 xml_unset_attr(console, "tty");
         }
 
