@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Jobs as lines KEY=VALUE. Values have no line feeds: names were checked, paths are made of them. */
+/* Jobs as lines KEY=VALUE (base/keyfile.h): some values are a client's words. */
 
 #include <inttypes.h>
 
 #include "base/fs.h"
+#include "base/keyfile.h"
 #include "base/strings.h"
 #include "model/definition.h"
 #include "storage/job.h"
@@ -98,7 +99,7 @@ static void add_field(StrBuf *b, const VolumeJob *j, size_t i) {
         switch (fields[i].type) {
         case TEXT:
                 if (AT(j, char *, i))
-                        strbuf_addf(b, "%s=%s\n", fields[i].key, AT(j, char *, i));
+                        keyfile_add(b, fields[i].key, AT(j, char *, i));
                 break;
         case U64:
                 strbuf_addf(b, "%s=%" PRIu64 "\n", fields[i].key, AT(j, uint64_t, i));
@@ -141,11 +142,10 @@ static int set_field(VolumeJob *j, size_t i, const char *value) {
 }
 
 static int read_line(VolumeJob *j, char *line) {
-        char *value = strchr(line, '=');
+        char *value;
 
-        if (!value)
+        if (keyfile_parse_line(line, &value) < 0)
                 return -EBADMSG;
-        *value++ = '\0';
         for (JobVerb v = 0; streq(line, "verb") && v < _JOB_VERB_MAX; v++)
                 if (streq(value, verbs[v].name)) {
                         j->verb = v;

@@ -345,12 +345,15 @@ static void jobs_survive_their_files(void **state) {
 
         j->name = strdup("a=b");
         j->path = strdup("/p/a=b");
+        j->backing = strdup("/a\\b\npath=/etc/x\\");
         j->algorithm = 4;
         text = volume_job_to_text(j);
         assert_int_equal(volume_job_from_text(text, &back), 0);
         again = volume_job_to_text(back);
         assert_string_equal(text, again);
         assert_int_equal(back->verb, VOLUME_WIPE);
+        assert_string_equal(back->path, "/p/a=b");
+        assert_string_equal(back->backing, j->backing);
         assert_int_equal(back->mode, (unsigned) -1);
         part = volume_job_part(back);
         assert_string_equal(part, "/p/.a=b" VOLUME_PART_SUFFIX);
