@@ -276,9 +276,15 @@ static int read_on(int fd, uint8_t *head, size_t *len, size_t max) {
         return 0;
 }
 
-/* Thousands of raw images are looked at in a row, so of those only the first block and the place of the mark of ISO
- * 9660 are read. */
+/* Thousands of images are looked at in a row, so of raw ones only the first block and the place of the mark of ISO 9660
+ * are read, and of the others the first block where that holds their header. */
 #define FIRST_READ 4096U
+
+/* Formats whose readers say that a header is damaged where the part that was read does not hold all of it. A VMDK's
+ * descriptor is a text, which has no mark at its end. */
+static bool says_where_it_ends(ImageFormat format) {
+        return format != IMAGE_VMDK;
+}
 
 static int is_iso(int fd) {
         char mark[5];
@@ -289,17 +295,14 @@ static int is_iso(int fd) {
         return n == sizeof mark && memcmp(mark, "CD001", sizeof mark) == 0;
 }
 
-static int look(int fd, ImageFormat format, ImageInfo *ret) {
+static int look_sized(int fd, uint64_t size, ImageFormat format, ImageInfo *ret) {
         _cleanup_free_ uint8_t *head = NULL;
         uint8_t first[FIRST_READ];
-        uint64_t size = 0;
         size_t len = 0;
         int r;
 
         *ret = IMAGE_INFO_INIT;
-        r = size_of(fd, &size);
-        if (r >= 0)
-                r = read_on(fd, first, &len, sizeof first);
+        r = read_on(fd, first, &len, sizeof first);
         if (r < 0)
                 return r;
         if (format == IMAGE_RAW || len < sizeof first)
@@ -312,7 +315,7 @@ static int look(int fd, ImageFormat format, ImageInfo *ret) {
                                 ret->format = IMAGE_ISO;
                         return MIN(r, 0);
                 }
-                if (ret->format == IMAGE_RAW)
+                if (ret->format == IMAGE_RAW || (r >= 0 && says_where_it_ends(ret->format)))
                         return r;
                 image_info_done(ret);
         }
@@ -324,6 +327,19 @@ static int look(int fd, ImageFormat format, ImageInfo *ret) {
         if (r < 0)
                 return r;
         return format < 0 ? image_probe(head, len, size, ret) : image_read(head, len, size, format, ret);
+}
+
+static int look(int fd, ImageFormat format, ImageInfo *ret) {
+        uint64_t size = 0;
+        int r;
+
+        *ret = IMAGE_INFO_INIT;
+        r = size_of(fd, &size);
+        return r < 0 ? r : look_sized(fd, size, format, ret);
+}
+
+int image_probe_file(int fd, uint64_t size, ImageInfo *ret) {
+        return look_sized(fd, size, _IMAGE_FORMAT_INVALID, ret);
 }
 
 int image_probe_fd(int fd, ImageInfo *ret) {

@@ -79,12 +79,14 @@ static int read_extension(const Head *h, ImageInfo *info, uint32_t type, uint64_
 }
 
 /* Extensions: type, length, data padded to 8 bytes; up to the name of the backing file, or the end of the first
- * cluster. */
+ * cluster. Beyond the end of the file there are zeros, and a zero ends them. */
 static int read_extensions(const Head *h, ImageInfo *info, uint64_t at, uint64_t end) {
-        while (at + 8 <= end && head_has(h, at, 8)) {
+        while (at + 8 <= end) {
                 uint32_t type = be32(h, at), n = be32(h, at + 4);
                 int r;
 
+                if (!head_has(h, at, 8))
+                        return h->len < h->size ? damaged(info, "its header does not end") : 0;
                 at += 8;
                 if (type == EXTENSION_END)
                         return 0;
@@ -134,7 +136,7 @@ int qcow2_read(const Head *h, ImageInfo *info) {
         backing = be64(h, QCOW_BACKING_OFFSET);
         if (backing > info->cluster_size)
                 return damaged(info, "the name of its backing file lies beyond the header");
-        end = MIN(backing > 0 ? backing : info->cluster_size, (uint64_t) h->len);
+        end = backing > 0 ? backing : info->cluster_size;
         r = read_extensions(h, info, header, end);
         if (r < 0)
                 return r;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <endian.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,6 +222,29 @@ static void headers_that_lie_are_refused(void **state) {
         }
 }
 
+/* The format of the base behind an extension that reaches beyond what is read at first. */
+static void long_headers_are_read_whole(void **state) {
+        static const uint8_t extension[8] = { 0x12, 0x34, 0x56, 0x78 };
+        _cleanup_free_ uint8_t *head = NULL;
+        size_t len;
+
+        read_seed("qcow2-overlay", &head, &len);
+        for (uint32_t n = 3900 & ~7U; n < 4200; n += 8) {
+                _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+                _cleanup_close_ int fd = file_of(head, 112, 0, 1 << 20);
+                uint64_t backing = htobe64(0x210 + 8 + n);
+                uint32_t length = htobe32(n);
+
+                assert_int_equal(pwrite(fd, &backing, sizeof backing, 8), sizeof backing);
+                assert_int_equal(pwrite(fd, extension, sizeof extension, 112), sizeof extension);
+                assert_int_equal(pwrite(fd, &length, sizeof length, 116), sizeof length);
+                assert_int_equal(pwrite(fd, head + 112, len - 112, 120 + n), len - 112);
+                assert_int_equal(image_probe_fd(fd, &info), 0);
+                assert_text_equal(info.backing, "base.qcow2");
+                assert_text_equal(info.backing_format, "qcow2");
+        }
+}
+
 static void names_with_control_characters_are_refused(void **state) {
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
         _cleanup_free_ uint8_t *head = NULL;
@@ -294,6 +318,7 @@ int main(void) {
                 cmocka_unit_test(raw_stays_raw_whatever_is_on_it),
                 cmocka_unit_test(another_format_than_the_one_said),
                 cmocka_unit_test(headers_that_lie_are_refused),
+                cmocka_unit_test(long_headers_are_read_whole),
                 cmocka_unit_test(names_with_control_characters_are_refused),
                 cmocka_unit_test(cut_headers_are_survived),
                 cmocka_unit_test(names_of_formats),

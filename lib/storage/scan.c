@@ -4,7 +4,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/strings.h"
@@ -64,11 +67,23 @@ static int take_image(Volume *v, ImageInfo *info) {
         return take_backing(v, info);
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* That it was looked at is no change that the next look should find. */
+static void take_access_time(int fd, Volume *v) {
+        struct stat st;
+
+        if (fstat(fd, &st) >= 0 && same_time(&st.st_ctim, &v->ctime))
+                v->atime = st.st_atim;
+}
+
 static int look_inside(int fd, Volume *v) {
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
         int r;
 
-        r = image_probe_fd(fd, &info);
+        r = v->type == VOLUME_FILE ? image_probe_file(fd, v->physical, &info) : image_probe_fd(fd, &info);
         if (r < 0 && !info.damage)
                 return r;
         r = take_image(v, &info);
@@ -79,9 +94,53 @@ static int look_inside(int fd, Volume *v) {
 
                 v->physical = end > 0 ? (uint64_t) end : 0;
                 v->allocation = v->physical;
-        }
+        } else
+                take_access_time(fd, v);
         return 0;
 }
+
+/* --- what may change unseen --- */
+
+/* Files that only this kernel writes to have the times of its clock, in steps of at most 10 ms. Whole seconds are from
+ * file systems that keep no more, some of them two at a time. What other hosts write goes by their clocks. */
+#define STEP_MSEC 100
+#define COARSE_STEP_MSEC 3000
+#define OTHERS_STEP_MSEC 60000
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#define ZFS_SUPER_MAGIC 0x2fc12fc1
+
+/* The device of a file system that only this kernel writes to; 0: it may be others' too. */
+static uint64_t own_device(int folder) {
+        static const long known[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+                                      F2FS_SUPER_MAGIC, ZFS_SUPER_MAGIC };
+        struct statfs fs;
+        struct stat st;
+
+        if (folder < 0 || fstatfs(folder, &fs) < 0 || fstat(folder, &st) < 0)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if ((long) fs.f_type == known[i])
+                        return st.st_dev;
+        return 0;
+}
+
+/* Asked before the content is read: could somebody write to the file once more without its times telling? A file of the
+ * future has changed just now. */
+static bool just_changed(uint64_t own, const struct stat *st) {
+        int64_t step = st->st_dev != own ? OTHERS_STEP_MSEC : st->st_ctim.tv_nsec > 0 ? STEP_MSEC : COARSE_STEP_MSEC;
+        struct timespec now;
+        int64_t age;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (__builtin_sub_overflow((int64_t) now.tv_sec, (int64_t) st->st_ctim.tv_sec, &age) || age > 3600)
+                return st->st_ctim.tv_sec > now.tv_sec;
+        return age < 0 || age * 1000 + (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000 < step;
+}
+
+/* --- one entry --- */
 
 static int volume_new(const char *folder_path, const char *name, VolumeType type, const struct stat *st, Volume **ret) {
         _cleanup_volume_ Volume *v = calloc(1, sizeof *v);
@@ -116,18 +175,40 @@ static bool is_gone_or_link(int folder, const char *name) {
         return errno == ENOENT && (fstatat(folder, name, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode));
 }
 
+/* stat(2), but of a network's file system not what was so a minute ago. */
+static int stat_now(int folder, const char *name, struct stat *st) {
+        struct statx x;
+
+        if (statx(folder, name, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &x) < 0)
+                return -1;
+        *st = (struct stat) {
+                .st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+                .st_ino = x.stx_ino,
+                .st_mode = x.stx_mode,
+                .st_uid = x.stx_uid,
+                .st_gid = x.stx_gid,
+                .st_size = (off_t) x.stx_size,
+                .st_blocks = (blkcnt_t) x.stx_blocks,
+                .st_atim = { x.stx_atime.tv_sec, x.stx_atime.tv_nsec },
+                .st_mtim = { x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec },
+                .st_ctim = { x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec },
+        };
+        return 0;
+}
+
 /* 1 for what may be a volume, 0 for what is none. */
 static int stat_entry(int folder, const char *name, struct stat *st) {
         if (endswith(name, VOLUME_PART_SUFFIX))
                 return 0;
-        if (fstatat(folder, name, st, 0) < 0)
+        if (stat_now(folder, name, st) < 0)
                 return is_gone_or_link(folder, name) ? 0 : -errno;
         if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode) && !S_ISDIR(st->st_mode))
                 return 0;
         return !S_ISDIR(st->st_mode) || !streq(name, "lost+found");
 }
 
-static int look_at(int folder, const char *folder_path, const char *name, const struct stat *st, Volume **ret) {
+static int look_at(int folder, const char *folder_path, const char *name, const struct stat *st, uint64_t own,
+                   Volume **ret) {
         _cleanup_volume_ Volume *v = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -138,8 +219,11 @@ static int look_at(int folder, const char *folder_path, const char *name, const 
         if (v->type == VOLUME_DIR) {
                 r = take_folder(v);
         } else {
+                bool fresh = just_changed(own, st);
+
                 fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
                 r = fd < 0 ? -errno : look_inside(fd, v);
+                v->features |= fresh ? VOLUME_JUST_CHANGED : 0;
         }
         if (r < 0)
                 return r;
@@ -153,7 +237,7 @@ int scan_entry(int folder, const char *folder_path, const char *name, Volume **r
 
         *ret = NULL;
         r = stat_entry(folder, name, &st);
-        return r <= 0 ? r : look_at(folder, folder_path, name, &st, ret);
+        return r <= 0 ? r : look_at(folder, folder_path, name, &st, own_device(folder), ret);
 }
 
 int scan_path(const char *path, const char *name, Volume **ret) {
@@ -176,22 +260,17 @@ int scan_path(const char *path, const char *name, Volume **ret) {
 typedef struct Scan {
         const char *path;
         int folder;
+        uint64_t own;           /* own_device() */
         const VolumeTable *known;
-        int64_t settled;        /* what changed before this time, in seconds, had long changed when it was looked at */
         VolumeTable *table;
         char ***notes;
 } Scan;
 
-static bool same_time(const struct timespec *a, const struct timespec *b) {
-        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 /* Is it the file that was looked at, and has nobody written to it since? Nobody can set a ctime. */
-static bool is_settled(const Scan *s, const Volume *v, const struct stat *st) {
+static bool is_same(const Volume *v, const struct stat *st) {
         return S_ISREG(st->st_mode) && v->type == VOLUME_FILE && v->inode == st->st_ino && v->device == st->st_dev &&
                v->physical == (uint64_t) st->st_size && same_time(&v->ctime, &st->st_ctim) &&
-               same_time(&v->mtime, &st->st_mtim) && st->st_ctim.tv_sec < s->settled &&
-               !(v->features & VOLUME_BASE_GUESSED);
+               same_time(&v->mtime, &st->st_mtim) && !(v->features & (VOLUME_BASE_GUESSED | VOLUME_JUST_CHANGED));
 }
 
 /* 1 where what is known of it is still right. What can change without the file being written to is taken in. */
@@ -205,7 +284,7 @@ static int reuse(const Scan *s, const char *name, const struct stat *st) {
         if (at < 0)
                 return at == -ENOENT ? 0 : (int) at;
         line = s->known->rows[at].line;
-        if (volume_line_figures(line, &v) < 0 || !is_settled(s, &v, st))
+        if (volume_line_figures(line, &v) < 0 || !is_same(&v, st))
                 return 0;
         if (v.allocation == (uint64_t) st->st_blocks * 512 && same_time(&v.atime, &st->st_atim)) {
                 r = volume_table_borrow(s->table, &s->known->rows[at]);
@@ -230,7 +309,7 @@ static int add_entry(const Scan *s, const char *name) {
         r = reuse(s, name, &st);
         if (r != 0)
                 return MIN(r, 0);
-        r = look_at(s->folder, s->path, name, &st, &v);
+        r = look_at(s->folder, s->path, name, &st, s->own, &v);
         return r < 0 ? r : volume_table_append(s->table, volume_to_line(v));
 }
 
@@ -265,18 +344,6 @@ static void closedirp(DIR **d) {
                 closedir(*d);
 }
 
-/* FAT counts in steps of two seconds. */
-#define CLOCK_STEP 2
-
-/* When that was by the clock of files. */
-static int64_t wall_time(uint64_t boottime) {
-        struct timespec wall, boot;
-
-        clock_gettime(CLOCK_REALTIME, &wall);
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        return wall.tv_sec - boot.tv_sec + (int64_t) (boottime / 1000000000);
-}
-
 int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char ***notes) {
         _cleanup_(closedirp) DIR *d = opendir(path);
         Scan s = { .path = path, .known = known, .table = t, .notes = notes };
@@ -285,7 +352,7 @@ int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char
         if (!d)
                 return -errno;
         s.folder = dirfd(d);
-        s.settled = known ? wall_time(known->begun) - CLOCK_STEP : 0;
+        s.own = own_device(s.folder);
         for (;;) {
                 struct dirent *entry;
 

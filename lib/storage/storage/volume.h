@@ -38,7 +38,7 @@ typedef struct Volume {
         struct timespec atime, mtime, ctime;
         bool has_stat;                  /* mode to ctime are known */
         uint64_t device, inode;         /* which file it is; 0: not known */
-        unsigned features;              /* IMAGE_x, VOLUME_BASE_GUESSED */
+        unsigned features;              /* IMAGE_x, VOLUME_x */
         unsigned version;               /* 2 or 3 of qcow2 */
         uint64_t cluster_size;
         ImageEncryption encryption;
@@ -49,6 +49,9 @@ typedef struct Volume {
 
 /* In features: the backing file's format is not in the header, but what that file looked like. */
 #define VOLUME_BASE_GUESSED (1U << 31)
+/* In features: the file had changed so shortly before it was looked at that its times need not tell of one more
+ * change. */
+#define VOLUME_JUST_CHANGED (1U << 30)
 
 Volume *volume_free(Volume *v);
 DEFINE_CLEANUP(Volume *, volume_free);
