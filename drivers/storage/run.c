@@ -102,12 +102,40 @@ static char *guests_of(const char *target) {
         return b.len > 0 ? strbuf_take(&b) : NULL;
 }
 
+/* A guest that was destroyed has a live definition for a moment longer, until its unit has cleaned up. */
+#define ENDING_TRIES 20U
+#define ENDING_USEC (50ULL * 1000)
+
+static int refuse_used(Pool *p, Error *e) {
+        _cleanup_free_ char *target = NULL;
+        const PoolSpec *spec;
+        int r;
+
+        r = pool_spec(p, &spec, e);
+        if (r < 0 || !spec->target)
+                return r;
+        target = strdup(spec->target);
+        if (!target)
+                return -ENOMEM;
+        for (unsigned tries = 1;; tries++) {
+                _cleanup_free_ char *guests = guests_of(target);
+
+                if (!guests)
+                        return 0;
+                if (tries == ENDING_TRIES)
+                        return object_refuse(&p->object, e, "storage pool '%s' is in use by running guests: %s",
+                                             p->object.name, guests);
+                r = fiber_sleep(ENDING_USEC);
+                if (r < 0)
+                        return r;
+        }
+}
+
 /* The unit's own limit, and what systemd needs beside it. */
 #define STOP_TIMEOUT (120ULL * 1000 * 1000)
 
 static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *args, rpc_void *ret, Error *e) {
-        _cleanup_free_ char *name = strdup(p->object.name), *guests = NULL;
-        const PoolSpec *spec;
+        _cleanup_free_ char *name = strdup(p->object.name);
         int r;
 
         if (!name)
@@ -115,12 +143,9 @@ static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *arg
         if (strv_length(p->writing) > 0 || strv_length(p->reading) > 0)
                 return error_set(e, -EBUSY, ERROR_INTERNAL, ORIGIN_STORAGE, "pool '%s' has asynchronous jobs running.",
                                  name);
-        r = pool_spec(p, &spec, e);
+        r = refuse_used(p, e);
         if (r < 0)
                 return r;
-        guests = spec->target ? guests_of(spec->target) : NULL;
-        if (guests)
-                return object_refuse(&p->object, e, "storage pool '%s' is in use by running guests: %s", name, guests);
         r = object_unit_stop(&p->object, STOP_TIMEOUT, e);
         if (r >= 0 && p->object.transient) {
                 (void) object_unlink(&kind_pool, STORE_TRANSIENT, name, NULL);
