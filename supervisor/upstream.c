@@ -341,6 +341,9 @@ static void on_closed(Link *l, int r, void *userdata) {
         refuse_pending(u);
         drop_questions(u);
         fiber_queue_wake_all(&u->waiters, u->result);
+        /* what the client sent for it waits no longer */
+        if (c->connection->link)
+                link_resume(c->connection->link);
         if (primary)
                 lost_primary(c);
 }
