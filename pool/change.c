@@ -14,23 +14,44 @@ static bool is_raw(const VolumeJob *j) {
         return !j->format || streq(j->format, "raw") || streq(j->format, "iso");
 }
 
+/* The length changes last and at once: whoever is killed before leaves the volume as long as it was. */
+static int allocate(const VolumeJob *j, int fd, off_t from, off_t to, Error *e) {
+        int r;
+
+        do
+                r = fallocate(fd, FALLOC_FL_KEEP_SIZE, from, to - from) < 0 ? errno : 0;
+        while (r == EINTR);
+        if (r == EOPNOTSUPP)
+                r = posix_fallocate(fd, from, to - from);
+        if (r == 0)
+                return 0;
+        (void) ftruncate(fd, from);
+        return error_set_errno(e, -r, ORIGIN_STORAGE, "failed to pre-allocate space for file '%s'", j->path);
+}
+
 static int resize_raw(const VolumeJob *j, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
-        int r;
+        int r = 0;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "unable to open '%s'", j->path);
-        if (j->flags & RESIZE_ALLOCATE && (uint64_t) st.st_size < j->capacity) {
-                r = posix_fallocate(fd, st.st_size, (off_t) j->capacity - st.st_size);
-                if (r > 0)
-                        return error_set_errno(e, -r, ORIGIN_STORAGE, "failed to pre-allocate space for file '%s'",
-                                               j->path);
-                return 0;
-        }
-        if (ftruncate(fd, (off_t) j->capacity) < 0)
+        if (j->flags & RESIZE_ALLOCATE && (uint64_t) st.st_size < j->capacity)
+                r = allocate(j, fd, st.st_size, (off_t) j->capacity, e);
+        if (r >= 0 && ftruncate(fd, (off_t) j->capacity) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to truncate file '%s'", j->path);
-        return 0;
+        return r;
+}
+
+void volume_resize_undo(const VolumeJob *j) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (j->type != VOLUME_FILE || !is_raw(j) || !(j->flags & RESIZE_ALLOCATE))
+                return;
+        fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode))
+                (void) ftruncate(fd, st.st_size);
 }
 
 int volume_resize(const VolumeJob *j, const char *id, Error *e) {
@@ -79,22 +100,30 @@ static int write_zeros(const VolumeJob *j, int fd, uint64_t size, Error *e) {
                                  : 0;
 }
 
+/* File systems without holes to punch (NFS before 4.2) have this one way, in two steps. */
+static int make_hole(int fd, off_t size) {
+        if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size) >= 0)
+                return 0;
+        return errno == EOPNOTSUPP && ftruncate(fd, 0) >= 0 && ftruncate(fd, size) >= 0 ? 0 : -errno;
+}
+
 /* What is no data yet need not be overwritten: a sparse file becomes a hole again. */
 static int wipe_zero(const VolumeJob *j, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
         off_t end;
+        int r;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to open storage volume with path '%s'",
                                        j->path);
-        end = lseek(fd, 0, SEEK_END);
         if (S_ISREG(st.st_mode) && (uint64_t) st.st_blocks * 512 < (uint64_t) st.st_size) {
-                if (ftruncate(fd, 0) < 0 || ftruncate(fd, st.st_size) < 0)
-                        return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to truncate volume with path '%s'",
-                                               j->path);
-                return 0;
+                r = make_hole(fd, st.st_size);
+                return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "failed to truncate volume with path '%s'",
+                                               j->path)
+                             : 0;
         }
+        end = lseek(fd, 0, SEEK_END);
         return write_zeros(j, fd, end > 0 ? (uint64_t) end : 0, e);
 }
 

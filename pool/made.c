@@ -67,27 +67,47 @@ static void set_nocow(int fd) {
         }
 }
 
-int part_create(const VolumeJob *j, char **ret_path, int *ret_fd, Error *e) {
+/* A part that no other job is at work on was left by one that was killed together with what cleans up behind it. */
+static bool is_left_over(const char *part, const char *id) {
+        _cleanup_strv_ char **others = NULL;
+
+        return volume_parts_at_work(id, &others) >= 0 && !strv_contains(others, part);
+}
+
+int part_open(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e) {
         _cleanup_free_ char *part = volume_job_part(j);
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+        const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+        int fd;
 
         if (!part)
                 return -ENOMEM;
-        r = refuse_existing(j, e);
-        if (r < 0)
-                return r;
-        fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = open(part, flags, 0600);
+        if (fd < 0 && errno == EEXIST && is_left_over(part, id) && unlink(part) >= 0)
+                fd = open(part, flags, 0600);
         if (fd < 0 && errno == EEXIST)
                 return error_set(e, -EBUSY, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
                                  "volume '%s' is still being allocated", j->name);
         if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot create path '%s'", j->path);
-        if (j->nocow)
-                set_nocow(fd);
         *ret_path = TAKE_PTR(part);
-        *ret_fd = TAKE_FD(fd);
+        *ret_fd = fd;
         return 0;
+}
+
+int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e) {
+        int r = refuse_existing(j, e);
+
+        if (r >= 0)
+                r = part_open(j, id, ret_path, ret_fd, e);
+        if (r >= 0 && j->nocow)
+                set_nocow(*ret_fd);
+        return r;
+}
+
+static int sync_file(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 /* File systems without that flag (NFS) have link(2), which replaces nothing either. */
@@ -107,6 +127,10 @@ int part_publish(const VolumeJob *j, const char *part, Error *e) {
 
         if (r < 0)
                 return r;
+        /* the name may not be there without the content, whatever happens to the machine */
+        r = sync_file(part);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot sync data to file '%s'", j->path);
         r = rename_new(part, j->path);
         if (r == -EEXIST)
                 return error_set(e, r, ERROR_STORAGE_VOL_EXIST, ORIGIN_STORAGE, "storage volume '%s' exists already",

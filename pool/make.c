@@ -98,14 +98,14 @@ static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
         return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
 }
 
-static int create_file(const VolumeJob *j, Error *e) {
+static int create_file(const VolumeJob *j, const char *id, Error *e) {
         _cleanup_free_ char *part = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
         r = check_backing(j, e);
         if (r >= 0)
-                r = part_create(j, &part, &fd, e);
+                r = part_create(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
         if (is_raw(j->format) && !j->encryption && !j->backing)
@@ -132,7 +132,7 @@ int volume_create(const VolumeJob *j, const char *id, Error *e) {
                 return block_create(j, id, e);
         if (j->type == VOLUME_DIR)
                 return create_folder(j, e);
-        return create_file(j, e);
+        return create_file(j, id, e);
 }
 
 /* --- clone --- */
@@ -199,7 +199,7 @@ int volume_clone(const VolumeJob *j, const char *id, Error *e) {
 
         if (j->type == VOLUME_BLOCK)
                 return block_clone(j, id, e);
-        r = part_create(j, &part, &fd, e);
+        r = part_create(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
         r = is_raw(j->format) && is_raw(j->source_format) ? copy_raw(j, fd, e) : convert(j, part, e);

@@ -151,17 +151,15 @@ static int keep_rest(const VolumeJob *j, int old, int fd, uint64_t end, Error *e
         return 0;
 }
 
-static int upload_anew(const VolumeJob *j, int in, int old, Error *e) {
-        _cleanup_free_ char *part = volume_job_part(j);
+static int upload_anew(const VolumeJob *j, const char *id, int in, int old, Error *e) {
+        _cleanup_free_ char *part = NULL;
         _cleanup_close_ int fd = -EBADF;
         uint64_t end;
         int r;
 
-        if (!part)
-                return -ENOMEM;
-        fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot create a file beside '%s'", j->path);
+        r = part_open(j, id, &part, &fd, e);
+        if (r < 0)
+                return r;
         r = receive(j, in, fd, &end, e);
         if (r >= 0)
                 r = keep_rest(j, old, fd, end, e);
@@ -191,7 +189,7 @@ int volume_upload(const VolumeJob *j, const char *id, Error *e) {
         r = connect_daemon(id, &in, e);
         if (r < 0)
                 return r;
-        return can_be_replaced(j, old) ? upload_anew(j, in, old, e) : upload_in_place(j, in, e);
+        return can_be_replaced(j, old) ? upload_anew(j, id, in, old, e) : upload_in_place(j, in, e);
 }
 
 /* --- download --- */

@@ -6,7 +6,6 @@
  * What it found is in NAME.volumes below /run/libvirt/storage, which is there as long as the pool is active; why
  * something failed in NAME.error. No daemon is needed for any of it. */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
@@ -21,8 +20,8 @@
 #include "load.h"
 #include "model/kind.h"
 #include "secret/secret.h"
+#include "storage/job.h"
 #include "storage/sandbox.h"
-#include "storage/scan.h"
 
 /* Less than TimeoutStartSec= of the unit, so that there is time to say why. */
 #define SCAN_TIMEOUT 75U
@@ -112,13 +111,8 @@ static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) 
 
 /* What a crash of the machine left of volumes that were being made. */
 static void remove_parts(const PoolSpec *spec) {
-        DIR *d = pool_backend(spec->type)->volumes_are_files ? opendir(spec->target) : NULL;
-
-        for (struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d))
-                if (*entry->d_name == '.' && endswith(entry->d_name, VOLUME_PART_SUFFIX))
-                        (void) unlinkat(dirfd(d), entry->d_name, 0);
-        if (d)
-                closedir(d);
+        if (pool_backend(spec->type)->volumes_are_files)
+                (void) volume_parts_remove(spec->target);
 }
 
 /* Volumes are there, or said why not. */
@@ -246,6 +240,9 @@ static int refresh(const char *name, Error *e) {
         r = pool_load(name, true, &d, &spec, e);
         if (r >= 0)
                 r = scan(spec, &known, &text, e);
+        /* the folder has answered the child: it will answer here */
+        if (r >= 0 && strstr(text, "\n~"))
+                remove_parts(spec);
         if (r >= 0)
                 r = show(spec, text, e);
         if (r < 0)

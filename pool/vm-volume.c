@@ -18,7 +18,7 @@ static int load(const char *id, VolumeJob **ret, Error *e) {
         _cleanup_free_ char *path = volume_job_path(id, "job"), *text = NULL;
         int r;
 
-        r = path ? file_read(path, 64 * 1024, &text, NULL) : -ENOMEM;
+        r = path ? file_read(path, VOLUME_JOB_MAX, &text, NULL) : -ENOMEM;
         if (r >= 0)
                 r = volume_job_from_text(text, ret);
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read the job '%s'", path ?: id) : 0;
@@ -61,17 +61,22 @@ static int run(const char *id) {
         return EXIT_SUCCESS;
 }
 
+/* Whoever waited for the result may have taken it and removed it by now, the job first: a job without a result is one
+ * that was cut off. */
 static int clean(const char *id) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
         _cleanup_free_ char *result = volume_job_path(id, "result"), *part = NULL;
+        bool cut_off = result && access(result, F_OK) < 0;
 
-        if (load(id, &j, &e) >= 0) {
-                part = volume_job_part(j);
-                if (part)
-                        (void) unlink(part);
-        }
-        if (result && access(result, F_OK) < 0)
+        if (load(id, &j, &e) < 0)
+                return EXIT_SUCCESS;
+        part = volume_job_part(j);
+        if (part)
+                (void) unlink(part);
+        if (cut_off && j->verb == VOLUME_RESIZE)
+                volume_resize_undo(j);
+        if (cut_off)
                 (void) write_result(id, "operation failed: the work was stopped before its end");
         return EXIT_SUCCESS;
 }

@@ -17,14 +17,19 @@ int volume_delete(const VolumeJob *j, const char *id, Error *e);
 int volume_upload(const VolumeJob *j, const char *id, Error *e);
 int volume_download(const VolumeJob *j, const char *id, Error *e);
 
+/* Gives back what a resize that was killed had allocated beyond the volume's end. */
+void volume_resize_undo(const VolumeJob *j);
+
 /* Shows in "systemctl status" how far it is; total 0: not known. At most some times a second. */
 void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total);
 
 /* --- made.c: files that get their name when they are whole --- */
 
-/* A new hidden file for the volume, with its mode and owner; refuses a volume that is there (code 90). */
-int part_create(const VolumeJob *j, char **ret_path, int *ret_fd, Error *e);
-/* Gives it the name: never over another one. Syncs. */
+/* A new hidden file for the volume; refuses a volume that is there (code 90). */
+int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
+/* Only the file, in the place of one that nobody is at work on any more. Code 55 where somebody is. */
+int part_open(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
+/* Gives it mode, owner and the name: never over another one. Syncs. */
 int part_publish(const VolumeJob *j, const char *part, Error *e);
 /* Mode and owner as the job says, or the defaults. */
 int part_own(const VolumeJob *j, const char *part, Error *e);

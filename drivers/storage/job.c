@@ -142,7 +142,7 @@ static int adopt(StorageDriver *d, const char *id) {
         Object *o;
         int r;
 
-        r = path && own ? file_read(path, 64 * 1024, &text, NULL) : -ENOMEM;
+        r = path && own ? file_read(path, VOLUME_JOB_MAX, &text, NULL) : -ENOMEM;
         if (r >= 0)
                 r = volume_job_from_text(text, &j);
         if (r < 0)

@@ -84,7 +84,7 @@ static int look_at_all(const PoolSpec *s, const char *table, ProcessResult *resu
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", s->target) : 0;
 }
 
-int pool_look_at_all(Pool *p, Error *e) {
+int pool_look_at_all(Pool *p, bool *ret_parts, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
         _cleanup_free_ char *table = text_format("%s/storage/%s.volumes", path_run(), p->object.name);
         uint64_t begun = pool_clock();
@@ -100,7 +100,7 @@ int pool_look_at_all(Pool *p, Error *e) {
         if (!p->object.live || !p->has_table)
                 return object_refuse(&p->object, e, "storage pool '%s' is not active", p->object.name);
         if (r >= 0)
-                r = pool_learn_all(p, result.output, begun);
+                r = pool_learn_all(p, result.output, begun, ret_parts);
         if (r < 0)
                 pool_set_stale(p);
         return r;

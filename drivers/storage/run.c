@@ -167,29 +167,37 @@ static int read_error(const char *name, Error *e) {
         return error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, text);
 }
 
-/* Folders are looked at by a child of ours, which knows what was there before; what needs tools and root is the
- * unit's. */
-static int refresh(Call *c, Pool *p, uint32_t flags, Error *e) {
-        StorageDriver *d = call_driver(c);
+static int reload(StorageDriver *d, Pool *p, Error *e) {
         _cleanup_free_ char *unit = NULL;
-        const PoolSpec *s;
         JobResult result;
         int r;
 
-        r = pool_spec(p, &s, e);
-        if (r < 0)
-                return r;
-        if (s->type <= POOL_NETFS) {
-                r = pool_look_at_all(p, e);
-                if (r >= 0)
-                        pool_emit_refresh(p);
-                return r;
-        }
         r = object_unit(&p->object, &unit, e);
         if (r >= 0)
                 r = systemd_run_job(d->host->systemd, "ReloadUnit", unit, STOP_TIMEOUT, &result, e);
         if (r >= 0 && result != JOB_DONE)
                 r = read_error(p->object.name, e);
+        return r;
+}
+
+/* Folders are looked at by a child of ours, which knows what was there before; what needs tools and root is the
+ * unit's, and so is to remove what a crash has left of volumes in the making. */
+static int refresh(Call *c, Pool *p, uint32_t flags, Error *e) {
+        StorageDriver *d = call_driver(c);
+        const PoolSpec *s;
+        bool parts;
+        int r;
+
+        r = pool_spec(p, &s, e);
+        if (r < 0)
+                return r;
+        if (s->type > POOL_NETFS)
+                return reload(d, p, e);
+        r = pool_look_at_all(p, &parts, e);
+        if (r >= 0 && parts && strv_length(p->writing) == 0)
+                return reload(d, p, e);
+        if (r >= 0)
+                pool_emit_refresh(p);
         return r;
 }
 

@@ -86,8 +86,9 @@ int pool_volumes(Pool *p, VolumeTable **ret, Error *e);
 void pool_forget_volumes(Pool *p);
 /* Takes in what was learned: lines of storage/table.h, without ends. */
 int pool_learn(Pool *p, const char *line);
-/* Takes in what a look at the whole pool, begun then, has found, but for what was learned since. */
-int pool_learn_all(Pool *p, char *text, uint64_t begun);
+/* Takes in what a look at the whole pool, begun then, has found, but for what was learned since. *ret_parts: there are
+ * volumes in the making, or what was left of some. */
+int pool_learn_all(Pool *p, char *text, uint64_t begun, bool *ret_parts);
 /* What is known stays, and says that it is old. */
 void pool_set_stale(Pool *p);
 /* Is the file as this daemon left it? */
@@ -106,8 +107,9 @@ int pool_refuse_busy(const Pool *p, const char *name, bool also_readers, Error *
 /* Looks at a volume (NULL: only the pool's sizes) in a child and takes in what it finds. -ENOENT: it is gone.
  * -ETIMEDOUT and others: what was known stays. Waits. */
 int pool_look(Pool *p, const char *name, const char *path, Error *e);
-/* Looks at all of a pool whose volumes are files. After a failure what was known is stale. Waits. */
-int pool_look_at_all(Pool *p, Error *e);
+/* Looks at all of a pool whose volumes are files. After a failure what was known is stale. *ret_parts is as above.
+ * Waits. */
+int pool_look_at_all(Pool *p, bool *ret_parts, Error *e);
 
 /* --- find.c --- */
 

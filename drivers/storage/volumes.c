@@ -128,14 +128,16 @@ static bool is_older(const Pool *p, const char *line, uint64_t begun) {
         return false;
 }
 
-int pool_learn_all(Pool *p, char *text, uint64_t begun) {
+int pool_learn_all(Pool *p, char *text, uint64_t begun, bool *ret_parts) {
         _cleanup_strbuf_ StrBuf news = {};
+        bool parts = false;
         char *state = NULL;
         int r = 0;
 
         for (char *line = strtok_r(text, "\n", &state); line && r >= 0; line = strtok_r(NULL, "\n", &state)) {
                 if (strchr("+-", *line) && p->n_changes > 0 && is_older(p, line, begun))
                         continue;
+                parts |= *line == '~';
                 r = volume_table_apply(&p->table, line, strlen(line));
                 strbuf_add(&news, line);
                 strbuf_addc(&news, '\n');
@@ -144,6 +146,7 @@ int pool_learn_all(Pool *p, char *text, uint64_t begun) {
                 return r < 0 ? r : -ENOMEM;
         append_text(p, news.data, news.len);
         compact(p);
+        *ret_parts = parts;
         return 0;
 }
 

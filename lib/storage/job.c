@@ -10,7 +10,6 @@
 #include "model/definition.h"
 #include "storage/job.h"
 #include "storage/pool.h"
-#include "storage/scan.h"
 
 static const struct {
         const char *name, *doing;
@@ -267,11 +266,4 @@ int volume_job_from_xml(const xmlNode *root, VolumeJob *j, Error *e) {
 
 char *volume_job_path(const char *id, const char *suffix) {
         return text_format("%s/" JOBS_FOLDER "/%s.%s", path_run(), id, suffix);
-}
-
-/* Beside it, so that it can be renamed; hidden, and no volume to a scan. */
-char *volume_job_part(const VolumeJob *j) {
-        const char *slash = strrchr(j->path, '/');
-
-        return text_format("%.*s/.%.200s" VOLUME_PART_SUFFIX, (int) (slash - j->path), j->path, slash + 1);
 }

@@ -317,10 +317,16 @@ static int note(const Scan *s, const char *name, const char *why) {
         return strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_addf(s->notes, "!%s\t%s", name, why) : 0;
 }
 
+static int note_part(const Scan *s, const char *name) {
+        return volume_part_is_own(name) && strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_add(s->notes, "~") : 0;
+}
+
 static int scan_one(const Scan *s, const char *name) {
         _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
+        if (endswith(name, VOLUME_PART_SUFFIX))
+                return note_part(s, name);
         /* clients could not name it in any call */
         if (volume_name_check(name, &e) < 0)
                 return note(s, "?", e.detail ?: "bad name");

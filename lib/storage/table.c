@@ -151,6 +151,7 @@ int volume_table_apply(VolumeTable *t, const char *line, size_t len) {
         case '@':
                 return read_state(t, line + 1);
         case '!':
+        case '~':
                 return 0;
         default:
                 return -EBADMSG;

@@ -343,7 +343,7 @@ static void volumes_become_arguments(void **state) {
 
 static void jobs_survive_their_files(void **state) {
         _cleanup_volume_job_ VolumeJob *j = volume_job_new(VOLUME_WIPE), *back = NULL, *none = NULL;
-        _cleanup_free_ char *text = NULL, *again = NULL, *part = NULL;
+        _cleanup_free_ char *text = NULL, *again = NULL;
 
         j->name = strdup("a=b");
         j->path = strdup("/p/a=b");
@@ -357,11 +357,53 @@ static void jobs_survive_their_files(void **state) {
         assert_string_equal(back->path, "/p/a=b");
         assert_string_equal(back->backing, j->backing);
         assert_int_equal(back->mode, (unsigned) -1);
-        part = volume_job_part(back);
-        assert_string_equal(part, "/p/.a=b" VOLUME_PART_SUFFIX);
         assert_int_equal(volume_job_from_text("verb=create\nname=a\n", &none), -EBADMSG);
         assert_int_equal(volume_job_from_text("foo=1\n", &none), -EBADMSG);
         assert_int_equal(volume_job_from_text("mode=99999999999\n", &none), -EBADMSG);
+}
+
+static char *part_of(const char *path, const char *job) {
+        _cleanup_volume_job_ VolumeJob *j = volume_job_new(VOLUME_CREATE);
+        _cleanup_free_ char *text = NULL;
+
+        j->name = strdup(strrchr(path, '/') + 1);
+        j->path = strdup(path);
+        text = volume_job_to_text(j);
+        if (job)
+                write_file(job, text, strlen(text), (off_t) strlen(text));
+        return volume_job_part(j);
+}
+
+/* Of three volumes in the making one is another host's, one is being made, and one was left by a crash. */
+static void parts_of_nobody_are_removed(void **state) {
+        _cleanup_free_ char *path = in_folder("parts"), *run = in_folder("run"), *storage = in_folder("run/storage"),
+                            *jobs = in_folder("run/" JOBS_FOLDER), *a = in_folder("parts/a"), *b = in_folder("parts/b"),
+                            *c = in_folder("parts/c"), *other = in_folder("parts/.a.00000000" VOLUME_PART_SUFFIX);
+        _cleanup_free_ char *left = part_of(a, NULL), *at_work = NULL, *over = NULL;
+        _cleanup_strv_ char **parts = NULL;
+        _cleanup_volume_table_ VolumeTable t = {};
+        _cleanup_strv_ char **notes = NULL;
+
+        assert_int_equal(setenv("UNITVIRT_RUN", run, 1), 0);
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_true(mkdir(run, 0700) >= 0 && mkdir(storage, 0700) >= 0 && mkdir(jobs, 0700) >= 0);
+        at_work = part_of(b, "run/" JOBS_FOLDER "/1.job");
+        over = part_of(c, "run/" JOBS_FOLDER "/2.job");
+        write_file("run/" JOBS_FOLDER "/2.result", "ok", 2, 2);
+        write_file(left + strlen(folder) + 1, "x", 1, 1);
+        write_file(at_work + strlen(folder) + 1, "x", 1, 1);
+        write_file(over + strlen(folder) + 1, "x", 1, 1);
+        write_file(other + strlen(folder) + 1, "x", 1, 1);
+        assert_int_equal(scan_folder(path, NULL, &t, &notes), 0);
+        assert_int_equal(t.n, 0);
+        assert_int_equal(strv_length(notes), 3);
+        assert_string_equal(notes[0], "~");
+        assert_int_equal(volume_parts_at_work("1", &parts), 0);
+        assert_int_equal(strv_length(parts), 0);
+        assert_int_equal(volume_parts_remove(path), 0);
+        assert_true(access(left, F_OK) < 0 && access(over, F_OK) < 0);
+        assert_true(access(at_work, F_OK) >= 0 && access(other, F_OK) >= 0);
+        assert_int_equal(unsetenv("UNITVIRT_RUN"), 0);
 }
 
 /* --- chains --- */
@@ -534,6 +576,7 @@ int main(void) {
                 cmocka_unit_test(names_of_volumes),
                 cmocka_unit_test(volumes_become_arguments),
                 cmocka_unit_test(jobs_survive_their_files),
+                cmocka_unit_test(parts_of_nobody_are_removed),
                 cmocka_unit_test(chains_do_not_lead_astray),
                 cmocka_unit_test(definitions_in_few_words),
                 cmocka_unit_test(every_type_has_a_backend_and_a_bit),

@@ -82,8 +82,18 @@ int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e);
 /* Folder of job files, below path_run(); the file of one: suffix "job", "result", "sock". NULL without memory. */
 #define JOBS_FOLDER "storage/jobs"
 char *volume_job_path(const char *id, const char *suffix);
+/* More than a job file ever has. */
+#define VOLUME_JOB_MAX (64U * 1024)
+
+/* --- part.c: volumes in the making --- */
+
 /* Where the volume is while it is being made; NULL without memory. */
 char *volume_job_part(const VolumeJob *j);
+/* The parts of all jobs of this host that are not over, but for the job `except` (may be NULL): NULL-terminated, may be
+ * NULL for none. Errno of reading the folder, -ENOMEM. */
+int volume_parts_at_work(const char *except, char ***ret);
+/* Removes from a folder what this host has left behind. Errno of opening it, -ENOMEM. */
+int volume_parts_remove(const char *folder);
 
 /* Which layers may lie below an image that root's qemu-img is to read: only files in folders of the list
  * (NULL-terminated), each of a known format, no loops, none that names further files. format NULL: as the header says.

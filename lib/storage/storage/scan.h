@@ -7,8 +7,12 @@
 #include "storage/table.h"
 
 /* Ends of names of files that are being made; they are no volumes. A job that was killed leaves none, a crash of the
- * machine may: vm-pool removes them when it starts the pool. */
+ * machine may: vm-pool removes them when it starts or refreshes the pool (storage/job.h). */
 #define VOLUME_PART_SUFFIX ".unitvirt-part"
+/* The same with the mark of this host before it: ".0123abcd.unitvirt-part"; the caller's, NULL without memory. */
+char *volume_part_suffix(void);
+/* Has the name of a file in the making this host's mark? */
+bool volume_part_is_own(const char *name);
 
 /* Looks at one entry of a folder whose path is given. *ret is NULL for what is no volume (pipes, sockets, character
  * devices, links that lead nowhere, files that are being made). Errno of open, stat, read. */
@@ -18,9 +22,9 @@ int scan_entry(int folder, const char *folder_path, const char *name, Volume **r
 int scan_path(const char *path, const char *name, Volume **ret);
 
 /* All entries of a folder into the table, which is empty, and the sizes of its file system. Entries that could not be
- * looked at are noted ("!NAME<tab>WHY"), at most SCAN_NOTES_MAX of them. known, which may be NULL, is what an earlier
- * scan found, and has to live as long as t: images that nobody has written to since are not opened again. Errno of
- * opening and reading the folder. */
+ * looked at are noted ("!NAME<tab>WHY"), and so is what this host is making or has left behind ("~"), at most
+ * SCAN_NOTES_MAX of them. known, which may be NULL, is what an earlier scan found, and has to live as long as t: images
+ * that nobody has written to since are not opened again. Errno of opening and reading the folder. */
 #define SCAN_NOTES_MAX 100U
 int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char ***notes);
 

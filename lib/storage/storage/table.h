@@ -7,13 +7,13 @@
  * the pool is active. What a daemon learns in between is appended. Lines:
  *
  *   unitvirt-volumes 1 BEGUN CAPACITY ALLOCATION AVAILABLE STATE    the first one; BEGUN: CLOCK_BOOTTIME, nanoseconds,
- *   of
- *                                                                   the scan's begin; STATE "fresh" or "stale"
+ *                                                                   of the scan's begin; STATE "fresh" or "stale"
  *   +VOLUME      it is there (volume.h); a later line of the same name counts
  *   -NAME        it is gone
  *   =CAPACITY ALLOCATION AVAILABLE   other sizes of the pool
  *   @BEGUN STATE a later look at the whole, of which the lines before it are what had changed
- *   !NAME WHY    an entry that could not be looked at */
+ *   !NAME WHY    an entry that could not be looked at
+ *   ~            a volume that this host is making, or was when it crashed */
 
 #include "base/strings.h"
 #include "storage/volume.h"

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Long work on volumes, and SIGKILL in the middle of it: to the unit that does it, to the daemon that was asked for it,
+# to both. Nothing half has the final name, nothing is left over, the end is told, and the pool goes on.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+machine_up
+rounds=2; only_at_night && rounds=30
+
+# cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, stops its unit as soon as a file of the
+# pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. /tmp/said: what the client was
+# told; its exit status is given.
+m_with_input sh -c 'cat > /usr/local/bin/cut-off && chmod 755 /usr/local/bin/cut-off' <<'SH'
+#!/bin/sh
+victim=$1 pattern=$2 command=$3 unit=
+systemctl start virtstoraged
+virsh -q "$command" > /tmp/said 2>&1 & client=$!
+n=0
+while [ -z "$unit" ] || { [ "$pattern" ] && ! ls /srv/t/$pattern > /dev/null 2>&1; }; do
+        unit=$(ls /run/libvirt/storage/jobs/ | sed -n 's/^\(.*\)\.job$/vm-volume@\1.service/p')
+        n=$((n + 1)); [ $n -lt 3000 ] || { echo "it did not begin"; cat /tmp/said; exit 99; }
+done
+[ -z "$4" ] || sleep "$4"
+# at night it may be over by now
+systemctl kill -s STOP "$unit" 2> /dev/null
+ls -A /srv/t > /tmp/middle
+case $victim in
+unit) systemctl kill -s KILL "$unit" 2> /dev/null;;
+daemon) systemctl kill -s KILL virtstoraged; systemctl kill -s CONT "$unit" 2> /dev/null;;
+both) systemctl kill -s KILL virtstoraged "$unit" 2> /dev/null;;
+esac
+wait $client
+SH
+cut() { m cut-off "$@"; }
+told() { not cut "$@" && m grep -qF 'the work was stopped before its end' /tmp/said || { m cat /tmp/said; return 1; }; }
+fails() { not cut "$@"; }
+in_middle() { m grep -qE "$1" /tmp/middle || { m cat /tmp/middle; return 1; }; }
+# The next daemon knows, and what it knows is what is there.
+settled() {
+        m sh -c 'for i in $(seq 100); do
+                virsh -q pool-info t > /dev/null && [ -z "$(ls /run/libvirt/storage/jobs)" ] && break; sleep 0.2; done
+        virsh -q vol-list t | sed "s/^ *//; s/ .*//" | sort > /tmp/listed; ls -A /srv/t | sort > /tmp/there
+        ls -A /run/libvirt/storage/jobs
+        virsh -q "vol-create-as t probe 1M; vol-delete probe --pool t; pool-refresh t" && [ ! -e /srv/t/probe ] &&
+        cmp /tmp/listed /tmp/there && [ -z "$(ls /run/libvirt/storage/jobs)" ] &&
+        ! ls -A /srv/t | grep -q unitvirt-part'
+}
+gone() { m sh -c "[ ! -e /srv/t/$1 ] && ! virsh vol-info $1 --pool t"; }
+has_size() {
+        equals "$2" m stat -c %s "/srv/t/$1" &&
+                m sh -c "virsh vol-info $1 --pool t --bytes | grep -qE 'Capacity: *$2 '"
+}
+all_allocated() { m sh -c "[ \$((\$(stat -c %b /srv/t/$1) * 512)) -ge $2 ]"; }
+MiB=1048576
+
+check "a pool on a file system of its own" m sh -c 'mkdir /srv/t && mount -t tmpfs -o size=3G none /srv/t &&
+        virsh -q pool-define-as t dir --target /srv/t && virsh -q pool-start t &&
+        head -c 300M /dev/urandom > /srv/t/large &&
+        qemu-img convert -f raw -O qcow2 /srv/t/large /srv/t/large.qcow2 && virsh -q pool-refresh t'
+
+# --- create ---
+check "create, its unit is killed" told unit '.new.*' 'vol-create-as t new 400M'
+check "... in the middle" in_middle '^\.new\..*unitvirt-part$'
+check "... there is no such volume" gone new
+check "... nor anything else that was not there" settled
+check "create, the daemon is killed" fails daemon '.new.*' 'vol-create-as t new 400M'
+check "... the next one has the volume" eventually 20 has_size new $((400 * MiB))
+check "... with all its space" all_allocated new $((400 * MiB))
+check "... and nothing else" settled
+m virsh -q vol-delete new --pool t
+check "create, both are killed" fails both '.new.*' 'vol-create-as t new 400M'
+check "... nothing is left" settled
+check "... no volume either" gone new
+check "create of a qcow2 with its space, its unit is killed" told unit '.new.*' \
+        'vol-create-as t new 600M --format qcow2 --prealloc-metadata'
+check "... nothing is left" settled
+check "... no volume either" gone new
+
+# --- clone ---
+for format in '' .qcow2; do
+        check "clone of a volume (large$format), its unit is killed" told unit '.copy.*' \
+                "vol-clone large$format copy --pool t"
+        check "... in the middle" in_middle '^\.copy\..*unitvirt-part$'
+        check "... there is no clone" gone copy
+        check "... nor anything else" settled
+        check "... the daemon is killed" fails daemon '.copy.*' "vol-clone large$format copy --pool t"
+        check "... the clone is whole" eventually 20 m sh -c "qemu-img compare /srv/t/large$format /srv/t/copy"
+        check "... and known" settled
+        m virsh -q vol-delete copy --pool t
+done
+
+# --- resize ---
+m virsh -q vol-create-as t small 1M
+check "resize --allocate, its unit is killed" told unit '' 'vol-resize small 800M --allocate --pool t' 0.02
+check "... the volume is as long as before" has_size small $MiB
+check "... and takes no more" m sh -c '[ $(stat -c %b /srv/t/small) -le 2048 ]'
+check "... nothing is left" settled
+check "resize --allocate, the daemon is killed" fails daemon '' 'vol-resize small 800M --allocate --pool t' 0.02
+check "... it is done" eventually 20 has_size small $((800 * MiB))
+check "... with all its space" all_allocated small $((800 * MiB))
+check "... nothing is left" settled
+m virsh -q "vol-delete small --pool t; vol-create-as t small.qcow2 1M --format qcow2"
+fails unit '' 'vol-resize small.qcow2 500M --allocate --pool t' 0.02 > /dev/null
+check "an image whose resize was killed is sound" m sh -c \
+        'qemu-img check -q /srv/t/small.qcow2; r=$?; [ $r = 0 ] || [ $r = 3 ]'
+check "... nothing is left" settled
+m virsh -q vol-delete small.qcow2 --pool t
+
+# --- wipe ---
+m virsh -q vol-clone large wiped --pool t
+check "wipe, its unit is killed" told unit '' 'vol-wipe wiped --pool t' 0.02
+check "... the volume is there, as long as it was" has_size wiped $((300 * MiB))
+check "... nothing is left" settled
+check "wipe, the daemon is killed" fails daemon '' 'vol-wipe wiped --pool t' 0.02
+check "... the volume is wiped" eventually 20 m sh -c 'head -c 300M /dev/zero | cmp - /srv/t/wiped'
+check "... nothing is left" settled
+
+# --- upload and download ---
+m sh -c 'head -c 300M /dev/urandom > /var/tmp/data'
+same() { m cmp /srv/t/large /srv/t/up; }
+m virsh -q vol-clone large up --pool t
+for victim in unit daemon both; do
+        LIMIT=20 check "upload, killed: $victim, and its client is told at once" fails $victim '.up.*' \
+                'vol-upload up /var/tmp/data --pool t'
+        check "... in the middle" in_middle '^\.up\..*unitvirt-part$'
+        check "... nothing is left" settled
+        check "... the volume is as it was" same
+        LIMIT=20 check "download, killed: $victim" fails $victim '' 'vol-download up /var/tmp/back --pool t' 0.02
+        check "... nothing is left" settled
+        check "... the volume is as it was" same
+done
+check "the next upload is whole" m sh -c 'virsh -q vol-upload up /var/tmp/data --pool t && cmp /var/tmp/data /srv/t/up'
+
+# --- what was left by a crash, of the machine or of what cleans up ---
+part=$(m sh -c 'systemctl start virtstoraged; (virsh -q vol-create-as t left 400M > /dev/null 2>&1 &)
+        until ls /srv/t/.left.* 2>/dev/null; do :; done')
+m sh -c 'until virsh -q vol-delete left --pool t; do sleep 0.2; done' > /dev/null 2>&1
+leave() { m sh -c "echo half > '$part'; echo theirs > /srv/t/.left.00000000.unitvirt-part"; }
+left() { m test -e "$part"; }
+check "a file as a crash leaves it" leave
+check "... a refresh removes it" m virsh -q pool-refresh t
+check "..." not left
+check "... but not that of another host" m test -e /srv/t/.left.00000000.unitvirt-part
+check "... and neither is a volume" m sh -c '! virsh vol-list t | grep -q left'
+leave
+check "... it is in nobody's way" m virsh -q vol-create-as t left 1M
+check "..." not left
+leave
+check "... a start removes it" m sh -c 'virsh -q pool-destroy t && virsh -q pool-start t'
+check "..." not left
+check "a volume in the making stays through a restart of its pool" told unit '.new.*' 'vol-create-as t new 400M'
+m rm /srv/t/.left.00000000.unitvirt-part
+
+# --- what a client says is not what root reads as another line ---
+check "a path with a line feed is a path" m_with_input sh -c \
+        'cat > /tmp/v.xml; ! virsh vol-create t /tmp/v.xml && [ ! -e /srv/evil ]' <<'XML'
+<volume><name>evil</name><capacity>1</capacity><target><format type='qcow2'/></target>
+<backingStore><path>/srv/t/large&#10;path=/srv/evil</path><format type='raw'/></backingStore></volume>
+XML
+
+# --- at any moment ---
+random_moments() {
+        for i in $(seq $rounds); do
+                for victim in unit daemon both; do
+                        cut $victim '' 'vol-create-as t any 100M' "0.0$((RANDOM % 10))"
+                        settled || return 1
+                        m sh -c 'if [ -e /srv/t/any ]; then [ "$(stat -c %s /srv/t/any)" = 104857600 ] &&
+                                virsh -q vol-delete any --pool t; fi' || return 1
+                        cut $victim '' 'vol-upload up /srv/t/large --pool t' "0.$((RANDOM % 4))"
+                        settled || return 1
+                        m sh -c 'cmp -s /srv/t/up /srv/t/large || cmp -s /srv/t/up /var/tmp/data' ||
+                                { echo "round $i: neither old nor new"; return 1; }
+                done
+        done
+}
+LIMIT=600 check "killed at any moment, $rounds rounds" random_moments
+finish
