@@ -137,18 +137,26 @@ m sh -c "rm /etc/libvirt/virtsecretd.conf /etc/polkit-1/rules.d/10-test.rules; s
 cat <<'PYTHON' | in_file /root/kill.py
 import libvirt, os, random, signal, subprocess, sys, threading, time
 libvirt.registerErrorHandler(lambda *a: None, None)
-uuid, stop, kills, mean = sys.argv[1], threading.Event(), [0], [0.05]
+uuid, stop, answers, kills, mean = sys.argv[1], threading.Event(), threading.Event(), [0], [0.05]
 def killer():
         # At any moment of a call, and seldom enough that some calls get through, however slow the machine is.
-        while not stop.wait(random.uniform(0, 12 * mean[0])):
+        while not stop.is_set():
+                # a tenth of the kills may hit a daemon that is just starting; were it all, no value would ever be set
+                if random.random() < 0.9:
+                        answers.wait(10)
+                if stop.wait(random.uniform(0, 12 * mean[0])):
+                        break
                 pid = int(subprocess.run(["systemctl", "show", "-P", "MainPID", "virtsecretd"], capture_output=True).stdout or 0)
                 if pid > 1:
+                        answers.clear()
                         os.kill(pid, signal.SIGKILL)
                         kills[0] += 1
 def secret():
         while True:
                 try:
-                        return libvirt.open("secret:///system").secretLookupByUUIDString(uuid)
+                        found = libvirt.open("secret:///system").secretLookupByUUIDString(uuid)
+                        answers.set()
+                        return found
                 except libvirt.libvirtError as e:
                         assert e.get_error_code() != libvirt.VIR_ERR_NO_SECRET, e
                         time.sleep(0.02)
