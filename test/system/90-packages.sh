@@ -61,7 +61,10 @@ check "... the guest is up" shows_running a
 check "... and virsh is served" contains running m virsh list
 
 again() { m sh -c 'cd /run/packages && for p in *.deb; do case $p in *dbgsym* | *driver-xen*) ;; *) echo "./$p";; esac; done | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --reinstall'; }
+folder() { m stat -c %i /run/libvirt/qemu/vm-a; }
+inode=$(folder)
 check "an upgrade" again
+check "... leaves the guest's folder where it was" equals "$inode" folder
 check "... leaves the guest running" shows_running a
 check "... and virsh served" contains running m virsh list
 check "stop" m virsh -q destroy a
