@@ -143,22 +143,25 @@ void device_look_at_all(NodedevDriver *driver) {
         (void) device_add_all(driver, true);
 }
 
-void device_look(NodedevDriver *driver) {
-        mdev_look(driver);
+static void look(NodedevDriver *driver) {
         watch_read(driver);
         if (!driver->monitor && !watch_is_open(driver))
                 device_look_at_all(driver);
 }
 
+void device_look(NodedevDriver *driver) {
+        mdev_look(driver);
+        look(driver);
+}
+
 /* One device: all are looked at only where it is not as it was. Borrowed, or NULL. */
 Object *device_look_for(NodedevDriver *driver, const char *name) {
-        Object *o = object_by_name(&driver->devices, NULL, name);
+        const Object *o = object_by_name(&driver->devices, NULL, name);
 
         if (startswith(name, "mdev_"))
                 mdev_look(driver);
-        else if (!watch_is_open(driver) && (driver->monitor || (o && is_there(device_of(o)))))
-                return o;
-        device_look(driver);
+        if (watch_is_open(driver) || !o || !is_there(device_of(o)))
+                look(driver);
         return object_by_name(&driver->devices, NULL, name);
 }
 

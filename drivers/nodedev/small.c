@@ -71,9 +71,12 @@ static void describe_net(Description *d) {
                               streq(devtype, "wlan") ? "80211" : "80203");
 }
 
-/* Links tell of their state and address, but not of another speed. */
+/* Links tell of their state and address, but not of another speed. That of others than those in use is not shown, and
+ * not asked for: the kernel keeps who asks waiting while links come and go anywhere. */
 static void unannounced_net(const char *syspath, StrBuf *to) {
-        unannounced_attribute(to, syspath, "speed");
+        unannounced_attribute(to, syspath, "operstate");
+        if (!to->failed && streq(to->data, "up\n;"))
+                unannounced_attribute(to, syspath, "speed");
 }
 
 const DeviceKind device_net = {
