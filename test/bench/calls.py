@@ -213,12 +213,59 @@ class Calls:
 
     # --- node devices ---
 
-    def nodedev(self):
+    @staticmethod
+    def expect(devices, expected):
+        if len(devices) < int(expected):
+            raise RuntimeError(f"{len(devices)} devices are listed")
+
+    def nodedev(self, expected=1):
         with Stopwatch() as watch:
             devices = self.connection.listAllDevices()
             for device in devices:
                 device.XMLDesc()
+        self.expect(devices, expected)
         watch.extra = f" devices={len(devices)}"
+        return watch
+
+    def nodedev_list(self, expected):
+        with Stopwatch() as watch:
+            devices = self.connection.listAllDevices()
+        self.expect(devices, expected)
+        return watch
+
+    def first_list(self, uri, expected):
+        """On a connection of its own, which is part of it."""
+        with Stopwatch() as watch:
+            devices = libvirt.open(uri).listAllDevices()
+        self.expect(devices, expected)
+        return watch
+
+    # --- filters ---
+
+    def filter_define(self, port):
+        text = ("<filter name='bench-in' chain='root'><uuid>00000000-0000-4000-8000-00000000f17e</uuid>"
+                "<filterref filter='no-mac-spoofing'/><filterref filter='no-ip-spoofing'/>"
+                f"<rule action='drop' direction='in'><tcp dstportstart='{port}'/></rule></filter>")
+        with Stopwatch() as watch:
+            self.connection.nwfilterDefineXML(text)
+        return watch
+
+    def filter_undefine(self):
+        found = self.connection.nwfilterLookupByName("bench-in")
+        with Stopwatch() as watch:
+            found.undefine()
+        return watch
+
+    def bind(self, path):
+        text = open(path).read()
+        with Stopwatch() as watch:
+            self.connection.nwfilterBindingCreateXML(text)
+        return watch
+
+    def unbind_all(self):
+        with Stopwatch() as watch:
+            for binding in self.connection.listAllNWFilterBindings():
+                binding.delete()
         return watch
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is around guests: networks, pools and volumes, guests with many devices, devices that come and go."""
+"""What is around guests: networks, pools and volumes, guests with many devices, devices that come and go. What the host
+has itself is in hardware.py."""
 
 import time
 
@@ -227,12 +228,3 @@ def hotplug(work, side, machine, add):
             add("media", [session.ask("update", "plugged", f"/mnt/bench/medium{3 - i % 2}.xml")["wall"] / 1000])
         session.ask("destroy", "plugged")
         session.ask("undefine", "plugged")
-
-
-def nodedev(work, side, machine, add):
-    """All devices of the host are listed and described."""
-    with session_of(side, machine) as session:
-        for _ in range(3):
-            answer = session.ask("nodedev")
-            add("nodedev", [answer["wall"] / 1000])
-            add("nodedev-each", [answer["wall"] / answer["devices"] / 1000])

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from . import host
+from . import hardware, host
 from .machine import Failed, Group, Machine, Timed, smaps
 from .sides import fresh
 
@@ -429,4 +429,5 @@ def generator(work, side, machine, add):
 # In one machine, in this order; the first needs a machine that has never run a daemon.
 PHASES = {"cold": cold, "rates": rates, "define": define, "life": life, "twenty": twenty, "security": security,
           "daemons": daemons, "networks": host.networks, "storage": host.storage, "devices": host.devices,
-          "hotplug": host.hotplug, "nodedev": host.nodedev, "generator": generator}
+          "hotplug": host.hotplug, "nodedev": hardware.nodedev, "filters": hardware.filters,
+          "generator": generator}
