@@ -148,19 +148,30 @@ static bool is_second_view(const xmlNode *device) {
         return xml_is(device, "console") && streq_ptr(xml_get(device, "target/@type"), "serial");
 }
 
-/* The file that vm-run copies what it reads there to. */
-static int prepare_copy(Prepare *p, const xmlNode *device, const xmlNode *log, const char *path) {
-        _cleanup_free_ char *name = text_format(LOG_FD_PREFIX "%s", device_alias(device));
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+/* vm-run reads those that are there at the start. */
+static bool is_console(const Prepare *p, const xmlNode *device) {
+        return (xml_is(device, "serial") || xml_is(device, "console")) && !p->running;
+}
+
+/* A file that vm-run copies what it reads there to. */
+static int prepare_copy(Prepare *p, const xmlNode *device, const char *prefix, const xmlNode *how, const char *path) {
+        _cleanup_free_ char *name = text_format("%s%s", prefix, device_alias(device));
 
         if (!name)
                 return -ENOMEM;
-        r = output_open(path, xml_attr_bool(log, "append", false), &fd, &p->error);
-        if (r < 0)
-                return prepare_blame(p, r, device);
-        r = notify_store_fd(p->notify_fd, name, fd);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager") : 0;
+        return prepare_blame(p, prepare_log_file(p, name, path, xml_attr_bool(how, "append", false)), device);
+}
+
+/* What a serial port or console of type file says comes by vm-run, as libvirt has it come by virtlogd; qemu.conf can
+ * leave it to QEMU. */
+static int prepare_output(Prepare *p, const xmlNode *device, QemuChardev *c) {
+        const xmlNode *source = xml_child(device, "source");
+        const char *path = xml_attr(source, "path");
+
+        if (!is_console(p, device) || streq_ptr(p->config->stdio_handler, "file"))
+                return prepare_file(p, device, source, path, &c->path);
+        c->path = "/dev/null";
+        return prepare_copy(p, device, FILE_FD_PREFIX, source, path);
 }
 
 /* What the guest writes to a serial port or console goes to the journal, and to a file where the definition names
@@ -169,14 +180,13 @@ static int prepare_log(Prepare *p, const xmlNode *device, const char **ret) {
         const xmlNode *log = xml_child(device, "log");
         const char *path = xml_attr(log, "file");
 
-        bool console = (xml_is(device, "serial") || xml_is(device, "console")) && !p->running;
-        bool file = path && *path == '/'; /* vm-run reads those that are there at the start */
+        bool console = is_console(p, device), file = path && *path == '/';
         int r = 0;
 
         if (file && !console)
                 return prepare_file(p, device, log, path, ret);
         if (file)
-                r = prepare_copy(p, device, log, path);
+                r = prepare_copy(p, device, LOG_FD_PREFIX, log, path);
         return r >= 0 && console ? prepare_console(p, device, ret) : r;
 }
 
@@ -210,7 +220,7 @@ static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
         if (r >= 0 && xml_attr_is(device, "type", "pipe"))
                 r = prepare_pipes(p, device);
         if (r >= 0 && xml_attr_is(device, "type", "file") && *(xml_attr(source, "path") ?: "") == '/')
-                r = prepare_file(p, device, source, xml_attr(source, "path"), &c->path);
+                r = prepare_output(p, device, c);
         return r;
 }
 

@@ -2,9 +2,14 @@
 
 /* What the guest and QEMU write, on its way to the journal. */
 
-#include "base/fs.h"
+#include <fcntl.h>
+#include <time.h>
+
 #include "base/log.h"
+#include "base/strings.h"
 #include "run.h"
+
+#define RUN_VERSION "Unitvirt version: " UNITVIRT_VERSION
 
 /* A guest that writes nothing for this long has finished its line, or asks for something. */
 #define CONSOLE_SILENCE (USEC_PER_SEC / 2)
@@ -26,16 +31,110 @@ static void remember_words(Run *run, const char *data, size_t n) {
         run->n_words = keep + n;
 }
 
+/* --- files --- */
+
+/* A descriptor of its own: what was inherited is closed. */
+static int own_copy(const char *name) {
+        int fd = inherited_fd(name);
+
+        return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+static int open_copy(const Run *run, RotatingFile *f, const char *prefix, const char *alias) {
+        _cleanup_free_ char *name = text_format("%s%s", prefix, alias);
+        int fd = name ? own_copy(name) : -ENOMEM, backups[ROTATE_BACKUPS_MAX];
+        uint64_t size = 0;
+        unsigned n = 0;
+
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        for (; n < ROTATE_BACKUPS_MAX; n++) {
+                _cleanup_free_ char *backup = text_format("%s.%u", name, n);
+
+                backups[n] = backup ? own_copy(backup) : -ENOMEM;
+                if (backups[n] < 0)
+                        break;
+        }
+        (void) parse_u64(run->launch.log_size ?: "0", 10, &size);
+        return rotate_adopt(f, fd, backups, n, size);
+}
+
+int console_open_copies(Run *run, Console *c, const char *alias) {
+        static const char *const prefixes[CONSOLE_COPIES] = { LOG_FD_PREFIX, FILE_FD_PREFIX };
+        int r = 0;
+
+        for (size_t i = 0; i < CONSOLE_COPIES; i++)
+                c->copies[i].fd = -EBADF;
+        for (size_t i = 0; r >= 0 && i < CONSOLE_COPIES; i++)
+                r = open_copy(run, &c->copies[i], prefixes[i], alias);
+        return r;
+}
+
+void console_done(Console *c) {
+        closep(&c->fd);
+        for (size_t i = 0; i < CONSOLE_COPIES; i++)
+                rotate_close(&c->copies[i]);
+}
+
 /* A full disk is no reason to stop the guest. */
 static void copy(Console *c, const char *data, size_t n) {
-        int r = c->copy >= 0 ? write_all(c->copy, data, n) : 0;
+        for (size_t i = 0; i < CONSOLE_COPIES; i++) {
+                RotatingFile *f = &c->copies[i];
+                int r = f->fd >= 0 ? rotate_write(f, data, n) : 0;
 
-        if (r >= 0)
-                return;
-        log_warning_errno(r, "cannot write the log of %s, which ends here: %s", c->lines.identifier, strerror(-r));
-        closep(&c->copy);
-        c->copy = -EBADF;
+                if (r >= 0)
+                        continue;
+                log_warning_errno(r, "cannot write the log of %s, which ends here: %s", c->lines.identifier,
+                                  strerror(-r));
+                rotate_close(f);
+        }
 }
+
+/* "2026-11-30 14:50:25.123+0000: " */
+static void add_time(StrBuf *b) {
+        struct timespec now;
+        char text[32] = "";
+        struct tm tm;
+
+        if (clock_gettime(CLOCK_REALTIME, &now) < 0 || !gmtime_r(&now.tv_sec, &tm))
+                return;
+        (void) strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+        strbuf_addf(b, "%s.%03ld+0000: ", text, now.tv_nsec / 1000000);
+}
+
+static void say(Run *run, StrBuf *b) {
+        _cleanup_free_ char *text = strbuf_take(b);
+
+        if (text && run->n_consoles > 0)
+                copy(&run->consoles[0], text, strlen(text));
+}
+
+/* As libvirt has it: the environment and the arguments, a line for each option. */
+void console_log_start(Run *run) {
+        StrBuf b = {};
+
+        add_time(&b);
+        strbuf_add(&b, "starting up " RUN_VERSION "\n");
+        for (char *const *e = run->launch.environment; e && *e; e++)
+                strbuf_addf(&b, "%s \\\n", *e);
+        for (char *const *a = run->launch.argv; *a; a++) {
+                bool last = !a[1];
+
+                strbuf_add(&b, *a);
+                strbuf_add(&b, last ? "\n" : a > run->launch.argv && a[1][0] != '-' ? " " : " \\\n");
+        }
+        say(run, &b);
+}
+
+void console_log_end(Run *run, const char *reason) {
+        StrBuf b = {};
+
+        add_time(&b);
+        strbuf_addf(&b, "shutting down, reason=%s\n", reason);
+        say(run, &b);
+}
+
+/* --- pipes --- */
 
 void console_read(Run *run, Console *c) {
         unsigned turns = READS_PER_TURN;

@@ -29,6 +29,7 @@ static const struct {
         { "dump-prefix", FIELD_STRING,  offsetof(Launch, dump_prefix) },
         { "dump-size",   FIELD_STRING,  offsetof(Launch, dump_size) },
         { "dump-limit",  FIELD_STRING,  offsetof(Launch, dump_limit) },
+        { "log-size",    FIELD_STRING,  offsetof(Launch, log_size) },
         { "watchdog-dumps", FIELD_BOOL, offsetof(Launch, watchdog_dumps) },
         { "io-uring",    FIELD_BOOL,    offsetof(Launch, io_uring) },
         { "connects",    FIELD_BOOL,    offsetof(Launch, connects) },

@@ -19,8 +19,11 @@
 #define WEBSOCKET_FD_PREFIX "websocket-"
 #define WEBSOCKETS_MAX 4U
 
-/* Name in the service manager's store of the file that a console is copied to, in front of its alias. */
+/* Names in the service manager's store of files that what a console says is copied to, in front of its alias ("qemu"
+ * for QEMU's own words): <log file=>, and <source path=> of one of type file. With ".0", ".1", ... behind it those that
+ * full ones become. */
 #define LOG_FD_PREFIX "log-"
+#define FILE_FD_PREFIX "file-"
 
 typedef struct LaunchConsole {
         char *alias;    /* "serial0" */
@@ -39,6 +42,7 @@ typedef struct Launch {
                               or NULL */
         char *dump_size;       /* bytes of the guest's memory, which a dump holds, as text */
         char *dump_limit;      /* bytes that all dumps in that folder may take, as text; NULL: any */
+        char *log_size;        /* bytes of a log file when it is full, as text; 0: none is */
         bool watchdog_dumps;   /* the watchdog's pause is for a dump */
         bool paused;           /* do not start the virtual CPUs */
         bool io_uring;         /* a disk is to be read and written by io_uring */

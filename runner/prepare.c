@@ -428,7 +428,7 @@ static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare * p) = {
                 prepare_config,   read_request,     prepare_kvm,          assign_id,
                 prepare_monitors, prepare_boot,     prepare_images,       prepare_chardevs,
-                prepare_sources,
+                prepare_guest_log, prepare_sources,
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
                 prepare_placement,
                 prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,

@@ -88,6 +88,7 @@ struct Prepare {
         unsigned n_screens;    /* sockets that clients of screens connect to */
         unsigned n_websockets; /* ... by websockets */
         char **fd_args;           /* -add-fd ... */
+        unsigned n_backups;       /* of a log file */
 
         Chain *chain;             /* what headers of images were believed */
         ImageSet *images;
@@ -129,6 +130,12 @@ typedef struct PrepareFilter {
 int prepare_filter(void *userdata, const char *tap, Error *e);
 /* What has no tap on a bridge can have no filter. */
 int prepare_refuse_filter(Prepare *p, const xmlNode *interface, const char *type);
+
+/* logs.c */
+/* A file that vm-run writes to, by the name in the service manager's store, and those that full ones become. */
+int prepare_log_file(Prepare *p, const char *name, const char *path, bool append);
+/* /var/log/libvirt/qemu/NAME.log */
+int prepare_guest_log(Prepare *p);
 
 /* Lets the guest's folder hold so many bytes more. */
 int prepare_make_room(Prepare *p, uint64_t bytes);

@@ -216,10 +216,8 @@ static void run_done(Run *run) {
         monitor_done(&run->monitor);
         screens_close(run);
         closep(&run->dump.fd);
-        for (size_t i = 0; i < run->n_consoles; i++) {
-                closep(&run->consoles[i].fd);
-                closep(&run->consoles[i].copy);
-        }
+        for (size_t i = 0; i < run->n_consoles; i++)
+                console_done(&run->consoles[i]);
         free(run->consoles);
         free(run->known_threads);
         image_locks_done(&run->image_locks);

@@ -24,6 +24,7 @@
 
 #include "base/guest-exit.h"
 #include "base/macros.h"
+#include "base/rotate.h"
 #include "image-locks.h"
 #include "launch.h"
 #include "notify.h"
@@ -74,9 +75,10 @@ typedef struct Screen {
         const char *protocol;  /* "vnc", "spice" */
 } Screen;
 
+#define CONSOLE_COPIES 2U
 typedef struct Console {
         int fd;
-        int copy;              /* file that it goes to as well; -EBADF: none */
+        RotatingFile copies[CONSOLE_COPIES]; /* files that it goes to as well; fd -EBADF: none */
         JournalLines lines;
 } Console;
 
@@ -229,6 +231,13 @@ void close_inherited_on_exec(void);
 int spawn_qemu(Run *run);
 /* The descriptor that vm-prepare stored under this name, -ENOENT when there is none. */
 int inherited_fd(const char *name);
+/* console.c */
+/* Opens the console's copies, by its alias. */
+int console_open_copies(Run *run, Console *c, const char *alias);
+void console_done(Console *c);
+/* NAME.log: how QEMU is started, and how the guest ended; alias "qemu". */
+void console_log_start(Run *run);
+void console_log_end(Run *run, const char *reason);
 /* Takes what vm-prepare opened out of the manager's store: QEMU's copies are the only ones then,
  * so locks and taps go with it. */
 void release_store(Run *run);

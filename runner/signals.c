@@ -72,22 +72,30 @@ static void log_end(Run *run, int status) {
                 log_error("QEMU ended with exit status %i", WEXITSTATUS(status));
 }
 
-/* The last line of "systemctl status" once the unit is down, where the status line is gone. */
-static void log_result(const Run *run) {
+/* The last line of "systemctl status" once the unit is down, where the status line is gone; and that of NAME.log. */
+static void log_result(Run *run) {
         static const struct {
                 GuestExit end;
+                GuestEnd reason;
                 const char *words;
         } results[] = {
-                { GUEST_EXIT_SHUTDOWN,        "the guest has shut down" },
-                { GUEST_EXIT_DESTROYED,       "the guest was destroyed: ended on request" },
-                { GUEST_EXIT_CRASHED,         "the guest has crashed" },
-                { GUEST_EXIT_QEMU_DIED,       "the guest ended with its QEMU" },
-                { GUEST_EXIT_CRASHED_RESTART, "the guest has crashed, and will be started again" },
+                { GUEST_EXIT_SHUTDOWN, GUEST_END_SHUTDOWN, "the guest has shut down" },
+                { GUEST_EXIT_DESTROYED, GUEST_END_DESTROYED, "the guest was destroyed: ended on request" },
+                { GUEST_EXIT_CRASHED, GUEST_END_CRASHED, "the guest has crashed" },
+                { GUEST_EXIT_QEMU_DIED, GUEST_END_FAILED, "the guest ended with its QEMU" },
+                { GUEST_EXIT_CRASHED_RESTART, GUEST_END_CRASHED, "the guest has crashed, and will be started again" },
+                { GUEST_EXIT_SAVED, GUEST_END_SAVED, NULL },
+                { GUEST_EXIT_MIGRATED, GUEST_END_MIGRATED, NULL },
+                { GUEST_EXIT_START_FAILED, GUEST_END_FAILED, NULL },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(results); i++)
-                if (results[i].end == run->end)
+        for (size_t i = 0; i < ELEMENTSOF(results); i++) {
+                if (results[i].end != run->end)
+                        continue;
+                console_log_end(run, guest_end_to_string(results[i].reason));
+                if (results[i].words)
                         log_info("%s", results[i].words);
+        }
 }
 
 /* The last words of a QEMU that did not start say why. */

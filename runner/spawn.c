@@ -104,14 +104,6 @@ static int hand_over_inherited(Handovers *h) {
         return 0;
 }
 
-/* The file that a console is copied to, as a descriptor of its own. */
-static int inherited_copy(const char *alias) {
-        _cleanup_free_ char *name = text_format(LOG_FD_PREFIX "%s", alias);
-        int fd = name ? inherited_fd(name) : -ENOMEM;
-
-        return fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, LISTEN_FDS_START);
-}
-
 /* A pipe whose lines go to the journal; its writing end is QEMU's, under number or, for stderr, as 1 and 2. */
 static int add_console(Run *run, Handovers *h, const char *identifier, int number) {
         Console *c = &run->consoles[run->n_consoles];
@@ -122,9 +114,10 @@ static int add_console(Run *run, Handovers *h, const char *identifier, int numbe
         (void) fcntl(p[0], F_SETFL, O_NONBLOCK);
         run->n_consoles++;
         *c = (Console){ .fd = p[0],
-                        .copy = number < 0 ? -EBADF : inherited_copy(identifier),
                         .lines = { .identifier = identifier, .priority = number < 0 ? 4 : 6 } };
-        r = hand_over(h, p[1], number < 0 ? STDERR_FILENO : number);
+        r = console_open_copies(run, c, identifier);
+        if (r >= 0)
+                r = hand_over(h, p[1], number < 0 ? STDERR_FILENO : number);
         if (r >= 0 && number < 0)
                 r = hand_over(h, p[1], STDOUT_FILENO);
         close(p[1]);
@@ -254,8 +247,10 @@ int spawn_qemu(Run *run) {
         r = make_environment(&run->launch, &env);
         if (r >= 0)
                 r = prepare(run, &h);
-        if (r >= 0)
+        if (r >= 0) {
+                console_log_start(run);
                 r = start_child(run, &h, env);
+        }
         close_parked();
         free(h.list);
         return r < 0 ? r : close_unused(run);

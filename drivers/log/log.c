@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "config/daemon.h"
-#include "host/rotate.h"
+#include "base/rotate.h"
 #include "rpc/driver.h"
 
 /* What one writer may take of the loop's time at once. */

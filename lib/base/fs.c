@@ -194,6 +194,10 @@ const char *path_lib(void) {
         return path_of("UNITVIRT_LIB", "/var/lib/libvirt");
 }
 
+const char *path_log(void) {
+        return path_of("UNITVIRT_LOG", "/var/log/libvirt");
+}
+
 bool host_is_xen_control_domain(void) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t len;

@@ -52,6 +52,10 @@ char *guest_chain_file(const char *uuid) {
         return text_format("%s/qemu/chains/%s", path_lib(), uuid);
 }
 
+char *guest_log_file(const char *name) {
+        return text_format("%s/qemu/%s.log", path_log(), name);
+}
+
 char *guests_shared_file(const char *file) {
         return text_format("%s/qemu/%s", path_run(), file);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "host/rotate.h"
+#include "base/rotate.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,12 +51,59 @@ int rotate_open(RotatingFile *f, const char *path, const RotateLimits *limits, b
 void rotate_close(RotatingFile *f) {
         closep(&f->fd);
         f->fd = -EBADF;
+        for (unsigned i = 0; f->backups && i < f->limits.max_backups; i++)
+                closep(&f->backups[i]);
+        free(f->backups);
+        f->backups = NULL;
         free(f->path);
         f->path = NULL;
 }
 
+int rotate_adopt(RotatingFile *f, int fd, const int *backups, unsigned n, uint64_t max_size) {
+        struct stat st;
+
+        *f = (RotatingFile) { .limits = { max_size, n }, .fd = fd, .backups = calloc(MAX(n, 1U), sizeof(int)) };
+        if (!f->backups) {
+                f->limits.max_backups = 0;
+                return -ENOMEM;
+        }
+        memcpy(f->backups, backups, n * sizeof(int));
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        f->inode = st.st_ino;
+        f->offset = (uint64_t) st.st_size;
+        return 0;
+}
+
+static int copy_all(int from, int to) {
+        char data[65536];
+        off_t at = 0;
+        ssize_t n;
+        int r = ftruncate(to, 0) < 0 ? -errno : 0;
+
+        while (r >= 0 && (n = pread(from, data, sizeof data, at)) != 0) {
+                r = n < 0 ? -errno : write_all(to, data, (size_t) n);
+                at += n;
+        }
+        return r;
+}
+
+static int roll_in_place(RotatingFile *f) {
+        int r = 0;
+
+        for (unsigned i = f->limits.max_backups; r >= 0 && i > 0; i--)
+                r = copy_all(i > 1 ? f->backups[i - 2] : f->fd, f->backups[i - 1]);
+        /* a backup that cannot be written is no reason to grow for ever */
+        if (ftruncate(f->fd, 0) < 0)
+                return -errno;
+        f->offset = 0;
+        return r;
+}
+
 /* The newest last, so that a crash in between loses nothing but the oldest. */
 static int roll(RotatingFile *f) {
+        if (f->backups)
+                return roll_in_place(f);
         for (unsigned i = f->limits.max_backups; i > 0; i--) {
                 _cleanup_free_ char *to = backup_path(f->path, i - 1),
                                     *from = i > 1 ? backup_path(f->path, i - 2) : strdup(f->path);
@@ -84,6 +131,11 @@ static size_t fitting(const RotatingFile *f, const char *data, size_t len) {
 }
 
 int rotate_write(RotatingFile *f, const char *data, size_t len) {
+        struct stat st;
+
+        /* somebody else may have cut it */
+        if (f->backups && fstat(f->fd, &st) >= 0)
+                f->offset = (uint64_t) st.st_size;
         while (len > 0) {
                 size_t n = fitting(f, data, len);
                 int r = n > 0 ? write_all(f->fd, data, n) : 0;

@@ -2,6 +2,7 @@
 
 /* Logs of a limited size. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 
 #include "base/fs.h"
 #include "base/strings.h"
-#include "host/rotate.h"
+#include "base/rotate.h"
 
 static char folder[] = "/tmp/unitvirt-rotate.XXXXXX";
 
@@ -133,8 +134,55 @@ static int tear_down(void **state) {
         return system(command);
 }
 
+static int open_one(const char *suffix) {
+        _cleanup_free_ char *path = path_of(suffix);
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+        return fd;
+}
+
+static void open_files_are_copied(void **state) {
+        int fd = open_one(""), backups[] = { open_one(".0"), open_one(".1") };
+        RotatingFile f;
+
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(ftruncate(backups[i], 0), 0);
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(rotate_adopt(&f, fd, backups, 2, 10), 0);
+        put(&f, "one\ntwo\n");
+        put(&f, "three\n");
+        assert_holds(".0", "one\ntwo\n");
+        assert_holds("", "three\n");
+        put(&f, "four\nfive\nsix\n");
+        assert_holds("", "six\n");
+        assert_holds(".0", "four\nfive\n");
+        assert_holds(".1", "three\n");
+        /* cut by somebody else: there is room again */
+        assert_int_equal(ftruncate(fd, 0), 0);
+        put(&f, "seven\n");
+        assert_holds("", "seven\n");
+        assert_holds(".0", "four\nfive\n");
+        rotate_close(&f);
+        assert_int_equal(fcntl(backups[0], F_GETFD), -1);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static void open_file_alone_begins_anew(void **state) {
+        RotatingFile f;
+        int fd = open_one("");
+
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(rotate_adopt(&f, fd, NULL, 0, 10), 0);
+        put(&f, "one\ntwo\nthree\n");
+        assert_holds("", "three\n");
+        rotate_close(&f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(open_files_are_copied),
+                cmocka_unit_test(open_file_alone_begins_anew),
                 cmocka_unit_test(whole_lines_roll_over),
                 cmocka_unit_test(without_backups_it_begins_anew),
                 cmocka_unit_test(append_goes_on),

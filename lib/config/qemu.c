@@ -139,7 +139,7 @@ static const ConfKey keys[] = {
         UNUSED(cgroup_controllers, CONF_LIST, IN_UNIT),
         UNUSED(cgroup_device_acl, CONF_LIST, "add DeviceAllow= with systemctl edit vm@.service"),
         UNUSED(set_process_name, CONF_BOOL, "the unit and the arguments tell whose QEMU it is"),
-        UNUSED_WORDS(stdio_handler, "file logd", "what QEMU says is in the journal"),
+        { "stdio_handler", CONF_STRING, AT(stdio_handler), .allowed = "file logd", .groups = 1 },
         UNUSED(log_timestamp, CONF_BOOL, "what QEMU says is in the journal, with the time"),
         UNUSED(nvram, CONF_LIST, "firmware is found by its descriptors, see unitvirt(1)"),
         UNUSED(hugetlbfs_mount, CONF_LIST, "huge pages are not supported yet"),

@@ -182,6 +182,11 @@ static void qemu_keys(void **state) {
         assert_string_equal(warnings[0],
                             "q.conf:4: user: has no effect: each guest has a user of its own, made by its unit");
         assert_int_equal(c->n_refusals, 0);
+        assert_null(c->stdio_handler);
+        c = qemu_config_free(c);
+
+        assert_int_equal(qemu_config_parse("stdio_handler = \"file\"", 22, "q.conf", &c, NULL, &e), 0);
+        assert_string_equal(c->stdio_handler, "file");
         c = qemu_config_free(c);
 
         assert_int_equal(qemu_config_parse("save_image_format = \"zip\"", 25, "q.conf", &c, NULL, &e), -EINVAL);

@@ -2,6 +2,7 @@
 #include "host/undo.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/guest-files.h"
@@ -23,6 +24,14 @@ static int remove_file(const char *path) {
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+static int remove_empty(const char *path) {
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return S_ISREG(st.st_mode) && st.st_size == 0 ? remove_file(path) : 0;
+}
+
 static const struct {
         const char *key;
         int (*undo)(const char *value);
@@ -30,6 +39,7 @@ static const struct {
         { UNDO_SOCKET, socket_remove },
         { UNDO_MOUNT,  mount_remove },
         { UNDO_FILE,   remove_file },
+        { UNDO_EMPTY,  remove_empty },
         { UNDO_PIPE,   fifo_return },
         { UNDO_OWNER,  owner_return },
         { UNDO_FOLDER, folder_remove },

@@ -71,6 +71,7 @@ logged() { # APPEND
                 s|<serial type='pty'/>|<serial type='pty'><log file='/srv/log/port'$1/></serial>|" |
                 m_with_input sh -c 'cat > /root/logged.xml && virsh -q define /root/logged.xml'
 }
+m sh -c 'mkdir -p /etc/libvirt; echo "max_size = 0" > /etc/libvirt/virtlogd.conf'
 check "... with a log that begins anew" logged " append='off'"
 check "... where there is one" m sh -c 'mkdir -p /srv/log && echo old > /srv/log/port'
 check "... starts" m virsh -q start logged

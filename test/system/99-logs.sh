@@ -55,4 +55,57 @@ check "... nor are there more" not m test -e $folder/roll.log.2
 check "... the lines are whole, and the last ones" m sh -c "cat $folder/roll.log.1 $folder/roll.log.0 $folder/roll.log | awk '\$1 != \"line\" || (n && \$2 != n + 1) { exit 1 } { n = \$2 } END { exit n != 1999 }'"
 check "virtlogd ends with its last writer" eventually 20 m sh -c '! ls -l /proc/$(systemctl show -P MainPID virtlogd)/fd | grep -q roll.log'
 
+# --- those of guests: QEMU's words, <log file=>, and serial ports that are files, with the same limits and without virtlogd
+lines=320
+rom() {
+        gcc -m16 -c -DLINES=$lines -o "$work/flood.o" "$here/flood.S" &&
+                ld -m elf_i386 -Ttext 0 --oformat binary -o "$work/flood.rom" "$work/flood.o" &&
+                m_with_input sh -c 'cat > /var/lib/libvirt/images/flood.rom' < "$work/flood.rom"
+}
+check "a guest that writes $lines KiB to its serial port, which is a file" rom
+talker() {
+        guest_xml talker idle | sed "s|idle.rom|flood.rom|
+                s|<serial type='pty'/>|<serial type='file'><source path='/srv/log/port'/><log file='/srv/log/copy' append='on'/></serial>|" |
+                m_with_input sh -c 'cat > /root/talker.xml && virsh -q define /root/talker.xml'
+}
+check "... and that has a log too" talker
+m sh -c 'mkdir -p /srv/log; echo old > /srv/log/port; echo old > /srv/log/copy; echo old > /srv/log/port.1
+        printf "max_size = 100000\nmax_backups = 2\n" > /etc/libvirt/virtlogd.conf; systemctl stop virtlogd.service virtlogd.socket'
+check "... starts" m virsh -q start talker
+ended() { m sh -c "tail -c 4 /srv/log/$1 | grep -q ^END"; }
+check "... it writes to the end" eventually 120 ended port
+check "... the log too" eventually 20 ended copy
+for file in port copy; do
+        check "... $file has its limit" m sh -c "cd /srv/log; for f in $file $file.0 $file.1; do [ \$(stat -c %s \$f) -le 100000 ] || exit 1; done; ! [ -e $file.2 ]"
+        check "... full ones are backups" m sh -c "[ \$(stat -c %s /srv/log/$file.0) -gt 90000 ] && [ \$(stat -c %s /srv/log/$file.1) -gt 90000 ]"
+        check "... with the last lines, each whole" m /usr/bin/python3 -c "
+text = ''.join(open('/srv/log/' + name).read() for name in ('$file.1', '$file.0', '$file'))
+lines = text[text.index('\n') + 1:].splitlines()
+assert lines[-1] == 'END' and len(lines) > 180, len(lines)
+for i, line in enumerate(reversed(lines[:-1])):
+        assert line == '%08x' % i + 'x' * 1015, (i, line)"
+done
+check "... nobody but root reads them" equals "600 600 600" m sh -c 'stat -c %a /srv/log/port.0 /srv/log/copy.0 /srv/log/copy.1 | xargs'
+check "NAME.log has how QEMU was started" contains "-name guest=talker" m cat $folder/talker.log
+check "... by whom, and when" m grep -qE '^20[0-9-]+ [0-9:.]+\+0000: starting up Unitvirt version: ' $folder/talker.log
+check "... destroy" m virsh -q destroy talker
+check "... what QEMU said" eventually 10 contains "terminating on signal 15" m cat $folder/talker.log
+check "... and how it ended" contains "shutting down, reason=destroyed" m tail -n 1 $folder/talker.log
+no_empty_ones() { m sh -c "! ls $folder/talker.log.*"; }
+check "... what is empty is gone" eventually 10 no_empty_ones
+check "... what is not stays" m test -s /srv/log/port.1
+check "the next start begins a port anew, and its backups with it" m sh -c 'printf "max_size = 0\n" > /etc/libvirt/virtlogd.conf; virsh -q start talker'
+check "... without a limit" eventually 120 ended port
+check "... all of it is there" equals "$((lines * 1024 + 4))" m stat -c %s /srv/log/port
+m virsh -q destroy talker
+check "the log is added to" m grep -q "starting up" $folder/talker.log
+check "... the two starts are in it" equals 2 m grep -c "starting up Unitvirt" $folder/talker.log
+check "stdio_handler = file: QEMU writes ports' files" m sh -c 'printf "max_size = 1000\n" > /etc/libvirt/virtlogd.conf; echo "stdio_handler = \"file\"" > /etc/libvirt/qemu.conf; virsh -q start talker'
+check "... all of it" eventually 120 ended port
+check "... without a limit" equals "$((lines * 1024 + 4))" m stat -c %s /srv/log/port
+m virsh -q destroy talker
+check "a limit that is none does not stop a guest" m sh -c 'echo "max_size = x" > /etc/libvirt/virtlogd.conf; rm /etc/libvirt/qemu.conf; virsh -q start talker'
+check "... and is told" contains "logs have no limit" m journalctl -b -o cat -u vm@talker
+m virsh -q destroy talker
+
 finish

@@ -2,8 +2,8 @@
 #pragma once
 
 /* Where the files of a guest are. docs/architecture.md says what is in each, and who writes it; nobody spells these
- * paths but here, so that the programs cannot differ. path_etc(), path_run() and path_lib() move all of them, for
- * tests. */
+ * paths but here, so that the programs cannot differ. path_etc(), path_run(), path_lib() and path_log() move all of
+ * them, for tests. */
 
 #include "base/macros.h"
 
@@ -40,6 +40,9 @@ int guest_of_instance(const char *instance, char **ret);
 
 /* "/var/lib/libvirt/qemu/chains/UUID": which backing files its images may name (chain/chain.h). As above. */
 char *guest_chain_file(const char *uuid);
+
+/* "/var/log/libvirt/qemu/NAME.log": QEMU's words, as libvirt keeps them. As above. */
+char *guest_log_file(const char *name);
 
 /* "/run/libvirt/qemu/FILE": what all guests share; owned by the caller, NULL without memory. */
 char *guests_shared_file(const char *file);
