@@ -239,19 +239,16 @@ int image_read(const uint8_t *head, size_t len, uint64_t size, ImageFormat forma
         return has_marks ? damaged(ret, "it does not have that format's mark") : 0;
 }
 
-static int size_of(int fd, uint64_t *ret) {
-        struct stat st;
+static int size_of(int fd, const struct stat *st, uint64_t *ret) {
         off_t end;
 
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISDIR(st.st_mode))
+        if (S_ISDIR(st->st_mode))
                 return -EISDIR;
-        if (S_ISREG(st.st_mode)) {
-                *ret = (uint64_t) st.st_size;
+        if (S_ISREG(st->st_mode)) {
+                *ret = (uint64_t) st->st_size;
                 return 0;
         }
-        if (!S_ISBLK(st.st_mode))
+        if (!S_ISBLK(st->st_mode))
                 return -EINVAL;
         end = lseek(fd, 0, SEEK_END);
         if (end < 0)
@@ -295,14 +292,17 @@ static int is_iso(int fd) {
         return n == sizeof mark && memcmp(mark, "CD001", sizeof mark) == 0;
 }
 
-static int look_sized(int fd, uint64_t size, ImageFormat format, ImageInfo *ret) {
+static int look(int fd, ImageFormat format, struct stat *st, ImageInfo *ret) {
         _cleanup_free_ uint8_t *head = NULL;
         uint8_t first[FIRST_READ];
+        uint64_t size = 0;
         size_t len = 0;
         int r;
 
         *ret = IMAGE_INFO_INIT;
         r = read_on(fd, first, &len, sizeof first);
+        if (r >= 0)
+                r = fstat(fd, st) < 0 ? -errno : size_of(fd, st, &size);
         if (r < 0)
                 return r;
         if (format == IMAGE_RAW || len < sizeof first)
@@ -329,25 +329,20 @@ static int look_sized(int fd, uint64_t size, ImageFormat format, ImageInfo *ret)
         return format < 0 ? image_probe(head, len, size, ret) : image_read(head, len, size, format, ret);
 }
 
-static int look(int fd, ImageFormat format, ImageInfo *ret) {
-        uint64_t size = 0;
-        int r;
-
-        *ret = IMAGE_INFO_INIT;
-        r = size_of(fd, &size);
-        return r < 0 ? r : look_sized(fd, size, format, ret);
-}
-
-int image_probe_file(int fd, uint64_t size, ImageInfo *ret) {
-        return look_sized(fd, size, _IMAGE_FORMAT_INVALID, ret);
+int image_probe_stat(int fd, struct stat *ret_st, ImageInfo *ret) {
+        return look(fd, _IMAGE_FORMAT_INVALID, ret_st, ret);
 }
 
 int image_probe_fd(int fd, ImageInfo *ret) {
-        return look(fd, _IMAGE_FORMAT_INVALID, ret);
+        struct stat st;
+
+        return look(fd, _IMAGE_FORMAT_INVALID, &st, ret);
 }
 
 int image_read_fd(int fd, ImageFormat format, ImageInfo *ret) {
-        return look(fd, format, ret);
+        struct stat st;
+
+        return look(fd, format, &st, ret);
 }
 
 int image_backing_path(const char *path, const char *backing, char **ret) {

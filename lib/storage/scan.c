@@ -43,7 +43,7 @@ static int take_backing(Volume *v, ImageInfo *info) {
 
         if (!info->backing)
                 return 0;
-        r = image_backing_path(v->path, info->backing, &v->backing);
+        r = image_backing_path(v->path ?: v->name, info->backing, &v->backing);
         if (r == -EOPNOTSUPP)
                 v->backing = TAKE_PTR(info->backing);
         else if (r < 0)
@@ -69,34 +69,6 @@ static int take_image(Volume *v, ImageInfo *info) {
 
 static bool same_time(const struct timespec *a, const struct timespec *b) {
         return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-/* That it was looked at is no change that the next look should find. */
-static void take_access_time(int fd, Volume *v) {
-        struct stat st;
-
-        if (fstat(fd, &st) >= 0 && same_time(&st.st_ctim, &v->ctime))
-                v->atime = st.st_atim;
-}
-
-static int look_inside(int fd, Volume *v) {
-        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
-        int r;
-
-        r = v->type == VOLUME_FILE ? image_probe_file(fd, v->physical, &info) : image_probe_fd(fd, &info);
-        if (r < 0 && !info.damage)
-                return r;
-        r = take_image(v, &info);
-        if (r < 0)
-                return r;
-        if (v->type == VOLUME_BLOCK) {
-                off_t end = lseek(fd, 0, SEEK_END);
-
-                v->physical = end > 0 ? (uint64_t) end : 0;
-                v->allocation = v->physical;
-        } else
-                take_access_time(fd, v);
-        return 0;
 }
 
 /* --- what may change unseen --- */
@@ -127,32 +99,40 @@ static uint64_t own_device(int folder) {
         return 0;
 }
 
-/* Asked before the content is read: could somebody write to the file once more without its times telling? A file of the
- * future has changed just now. */
-static bool just_changed(uint64_t own, const struct stat *st) {
+/* Could somebody have written to a file, whose content was read after `before`, once more without its times telling? A
+ * file of the future has changed just now. */
+static bool just_changed(uint64_t own, const struct timespec *before, const struct stat *st) {
         int64_t step = st->st_dev != own ? OTHERS_STEP_MSEC : st->st_ctim.tv_nsec > 0 ? STEP_MSEC : COARSE_STEP_MSEC;
-        struct timespec now;
         int64_t age;
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        if (__builtin_sub_overflow((int64_t) now.tv_sec, (int64_t) st->st_ctim.tv_sec, &age) || age > 3600)
-                return st->st_ctim.tv_sec > now.tv_sec;
-        return age < 0 || age * 1000 + (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000 < step;
+        if (__builtin_sub_overflow((int64_t) before->tv_sec, (int64_t) st->st_ctim.tv_sec, &age) || age > 3600)
+                return st->st_ctim.tv_sec > before->tv_sec;
+        return age < 0 || age * 1000 + (before->tv_nsec - st->st_ctim.tv_nsec) / 1000000 < step;
 }
 
 /* --- one entry --- */
 
-static int volume_new(const char *folder_path, const char *name, VolumeType type, const struct stat *st, Volume **ret) {
+/* Ten thousand times, so without printf(3). */
+static char *path_in(const char *folder, const char *name) {
+        StrBuf b = {};
+
+        strbuf_add(&b, folder);
+        if (!endswith(folder, "/"))
+                strbuf_addc(&b, '/');
+        strbuf_add(&b, name);
+        return strbuf_take(&b);
+}
+
+static int volume_new(const char *folder_path, const char *name, VolumeType type, Volume **ret) {
         _cleanup_volume_ Volume *v = calloc(1, sizeof *v);
 
         if (!v)
                 return -ENOMEM;
         v->name = strdup(name);
-        v->path = folder_path ? text_format("%s%s%s", folder_path, endswith(folder_path, "/") ? "" : "/", name) : NULL;
         v->type = type;
+        v->path = folder_path ? path_in(folder_path, name) : NULL;
         if (!v->name || (folder_path && !v->path))
                 return -ENOMEM;
-        take_stat(v, st);
         *ret = TAKE_PTR(v);
         return 0;
 }
@@ -207,23 +187,55 @@ static int stat_entry(int folder, const char *name, struct stat *st) {
         return !S_ISDIR(st->st_mode) || !streq(name, "lost+found");
 }
 
-static int look_at(int folder, const char *folder_path, const char *name, const struct stat *st, uint64_t own,
-                   Volume **ret) {
-        _cleanup_volume_ Volume *v = NULL;
-        _cleanup_close_ int fd = -EBADF;
+/* The times are asked for after the content was read, so that the reading is not what the next look finds new. */
+static int look_inside(int fd, Volume *v, uint64_t own) {
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        struct timespec before;
+        struct stat st;
         int r;
 
-        r = volume_new(folder_path, name, type_of(st), st, &v);
+        clock_gettime(CLOCK_REALTIME, &before);
+        r = image_probe_stat(fd, &st, &info);
+        if (r < 0 && !info.damage)
+                return r;
+        r = take_image(v, &info);
         if (r < 0)
                 return r;
-        if (v->type == VOLUME_DIR) {
-                r = take_folder(v);
-        } else {
-                bool fresh = just_changed(own, st);
+        v->type = type_of(&st);
+        take_stat(v, &st);
+        v->features |= just_changed(own, &before, &st) ? VOLUME_JUST_CHANGED : 0;
+        if (v->type == VOLUME_BLOCK) {
+                off_t end = lseek(fd, 0, SEEK_END);
 
-                fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-                r = fd < 0 ? -errno : look_inside(fd, v);
-                v->features |= fresh ? VOLUME_JUST_CHANGED : 0;
+                v->physical = end > 0 ? (uint64_t) end : 0;
+                v->allocation = v->physical;
+        }
+        return 0;
+}
+
+static int look_at_image(int folder, const char *folder_path, const char *name, uint64_t own, Volume **ret) {
+        _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_volume_ Volume *v = NULL;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = volume_new(folder_path, name, VOLUME_FILE, &v);
+        if (r >= 0)
+                r = look_inside(fd, v, own);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static int look_at_folder(const char *folder_path, const char *name, const struct stat *st, Volume **ret) {
+        _cleanup_volume_ Volume *v = NULL;
+        int r = volume_new(folder_path, name, VOLUME_DIR, &v);
+
+        if (r >= 0) {
+                take_stat(v, st);
+                r = take_folder(v);
         }
         if (r < 0)
                 return r;
@@ -231,8 +243,14 @@ static int look_at(int folder, const char *folder_path, const char *name, const 
         return 0;
 }
 
+static int look_at(int folder, const char *folder_path, const char *name, const struct stat *st, uint64_t own,
+                   Volume **ret) {
+        return S_ISDIR(st->st_mode) ? look_at_folder(folder_path, name, st, ret)
+                                    : look_at_image(folder, folder_path, name, own, ret);
+}
+
 int scan_entry(int folder, const char *folder_path, const char *name, Volume **ret) {
-        struct stat st;
+        struct stat st = {};
         int r;
 
         *ret = NULL;
@@ -274,22 +292,17 @@ static bool is_same(const Volume *v, const struct stat *st) {
 }
 
 /* 1 where what is known of it is still right. What can change without the file being written to is taken in. */
-static int reuse(const Scan *s, const char *name, const struct stat *st) {
-        ssize_t at = s->known ? volume_table_find(s->known, name) : -ENOENT;
+static int reuse(const Scan *s, const VolumeRow *row, const struct stat *st) {
         _cleanup_volume_ Volume *whole = NULL;
-        const char *line;
         Volume v;
         int r;
 
-        if (at < 0)
-                return at == -ENOENT ? 0 : (int) at;
-        line = s->known->rows[at].line;
-        if (volume_line_figures(line, &v) < 0 || !is_same(&v, st))
+        if (volume_line_figures(row->line, &v) < 0 || !is_same(&v, st))
                 return 0;
         if (v.allocation == (uint64_t) st->st_blocks * 512 && same_time(&v.atime, &st->st_atim)) {
-                r = volume_table_borrow(s->table, &s->known->rows[at]);
+                r = volume_table_borrow(s->table, row);
         } else {
-                r = volume_from_line(line, &whole);
+                r = volume_from_line(row->line, &whole);
                 if (r < 0)
                         return r;
                 take_stat(whole, st);
@@ -298,15 +311,23 @@ static int reuse(const Scan *s, const char *name, const struct stat *st) {
         return r < 0 ? r : 1;
 }
 
-static int add_entry(const Scan *s, const char *name) {
+/* A file that nobody knows is opened straight away; what it is otherwise may be seen from its type only. */
+static int add_entry(const Scan *s, const char *name, unsigned char type) {
+        ssize_t known = s->known ? volume_table_find(s->known, name) : -ENOENT;
         _cleanup_volume_ Volume *v = NULL;
-        struct stat st;
+        struct stat st = {};
         int r;
 
+        if (known < 0 && known != -ENOENT)
+                return (int) known;
+        if (known < 0 && type == DT_REG) {
+                r = look_at_image(s->folder, s->path, name, s->own, &v);
+                return r == -ENOENT ? 0 : r < 0 ? r : volume_table_append(s->table, volume_to_line(v));
+        }
         r = stat_entry(s->folder, name, &st);
         if (r <= 0)
                 return r;
-        r = reuse(s, name, &st);
+        r = known >= 0 ? reuse(s, &s->known->rows[known], &st) : 0;
         if (r != 0)
                 return MIN(r, 0);
         r = look_at(s->folder, s->path, name, &st, s->own, &v);
@@ -321,7 +342,7 @@ static int note_part(const Scan *s, const char *name) {
         return volume_part_is_own(name) && strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_add(s->notes, "~") : 0;
 }
 
-static int scan_one(const Scan *s, const char *name) {
+static int scan_one(const Scan *s, const char *name, unsigned char type) {
         _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
@@ -330,7 +351,7 @@ static int scan_one(const Scan *s, const char *name) {
         /* clients could not name it in any call */
         if (volume_name_check(name, &e) < 0)
                 return note(s, "?", e.detail ?: "bad name");
-        r = add_entry(s, name);
+        r = add_entry(s, name, type);
         return r >= 0 || r == -ENOMEM ? MIN(r, 0) : note(s, name, strerror(-r));
 }
 
@@ -370,7 +391,7 @@ int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char
                         break;
                 if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
                         continue;
-                r = scan_one(&s, entry->d_name);
+                r = scan_one(&s, entry->d_name, entry->d_type);
                 if (r < 0)
                         return r;
         }

@@ -11,6 +11,7 @@
  * Layouts: QEMU's docs/interop/{qcow2,qed_spec,parallels}.rst, the "Virtual Disk Format" and "Virtual Hard Disk Image
  * Format" papers of VMware and Microsoft, the LUKS on-disk format, ECMA-119. */
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/macros.h"
@@ -103,8 +104,8 @@ int image_read(const uint8_t *head, size_t len, uint64_t size, ImageFormat forma
  * and stays. Also negative errnos of fstat, lseek (the size of a block device) and pread. */
 int image_probe_fd(int fd, ImageInfo *ret);
 int image_read_fd(int fd, ImageFormat format, ImageInfo *ret);
-/* image_probe_fd() of a file whose size was asked for already. */
-int image_probe_file(int fd, uint64_t size, ImageInfo *ret);
+/* image_probe_fd(), and what fstat(2) said after the first bytes were read. */
+int image_probe_stat(int fd, struct stat *ret_st, ImageInfo *ret);
 
 /* The path of a backing file that the header of the image at path names: absolute, or relative to that image's folder;
  * a leading "file:" is dropped. -EOPNOTSUPP for what is no file ("nbd://...", "json:...", "name:rest"); -ENOMEM. */
