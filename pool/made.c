@@ -6,11 +6,11 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "notify.h"
 #include "volume.h"
 
 #ifndef RENAME_NOREPLACE
@@ -21,6 +21,7 @@
 
 void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total) {
         static int64_t last;
+        static int fd = -EBADF;
         struct timespec t;
         int64_t now;
 
@@ -29,14 +30,18 @@ void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total) {
         if (done > 0 && now - last < PROGRESS_MSEC)
                 return;
         last = now;
+        if (fd < 0)
+                fd = notify_open();
+        if (fd < 0)
+                return;
         if (total > 0)
-                sd_notifyf(0, "STATUS=%s %s: %u%%", job_verb_doing(j->verb), j->path,
-                           (unsigned) (done * 100.0 / total));
+                (void) notify_status(fd, "", "%s %s: %u%%", job_verb_doing(j->verb), j->path,
+                                     (unsigned) (done * 100.0 / total));
         else if (done > 0)
-                sd_notifyf(0, "STATUS=%s %s: %llu MiB", job_verb_doing(j->verb), j->path,
-                           (unsigned long long) done >> 20);
+                (void) notify_status(fd, "", "%s %s: %llu MiB", job_verb_doing(j->verb), j->path,
+                                     (unsigned long long) done >> 20);
         else
-                sd_notifyf(0, "STATUS=%s %s", job_verb_doing(j->verb), j->path);
+                (void) notify_status(fd, "", "%s %s", job_verb_doing(j->verb), j->path);
 }
 
 static int refuse_existing(const VolumeJob *j, Error *e) {

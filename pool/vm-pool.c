@@ -7,8 +7,6 @@
  * something failed in NAME.error. No daemon is needed for any of it. */
 
 #include <fcntl.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-login.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "base/strings.h"
 #include "load.h"
 #include "model/kind.h"
+#include "notify.h"
 #include "secret/secret.h"
 #include "storage/job.h"
 #include "storage/sandbox.h"
@@ -125,6 +124,13 @@ static void log_notes(const PoolSpec *spec, const char *text) {
         }
 }
 
+static void say_status(const PoolSpec *spec, size_t n) {
+        _cleanup_close_ int fd = notify_open();
+
+        if (fd >= 0)
+                (void) notify_status(fd, "", "%s: %zu volume%s", pool_type_name(spec->type), n, n == 1 ? "" : "s");
+}
+
 static int show(const PoolSpec *spec, const char *text, Error *e) {
         _cleanup_free_ char *path = pool_file(POOL_VOLUMES, spec->name);
         size_t n = 0;
@@ -135,7 +141,7 @@ static int show(const PoolSpec *spec, const char *text, Error *e) {
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path ?: "");
         for (const char *p = text; (p = strstr(p, "\n+")); p++)
                 n++;
-        sd_notifyf(0, "STATUS=%s: %zu volume%s", pool_type_name(spec->type), n, n == 1 ? "" : "s");
+        say_status(spec, n);
         log_notes(spec, text);
         return 0;
 }
@@ -170,10 +176,12 @@ static int begin(PoolSpec *spec, const Definition *d, Error *e) {
         return r;
 }
 
+/* The unit says its name. */
 static void adopt_autostart(const char *name) {
-        _cleanup_free_ char *link = text_format("%s/storage/autostart/%s.xml", path_etc(), name), *unit = NULL;
+        _cleanup_free_ char *link = text_format("%s/storage/autostart/%s.xml", path_etc(), name);
+        const char *unit = getenv("UNITVIRT_UNIT");
 
-        if (link && sd_pid_get_unit(0, &unit) >= 0)
+        if (link && unit)
                 autostart_adopt_and_say(link, UNITDIR, unit);
 }
 

@@ -7,7 +7,6 @@
  * ended, so a job that was stopped or killed leaves nothing behind and has a result too. */
 
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/fs.h"
 #include "base/log.h"

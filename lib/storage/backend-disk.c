@@ -7,7 +7,7 @@
 
 #include "backend.h"
 #include "base/strings.h"
-#include "disk.h"
+#include "devices.h"
 #include "storage/scan.h"
 
 static void context_freep(struct fdisk_context **c) {
@@ -64,7 +64,7 @@ static int build(const PoolSpec *s, uint32_t flags, Error *e) {
         _cleanup_free_ char *content = NULL;
         int r;
 
-        r = pool_device_content(device_of(s), &content);
+        r = device_content(device_of(s), &content);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot look at '%s'", device_of(s));
         if (content && !(flags & POOL_BUILD_OVERWRITE))
@@ -127,7 +127,7 @@ static int scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, cha
         return 0;
 }
 
-int disk_add_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e) {
+int make_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e) {
         _cleanup_context_ struct fdisk_context *c = NULL;
         _cleanup_free_ char *device = NULL;
         struct fdisk_partition *p;
@@ -159,7 +159,7 @@ int disk_add_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error
         return *ret_name ? 0 : -ENOMEM;
 }
 
-int disk_remove_partition(const PoolSpec *s, const char *name, Error *e) {
+int delete_partition(const PoolSpec *s, const char *name, Error *e) {
         _cleanup_context_ struct fdisk_context *c = NULL;
         int r = open_disk(s, false, &c, e);
 

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <blkid/blkid.h>
-
 #include "backend.h"
 #include "base/strings.h"
 #include "storage/tool.h"
@@ -23,34 +21,6 @@ static int require_mount(const PoolSpec *s, Error *e) {
         if (own.st_dev == above.st_dev && own.st_ino != above.st_ino)
                 return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE, "nothing is mounted on '%s'", s->target);
         return 0;
-}
-
-static void blkid_freep(blkid_probe *p) {
-        if (*p)
-                blkid_free_probe(*p);
-}
-
-int pool_device_content(const char *device, char **ret) {
-        _cleanup_(blkid_freep) blkid_probe p = NULL;
-        const char *type;
-
-        *ret = NULL;
-        errno = 0;
-        p = blkid_new_probe_from_filename(device);
-        if (!p)
-                return errno ? -errno : -EIO;
-        (void) blkid_probe_enable_partitions(p, 1);
-        (void) blkid_probe_enable_superblocks(p, 1);
-        (void) blkid_probe_set_superblocks_flags(p, BLKID_SUBLKS_TYPE);
-        if (blkid_do_safeprobe(p) == 1)
-                return 0;
-        if (blkid_probe_lookup_value(p, "TYPE", &type, NULL) >= 0)
-                *ret = text_format("%s file system", type);
-        else if (blkid_probe_lookup_value(p, "PTTYPE", &type, NULL) >= 0)
-                *ret = text_format("%s partition table", type);
-        else
-                *ret = strdup("content of several kinds");
-        return *ret ? 0 : -ENOMEM;
 }
 
 static int refuse_content(const char *device, Error *e) {

@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "base/strings.h"
+#include "devices.h"
 
 #define CALL_TIMEOUT 20         /* seconds, for each */
 #define LIST_BYTES 65536        /* 8 for each of as many units as a target has */

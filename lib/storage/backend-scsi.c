@@ -12,27 +12,6 @@
 #include "storage/scan.h"
 #include "storage/tool.h"
 
-int backend_add_device(VolumeTable *t, const char *path, const char *name, const char *key, char ***notes) {
-        _cleanup_free_ char *line = NULL, *whole = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        int r = scan_path(path, name, &v);
-
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0)
-                return strv_length(*notes) < SCAN_NOTES_MAX ? strv_addf(notes, "!%s\t%s", name, strerror(-r)) : 0;
-        v->key = key ? strdup(key) : NULL;
-        /* LVM and partitions have no format of their own in libvirt's documents unless it is known */
-        v->type = VOLUME_BLOCK;
-        line = volume_to_line(v);
-        whole = line ? text_format("+%s", line) : NULL;
-        if ((key && !v->key) || !whole)
-                return -ENOMEM;
-        t->sizes.capacity += v->physical;
-        t->sizes.allocation += v->physical;
-        return volume_table_apply(t, whole, strlen(whole));
-}
-
 /* A name below /dev that stays the same over reboots, where the pool's target is such a folder. */
 static char *stable_path(const char *target, const char *device) {
         _cleanup_free_ char *real = text_format("/dev/%s", device);

@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "devices.h"
 #include "storage/pool.h"
 
 static const PoolBackend *const backends[_POOL_TYPE_MAX] = {
@@ -13,16 +14,16 @@ static const PoolBackend *const backends[_POOL_TYPE_MAX] = {
         [POOL_FS] = &backend_fs,
         [POOL_NETFS] = &backend_netfs,
         [POOL_LOGICAL] = &backend_logical,
-        [POOL_DISK] = &backend_disk,
         [POOL_ISCSI] = &backend_iscsi,
         [POOL_SCSI] = &backend_scsi,
         [POOL_MPATH] = &backend_mpath,
-#ifdef HAVE_LIBISCSI
-        [POOL_ISCSI_DIRECT] = &backend_iscsi_direct,
-#endif
 };
 
 const PoolBackend *pool_backend(PoolType type) {
+        if (type == POOL_DISK)
+                return pool_devices()->disk;
+        if (type == POOL_ISCSI_DIRECT)
+                return pool_devices()->iscsi_direct;
         return backends[type];
 }
 

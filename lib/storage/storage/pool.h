@@ -97,8 +97,8 @@ typedef struct PoolBackend {
 /* Never NULL for a type that is not missing. */
 const PoolBackend *pool_backend(PoolType type);
 
-extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical, backend_disk, backend_iscsi,
-        backend_scsi, backend_mpath, backend_iscsi_direct;
+extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical, backend_iscsi, backend_scsi,
+        backend_mpath;
 
 /* Makes a folder as the definition says: parents 0755, itself with mode and owner; those of a folder that is there
  * change only where the definition names them. */
