@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/instance.h"
 #include "base/log.h"
+#include "network/pool.h"
 #include "notify.h"
 #include "plan/names.h"
 #include "start.h"
@@ -88,6 +89,10 @@ static int register_domain(NetworkStart *s) {
         return bus_register_domain(s->bridge, &ip.address, xml_attr(domain, "name"), &s->error);
 }
 
+static int fill_pool(NetworkStart *s) {
+        return network_pool_fill(s->network, &s->error);
+}
+
 static int write_live(NetworkStart *s) {
         _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, s->name), *text = NULL;
         int r;
@@ -131,7 +136,7 @@ static int up(NetworkStart *s) {
         static int (*const steps[])(NetworkStart * s) = {
                 adopt,      host_check,    host_make_bridge, host_add_addresses, rules_load,       pass_others,
                 host_limit, host_bring_up, host_check_ports, dhcp_write_files,   dhcp_start,       host_forward,
-                register_domain, rules_name_blockers, replug_guests, write_live, tell,
+                register_domain, rules_name_blockers, replug_guests, fill_pool, write_live, tell,
         };
         int r;
 

@@ -9,6 +9,7 @@
 #include "host/pci.h"
 #include "host/undo.h"
 #include "host/usb.h"
+#include "network/vf.h"
 #include "prepare.h"
 
 #define PCI_MAX 256U
@@ -109,6 +110,84 @@ static int give_group(Prepare *p, const xmlNode *device, unsigned group) {
                      : 0;
 }
 
+/* --- virtual functions of network cards --- */
+
+static bool is_card(const xmlNode *device) {
+        return xml_is(device, "interface");
+}
+
+static int check_card(Prepare *p, const xmlNode *interface, const PciHostAddress *a) {
+        const xmlNode *vlan = xml_child(interface, "vlan"), *tag = vlan ? xml_child(vlan, "tag") : NULL;
+        VfPlace place;
+        int r;
+
+        if (!is_card(interface))
+                return 0;
+        r = vf_find(pci_name(a).s, &place);
+        if (r == -ENODEV)
+                return 0; /* which is said of its group */
+        if (r == -EOPNOTSUPP)
+                return prepare_refuse(p, r, interface,
+                                      "Interface type hostdev is currently supported on SR-IOV Virtual Functions only "
+                                      "(%s is none)",
+                                      pci_name(a).s);
+        if (r < 0)
+                return prepare_refuse(p, r, interface, "cannot look at %s: %s", pci_name(a).s, strerror(-r));
+        if (tag && (xml_attr_is(vlan, "trunk", "yes") || xml_next(tag, "tag")))
+                return prepare_refuse(p, -EOPNOTSUPP, vlan,
+                                      "vlan trunking is not supported by SR-IOV network devices");
+        return 0;
+}
+
+/* What the function was set to is on the undo list, behind whose driver it was: so it is given back first. */
+static int change_card(Prepare *p, const xmlNode *interface, Netlink *links, const VfPlace *place,
+                       const VfSettings *wanted) {
+        _cleanup_free_ char *undo = NULL;
+        VfSettings before;
+        LinkFacts card;
+        int r;
+
+        r = link_read(links, place->card, &card);
+        if (r >= 0 && !card.up)
+                return prepare_refuse(p, -ENETDOWN, interface,
+                                      "Unable to configure VF %u of PF '%s' because the PF is not online. Please "
+                                      "change host network config to put the PF online.",
+                                      place->index, place->card);
+        if (r >= 0)
+                r = vf_read(links, place, &before);
+        if (r < 0)
+                return prepare_refuse(p, r, interface, "cannot learn what VF %u of PF '%s' is set to: %s",
+                                      place->index, place->card, strerror(-r));
+        undo = vf_undo_value(place, &before);
+        r = undo ? prepare_undo(p, UNDO_VF, undo) : -ENOMEM;
+        if (r >= 0)
+                r = vf_set(links, place, wanted);
+        return r < 0 ? prepare_refuse(p, r, interface, "cannot set MAC address and vlan tag of VF %u of PF '%s': %s",
+                                      place->index, place->card, strerror(-r))
+                     : 0;
+}
+
+static int set_card(Prepare *p, const xmlNode *interface, const PciHostAddress *a) {
+        const xmlNode *vlan = xml_child(interface, "vlan");
+        _cleanup_netlink_ Netlink *links = NULL;
+        VfSettings wanted = {};
+        VfPlace place;
+        int r;
+
+        if (!is_card(interface))
+                return 0;
+        if (vlan)
+                wanted.vlan = number(xml_child(vlan, "tag"), "id");
+        r = mac_parse(xml_get(interface, "mac/@address"), wanted.mac);
+        if (r >= 0)
+                r = vf_find(pci_name(a).s, &place);
+        if (r >= 0)
+                r = netlink_open(&links);
+        return r < 0 ? prepare_refuse(p, r, interface, "cannot find the card that %s is a function of: %s",
+                                      pci_name(a).s, strerror(-r))
+                     : change_card(p, interface, links, &place, &wanted);
+}
+
 /* All of the guest's are taken before one is given: they may be of one group. */
 static int prepare_pci(Prepare *p) {
         PciHostAddress list[PCI_MAX];
@@ -123,7 +202,9 @@ static int prepare_pci(Prepare *p) {
 
                 if (!is_pci(device))
                         continue;
-                r = check_group(p, device, &a, list, n);
+                r = check_card(p, device, &a);
+                if (r >= 0)
+                        r = check_group(p, device, &a, list, n);
                 if (r < 0)
                         return r;
         }
@@ -134,6 +215,8 @@ static int prepare_pci(Prepare *p) {
                 if (!is_pci(device))
                         continue;
                 r = take(p, device, &a);
+                if (r >= 0)
+                        r = set_card(p, device, &a);
                 if (r >= 0)
                         r = pci_group(&a, &group);
                 if (r >= 0)

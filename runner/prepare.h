@@ -13,6 +13,7 @@
  *   boot.c         kernel, initrd, variables of UEFI
  *   network.c      taps on bridges
  *   virtual.c      cards on virtual networks
+ *   network-port.c the ports that they are there
  *   filters.c      filters of cards
  *   config.c       qemu.conf, and what of it is refused
  *   graphics.c     addresses, ports and passwords of VNC and SPICE

@@ -10,13 +10,13 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "host/undo.h"
-#include "model/writer.h"
 #include "network/files.h"
 #include "network/leases.h"
 #include "network/network.h"
 #include "network/plug.h"
 #include "network/port.h"
 #include "leftovers.h"
+#include "network-port.h"
 #include "prepare.h"
 
 #define MACS_FILE_MAX (4U << 20)
@@ -58,49 +58,7 @@ static int plug(Prepare *p, const xmlNode *network, const xmlNode *interface, co
         return r < 0 ? prepare_blame(p, r, interface) : 0;
 }
 
-/* --- what others read: the port, and which MACs the guest has --- */
-
-/* <networkport> as libvirt's clients read it (virsh net-port-dumpxml). */
-static int format_port(const Prepare *p, const xmlNode *interface, const char *bridge, const char *uuid, char **ret) {
-        _cleanup_document_writer_ DocumentWriter *w = NULL;
-        DocumentElement *root, *owner, *plug;
-        char owner_uuid[37] = "";
-        uint8_t bytes[16];
-        int r;
-
-        if (definition_uuid(p->live, bytes))
-                uuid_format(bytes, owner_uuid);
-        r = document_begin("networkport", &w, &root);
-        if (r < 0)
-                return r;
-        (void) document_add(w, root, "uuid", uuid);
-        owner = document_add(w, root, "owner", NULL);
-        (void) document_add(w, owner, "name", p->name);
-        (void) document_add(w, owner, "uuid", owner_uuid);
-        document_attr(w, document_add(w, root, "mac", NULL), "address", xml_get(interface, "mac/@address"));
-        plug = document_add(w, root, "plug", NULL);
-        document_attr(w, plug, "type", "network");
-        document_attr(w, plug, "bridge", bridge);
-        return document_finish(w, ret);
-}
-
-static int write_port(Prepare *p, const char *network, const xmlNode *interface, const char *bridge, const char *uuid) {
-        _cleanup_free_ char *folder = text_format("%s/network/%s.ports", path_run(), network), *path = NULL,
-                            *text = NULL;
-        int r;
-
-        path = folder ? text_format("%s/%s.xml", folder, uuid) : NULL;
-        if (!path)
-                return -ENOMEM;
-        r = format_port(p, interface, bridge, uuid, &text);
-        if (r >= 0)
-                r = prepare_undo(p, UNDO_FILE, path);
-        if (r >= 0)
-                r = mkdir_p(folder, 0700);
-        if (r >= 0)
-                r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
-        return r < 0 ? prepare_refuse(p, r, interface, "cannot write %s: %s", path, strerror(-r)) : 0;
-}
+/* --- what others read: which MACs the guest has --- */
 
 /* From the first moment of its vm-prepare on. */
 static bool lives(const char *guest) {
@@ -154,27 +112,17 @@ static int load_network(Prepare *p, const xmlNode *interface, const char *name, 
                      : xml_parse(text, len, path, "network", ret, &p->error);
 }
 
-static int write_source(xmlNode *interface, const char *bridge, char uuid[37]) {
-        xmlNode *source = xml_child(interface, "source");
-        uint8_t bytes[16];
-        int r = uuid_generate(bytes);
-
-        if (r < 0)
-                return r;
-        uuid_format(bytes, uuid);
-        r = xml_set_attr(source, "portid", uuid);
-        return r < 0 ? r : xml_set_attr(source, "bridge", bridge);
-}
-
 static int connect_to(Prepare *p, xmlNode *interface, const xmlNode *network, const char *bridge) {
-        char uuid[37];
+        const NetworkPort port = {
+                .bridge = bridge, .own_bridge = forward_mode_has_own_bridge(network_forward_mode(network))
+        };
         int r;
 
         r = plug(p, network, interface, bridge, false);
         if (r >= 0)
-                r = write_source(interface, bridge, uuid);
+                r = network_port_write(p, network, interface, &port);
         if (r >= 0)
-                r = write_port(p, network_name(network), interface, bridge, uuid);
+                r = xml_set_attr(xml_child(interface, "source"), "bridge", bridge);
         if (r >= 0)
                 remember_mac(p, interface, bridge);
         return r;
@@ -186,13 +134,53 @@ static int plug_into_bridge(Prepare *p, xmlNode *interface, const xmlNode *netwo
         return r < 0 ? r : connect_to(p, interface, network, bridge);
 }
 
-static int plug_into_device(Prepare *p, xmlNode *interface, const xmlNode *network, const char *device) {
+/* A macvtap on a link of the host's that the network has in its pool. */
+static int plug_into_device(Prepare *p, xmlNode *interface, xmlNode *network) {
+        xmlNode *device;
+        int r;
+
         if (xml_child(interface, "vlan"))
                 return prepare_refuse(p, -EOPNOTSUPP, interface,
                                       "an interface connecting to network '%s' is requesting a vlan tag, but that is "
                                       "not supported for this type of connection",
                                       network_name(network));
-        return prepare_macvtap(p, interface, device, forward_mode_to_string(network_forward_mode(network)));
+        r = network_port_take(p, network, interface, &device);
+        return r < 0 ? r : prepare_macvtap(p, interface, xml_attr(device, "dev"),
+                                           forward_mode_to_string(network_forward_mode(network)));
+}
+
+/* The card is a PCI device of the host's from here on, as libvirt's clients see it too: hostdevs.c does the rest. */
+static int become_hostdev(xmlNode *interface, const xmlNode *forward, const xmlNode *from) {
+        static const char *const parts[] = { "domain", "bus", "slot", "function" };
+        const char *model = xml_get(forward, "driver/@model");
+        xmlNode *source = xml_child(interface, "source"), *address = xml_add(source, "address", NULL), *driver;
+        int r = 0;
+
+        xml_unset_attr(source, "network");
+        xml_unset_attr(source, "portgroup");
+        if (!address || xml_set_attr(interface, "type", "hostdev") < 0 ||
+            xml_set_attr(interface, "managed", xml_attr(forward, "managed") ?: "no") < 0 ||
+            xml_set_attr(address, "type", "pci") < 0)
+                return -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++)
+                r = xml_set_attr(address, parts[i], xml_attr(from, parts[i]) ?: "0");
+        driver = r >= 0 ? xml_ensure(interface, "driver") : NULL;
+        if (!driver || xml_set_attr(driver, "name", "vfio") < 0)
+                return -ENOMEM;
+        return model ? xml_set_attr(driver, "model", model) : 0;
+}
+
+static int plug_into_pci(Prepare *p, xmlNode *interface, xmlNode *network) {
+        xmlNode *device;
+        int r;
+
+        if (p->running)
+                return prepare_refuse(p, -EOPNOTSUPP, interface,
+                                      "network '%s' has devices of the host, and such a card cannot be plugged into a "
+                                      "guest that runs yet",
+                                      network_name(network));
+        r = network_port_take(p, network, interface, &device);
+        return r < 0 ? r : become_hostdev(interface, xml_child(network, "forward"), device);
 }
 
 /* The network that the card is on, and the card as it is to be there. */
@@ -204,8 +192,8 @@ static int load_and_complete(Prepare *p, xmlNode *interface, xmlDocPtr *ret) {
 
 int prepare_virtual_network(Prepare *p, xmlNode *interface) {
         _cleanup_xml_ xmlDocPtr doc = NULL;
-        const char *bridge, *device;
-        const xmlNode *network;
+        const char *bridge;
+        xmlNode *network;
         int r;
 
         r = load_and_complete(p, interface, &doc);
@@ -213,16 +201,10 @@ int prepare_virtual_network(Prepare *p, xmlNode *interface) {
                 return r;
         network = xml_root(doc);
         bridge = network_bridge(network);
-        device = network_forward_device(network);
-        if (network_forward_mode(network) == FORWARD_HOSTDEV)
-                return prepare_refuse(p, -EOPNOTSUPP, interface,
-                                      "networks with forward mode='hostdev' are not supported");
         if (bridge)
                 return plug_into_bridge(p, interface, network, bridge);
-        if (device)
-                return plug_into_device(p, interface, network, device);
-        return prepare_refuse(p, -EINVAL, interface, "network '%s' has neither a bridge nor a device",
-                              network_name(network));
+        return network_forward_mode(network) == FORWARD_HOSTDEV ? plug_into_pci(p, interface, network)
+                                                                : plug_into_device(p, interface, network);
 }
 
 /* --- taps that are there --- */

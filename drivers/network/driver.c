@@ -3,6 +3,7 @@
 #include "network.h"
 
 #include "base/strings.h"
+#include "network/pool.h"
 #include "plan/kind.h"
 
 /* --- the kind --- */
@@ -108,6 +109,8 @@ static int get_xml(Call *c, Network *n, const remote_network_get_xml_desc_args *
         r = object_load(&n->object, live_one ? OBJECT_LIVE : OBJECT_INACTIVE, &d, e);
         if (r >= 0 && !live_one)
                 r = definition_normalise(d, NULL, e);
+        if (r >= 0 && ports > 0 && network_has_pool(definition_root(d)))
+                r = network_pool_count(definition_root(d));
         if (r >= 0 && ports > 0)
                 r = xml_set_attrf(definition_root(d), "connections", "%u", ports);
         return r < 0 ? r : definition_format(d, live_one ? 0 : DEFINITION_FORMAT_INACTIVE, &ret->xml);

@@ -198,6 +198,10 @@ const char *path_log(void) {
         return path_of("UNITVIRT_LOG", "/var/log/libvirt");
 }
 
+const char *path_sys(void) {
+        return path_of("UNITVIRT_SYS", "/sys");
+}
+
 bool host_is_xen_control_domain(void) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t len;

@@ -3,8 +3,5 @@
 
 /* The kernel's view of devices, for the files of lib/host that look at it. */
 
-/* UNITVIRT_SYS or /sys. */
-const char *path_sys(void);
-
 /* The last part of what the link called name in folder leads to; owned by the caller. -ENOENT. */
 int sys_link_name(const char *folder, const char *name, char **ret);

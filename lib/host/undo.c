@@ -17,6 +17,7 @@
 #include "host/sockets.h"
 #include "network/ovs.h"
 #include "network/shape.h"
+#include "network/vf.h"
 
 #define LIST_MAX (4U * 1024 * 1024) /* bytes of a list that are read */
 
@@ -46,6 +47,7 @@ static const struct {
         { UNDO_LINK,   macvtap_remove },
         { UNDO_PCI,    pci_return },
         { UNDO_VFIO,   vfio_return },
+        { UNDO_VF,     vf_undo },
         { UNDO_FILTER, filter_undo },
         { UNDO_OVS,    ovs_remove },
         { UNDO_FLOOR,  shape_floor_undo },

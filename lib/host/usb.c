@@ -8,12 +8,6 @@
 #include "base/strings.h"
 #include "sys.h"
 
-const char *path_sys(void) {
-        const char *path = secure_getenv("UNITVIRT_SYS");
-
-        return path && *path == '/' ? path : "/sys";
-}
-
 static bool read_number(const char *folder, const char *device, const char *file, int base, unsigned *ret) {
         _cleanup_free_ char *path = text_format("%s/%s/%s", folder, device, file), *text = NULL;
         char *end;

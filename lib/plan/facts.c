@@ -72,9 +72,29 @@ static int facts_definition(void *context, const DocumentKind *kind, const char 
         return r;
 }
 
+static int read_text(const char *top, const char *folder, const char *name, char **ret) {
+        _cleanup_free_ char *path = folder ? text_format("%s/%s/%s.xml", top, folder, name) : NULL;
+
+        return path ? file_read(path, XML_MAX_BYTES, ret, NULL) : -ENOENT;
+}
+
+static bool facts_mentions(void *context, const DocumentKind *kind, const char *name, const char *const *words) {
+        const PlanKind *row = plan_kind_of(kind);
+        _cleanup_free_ char *text = NULL;
+
+        if (!row || strchr(name, '/') ||
+            (read_text(path_run(), row->run_folder, name, &text) < 0 &&
+             read_text(path_etc(), row->folder, name, &text) < 0))
+                return false;
+        for (; *words; words++)
+                if (strstr(text, *words))
+                        return true;
+        return false;
+}
+
 int plan_build(const Definition *d, Plan **ret, Error *e) {
         _cleanup_(facts_done) FolderFacts f = {};
-        const PlanFacts facts = { .definition = facts_definition, .context = &f };
+        const PlanFacts facts = { .definition = facts_definition, .mentions = facts_mentions, .context = &f };
 
         return plan_build_with(d, &facts, ret, e);
 }

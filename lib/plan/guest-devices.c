@@ -190,6 +190,28 @@ int plan_special_interface(GuestPlan *g, const xmlNode *interface) {
         return 0;
 }
 
+/* A network that is of devices of the host's: PCI devices, or links that macvtaps are made on. */
+int plan_host_network(GuestPlan *g, const xmlNode *interface) {
+        static const char *const words[] = {
+                "hostdev", "private", "vepa", "passthrough", "'bridge'", "\"bridge\"", NULL
+        };
+        const char *name = xml_get(interface, "source/@network"), *mode;
+        const Definition *d = NULL;
+        int r;
+
+        if (!name || !xml_attr_is(interface, "type", "network"))
+                return 0;
+        r = plan_look_at(g->facts, &document_network, name, words, &d);
+        mode = r >= 0 && d ? xml_get(definition_root(d), "forward/@mode") : NULL;
+        if (!mode || xml_child(definition_root(d), "bridge"))
+                return r;
+        if (streq(mode, "hostdev")) {
+                r = plan_vfio(g, interface);
+                return r < 0 ? r : 1;
+        }
+        return plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-macvtap", "rw");
+}
+
 /* --- memory --- */
 
 static bool has_hugepages(const GuestPlan *g) {

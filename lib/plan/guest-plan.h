@@ -59,6 +59,8 @@ int plan_shmem(GuestPlan *g, const xmlNode *shmem);
 int plan_vsock(GuestPlan *g, const xmlNode *vsock);
 int plan_memory_module(GuestPlan *g, const xmlNode *module);
 int plan_pstore(GuestPlan *g, const xmlNode *pstore);
+/* A card on a network of host devices; result as below. */
+int plan_host_network(GuestPlan *g, const xmlNode *interface);
 int plan_special_interface(GuestPlan *g, const xmlNode *interface);
 int plan_memory(GuestPlan *g);
 int plan_threads(GuestPlan *g);

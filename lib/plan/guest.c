@@ -122,6 +122,8 @@ static int plan_interface(GuestPlan *g, const xmlNode *interface) {
         if (r < 0)
                 return r;
         r = plan_special_interface(g, interface);
+        if (r == 0)
+                r = plan_host_network(g, interface);
         if (r != 0)
                 return r < 0 ? r : 0;
         if (xml_attr_is(interface, "type", "user")) {

@@ -48,6 +48,11 @@ int plan_add_unit(Plan *p, const char *unit, Plan **ret);
  * where there is none, or no facts. */
 int plan_reference(Plan *p, const PlanFacts *facts, const DocumentKind *kind, const char *name, const Definition **ret);
 
+/* The same without the stamp, for what of it becomes a setting anyway; and only where one of the words is in its text,
+ * which is all that most cost. */
+int plan_look_at(const PlanFacts *facts, const DocumentKind *kind, const char *name, const char *const *words,
+                 const Definition **ret);
+
 /* Computes the stamps and adds them; nothing may be added later. */
 int plan_seal(Plan *p);
 

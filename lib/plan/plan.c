@@ -184,6 +184,14 @@ int plan_reference(Plan *p, const PlanFacts *facts, const DocumentKind *kind, co
         return 0;
 }
 
+int plan_look_at(const PlanFacts *facts, const DocumentKind *kind, const char *name, const char *const *words,
+                 const Definition **ret) {
+        *ret = NULL;
+        if (!facts || !facts->definition || (facts->mentions && !facts->mentions(facts->context, kind, name, words)))
+                return 0;
+        return facts->definition(facts->context, kind, name, ret);
+}
+
 static uint64_t hash_settings(uint64_t h, const Plan *p) {
         for (size_t i = 0; i < p->n; i++) {
                 h = hash_text(h, p->settings[i].key);

@@ -43,11 +43,14 @@ int mkdir_p(const char *path, mode_t mode);
  *   path_etc()  UNITVIRT_ETC or /etc/libvirt
  *   path_run()  UNITVIRT_RUN or /run/libvirt
  *   path_lib()  UNITVIRT_LIB or /var/lib/libvirt
- *   path_log()  UNITVIRT_LOG or /var/log/libvirt */
+ *   path_log()  UNITVIRT_LOG or /var/log/libvirt
+ * and the kernel's view of devices:
+ *   path_sys()  UNITVIRT_SYS or /sys */
 const char *path_etc(void);
 const char *path_run(void);
 const char *path_lib(void);
 const char *path_log(void);
+const char *path_sys(void);
 
 /* Is this the control domain of a Xen host? UNITVIRT_PROC_XEN moves /proc/xen, for tests. */
 bool host_is_xen_control_domain(void);

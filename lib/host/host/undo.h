@@ -24,6 +24,7 @@
 #define UNDO_LINK "link"     /* see host/macvtap.h */
 #define UNDO_PCI "pci"       /* see host/pci.h */
 #define UNDO_VFIO "vfio"
+#define UNDO_VF "vf"         /* see network/vf.h */
 #define UNDO_MOUNT "mount"   /* folder that something is mounted on: see mount_remove() */
 #define UNDO_FILTER "filter" /* see host/filter.h */
 #define UNDO_OVS "ovs"       /* name of a port of Open vSwitch: see network/ovs.h */

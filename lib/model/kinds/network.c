@@ -93,6 +93,44 @@ static int write_interfaces(Normaliser *n, xmlNode *forward) {
         return 0;
 }
 
+/* A <pf> and its functions may stand together: that is how a network runs. */
+static int check_pool(Normaliser *n, xmlNode *forward) {
+        static const struct { const char *name; int digits; unsigned most; } parts[] = {
+                { "domain", 4, 0xffff }, { "bus", 2, 0xff }, { "slot", 2, 0x1f }, { "function", 1, 7 }
+        };
+        const char *driver = xml_get(forward, "driver/@name");
+
+        if (xml_child(forward, "pf") && !xml_get(forward, "pf/@dev"))
+                return fail_xml(n, xml_child(forward, "pf"),
+                                "Missing required dev attribute in <forward> <pf> element of network '%s'",
+                                name_of(n));
+        if (xml_child(forward, "interface") && xml_child(forward, "address"))
+                return fail_xml(n, forward,
+                                "<address>, <interface>, and <pf> elements in <forward> of network %s are mutually "
+                                "exclusive",
+                                name_of(n));
+        if (driver && !streq(driver, "vfio"))
+                return fail_unsupported(n, xml_child(forward, "driver"),
+                                        "the driver '%s' for devices of the host is not supported in network '%s'",
+                                        driver, name_of(n));
+        if (streq(mode_of(n), "hostdev"))
+                norm_set_default(n, forward, "managed", "no");
+        XML_FOREACH(address, forward, "address") {
+                norm_set_default(n, address, "type", "pci");
+                for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                        unsigned number = 0;
+
+                        if ((xml_attr(address, parts[i].name) &&
+                             xml_attr_uint(address, parts[i].name, &number) < 0) ||
+                            number > parts[i].most)
+                                return fail_xml(n, address, "missing or invalid PCI address in network '%s'",
+                                                name_of(n));
+                        norm_setf(n, address, parts[i].name, "0x%0*x", parts[i].digits, number);
+                }
+        }
+        return 0;
+}
+
 static int normalise_forward(Normaliser *n) {
         static const char *const single[] = { "nat", "route", NULL };
         xmlNode *forward = xml_child(n->root, "forward");
@@ -122,6 +160,9 @@ static int normalise_forward(Normaliser *n) {
         if (streq(mode, "open") && xml_attr(forward, "dev"))
                 return fail_xml(n, forward, "forward dev not allowed for network '%s' with forward mode='%s'",
                                 name_of(n), mode);
+        r = check_pool(n, forward);
+        if (r < 0)
+                return r;
         if (!streq(mode, "hostdev") && xml_child(forward, "address"))
                 return fail_xml(n, forward,
                                 "address elements are only allowed with forward mode='hostdev' in network '%s'",
@@ -132,15 +173,16 @@ static int normalise_forward(Normaliser *n) {
 /* --- bridge --- */
 
 static int check_without_bridge(Normaliser *n) {
-        static const char *const unsupported[] = { "ip", "dns", "domain", NULL };
+        static const char *const unsupported[] = { "mac", "ip", "dns", "domain", "bandwidth", NULL };
         const xmlNode *bridge = xml_child(n->root, "bridge");
         bool on_bridge = streq(mode_of(n), "bridge");
 
         for (const char *const *u = unsupported; *u; u++)
                 if (xml_child(n->root, *u))
                         return fail_unsupported(n, xml_child(n->root, *u),
-                                                "Unsupported <%s> element in network %s with forward mode='%s'", *u,
-                                                name_of(n), mode_of(n));
+                                                "Unsupported %s<%s> element in network %s with forward mode='%s'",
+                                                streq(*u, "bandwidth") ? "network-wide " : "", *u, name_of(n),
+                                                mode_of(n));
         if (bridge && !on_bridge)
                 return fail_xml(n, bridge, "bridge name not allowed in %s mode (network '%s')", mode_of(n), name_of(n));
         if (bridge && xml_find(n->root, "forward/interface"))

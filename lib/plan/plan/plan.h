@@ -35,6 +35,8 @@ struct PlanFacts {
         /* The definition of this kind and name, in *ret, which stays the callee's; NULL where there is none, or a
          * broken one. Negative errno. */
         int (*definition)(void *context, const DocumentKind *kind, const char *name, const Definition **ret);
+        /* Is one of the words in its text? So most need not be read. NULL: it may be. */
+        bool (*mentions)(void *context, const DocumentKind *kind, const char *name, const char *const *words);
         void *context;
 };
 
