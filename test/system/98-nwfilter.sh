@@ -249,4 +249,39 @@ m virsh -q undefine lost
 define_guest lost idle "$(card clean-traffic-gateway)"
 refused "a parameter that is missing, too" "GATEWAY_MAC" m virsh start lost
 check "... and nothing is left" no_rules
+
+# --- a card of a guest that runs
+define_guest plugged idle
+hot() { echo "<interface type='bridge'><mac address='52:54:00:00:00:06'/><source bridge='br0'/><model type='virtio'/>
+        <filterref filter='$1'>${2-}</filterref></interface>"; }
+attach() { hot "$@" | m_with_input sh -c 'cat > /root/hot.xml; virsh attach-device plugged /root/hot.xml --live'; }
+change() { hot "$@" | m_with_input sh -c 'cat > /root/hot.xml; virsh update-device plugged /root/hot.xml --live'; }
+no_tap() { m sh -c '! ip -br link show master br0 | grep vnet'; }
+tap_of() { m sh -c "virsh -q domiflist plugged | awk '/00:06/ { print \$1 }'"; }
+check "a guest without cards" m virsh -q start plugged
+refused "a card with a filter that there is not" "referenced filter 'nothing' is missing" attach nothing
+check "... is not there" equals "" tap_of
+check "... nor its tap" no_tap
+refused "one whose filter lacks a value" "GATEWAY_MAC" attach clean-traffic-gateway
+check "... leaves no tap" no_tap
+check "... and no rules" no_rules
+check "one with clean-traffic" attach clean-traffic "<parameter name='IP' value='10.77.0.6'/>"
+tap=$(tap_of)
+check "... its tap is bound" contains "$tap" m virsh nwfilter-binding-list
+check "... has its rules" has_rules
+check "... with its address" contains 10.77.0.6 m nft list table bridge unitvirt_nwfilter
+check "... is up" is_up
+check "... the live definition has the filter" contains "<filterref filter='clean-traffic'>" m virsh dumpxml plugged
+check "another filter, while it runs" change no-mac-spoofing
+check "... is in force" m sh -c "! nft list table bridge unitvirt_nwfilter | grep -q 10.77.0.6 && nft list table bridge unitvirt_nwfilter | grep -q 52:54:00:00:00:06"
+refused "one that cannot be" "GATEWAY_MAC" change clean-traffic-gateway
+check "... and the old one stays" contains 52:54:00:00:00:06 m nft list table bridge unitvirt_nwfilter
+check "... as the definition says" contains "<filterref filter='no-mac-spoofing'" m virsh dumpxml plugged
+m sh -c "cp /run/libvirt/nwfilter/$tap.rules /root/tap.rules; sed -i 's/^add rule .*/add rule bridge unitvirt_nwfilter nothing/' /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
+check "rules that cannot come back: the card is switched off" eventually 20 not is_up
+m sh -c "cp /root/tap.rules /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
+check "... and on again" eventually 20 is_up
+# nobody in the guest answers a request to let a card go: it goes with the guest
+check "the guest ends" m virsh -q destroy plugged
+check "... the rules with it" eventually 20 no_rules
 finish

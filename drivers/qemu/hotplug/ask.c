@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hotplug/ask.h"
 #include "loop/fiber.h"
+#include "plan/names.h"
 
 #define ANSWER_TIMEOUT (60U * 1000000U)
 #define UNDO_MAX (4U * 1024 * 1024)
@@ -72,6 +73,26 @@ static int ask(StrBuf *request, PlugAnswer *ret, Error *e) {
         if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
                 return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot ask vm-plug");
         return receive(fd, ret, e);
+}
+
+#define GUARD_TIMEOUT (20U * 1000000U)
+
+int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e) {
+        _cleanup_free_ char *instance = NULL, *unit = NULL;
+        JobResult result = JOB_DONE;
+        int r;
+
+        if (!xml_is(device, "interface") || !xml_child(device, "filterref"))
+                return 0;
+        r = unit_instance(&unit_guest, g->object.name, &instance);
+        unit = r >= 0 ? text_format("vm-filtered@%s.target", instance) : NULL;
+        if (!unit)
+                return r < 0 ? r : -ENOMEM;
+        r = systemd_run_job(g->driver->systemd, "StartUnit", unit, GUARD_TIMEOUT, &result, e);
+        if (r >= 0 && result != JOB_DONE)
+                return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_SYSTEMD, "%s did not start: %s", unit,
+                                 job_result_to_string(result));
+        return r;
 }
 
 int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsigned set, PlugAnswer *ret, Error *e) {

@@ -19,6 +19,10 @@ void plug_answer_done(PlugAnswer *a);
  * descriptors that it does not use. Waits, a minute at most; the error is vm-plug's own. */
 int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsigned set, PlugAnswer *ret, Error *e);
 
+/* Before either of these two: the unit that has the rules of a guest's filters put back when others flush them, where
+ * the device is a card with a filter. Else a guest that had none at its start would be without them from then on. */
+int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e);
+
 /* Has done to the host what the card of this name is in the pending definition; the answer has the card as it is
  * now. */
 int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e);

@@ -104,7 +104,11 @@ int card_apply(Guest *g, const Definition *next, const char *alias, xmlDocPtr *r
         r = pending_write(g, next, e);
         if (r < 0)
                 return r;
-        r = plug_ask_change(g, alias, &answer, e);
+        XML_FOREACH(card, definition_devices(next), "interface")
+                if (r >= 0 && streq_ptr(device_alias(card), alias))
+                        r = plug_guard_filter(g, card, e);
+        if (r >= 0)
+                r = plug_ask_change(g, alias, &answer, e);
         pending_remove(g);
         return r < 0 || !ret_device ? r : take_answer(&answer, ret_device, e);
 }

@@ -63,7 +63,9 @@ static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
                 r = pending_write(g, live, e);
         if (r < 0)
                 return r;
-        r = plug_ask_attach(g, alias, version, set, &answer, e);
+        r = plug_guard_filter(g, device, e);
+        if (r >= 0)
+                r = plug_ask_attach(g, alias, version, set, &answer, e);
         if (r >= 0)
                 r = give_to_qemu(g, live, device, &answer, e);
         if (r < 0)
