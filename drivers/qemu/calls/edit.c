@@ -20,7 +20,7 @@ static int prepare_config(Guest *g, const Edit *edit, Definition **ret, Error *e
         return r;
 }
 
-static int write_config(Guest *g, const Definition *d, Error *e) {
+int edit_write_config(Guest *g, const Definition *d, Error *e) {
         int r = object_write_dropin(&g->object, d, false, e);
 
         if (r >= 0)
@@ -60,7 +60,7 @@ int edit_definitions(Call *c, Guest *g, const Edit *edit, Error *e) {
                 r = prepare_config(g, edit, &config, e);
         if (r >= 0 && call_affects_live(c))
                 r = change_live(g, edit, e);
-        return r >= 0 && config ? write_config(g, config, e) : r;
+        return r >= 0 && config ? edit_write_config(g, config, e) : r;
 }
 
 int edit_apply_unit(Guest *g, const Definition *live, const void *what, Error *e) {

@@ -21,3 +21,6 @@ int edit_definitions(Call *c, Guest *g, const Edit *edit, Error *e);
 /* apply of what is settings of the guest's unit: what differs from what it has goes to systemd, and is gone with the
  * guest's run. */
 int edit_apply_unit(Guest *g, const Definition *live, const void *what, Error *e);
+
+/* Makes d the persistent definition: its drop-in, its file, the index. */
+int edit_write_config(Guest *g, const Definition *d, Error *e);

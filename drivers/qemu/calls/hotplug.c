@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "calls/client-definition.h"
+#include "calls/edit.h"
 #include "hotplug/change.h"
 #include "hotplug/live.h"
 #include "object/unit.h"
@@ -73,16 +74,6 @@ static int change_definition(QemuDriver *d, Definition *def, Change *c, Verb ver
         return r < 0 ? r : client_complete(d, def, e);
 }
 
-static int write_config(Guest *g, const Definition *d, Error *e) {
-        int r;
-
-        r = object_write_dropin(&g->object, d, false, e);
-        if (r >= 0)
-                r = object_write(&kind_domain, STORE_PERSISTENT, g->object.name, d, NULL, e);
-        (void) index_refresh_quietly(g->driver, g->object.name);
-        return r;
-}
-
 /* --- both --- */
 
 static int change_live(Guest *g, Change *c, Verb verb, bool force, Error *e) {
@@ -123,7 +114,7 @@ static int change(Call *c, Guest *g, Change *change, Verb verb, Error *e) {
                 change->class = class;
                 r = change_live(g, change, verb, call_flags(c) & MODIFY_FORCE, e);
         }
-        return r >= 0 && persistent ? write_config(g, config, e) : r;
+        return r >= 0 && persistent ? edit_write_config(g, config, e) : r;
 }
 
 static int by_document(Call *c, Guest *g, const char *xml, Verb verb, Error *e) {
