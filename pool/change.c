@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "blocks.h"
 #include "storage/tool.h"
@@ -25,7 +26,8 @@ static int allocate(const VolumeJob *j, int fd, off_t from, off_t to, Error *e) 
                 r = posix_fallocate(fd, from, to - from);
         if (r == 0)
                 return 0;
-        (void) ftruncate(fd, from);
+        if (ftruncate(fd, from) < 0)
+                log_warning("cannot give back what was allocated of %s: %s", j->path, strerror(errno));
         return error_set_errno(e, -r, ORIGIN_STORAGE, "failed to pre-allocate space for file '%s'", j->path);
 }
 
@@ -50,8 +52,8 @@ void volume_resize_undo(const VolumeJob *j) {
         if (j->type != VOLUME_FILE || !is_raw(j) || !(j->flags & RESIZE_ALLOCATE))
                 return;
         fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode))
-                (void) ftruncate(fd, st.st_size);
+        if (fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode) && ftruncate(fd, st.st_size) < 0)
+                log_warning("cannot give back what was allocated of %s: %s", j->path, strerror(errno));
 }
 
 int volume_resize(const VolumeJob *j, const char *id, Error *e) {

@@ -5,6 +5,8 @@
 #include "base/strings.h"
 #include "nodedev.h"
 
+#define LINK_LIMIT 4096U
+
 /* --- USB --- */
 
 static bool is_usb(sd_device *d, const char *subsystem, const char *devtype) {
@@ -127,14 +129,14 @@ static const char *mdev_parent(sd_device *d) {
 }
 
 /* The last part of what a link of the device leads to, in buffer. */
-static const char *link_end(sd_device *d, const char *name, char *buffer, size_t size) {
+static const char *link_end(sd_device *d, const char *name, char buffer[static LINK_LIMIT]) {
         _cleanup_free_ char *path = NULL;
         const char *syspath;
         ssize_t n;
 
         if (sd_device_get_syspath(d, &syspath) < 0 || !(path = text_format("%s/%s", syspath, name)))
                 return NULL;
-        n = readlink(path, buffer, size - 1);
+        n = readlink(path, buffer, LINK_LIMIT - 1);
         if (n <= 0)
                 return NULL;
         buffer[n] = '\0';
@@ -142,15 +144,15 @@ static const char *link_end(sd_device *d, const char *name, char *buffer, size_t
 }
 
 static void describe_mdev(Description *d) {
-        char buffer[4096];
-        const char *s = link_end(d->device, "mdev_type", buffer, sizeof(buffer));
+        char buffer[LINK_LIMIT];
+        const char *s = link_end(d->device, "mdev_type", buffer);
 
         if (s)
                 document_attr(d->writer, document_add(d->writer, d->capability, "type", NULL), "id", s);
         if (sd_device_get_sysname(d->device, &s) >= 0)
                 describe_text(d, "uuid", s);
         describe_text(d, "parent_addr", mdev_parent(d->device));
-        s = link_end(d->device, "iommu_group", buffer, sizeof(buffer));
+        s = link_end(d->device, "iommu_group", buffer);
         if (s)
                 document_attr(d->writer, document_add(d->writer, d->capability, "iommuGroup", NULL), "number", s);
 }
