@@ -173,6 +173,45 @@ static void renaming_keeps_the_uuid(void **state) {
         assert_non_null(guest_by_name(test_driver(h), "db"));
 }
 
+/* The daemon is killed at each step of a rename, and is started again. */
+static void a_rename_is_gone_on_with(void **state) {
+        TestHost *h = *state;
+
+        /* nothing but the note */
+        assert_int_equal(define(h, WEB), 0);
+        test_write(h, "etc/qemu/autostart/web.xml", "x");
+        test_write(h, "lib/qemu/renames/db.from", "web");
+        test_restart_driver(h);
+        assert_non_null(guest_by_name(test_driver(h), "web"));
+        assert_false(test_file_exists(h, "lib/qemu/renames/db.from"));
+        assert_string_equal(test_jobs(h), "");
+
+        /* the new definition too */
+        test_write(h, "etc/qemu/db.xml", XML_OF("db", "<uuid>" UUID "</uuid>"));
+        test_write(h, "lib/qemu/renames/db.from", "web");
+        test_restart_driver(h);
+        assert_non_null(guest_by_name(test_driver(h), "db"));
+        assert_null(guest_by_name(test_driver(h), "web"));
+        assert_false(test_file_exists(h, "etc/qemu/web.xml"));
+        assert_false(test_file_exists(h, "etc/qemu/autostart/web.xml"));
+        assert_false(test_file_exists(h, "lib/qemu/renames/db.from"));
+        assert_string_equal(test_jobs(h), "EnableUnitFiles vm@db.service;");
+
+        /* all but the note */
+        test_write(h, "lib/qemu/renames/db.from", "web");
+        test_restart_driver(h);
+        assert_non_null(guest_by_name(test_driver(h), "db"));
+        assert_false(test_file_exists(h, "lib/qemu/renames/db.from"));
+
+        /* another guest that got the old name since */
+        test_write(h, "etc/qemu/web.xml", XML_OF("web", "<uuid>" OTHER_UUID "</uuid>"));
+        test_write(h, "lib/qemu/renames/db.from", "web");
+        test_restart_driver(h);
+        assert_non_null(guest_by_name(test_driver(h), "db"));
+        assert_non_null(guest_by_name(test_driver(h), "web"));
+        assert_false(test_file_exists(h, "lib/qemu/renames/db.from"));
+}
+
 static int set_metadata(TestHost *h, int type, const char *text, const char *key, const char *uri) {
         char *t = (char *) text, *k = (char *) key, *u = (char *) uri;
         remote_domain_set_metadata_args args = {
@@ -226,6 +265,7 @@ int main(void) {
                 TEST(the_state_of_a_tpm_goes_with_its_guest),
                 TEST(leftovers_keep_a_definition),
                 TEST(renaming_keeps_the_uuid),
+                TEST(a_rename_is_gone_on_with),
                 TEST(metadata_is_kept_by_namespace),
         };
 

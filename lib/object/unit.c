@@ -190,10 +190,12 @@ static bool is_there(char *path) {
         return path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-bool object_autostart(const Object *o) {
-        const ObjectKind *k = object_kind(o);
+bool object_autostart_of(const ObjectIndex *i, const char *name) {
+        return is_there(systemd_link(i->kind, name)) || is_there(libvirt_link(i->kind, name, ""));
+}
 
-        return is_there(systemd_link(k, o->name)) || is_there(libvirt_link(k, o->name, ""));
+bool object_autostart(const Object *o) {
+        return object_autostart_of(o->index, o->name);
 }
 
 static int remove_link(const ObjectKind *k, const char *name, const char *suffix, Error *e) {

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "calls/client-definition.h"
+#include "guest/renames.h"
 #include "guest/savefile.h"
 #include "object/event.h"
 #include "object/unit.h"
@@ -99,19 +100,9 @@ static int make_new(Guest *g, const Definition *d, bool autostart, Error *e) {
         return r;
 }
 
-/* What is left of the old name goes, whatever fails. */
-static int remove_old(QemuDriver *d, const char *old, Error *e) {
-        int r, links;
-
-        links = object_autostart_forget(&d->guests, old, e);
-        r = object_unlink(&kind_domain, STORE_PERSISTENT, old, e);
-        object_remove_dropin(&d->guests, old, false);
-        return r < 0 ? r : links;
-}
-
 /*
- * New definition, new link, old link, old definition: a crash at any place between leaves a guest that starts with the
- * host as before. Two files with one uuid, of which the index takes one, are the worst.
+ * A note, new definition, new link, old link, old definition: a crash at any place between leaves a guest that starts
+ * with the host as before, and the daemon goes on with it when it is back.
  */
 static int rename_to(Guest *g, const char *name, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
@@ -124,16 +115,23 @@ static int rename_to(Guest *g, const char *name, Error *e) {
         if (r >= 0)
                 r = definition_set_name(d, name, e);
         if (r >= 0)
-                r = make_new(g, d, object_autostart(&g->object), e);
+                r = renames_note(name, old, e);
         if (r < 0)
                 return r;
+        r = make_new(g, d, object_autostart(&g->object), e);
+        if (r < 0) {
+                renames_forget(name);
+                return r;
+        }
         object_emit_lifecycle(&g->object, LIFECYCLE_UNDEFINED, UNDEFINED_RENAMED);
         r = object_index_rename(&g->object, name);
         if (r < 0)
                 return r;
-        r = remove_old(g->driver, old, e);
-        if (r >= 0)
+        r = renames_remove_old(&g->driver->guests, old, e);
+        if (r >= 0) {
+                renames_forget(name);
                 r = object_write_dropin(&g->object, d, false, e);
+        }
         (void) index_refresh_quietly(g->driver, name);
         object_emit_lifecycle(&g->object, LIFECYCLE_DEFINED, DEFINED_RENAMED);
         return r;

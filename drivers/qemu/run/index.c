@@ -7,6 +7,7 @@
 #include "base/guest-exit.h"
 #include "base/strings.h"
 #include "guest/keep.h"
+#include "guest/renames.h"
 #include "guest/savefile.h"
 #include "object/unit.h"
 #include "run/index.h"
@@ -242,6 +243,7 @@ const ObjectKind kind_domain = {
 
 int index_start(QemuDriver *d, Error *e) {
         object_index_init(&d->guests, &kind_domain, d->host, d);
+        renames_finish(&d->guests);
         return object_store_start(&d->guests, e);
 }
 

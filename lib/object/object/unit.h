@@ -25,6 +25,8 @@ int object_unit_stop(Object *o, uint64_t timeout, Error *e);
 /* Autostart is systemd's: EnableUnitFiles() makes a link in kind->unit->wants. libvirt's own link counts as well (the
  * generator reads it), and goes when autostart is switched off. One truth: on where either is there. */
 bool object_autostart(const Object *o);
+/* The same by a name, which need not be any object's now. */
+bool object_autostart_of(const ObjectIndex *i, const char *name);
 /* On enables the unit; off removes systemd's link and libvirt's. Waits. */
 int object_autostart_switch(Object *o, bool on, Error *e);
 /* The same by a name, which need not be any object's now: for renames. */
