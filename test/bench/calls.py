@@ -93,6 +93,12 @@ class Calls:
             pool.refresh()
         return watch
 
+    def pool_stop(self, name):
+        pool = self.connection.storagePoolLookupByName(name)
+        with Stopwatch() as watch:
+            pool.destroy()
+        return watch
+
     def pool_end(self, name):
         pool = self.connection.storagePoolLookupByName(name)
         with Stopwatch() as watch:

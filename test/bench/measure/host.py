@@ -84,7 +84,11 @@ def storage(work, side, machine, add):
         with session_of(side, machine) as session:
             name = f"many{count}"
             session.ask("pool_define", name, folder)
-            several(machine, session, add, f"pool-start-{count}", 1, "pool_start", name)
+            # the first one fills caches
+            session.ask("pool_start", name)
+            for _ in range(3):
+                session.ask("pool_stop", name)
+                several(machine, session, add, f"pool-start-{count}", 1, "pool_start", name)
             several(machine, session, add, f"pool-refresh-{count}", 3, "pool_refresh", name)
             for _ in range(3):
                 add(f"vol-list-{count}", [session.ask("vol_list", name, count)["wall"] / 1000])
