@@ -72,7 +72,7 @@ static _noreturn_ void become(char *const *argv, const char *folder, int out, in
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setenv("LC_ALL", "C", 1);
         execvp(argv[0], argv);
-        dprintf(2, "%s\n", strerror(errno));
+        dprintf(2, "%s\n", errno == ENOENT ? "it is not installed (package qemu-utils)" : strerror(errno));
         _exit(127);
 }
 

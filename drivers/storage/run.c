@@ -57,6 +57,8 @@ int pool_start(Pool *p, bool transient, Error *e) {
         if (!name)
                 return -ENOMEM;
         r = object_unit_start(&p->object, transient, NULL, e);
+        if (r < 0 && r != -ECANCELED)
+                r = pool_explain_mount(p, r, e);
         (void) object_refresh(p->object.index, name, true);
         if (r >= 0 && !p->object.live)
                 r = error_set(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,

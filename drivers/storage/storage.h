@@ -8,6 +8,7 @@
  *   driver.c       the kind, its files and its unit, lists and other calls that all objects have
  *   define.c       definitions: define, undefine, create
  *   run.c          start, stop, refresh, build, delete, search for sources
+ *   mount.c        why the file system of a pool is not there
  *   capabilities.c pool-capabilities
  *   volumes.c      the volumes of a pool, as far as they are known
  *   look.c         volumes looked at anew
@@ -78,6 +79,12 @@ void pool_emit_refresh(Pool *p);
 int pool_start(Pool *p, bool transient, Error *e);
 /* flags: of virStoragePoolCreate(): what is to be built before the start. */
 int pool_request_build(Pool *p, uint32_t flags, Error *e);
+
+/* --- mount.c --- */
+
+/* After a start that failed with r: where that was the mount, the error says so, and why, as far as that can be seen.
+ * Returns r. Waits. */
+int pool_explain_mount(Pool *p, int r, Error *e);
 
 /* --- volumes.c --- */
 

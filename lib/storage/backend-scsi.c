@@ -87,9 +87,12 @@ static int scsi_start(const PoolSpec *s, Error *e) {
         path = text_format("/sys/class/scsi_host/host%u", host);
         if (!path)
                 return -ENOMEM;
-        if (access(path, F_OK) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "SCSI host '%s'", s->adapter);
-        return 0;
+        if (access(path, F_OK) >= 0)
+                return 0;
+        if (access("/sys/class/scsi_host", F_OK) < 0)
+                return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                 "this kernel has no SCSI (there is no /sys/class/scsi_host)");
+        return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE, "there is no SCSI host '%s'", s->adapter);
 }
 
 static int scsi_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {
@@ -220,7 +223,15 @@ static int mpath_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *
         return r;
 }
 
+static int mpath_start(const PoolSpec *s, Error *e) {
+        if (access("/dev/mapper/control", F_OK) < 0)
+                return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                 "this kernel has no device mapper (there is no /dev/mapper/control)");
+        return 0;
+}
+
 const PoolBackend backend_mpath = {
         .type = POOL_MPATH,
+        .start = mpath_start,
         .scan = mpath_scan,
 };

@@ -557,13 +557,21 @@ static void children_answer_fail_and_hang(void **state) {
 
 static void tools_say_why(void **state) {
         _cleanup_error_ Error e = ERROR_INIT, e2 = ERROR_INIT;
-        _cleanup_free_ char *output = NULL;
+        _cleanup_free_ char *output = NULL, *path = strdup(getenv("PATH"));
 
         assert_int_equal(TOOL(10, &output, &e, "echo", "a b"), 0);
         assert_string_equal(output, "a b\n");
         assert_int_equal(TOOL(10, NULL, &e, "sh", "-c", "echo first >&2; echo last >&2; exit 3"), -EIO);
         assert_string_equal(e.detail, "sh failed (status 3): last");
         assert_int_equal(TOOL(1, NULL, &e2, "sleep", "60"), -ETIMEDOUT);
+        assert_int_equal(setenv("PATH", "/nowhere", 1), 0);
+        error_done(&e);
+        assert_int_equal(TOOL(10, NULL, &e, "vgs"), -ENOENT);
+        assert_string_equal(e.detail, "vgs is not installed (package lvm2)");
+        error_done(&e);
+        assert_int_equal(TOOL(10, NULL, &e, "create"), -ENOENT);
+        assert_string_equal(e.detail, "create is not installed");
+        assert_int_equal(setenv("PATH", path, 1), 0);
 }
 
 int main(void) {

@@ -9,6 +9,7 @@
 #include "storage/tool.h"
 
 #define OUTPUT_MAX (16U * 1024 * 1024)
+#define STATUS_MISSING 127      /* the shell's too */
 
 static _noreturn_ void become(char *const *argv, int out, int err) {
         int null = open("/dev/null", O_RDONLY);
@@ -19,7 +20,7 @@ static _noreturn_ void become(char *const *argv, int out, int err) {
         signal(SIGPIPE, SIG_DFL);
         execvp(argv[0], argv);
         dprintf(2, "%s\n", strerror(errno));
-        _exit(127);
+        _exit(errno == ENOENT ? STATUS_MISSING : 126);
 }
 
 static int64_t now_msec(void) {
@@ -76,11 +77,34 @@ static const char *last_line(char *text) {
         return n == 0 ? "no words" : slash ? slash + 1 : text;
 }
 
+static const struct {
+        const char *tools, *package;
+} packages[] = {
+        { "iscsiadm", "open-iscsi" },
+        { "lvchange lvcreate lvremove lvresize lvs pvcreate pvremove pvs vgchange vgcreate vgremove vgs", "lvm2" },
+        { "qemu-img", "qemu-utils" },
+        { "scrub", "scrub" },
+        { "showmount", "nfs-common" },
+};
+
+static int not_installed(const char *name, Error *e) {
+        for (size_t i = 0; i < ELEMENTSOF(packages); i++) {
+                const char *at = strstr(packages[i].tools, name), *end = at ? at + strlen(name) : NULL;
+
+                if (at && (at == packages[i].tools || at[-1] == ' ') && (*end == ' ' || !*end))
+                        return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                         "%s is not installed (package %s)", name, packages[i].package);
+        }
+        return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_STORAGE, "%s is not installed", name);
+}
+
 static int verdict(const char *name, int status, StrBuf *err, Error *e) {
         _cleanup_free_ char *words = NULL;
 
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_MISSING)
+                return not_installed(name, e);
         words = strbuf_take(err);
         if (WIFSIGNALED(status))
                 return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, "%s was killed by signal %d", name,

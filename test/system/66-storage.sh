@@ -150,6 +150,29 @@ else
 fi
 m test -e /dev/mapper/control || echo "ok - $area: pools of type logical # SKIPPED: this kernel has no device mapper"
 
+# --- what this machine lacks is named ---
+lacks() { # TYPE HAS-IT TEXT TARGET SOURCE
+        if m sh -c "$2"; then echo "ok - $area: a pool of type $1 without its parts # SKIPPED: they are there"; return; fi
+        define_pool "$1" lacking "$4" "$5" > /dev/null
+        refused "a pool of type $1 ${6-}says what is missing" "$3" m virsh pool-start lacking
+        m virsh -q pool-undefine lacking
+}
+iscsi="<source><host name='127.0.0.1'/><device path='iqn.2026-01.test:x'/></source>"
+lacks iscsi 'which iscsiadm' 'iscsiadm is not installed (package open-iscsi)' /dev/disk/by-path "$iscsi"
+lacks logical 'which vgchange' 'vgchange is not installed (package lvm2)' /dev/vg0 '<source><name>vg0</name></source>'
+lacks scsi 'test -e /sys/class/scsi_host' 'this kernel has no SCSI' /dev/disk/by-path "<source><adapter name='host77'/></source>"
+lacks mpath 'test -e /dev/mapper/control' 'this kernel has no device mapper' /dev/mapper ''
+lacks fs 'false' "cannot mount '/srv/nowhere': there is no device '/dev/nowhere'" /srv/nowhere \
+        "<source><device path='/dev/nowhere'/><format type='ext4'/></source>"
+for fs in nfs cifs glusterfs; do
+        lacks netfs "test -x /sbin/mount.$fs" "cannot mount '/srv/nowhere': /sbin/mount.$fs is not installed" /srv/nowhere \
+                "<source><host name='127.0.0.1'/><dir path='/x'/><format type='$fs'/></source>" "($fs) "
+done
+for type in gluster zfs sheepdog vstorage; do
+        refused "a pool of type $type says what it was built without" "pools of type '$type' are not supported: built without" \
+                define_pool $type x /srv/x "<source><name>x</name><dir path='/'/><host name='h'/></source>"
+done
+
 # --- a file system that does not answer ---
 if m test -e /dev/fuse; then
         m_with_input sh -c 'cat > /tmp/hang.py' <<'PY'
