@@ -220,6 +220,10 @@ int bus_register_domain(const char *bridge, const IpAddress *server, const char 
         if (r >= 0)
                 r = sd_bus_call_method(bus, name, path, interface, "SetLinkDomains", &error, NULL, "ia(sb)", index, 1,
                                        domain, true);
+        if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+            sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_NETWORK,
+                                 "failed to register name server: systemd-resolved is not available");
         if (r < 0)
                 return error_set(e, r, ERROR_INTERNAL, ORIGIN_NETWORK,
                                  "failed to set DNS server for domain '%s' on interface '%s': %s", domain, bridge,

@@ -84,6 +84,9 @@ static int register_domain(NetworkStart *s) {
 
         if (!*s->bridge || !xml_attr_is(domain, "register", "yes") || !xml_attr(domain, "name"))
                 return 0;
+        /* a server that nobody is */
+        if (!network_needs_dnsmasq(s->network) || !network_has_dns(s->network))
+                return 0;
         if (!xml_child(s->network, "ip") || network_ip_read(xml_child(s->network, "ip"), &ip, NULL) < 0)
                 return 0;
         return bus_register_domain(s->bridge, &ip.address, xml_attr(domain, "name"), &s->error);
