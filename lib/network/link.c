@@ -80,7 +80,7 @@ int link_read(Netlink *n, const char *name, LinkFacts *ret) {
         return 0;
 }
 
-int bridge_create(Netlink *n, const BridgeSettings *s) {
+Request bridge_create_request(const BridgeSettings *s) {
         Request q = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, false);
         struct nlattr *info, *data;
 
@@ -98,6 +98,12 @@ int bridge_create(Netlink *n, const BridgeSettings *s) {
                 request_put_u8(&q, IFLA_BR_VLAN_FILTERING, 1);
         request_close(&q, data);
         request_close(&q, info);
+        return q;
+}
+
+int bridge_create(Netlink *n, const BridgeSettings *s) {
+        Request q = bridge_create_request(s);
+
         return request_send(n, &q);
 }
 
@@ -158,29 +164,45 @@ int bridge_port_set(Netlink *n, const char *port, const BridgePortSettings *s) {
         return request_send(n, &q);
 }
 
-static int change_vlan(Netlink *n, int type, const char *port, uint16_t vlan, uint16_t flags) {
-        struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = link_index(port) };
-        struct bridge_vlan_info info = { .vid = vlan, .flags = flags };
+static Request vlan_request(int type, int port, uint16_t vlan, int flags) {
+        const struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = port };
+        const struct bridge_vlan_info info = { .vid = vlan, .flags = (uint16_t) flags };
+        Request q = request_new(type, NLM_F_REQUEST | NLM_F_ACK, &header, sizeof header);
         struct nlattr *nest;
-        Request q;
 
-        if (header.ifi_index < 0)
-                return header.ifi_index;
-        q = request_new(type, NLM_F_REQUEST | NLM_F_ACK, &header, sizeof header);
         nest = request_open(&q, IFLA_AF_SPEC);
         request_put(&q, IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
         request_close(&q, nest);
-        return request_send(n, &q);
+        return q;
+}
+
+Request vlan_add_request(int port, uint16_t vlan, bool native, bool tagged) {
+        return vlan_request(RTM_SETLINK, port, vlan,
+                            (native ? BRIDGE_VLAN_INFO_PVID : 0) | (tagged ? 0 : BRIDGE_VLAN_INFO_UNTAGGED));
+}
+
+Request vlan_remove_request(int port, uint16_t vlan) {
+        return vlan_request(RTM_DELLINK, port, vlan, 0);
 }
 
 int bridge_port_vlan_add(Netlink *n, const char *port, uint16_t vlan, bool native, bool tagged) {
-        return change_vlan(
-                n, RTM_SETLINK, port, vlan,
-                (uint16_t) ((native ? BRIDGE_VLAN_INFO_PVID : 0) | (tagged ? 0 : BRIDGE_VLAN_INFO_UNTAGGED)));
+        int index = link_index(port);
+        Request q;
+
+        if (index < 0)
+                return index;
+        q = vlan_add_request(index, vlan, native, tagged);
+        return request_send(n, &q);
 }
 
 int bridge_port_vlan_remove(Netlink *n, const char *port, uint16_t vlan) {
-        return change_vlan(n, RTM_DELLINK, port, vlan, 0);
+        int index = link_index(port);
+        Request q;
+
+        if (index < 0)
+                return index;
+        q = vlan_remove_request(index, vlan);
+        return request_send(n, &q);
 }
 
 int fdb_add(Netlink *n, const char *port, const uint8_t mac[6]) {

@@ -29,5 +29,10 @@ int request_send(Netlink *n, Request *q);
 typedef int (*AnswerFunc)(const struct nlmsghdr *answer, void *userdata);
 int request_read(Netlink *n, Request *q, AnswerFunc f, void *userdata);
 
+/* The messages of network/link.h about VLANs, for their test: many kernels' bridges filter none. */
+Request bridge_create_request(const BridgeSettings *s);
+Request vlan_add_request(int port, uint16_t vlan, bool native, bool tagged);
+Request vlan_remove_request(int port, uint16_t vlan);
+
 /* The index of a link; -ENODEV, -EINVAL for what is no name of one. */
 int link_index(const char *name);

@@ -64,6 +64,8 @@ refused "802.1Qbh as well" "virtualport type '802.1Qbh' is not supported" start_
 refused "a VLAN on a bridge that filters none" "'br65' is no bridge that filters VLANs" start_fails scripted \
         "$(card bridge 01 "<source bridge='br65'/><vlan><tag id='42'/></vlan>")"
 check "... no tap is left" m sh -c '! ip link show | grep vnet'
+tagged() { echo "<network><name>tagged</name><bridge name='virbr66'/><portgroup name='red'><vlan><tag id='44'/></vlan>
+        </portgroup><ip address='192.168.166.1' prefix='24'/></network>"; }
 if m ip link set br65 type bridge vlan_filtering 1 2>/dev/null; then
         check "a VLAN on a bridge that filters" guest scripted "$(card bridge 01 "<source bridge='br65'/><vlan \
                 trunk='yes'><tag id='42'/><tag id='7' nativeMode='untagged'/></vlan>")"
@@ -71,7 +73,16 @@ if m ip link set br65 type bridge vlan_filtering 1 2>/dev/null; then
         check "... its tap is in these alone" contains "7 PVID Egress Untagged" m bridge vlan show dev \
                 "$(tap scripted 01)"
         m virsh -q destroy scripted
+        network tagged < <(tagged)
+        check "a network whose portgroup has a VLAN" guest scripted "$(card network 03 "<source network='tagged' \
+                portgroup='red'/>")"
+        check "... starts" m virsh -q start scripted
+        check "... its tap is in that" contains "44 PVID Egress Untagged" m bridge vlan show dev "$(tap scripted 03)"
+        m sh -c 'virsh -q destroy scripted; virsh -q net-destroy tagged'
 else
+        refused "a network with VLANs on a kernel without" "the kernel has no VLAN filtering of bridges" \
+                network tagged < <(tagged)
+        check "... leaves nothing" m sh -c '! ip link show virbr66 2>/dev/null && ! nft list tables | grep virbr66'
         echo "skip - $area: VLANs of a bridge: this kernel's bridges filter none (CONFIG_BRIDGE_VLAN_FILTERING)"
 fi
 
