@@ -6,13 +6,16 @@
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
-packages=$("$here/fetch-packages" resolved systemd-resolved) || { echo "not ok - $area: the package is fetched"; exit 1; }
+packages=$("$here/fetch-packages" resolved systemd-resolved) ||
+        { echo "not ok - $area: the package is fetched"; exit 1; }
 machine_up --bind-ro="$packages:/run/packages"
 
 m_with_input sh -c 'cat > /root/net.xml && virsh -q net-define /root/net.xml' <<'XML'
-<network><name>lab</name><forward mode='nat'/><bridge name='virbr62'/><domain name='lab.test' localOnly='yes' register='yes'/>
+<network><name>lab</name><forward mode='nat'/><bridge name='virbr62'/>
+  <domain name='lab.test' localOnly='yes' register='yes'/>
   <dns><host ip='192.168.162.77'><hostname>printer</hostname></host></dns>
-  <ip address='192.168.162.1' netmask='255.255.255.0'><dhcp><range start='192.168.162.2' end='192.168.162.99'/></dhcp></ip>
+  <ip address='192.168.162.1' netmask='255.255.255.0'>
+    <dhcp><range start='192.168.162.2' end='192.168.162.99'/></dhcp></ip>
   <ip family='ipv6' address='fd00:162::1' prefix='64'/></network>
 XML
 refused "without systemd-resolved it does not start" \
