@@ -12,6 +12,7 @@
 #define EGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
 #define PACKET_MAX 65536U   /* with segmentation offload */
+#define CELL_LOG 8          /* of a table of times by size: 256 entries for such packets; without it there is none */
 
 /* Bursts are given to the kernel as the time that they take at their rate, in its ticks of 64 ns (psched). */
 static uint32_t ticks(uint64_t bytes, uint64_t bytes_per_second) {
@@ -126,7 +127,7 @@ static int add_policer(Netlink *n, int index, const Rate *rate) {
         uint64_t average = bytes_of(rate->average);
         struct tc_police police = {
                 .action = TC_ACT_SHOT, .mtu = PACKET_MAX, .burst = ticks(burst_of(rate, average), average),
-                .rate = { .rate = rate32(average), .linklayer = TC_LINKLAYER_ETHERNET },
+                .rate = { .rate = rate32(average), .cell_log = CELL_LOG, .linklayer = TC_LINKLAYER_ETHERNET },
         };
         Request q = tc_request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index, INGRESS, 0,
                                TC_H_MAKE(1U << 16, htons(ETH_P_ALL)));

@@ -4,13 +4,19 @@
 
 #include <fcntl.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -18,6 +24,7 @@
 #include "network/chains.h"
 #include "network/link.h"
 #include "network/shape.h"
+#include "netlink-private.h"
 
 static const uint8_t mac[6] = { 0x52, 0x54, 0, 1, 2, 3 };
 
@@ -173,6 +180,140 @@ static void rates_are_limited(void **state) {
         assert_int_equal(shape_checksums(n, "nobody"), -ENODEV);
 }
 
+/* A guest's end that leaves checksums to its card, as one with vhost. */
+static int open_guests_end(const char *name) {
+        struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+        _cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        (void) snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", name);
+        if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* Sends one datagram from port 67 to this port of everybody, and says whether it came with its checksum. */
+static bool is_complete(int guest, int sock, uint16_t port) {
+        const struct sockaddr_in to = {
+                .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_BROADCAST)
+        };
+        struct {
+                struct virtio_net_hdr header;
+                uint8_t ethernet[14], ip[20], udp[8], rest[1500];
+        } __attribute__((packed)) p;
+        struct pollfd pfd = { .fd = guest, .events = POLLIN };
+
+        assert_int_equal(sendto(sock, "hello", 5, 0, (const struct sockaddr *) &to, sizeof to), 5);
+        while (poll(&pfd, 1, 5000) == 1) {
+                ssize_t n = read(guest, &p, sizeof p);
+
+                if (n > 52 && p.ethernet[12] == 0x08 && p.ethernet[13] == 0 && p.ip[9] == IPPROTO_UDP &&
+                    (p.udp[2] << 8 | p.udp[3]) == port)
+                        return !(p.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+        }
+        fail_msg("no datagram to port %u", port);
+        return false;
+}
+
+static void answers_of_dhcp_have_checksums(void **state) {
+        Netlink *n = NEEDS_NAMESPACE(state);
+        const BridgeSettings s = { .name = "served", .mac = { 0x52, 0x54, 0, 1, 2, 3 } };
+        const struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(67) };
+        _cleanup_close_ int guest = -EBADF, sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        IpAddress address;
+        int r;
+
+        assert_int_equal(bridge_create(n, &s), 0);
+        r = shape_checksums(n, "served");
+        guest = open_guests_end("guest0");
+        if (r == -EOPNOTSUPP || guest < 0)
+                skip();
+        assert_int_equal(r, 0);
+        assert_int_equal(ip_parse("10.9.0.1", &address), 0);
+        assert_int_equal(address_add(n, "served", &address, 24), 0);
+        assert_int_equal(link_set_master(n, "guest0", "served"), 0);
+        assert_int_equal(link_set_up(n, "guest0", true), 0);
+        assert_int_equal(link_set_up(n, "served", true), 0);
+        assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int)), 0);
+        assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, "served", 7), 0);
+        assert_int_equal(bind(sock, (const struct sockaddr *) &from, sizeof from), 0);
+        assert_false(is_complete(guest, sock, 69));
+        assert_true(is_complete(guest, sock, 68));
+}
+
+/* The part about VLANs of a message about a port, as the kernel reads it. */
+static struct bridge_vlan_info vlan_of(Request q, int type) {
+        struct nlattr *attrs[IFLA_MAX + 1], *parts[IFLA_BRIDGE_MAX + 1];
+        const struct ifinfomsg *header = nlmsg_data(nlmsg_hdr(q.msg));
+        struct bridge_vlan_info info;
+
+        assert_false(q.failed);
+        assert_int_equal(nlmsg_hdr(q.msg)->nlmsg_type, type);
+        assert_int_equal(header->ifi_family, AF_BRIDGE);
+        assert_int_equal(header->ifi_index, 7);
+        assert_int_equal(nlmsg_parse(nlmsg_hdr(q.msg), sizeof *header, attrs, IFLA_MAX, NULL), 0);
+        assert_int_equal(nla_parse_nested(parts, IFLA_BRIDGE_MAX, attrs[IFLA_AF_SPEC], NULL), 0);
+        assert_int_equal(nla_len(parts[IFLA_BRIDGE_VLAN_INFO]), sizeof info);
+        memcpy(&info, nla_data(parts[IFLA_BRIDGE_VLAN_INFO]), sizeof info);
+        nlmsg_free(q.msg);
+        return info;
+}
+
+static void messages_about_vlans(void **state) {
+        static const struct { bool native, tagged; uint16_t flags; } cases[] = {
+                { true, false, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED },
+                { true, true, BRIDGE_VLAN_INFO_PVID },
+                { false, true, 0 },
+                { false, false, BRIDGE_VLAN_INFO_UNTAGGED },
+        };
+        BridgeSettings s = { .name = "filters", .vlan_filtering = true };
+        struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *data[IFLA_BR_MAX + 1];
+        struct bridge_vlan_info v;
+        Request q;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                v = vlan_of(vlan_add_request(7, 42, cases[i].native, cases[i].tagged), RTM_SETLINK);
+                assert_int_equal(v.vid, 42);
+                assert_int_equal(v.flags, cases[i].flags);
+        }
+        v = vlan_of(vlan_remove_request(7, 1), RTM_DELLINK);
+        assert_int_equal(v.vid, 1);
+        assert_int_equal(v.flags, 0);
+        for (unsigned filters = 0; filters < 2; filters++) {
+                s.vlan_filtering = filters;
+                q = bridge_create_request(&s);
+                assert_int_equal(nlmsg_parse(nlmsg_hdr(q.msg), sizeof(struct ifinfomsg), attrs, IFLA_MAX, NULL), 0);
+                assert_int_equal(nla_parse_nested(info, IFLA_INFO_MAX, attrs[IFLA_LINKINFO], NULL), 0);
+                assert_int_equal(nla_parse_nested(data, IFLA_BR_MAX, info[IFLA_INFO_DATA], NULL), 0);
+                assert_int_equal(data[IFLA_BR_VLAN_FILTERING] && nla_get_u8(data[IFLA_BR_VLAN_FILTERING]), filters);
+                nlmsg_free(q.msg);
+        }
+}
+
+/* Where the kernel's bridges filter VLANs, what was said is there; where not, it says so. */
+static void ports_are_in_vlans(void **state) {
+        Netlink *n = NEEDS_NAMESPACE(state);
+        BridgeSettings s = { .name = "filters", .mac = { 0x52, 0x54, 0, 1, 2, 3 }, .vlan_filtering = true };
+        int r = bridge_create(n, &s);
+        _cleanup_close_ int fd = -EBADF;
+        LinkFacts f;
+
+        if (r == -EOPNOTSUPP)
+                return;
+        assert_int_equal(r, 0);
+        assert_int_equal(link_read(n, "filters", &f), 0);
+        assert_true(f.vlan_filtering);
+        fd = open_tap("vlan0");
+        if (fd < 0)
+                return;
+        assert_int_equal(link_set_master(n, "vlan0", "filters"), 0);
+        assert_int_equal(bridge_port_vlan_remove(n, "vlan0", 1), 0);
+        assert_int_equal(bridge_port_vlan_add(n, "vlan0", 42, true, false), 0);
+        assert_int_equal(bridge_port_vlan_add(n, "vlan0", 43, false, true), 0);
+        assert_int_equal(bridge_port_vlan_remove(n, "vlan0", 43), 0);
+        assert_int_equal(bridge_port_vlan_add(n, "vlan0", 4095, false, true), -EINVAL);
+        assert_int_equal(bridge_port_vlan_add(n, "nobody", 42, true, false), -ENODEV);
+}
+
 static void fail_for(const char *family, const char *table, const char *chain, void *userdata) {
         fail_msg("there is a chain %s %s %s", family, table, chain);
 }
@@ -224,11 +365,14 @@ static void floors_are_promised_once(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(messages_about_vlans),
+                cmocka_unit_test_setup_teardown(ports_are_in_vlans, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(a_bridge_comes_and_goes, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(ports_are_isolated, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(macvtaps_have_modes, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(routes_overlap, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(rates_are_limited, in_a_namespace, out_of_it),
+                cmocka_unit_test_setup_teardown(answers_of_dhcp_have_checksums, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(a_namespace_without_rules, in_a_namespace, out_of_it),
                 cmocka_unit_test_setup_teardown(floors_are_promised_once, in_a_namespace, out_of_it),
         };
