@@ -249,15 +249,17 @@ int dnsmasq_config(const xmlNode *network, const char *bridge, const char *folde
         return finish(&w, ret, e);
 }
 
-/* MAC,ADDRESS,NAME,LEASE, each left out where the definition has none; a client of DHCPv6 is known by its id. */
+/* MAC,ADDRESS,NAME,LEASE, each left out where the definition has none; a client of DHCPv6 is known by its id, and its
+ * name comes first, as libvirt has it. */
 static void add_dhcp_host(Writer *w, const xmlNode *host, bool ipv6) {
         const char *id = value(w, host, "id"), *mac = value(w, host, "mac"), *name = value(w, host, "name"),
                    *ip = value(w, host, "ip");
         const char *comma = "";
 
         if (ipv6 && id) {
-                strbuf_addf(&w->text, "id:%s", id);
+                strbuf_addf(&w->text, "id:%s%s%s", id, name ? "," : "", name ?: "");
                 comma = ",";
+                name = NULL;
         } else if (mac) {
                 strbuf_add(&w->text, mac);
                 comma = ",";

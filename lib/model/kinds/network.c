@@ -7,7 +7,7 @@
  *   bridge                there with @name (unless the name is still to be chosen), @stp, @delay where the network has
  *                         its own
  *   mac/@address          there where the network has its own bridge
- *   ip                    @address, with @netmask or @prefix; @family only where it is ipv6
+ *   ip                    @address, with @netmask or @prefix; @family where it is ipv6
  *   ip/dhcp               ranges and hosts lie within the network, no two hosts have the same address or MAC
  *   portgroup             names are unique, at most one is the default */
 
@@ -43,6 +43,8 @@ static int check_name(Normaliser *n) {
 
         if (strchr(name, '/'))
                 return fail_xml(n, n->root, "name %s cannot contain '/'", name);
+        if (xml_attr_is(n->root, "ipv6", "no"))
+                xml_unset_attr(n->root, "ipv6");
         return normalise_title(n);
 }
 
@@ -190,9 +192,6 @@ static int check_without_bridge(Normaliser *n) {
                                 "A network with forward mode='%s' can specify a bridge name or a forward dev, but not "
                                 "both (network '%s')",
                                 mode_of(n), name_of(n));
-        if (on_bridge && !bridge && !xml_find(n->root, "forward/interface") && !xml_find(n->root, "forward/pf"))
-                return fail_xml(n, n->root, "network '%s' in %s mode requires a bridge or a forward dev", name_of(n),
-                                mode_of(n));
         if (xml_attr(bridge, "stp") || xml_attr(bridge, "delay"))
                 return fail_xml(n, bridge,
                                 "bridge delay/stp options only allowed in route, nat, and isolated mode, not in %s "
@@ -242,8 +241,6 @@ static int normalise_bridge(Normaliser *n) {
                 xml_unset_attr(bridge, "name");
         norm_set_default(n, bridge, "stp", "on");
         norm_set_default(n, bridge, "delay", "0");
-        if (xml_attr_is(bridge, "macTableManager", "kernel"))
-                xml_unset_attr(bridge, "macTableManager");
         return write_mac(n);
 }
 
@@ -397,8 +394,6 @@ static int normalise_addresses(Normaliser *n) {
                         r = normalise_dhcp(n, ip, &net);
                 if (r < 0)
                         return r;
-                if (xml_attr_is(ip, "family", "ipv4"))
-                        xml_unset_attr(ip, "family");
         }
         return check_single_dhcp(n);
 }
