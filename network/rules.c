@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* nftables: our own tables by network/ruleset.h, chains of others by libnftables.
+/* nftables, by libnftables.
  *
  * Our own tables belong to the socket that made them, and go with it. The socket goes into the service manager's store:
  * so the tables last exactly as long as the unit is active, no process has to live for them, and nobody else can take
  * them away. */
 
+#include <dirent.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "network/chains.h"
 #include "network/firewall.h"
-#include "network/ruleset.h"
 #include "notify.h"
 #include "rules.h"
 #include "start.h"
@@ -39,10 +41,31 @@ static int nft_refuse(struct nft_ctx *c, Error *e) {
         return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_NETWORK, "nftables: %.*s", (int) strcspn(text, "\n"), text);
 }
 
+/* The library does not tell its socket: it is the one of this protocol. */
+static int find_socket(void) {
+        DIR *d = opendir("/proc/self/fd");
+        const struct dirent *de;
+        int found = -ENOENT;
+
+        while (d && found < 0 && (de = readdir(d))) {
+                int fd, protocol = -1, domain = -1;
+
+                if (parse_int(de->d_name, &fd) < 0 ||
+                    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof domain }) < 0 ||
+                    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &(socklen_t){ sizeof protocol }) < 0)
+                        continue;
+                if (domain == AF_NETLINK && protocol == NETLINK_NETFILTER)
+                        found = fd;
+        }
+        if (d)
+                closedir(d);
+        return found;
+}
+
 int rules_load(NetworkStart *s) {
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+        _cleanup_nft_ struct nft_ctx *c = NULL;
+        int r, fd;
 
         r = firewall_rules(s->network, s->bridge, &text, &s->error);
         if (r < 0 || !*text)
@@ -50,10 +73,13 @@ int rules_load(NetworkStart *s) {
         r = undo_add(&s->undo, UNDO_RULES, "");
         if (r < 0)
                 return r;
-        r = ruleset_load(text, &fd, &s->error);
-        if (r < 0)
-                return r;
-        r = notify_store_fd(s->notify_fd, "nftables", fd);
+        c = nft_open();
+        if (!c)
+                return -ENOMEM;
+        if (nft_run_cmd_from_buffer(c, text) != 0)
+                return nft_refuse(c, &s->error);
+        fd = find_socket();
+        r = fd < 0 ? fd : notify_store_fd(s->notify_fd, "nftables", fd);
         if (r >= 0)
                 r = notify_wait(s->notify_fd, 10000);
         return r < 0 ? error_set_errno(&s->error, r, ORIGIN_SYSTEMD,

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Any bytes as a network. What is accepted stays the same when it is read again, and makes files for dnsmasq and
- * nftables in which each value is where it belongs: in a line of its own. The rules are words that the compiler knows,
- * but for links that are not there. */
+ * nftables in which each value is where it belongs: in a line of its own. */
 
 #include "base/strings.h"
 #include "model/definition.h"
 #include "network/dnsmasq.h"
 #include "network/firewall.h"
 #include "network/network.h"
-#include "network/pool.h"
-#include "network/ruleset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,16 +29,6 @@ static char *canonical(const char *text, size_t size, Definition **ret) {
         return s;
 }
 
-static void compile(const char *rules) {
-        _cleanup_free_ char *messages = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
-        size_t len;
-        int r = ruleset_compile(rules, &messages, &len, &e);
-
-        if (r < 0 && r != -ENODEV && r != -ENOMEM)
-                abort();
-}
-
 static void make_texts(const Definition *d) {
         _cleanup_free_ char *config = NULL, *dhcp = NULL, *dns = NULL, *rules = NULL;
         const xmlNode *root = definition_root(d);
@@ -54,9 +41,6 @@ static void make_texts(const Definition *d) {
         (void) firewall_rules(root, bridge, &rules, &e);
         if (rules && strchr(rules, '\\'))
                 abort();
-        if (rules)
-                compile(rules);
-        (void) network_pool_choose(root, &(xmlNode *){ NULL }, &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

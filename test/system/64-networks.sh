@@ -181,15 +181,10 @@ check "virtnetworkd was killed: nothing happened to the network" m sh -c 'virsh 
 
 # --- many ---
 m sh -c 'for i in $(seq 100); do printf "<network><name>many%s</name><bridge name=\"many%s\"/><ip address=\"10.77.%s.1\" prefix=\"24\"><dhcp><range start=\"10.77.%s.2\" end=\"10.77.%s.9\"/></dhcp></ip></network>" $i $i $i $i $i > /etc/libvirt/qemu/networks/many$i.xml; done'
-cpu_of() { m systemctl show -P CPUUsageNSec "$@" | awk 'NF { s += $1; n++ } END { printf "%d", s / n / 1000 }'; }
-m systemctl start vm-network@many1
-alone=$(cpu_of vm-network@many1)
-m systemctl stop vm-network@many1
 check "100 networks start at once" many sh -c 'systemctl start $(seq -f vm-network@many%.0f 100)'
 check "... all are there" m sh -c '[ $(virsh net-list --name | grep -c many) = 100 ] && [ $(ip -br link | grep -c ^many) = 100 ]'
-beside=$(cpu_of 'vm-network@many*')
-echo "#   CPU of a start in microseconds: $alone alone, $beside beside 99 others, whose dnsmasq takes $(cpu_of 'vm-dnsmasq@many*')"
-check "... each is hardly dearer than one alone" test "$beside" -lt $((alone * 5 / 2))
+cpu() { m systemctl show -P CPUUsageNSec "$1"; }
+echo "#   a start beside 99 others, with its dnsmasq: $((($(cpu vm-network@many57) + $(cpu vm-dnsmasq@many57)) / 1000000)) ms of CPU"
 check "... all end" many sh -c 'systemctl stop $(seq -f vm-network@many%.0f 100)'
 check "... without a trace" m sh -c '! ip -br link | grep ^many && ! nft list tables | grep many && ! ls /run/libvirt/network | grep many && ! pgrep -x -a dnsmasq | grep many'
 
