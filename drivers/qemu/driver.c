@@ -55,6 +55,8 @@ static const RpcTable *const tables[] = {
         &qemu_agent_table,
         &qemu_autostart_table,
         &qemu_capabilities_table,
+        &qemu_cpus_table,
+        &qemu_domain_capabilities_table,
         &qemu_console_table,
         &qemu_control_table,
         &qemu_create_table,
