@@ -224,6 +224,9 @@ static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         int r;
 
         *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = password_of(p, graphics) };
+        if (xml_attr_is(graphics, "type", "dbus") && !xml_attr(graphics, "p2p") && !xml_attr(graphics, "address"))
+                return prepare_refuse(p, -EOPNOTSUPP, graphics,
+                                      "a bus of the guest's own (neither p2p='yes' nor an address) is not supported");
         r = choose_card(p, graphics);
         if (r >= 0)
                 r = add_password(p, graphics);

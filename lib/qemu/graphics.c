@@ -247,6 +247,8 @@ static void build_dbus(Build *b, const xmlNode *n) {
         strbuf_add(&o, "dbus");
         if (xml_attr_bool(n, "p2p", false))
                 strbuf_add(&o, ",p2p=on");
+        else if (!address && b->res->recorded)
+                strbuf_addf(&o, ",addr=unix:path=/var/run/libvirt/qemu/dbus/-1-%s-dbus.sock", definition_name(b->d));
         else
                 put_opt(&o, "addr", address);
         put_gl(&o, n);

@@ -140,21 +140,14 @@ static int check_gl(Normaliser *n) {
         return 0;
 }
 
-/* libvirt would start a bus of its own for one without an address. */
-static int check_other(Normaliser *n, xmlNode *g) {
+static void drop_unused(xmlNode *g) {
         static const char *const switches[] = { "fullscreen", "p2p" };
 
         for (size_t i = 0; i < ELEMENTSOF(switches); i++)
                 if (xml_attr_is(g, switches[i], "no"))
                         xml_unset_attr(g, switches[i]);
-        if (!xml_attr_is(g, "type", "dbus"))
-                return 0;
         if (xml_attr(g, "p2p"))
                 xml_unset_attr(g, "address");
-        else if (!xml_attr(g, "address"))
-                return fail_unsupported(n, g,
-                                        "graphics of type 'dbus' without p2p='yes' or an address is not supported");
-        return 0;
 }
 
 int normalise_graphics(Normaliser *n) {
@@ -165,11 +158,10 @@ int normalise_graphics(Normaliser *n) {
                         return fail_xml(n, g, "missing graphics device type");
                 if (xml_attr_is(g, "type", "spice") && !n->facts->spice)
                         return fail_unsupported(n, g, "SPICE graphics are not supported with this QEMU");
-                r = check_other(n, g);
-                if (r >= 0 && !xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice"))
+                drop_unused(g);
+                if (!xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice"))
                         continue;
-                if (r >= 0)
-                        r = check_listens(n, g);
+                r = check_listens(n, g);
                 if (r >= 0)
                         r = check_ports(n, g);
                 if (r >= 0)
