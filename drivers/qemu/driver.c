@@ -69,6 +69,7 @@ static const RpcTable *const tables[] = {
         &qemu_iothreads_table,
         &qemu_limits_table,
         &qemu_pin_table,
+        &qemu_vcpu_table,
         &qemu_vcpus_table,
         &qemu_host_table,
         &qemu_hotplug_table,

@@ -156,6 +156,63 @@ static void counts_of_vcpus(void **state) {
         assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none) < 0);
 }
 
+static int single_vcpu(TestHost *h, const char *which, int on, unsigned flags) {
+        remote_domain_set_vcpu_args args = { .dom = dom_of("web", UUID), .cpumap = (char *) which, .state = on,
+                                             .flags = flags };
+        rpc_void none;
+
+        return test_call(h, REMOTE_PROC_DOMAIN_SET_VCPU, &args, &none);
+}
+
+static void single_vcpus(void **state) {
+        TestHost *h = *state;
+
+        start_web(h);
+        assert_int_equal(single_vcpu(h, "1", 0, CONFIG), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu placement='static' current='1'>2</vcpu>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu id='1' enabled='no' hotpluggable='yes'/>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu id='0' enabled='yes' hotpluggable='no'"));
+        assert_int_equal(single_vcpu(h, "1", 1, CONFIG), 0);
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu id='1' enabled='yes' hotpluggable='yes'"));
+        assert_true(single_vcpu(h, "0", 0, CONFIG) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        assert_true(single_vcpu(h, "2", 1, CONFIG) < 0);
+        assert_true(single_vcpu(h, "nonsense", 1, CONFIG) < 0);
+        assert_true(single_vcpu(h, "1", 7, CONFIG) < 0);
+}
+
+static void how_an_iothread_waits(void **state) {
+        remote_typed_param params[] = {
+                { .field = (char *) "poll_max_ns",
+                  .value = { .type = TYPED_PARAM_ULLONG, .remote_typed_param_value_u.ul = 4096 } },
+                { .field = (char *) "poll_grow",
+                  .value = { .type = TYPED_PARAM_UINT, .remote_typed_param_value_u.ui = 2 } },
+                { .field = (char *) "thread_pool_max",
+                  .value = { .type = TYPED_PARAM_INT, .remote_typed_param_value_u.i = 8 } },
+        };
+        remote_domain_set_iothread_params_args args = {
+                .dom = dom_of("web", UUID), .iothread_id = 7, .flags = LIVE | CONFIG,
+                .params = { .params_len = ELEMENTSOF(params), .params_val = params },
+        };
+        TestHost *h = *state;
+        rpc_void none;
+
+        start_web(h);
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_IOTHREAD_PARAMS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 8);
+        assert_int_equal(iothread(h, true, 7, LIVE | CONFIG), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_IOTHREAD_PARAMS, &args, &none), 0);
+        assert_true(shows(h, 0, "<iothread id='7' thread_pool_max='8'>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<poll max='4096' grow='2'/>"));
+        params[2].value.remote_typed_param_value_u.i = -1;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_IOTHREAD_PARAMS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 55);
+        params[2].field = (char *) "nonsense";
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_IOTHREAD_PARAMS, &args, &none) < 0);
+        args.iothread_id = 0;
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_IOTHREAD_PARAMS, &args, &none) < 0);
+}
+
 static void ends_of_life(void **state) {
         TestHost *h = *state;
         remote_domain_set_lifecycle_action_args args = { .dom = dom_of("web", UUID), .type = 1, .action = 0,
@@ -200,7 +257,8 @@ static void pins(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(shares_and_quota), TEST(memory_limits),   TEST(disks_of_the_host), TEST(iothreads_come_and_go),
-                TEST(counts_of_vcpus),  TEST(ends_of_life),    TEST(pins),
+                TEST(counts_of_vcpus),  TEST(ends_of_life),    TEST(pins),              TEST(single_vcpus),
+                TEST(how_an_iothread_waits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,36 @@ check "... says the definition" contains "<on_reboot>destroy</on_reboot>" config
 refused "set-lifecycle-action --live" "of a running domain is not supported" \
         m virsh set-lifecycle-action t reboot destroy --live
 
+# --- single ones ---
+check "iothreadset" m virsh iothreadset t 1 --poll-max-ns 4096 --poll-grow 2 --live
+check "... QEMU knows" contains 4096 m virsh qemu-monitor-command t \
+        '{"execute":"qom-get","arguments":{"path":"/objects/iothread1","property":"poll-max-ns"}}'
+check "... dumpxml shows it" contains "<poll max='4096' grow='2'/>" live
+refused "iothreadset: no such thread" "cannot find IOThread '9'" m virsh iothreadset t 9 --poll-grow 2
+single() {
+        guest_xml single idle | sed 's|<vcpu>1</vcpu>|<vcpu current="1">3</vcpu>|' |
+                m_with_input sh -c 'cat > /root/single.xml && virsh -q define /root/single.xml'
+}
+check "a guest with places for more vCPUs" single
+check "... starts" m virsh -q start single
+check "setvcpu --enable --live, not the next one" m virsh setvcpu single 2 --enable --live
+check "... QEMU has it" contains '"core-id":0' m virsh qemu-monitor-command single \
+        '{"execute":"query-hotpluggable-cpus"}'
+check "... dumpxml shows it" contains "<vcpu id='2' enabled='yes' hotpluggable='yes'" m virsh dumpxml single
+check "... two are on" equals 2 m virsh vcpucount single --current --live
+refused "... twice" "already in requested state" m virsh setvcpu single 2 --enable --live
+refused "... of the first" "vCPU '0' can't be modified" m virsh setvcpu single 0 --disable --live
+refused "... two at once" "only one hotpluggable entity can be selected" m virsh setvcpu single 1,2 --enable --live
+refused "... that is not there" "vcpu '7' is out of range" m virsh setvcpu single 7 --enable --live
+refused "... away" "taking vCPUs away from a running domain is not supported" m virsh setvcpu single 2 --disable --live
+check "setvcpu --config" m virsh setvcpu single 1 --enable --config
+check "... says the definition" contains "<vcpu id='1' enabled='yes' hotpluggable='yes'/>" \
+        m virsh dumpxml --inactive single
+m virsh -q destroy single
+check "... starts with it" m virsh -q start single
+check "... two are on" equals 2 m virsh vcpucount single --current --live
+m virsh -q destroy single
+
 # --- what lasts ---
 
 before=$(live)

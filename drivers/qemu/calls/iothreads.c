@@ -8,6 +8,7 @@
 #include "calls/edit.h"
 #include "hostinfo/cpu.h"
 #include "model/iothreads.h"
+#include "rpc/typed-params.h"
 #include "run/monitor.h"
 #include "run/threads.h"
 
@@ -184,6 +185,106 @@ static int del(Call *c, Guest *g, const remote_domain_del_iothread_args *args, r
         return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_del, apply_del, &args->iothread_id, NULL }, e);
 }
 
+/* --- how one waits and how many work for it --- */
+
+typedef struct Settings {
+        unsigned id;
+        const remote_typed_param *val;
+        unsigned len;
+} Settings;
+
+/* Names of the parameter, in definitions and of QEMU's object. */
+static const struct {
+        const char *field, *attribute, *property;
+        bool polls;
+        int type;
+} settings[] = {
+        { "poll_max_ns", "max", "poll-max-ns", true, TYPED_PARAM_ULLONG },
+        { "poll_grow", "grow", "poll-grow", true, TYPED_PARAM_UINT },
+        { "poll_shrink", "shrink", "poll-shrink", true, TYPED_PARAM_UINT },
+        { "thread_pool_min", "thread_pool_min", "thread-pool-min", false, TYPED_PARAM_INT },
+        { "thread_pool_max", "thread_pool_max", "thread-pool-max", false, TYPED_PARAM_INT },
+};
+
+/* False where it is not asked for. */
+static bool get_setting(const Settings *s, size_t i, uint64_t *ret) {
+        const char *field = settings[i].field;
+        unsigned u = 0;
+        int n = 0, r;
+
+        if (settings[i].type == TYPED_PARAM_ULLONG)
+                return typed_params_get_ullong(s->val, s->len, field, ret) > 0;
+        r = settings[i].type == TYPED_PARAM_UINT ? typed_params_get_uint(s->val, s->len, field, &u)
+                                                 : typed_params_get_int(s->val, s->len, field, &n);
+        *ret = settings[i].type == TYPED_PARAM_UINT ? u : (uint64_t) (int64_t) n;
+        return r > 0;
+}
+
+static int check_settings(const Settings *s, Error *e) {
+        uint64_t v;
+
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++)
+                if (get_setting(s, i, &v) && settings[i].type == TYPED_PARAM_INT && (int64_t) v < 0)
+                        return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
+                                         "%s (%lld) must not be negative", settings[i].field, (long long) v);
+                else if (get_setting(s, i, &v) && settings[i].type == TYPED_PARAM_UINT && v > INT32_MAX)
+                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                         "value of '%s' is out of range [0, %d]", settings[i].field, INT32_MAX);
+        return 0;
+}
+
+static int edit_settings(Definition *d, const void *what, Error *e) {
+        const Settings *s = what;
+        xmlNode *thread, *at;
+        uint64_t v;
+        int r = 0;
+
+        if (definition_list_iothreads(d) < 0)
+                return -ENOMEM;
+        thread = find(d, s->id);
+        if (!thread)
+                return error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "cannot find IOThread '%u' in iothreadids list", s->id);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(settings); i++) {
+                if (!get_setting(s, i, &v))
+                        continue;
+                at = settings[i].polls ? xml_ensure(thread, "poll") : thread;
+                r = at ? xml_set_attrf(at, settings[i].attribute, "%llu", (unsigned long long) v) : -ENOMEM;
+        }
+        return r;
+}
+
+/* The larger end of the pool first where it grows: QEMU refuses a lower end above it. */
+static int apply_settings(Guest *g, const Definition *live, const void *what, Error *e) {
+        const Settings *s = what;
+        char path[64];
+        uint64_t v;
+        int r = 0;
+
+        snprintf(path, sizeof(path), "/objects/iothread%u", s->id);
+        for (size_t i = ELEMENTSOF(settings); r >= 0 && i-- > 0;)
+                if (get_setting(s, i, &v))
+                        r = guest_command(g, "qom-set",
+                                          json_pack("{s:s,s:s,s:I}", "path", path, "property", settings[i].property,
+                                                    "value", (json_int_t) v), NULL, e);
+        return r;
+}
+
+static int set_params(Call *c, Guest *g, const remote_domain_set_iothread_params_args *args, rpc_void *ret, Error *e) {
+        const Settings s = { args->iothread_id, args->params.params_val, args->params.params_len };
+        TypedParamRule rules[ELEMENTSOF(settings)];
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++)
+                rules[i] = (TypedParamRule) { settings[i].field, settings[i].type, false };
+        r = check_id(args->iothread_id, e);
+        if (r >= 0)
+                r = typed_params_validate(s.val, s.len, rules, ELEMENTSOF(rules), e);
+        if (r >= 0)
+                r = check_settings(&s, e);
+        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_settings, apply_settings, &s, NULL }, e);
+}
+
 #define FLAGS (AFFECT_LIVE | AFFECT_CONFIG)
 #define NEEDS (NEED_LOCK | NEED_IMPACTS)
 
@@ -191,5 +292,6 @@ static const RpcHandler rows[] = {
         CALL(DOMAIN_GET_IOTHREAD_INFO, get_info, .flags = FLAGS, .needs = NEED_IMPACT | NEED_DEFINITION),
         CALL(DOMAIN_ADD_IOTHREAD, add, .flags = FLAGS, .needs = NEEDS),
         CALL(DOMAIN_DEL_IOTHREAD, del, .flags = FLAGS, .needs = NEEDS),
+        CALL(DOMAIN_SET_IOTHREAD_PARAMS, set_params, .flags = FLAGS, .needs = NEEDS),
 };
 const RpcTable qemu_iothreads_table = RPC_TABLE(rows);
