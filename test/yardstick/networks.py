@@ -3,8 +3,9 @@
 """How often networks mean here what they mean to libvirt.
 
 libvirt publishes with its sources, in tests/, pairs of networks: NAME.xml and what dnsmasq is told, NAME.conf,
-NAME.hostsfile, NAME.addnhosts (networkxml2confdata); and NAME.xml and what virsh net-dumpxml --inactive makes of it
-(networkxml2xmlin, networkxml2xmlout). They are not part of Unitvirt. Give the folder tests, or --fetch to take it from
+NAME.hostsfile, NAME.addnhosts (networkxml2confdata); what nft is told, NAME-linux.nftables (networkxml2firewalldata,
+from libvirt 10.4 on); and NAME.xml and what virsh net-dumpxml --inactive makes of it (networkxml2xmlin,
+networkxml2xmlout). They are not part of Unitvirt. Give the folder tests, or --fetch to take it from
 the distribution's source package (needs a deb-src line in the sources of apt).
 
 usage: networks.py [--fetch] UNITVIRT [FOLDER]
@@ -79,6 +80,56 @@ def conf_cases(program, folder):
             yield "%s.%s" % (os.path.basename(base), end), wanted, got
 
 
+CONDITIONS = r"(?:iif|oif|iifname|oifname|ip6? [sd]addr(?: !=)?|meta l4proto|ct state) \S+"
+
+
+def in_order(chains):
+    """A line a rule. The order of conditions says nothing, nor that of rules about several addresses; a rejection is
+    to come last."""
+    lines = []
+    for key in sorted(chains):
+        rules = []
+        for rule in chains[key]:
+            conditions = sorted(re.findall(CONDITIONS, rule))
+            rules.append(" ".join(conditions + re.sub(CONDITIONS, "", rule).split()))
+        last = rules.pop() if rules[-1].endswith("reject") else None
+        lines += ["%s %s: %s" % (key + (rule,)) for rule in sorted(rules) + ([last] if last else [])]
+    return lines
+
+
+def libvirts_rules(text):
+    """Each rule comes before those that are there."""
+    chains = {}
+    for command in re.sub(r"\s*\\\n", " ", text).splitlines():
+        words = command.replace("'", "").split()
+        if words[:3] == ["nft", "-ae", "insert"]:
+            family, chain, rule = words[4], words[6], " ".join(words[7:])
+            chains.setdefault((family, chain), []).insert(0, rule.replace("related,established", "established,related"))
+    return in_order(chains)
+
+
+def our_rules(text):
+    chains, family, chain = {}, "", ""
+    for line in text.splitlines():
+        words = line.replace('"', "").split()
+        if words[:1] == ["table"]:
+            family = words[1]
+        elif words[:1] == ["chain"]:
+            chain = words[1]
+        elif line.startswith("\t\t") and chain.startswith("guest_") and words[0] != "type":
+            chains.setdefault((family, chain), []).append(" ".join(words))
+    return in_order(chains)
+
+
+def rule_cases(program, folder):
+    for path in sorted(glob.glob(os.path.join(folder, "networkxml2firewalldata", "*.xml"))):
+        answer = path[:-len(".xml")] + "-linux.nftables"
+        if not os.path.exists(answer):
+            continue
+        text, error = run(program, "explain", path)
+        yield os.path.basename(answer), libvirts_rules(read(answer)), our_rules(text) if text else [error]
+
+
 def same_form(text):
     """One line an element. What libvirt's driver adds when it defines a network is not in these pairs."""
     text = re.sub(r"<(\w+)([^<>]*)>\s*</\1>", r"<\1\2/>", text)
@@ -110,7 +161,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = fetch(work) if wants_fetch else arguments[1]
         same = different = excepted = 0
-        for cases in (conf_cases, xml_cases):
+        for cases in (conf_cases, rule_cases, xml_cases):
             for name, wanted, got in cases(arguments[0], folder):
                 if wanted == got:
                     same += 1
