@@ -15,6 +15,7 @@
 
 #define COMPLAINT_MAX 65536U
 #define CONFIG_MAX (16U << 20)
+#define DNSMASQ "/usr/sbin/dnsmasq" /* as its unit has it */
 #define DNSMASQ_USER "libvirt-dnsmasq"
 
 /* dnsmasq's unit knows nothing but its instance, which for a long name is not that name: the two files that it names
@@ -128,8 +129,18 @@ static char *last_complaint(const char *name) {
         return *line ? strdup(line) : NULL;
 }
 
+/* Why its unit did not come up. */
+static int not_started(NetworkStart *s, const char *result) {
+        _cleanup_free_ char *complaint = last_complaint(s->name);
+
+        if (!complaint && access(DNSMASQ, X_OK) < 0)
+                return error_set_errno(&s->error, -errno, ORIGIN_NETWORK, "Cannot check dnsmasq binary " DNSMASQ);
+        return error_set(&s->error, -EIO, ERROR_INTERNAL, ORIGIN_NETWORK, "dnsmasq did not start (%s): %s", result,
+                         complaint ?: "it said nothing; see journalctl -u of its unit");
+}
+
 int dhcp_start(NetworkStart *s) {
-        _cleanup_free_ char *unit = unit_of(s->name), *result = NULL, *complaint = NULL;
+        _cleanup_free_ char *unit = unit_of(s->name), *result = NULL;
         int r;
 
         if (!network_needs_dnsmasq(s->network))
@@ -137,11 +148,7 @@ int dhcp_start(NetworkStart *s) {
         if (!unit)
                 return -ENOMEM;
         r = bus_unit_job("StartUnit", unit, &result, &s->error);
-        if (r < 0 || streq(result, "done"))
-                return r;
-        complaint = last_complaint(s->name);
-        return error_set(&s->error, -EIO, ERROR_INTERNAL, ORIGIN_NETWORK, "dnsmasq did not start (%s): %s", result,
-                         complaint ?: "it said nothing; see journalctl -u of its unit");
+        return r < 0 || streq(result, "done") ? r : not_started(s, result);
 }
 
 /* dnsmasq reads hosts again at SIGHUP, and all else only at its start. */
