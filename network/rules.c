@@ -11,12 +11,16 @@
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "network/chains.h"
 #include "network/firewall.h"
 #include "notify.h"
 #include "rules.h"
 #include "start.h"
+
+#define RULES_MAX (16U << 20)
+#define NOTIFY_TIMEOUT_MS 10000
 
 static void nft_freep(struct nft_ctx **c) {
         if (*c)
@@ -62,14 +66,25 @@ static int find_socket(void) {
         return found;
 }
 
-int rules_load(NetworkStart *s) {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_nft_ struct nft_ctx *c = NULL;
-        int r, fd;
+static int put_into_store(NetworkStart *s, int fd) {
+        int r = fd < 0 ? fd : notify_store_fd(s->notify_fd, "nftables", fd);
 
-        r = firewall_rules(s->network, s->bridge, &text, &s->error);
-        if (r < 0 || !*text)
-                return r;
+        if (r >= 0)
+                r = notify_wait(s->notify_fd, NOTIFY_TIMEOUT_MS);
+        return r < 0 ? error_set_errno(&s->error, r, ORIGIN_SYSTEMD,
+                                       "the service manager did not take the socket that owns the rules")
+                     : 0;
+}
+
+static int load(NetworkStart *s, const char *text) {
+        _cleanup_free_ char *path = network_file(NETWORK_FILE_RULES, s->name);
+        _cleanup_nft_ struct nft_ctx *c = NULL;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        if (!*text)
+                return file_remove(path);
         r = undo_add(&s->undo, UNDO_RULES, "");
         if (r < 0)
                 return r;
@@ -78,13 +93,46 @@ int rules_load(NetworkStart *s) {
                 return -ENOMEM;
         if (nft_run_cmd_from_buffer(c, text) != 0)
                 return nft_refuse(c, &s->error);
-        fd = find_socket();
-        r = fd < 0 ? fd : notify_store_fd(s->notify_fd, "nftables", fd);
+        r = put_into_store(s, find_socket());
+        if (r < 0)
+                return r;
+        r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
+        return r < 0 ? error_set_errno(&s->error, r, ORIGIN_NETWORK, "cannot write %s", path) : 0;
+}
+
+int rules_load(NetworkStart *s) {
+        _cleanup_free_ char *text = NULL;
+        int r = firewall_rules(s->network, s->bridge, &text, &s->error);
+
+        return r < 0 ? r : load(s, text);
+}
+
+int rules_drop(int notify_fd) {
+        int r = notify_send(notify_fd, "FDSTOREREMOVE=1\nFDNAME=nftables");
+
+        return r < 0 ? r : notify_wait(notify_fd, NOTIFY_TIMEOUT_MS);
+}
+
+/* For a moment there are none: the tables have the same names, and none but their socket can change them. */
+int rules_reload(NetworkStart *s) {
+        _cleanup_free_ char *path = network_file(NETWORK_FILE_RULES, s->name), *text = NULL, *before = NULL;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, RULES_MAX, &before, NULL);
+        if (r < 0 && r != -ENOENT)
+                return error_set_errno(&s->error, r, ORIGIN_NETWORK, "cannot read %s", path);
+        r = firewall_rules(s->network, s->bridge, &text, &s->error);
+        if (r < 0 || streq(text, before ?: ""))
+                return r;
+        /* without the file they may be an older version's */
+        r = rules_drop(s->notify_fd);
         if (r >= 0)
-                r = notify_wait(s->notify_fd, 10000);
-        return r < 0 ? error_set_errno(&s->error, r, ORIGIN_SYSTEMD,
-                                       "the service manager did not take the socket that owns the rules")
-                     : 0;
+                r = load(s, text);
+        if (r < 0 && before)
+                (void) load(s, before);
+        return r;
 }
 
 /* --- chains of others --- */

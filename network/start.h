@@ -51,6 +51,10 @@ int host_check_ports(NetworkStart *s);
 
 /* rules.c */
 int rules_load(NetworkStart *s);
+/* Takes them away. */
+int rules_drop(int notify_fd);
+/* Brings what has changed in the definition of a running network into force. */
+int rules_reload(NetworkStart *s);
 /* Puts a line into the notices for each foreign chain that drops what dnsmasq shall get. */
 int rules_name_blockers(NetworkStart *s);
 

@@ -85,9 +85,7 @@ static int undo_zone(const Undo *u, const char *what) {
 }
 
 static int undo_rules(const Undo *u, const char *what) {
-        int r = notify_send(u->notify_fd, "FDSTOREREMOVE=1\nFDNAME=nftables");
-
-        return r < 0 ? r : notify_wait(u->notify_fd, 10000);
+        return rules_drop(u->notify_fd);
 }
 
 static int (*const functions[_UNDO_KIND_MAX])(const Undo *u, const char *what) = {

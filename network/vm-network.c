@@ -205,7 +205,8 @@ static int verb_up(const char *name, int notify_fd) {
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* The live definition was changed: what is told to nobody but dnsmasq may change while the network runs. */
+/* The live definition was changed: what is told to nobody but dnsmasq and the firewall may change while the network
+ * runs. */
 static int reload(NetworkStart *s) {
         _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, s->name);
         int r;
@@ -217,11 +218,13 @@ static int reload(NetworkStart *s) {
                 return r;
         (void) snprintf(s->bridge, sizeof s->bridge, "%s", network_bridge(s->network));
         r = undo_open(s->name, true, &s->undo);
+        if (r >= 0)
+                r = rules_reload(s);
         return r < 0 ? r : dhcp_reload(s);
 }
 
 static int verb_reload(const char *name, int notify_fd) {
-        NetworkStart s = { .name = name, .notify_fd = -EBADF, .undo.fd = -EBADF };
+        NetworkStart s = { .name = name, .notify_fd = notify_fd, .undo.fd = -EBADF };
         int r = reload(&s);
 
         if (r < 0)
@@ -233,7 +236,8 @@ static int verb_reload(const char *name, int notify_fd) {
 /* A start that was given up ends here too: the list says how far it came. A transient definition ends with its
  * network. */
 static int verb_down(const char *name, int notify_fd) {
-        static const NetworkFile live[] = { NETWORK_FILE_LIVE, NETWORK_FILE_TRANSIENT, NETWORK_FILE_NOTICE };
+        static const NetworkFile live[] = { NETWORK_FILE_LIVE, NETWORK_FILE_TRANSIENT, NETWORK_FILE_NOTICE,
+                                            NETWORK_FILE_RULES };
         _cleanup_free_ char *ports = text_format("%s/network/%s.ports", path_run(), name);
         int r;
 

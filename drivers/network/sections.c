@@ -126,6 +126,9 @@ static int delete(const Update *u, Error *e) {
 
         if (!entry)
                 return refuse(u, e, "couldn't locate a matching");
+        /* forward/@dev is another spelling of the first interface, and is found out anew */
+        if (xml_is(entry, "interface"))
+                xml_unset_attr(parent, "dev");
         xml_remove(entry);
         if (*u->section->parent && !xml_child(parent, NULL) && !parent->properties)
                 xml_remove(parent);

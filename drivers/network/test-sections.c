@@ -90,13 +90,29 @@ static void run(const struct Row *row) {
                 fail_msg("%s: %s", row->xml, text);
 }
 
+static void the_link_of_a_network_goes_whole(void **state) {
+        static const char document[] = "<network><name>lab</name><forward mode='nat' dev='eth3'/>"
+                                       "<ip address='10.0.0.1' prefix='24'/></network>";
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(definition_parse_as(&document_network, document, strlen(document), NULL, 0, &d, &e), 0);
+        assert_int_equal(definition_normalise(d, NULL, &e), 0);
+        assert_int_equal(network_update_section(d, DELETE, FORWARD_INTERFACE, -1, "<interface dev='eth3'/>", &e), 0);
+        assert_int_equal(definition_normalise(d, NULL, &e), 0);
+        assert_int_equal(definition_format(d, 0, &text), 0);
+        assert_null(strstr(text, "eth3"));
+}
+
 static void each_section_is_updated(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 run(&rows[i]);
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(each_section_is_updated) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(each_section_is_updated),
+                                            cmocka_unit_test(the_link_of_a_network_goes_whole) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

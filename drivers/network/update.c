@@ -152,10 +152,13 @@ static int get_metadata(Call *c, Network *n, const remote_network_get_metadata_a
                                    ERROR_NO_NETWORK_METADATA, ORIGIN_NETWORK, &ret->metadata, e);
 }
 
+#define NO_CONFIG "cannot change persistent config of a transient network"
+
 static const RpcHandler rows[] = {
-        CALL(NETWORK_UPDATE, update, .flags = IMPACT_LIVE | IMPACT_CONFIG, .needs = NEED_LOCK | NEED_IMPACTS),
+        CALL(NETWORK_UPDATE, update, .flags = IMPACT_LIVE | IMPACT_CONFIG, .needs = NEED_LOCK | NEED_IMPACTS,
+             .transient = NO_CONFIG),
         CALL(NETWORK_SET_METADATA, set_metadata, .flags = IMPACT_LIVE | IMPACT_CONFIG,
-             .needs = NEED_LOCK | NEED_IMPACTS),
+             .needs = NEED_LOCK | NEED_IMPACTS, .transient = NO_CONFIG),
         CALL(NETWORK_GET_METADATA, get_metadata, .flags = IMPACT_LIVE | IMPACT_CONFIG,
              .needs = NEED_IMPACT | NEED_DEFINITION),
 };

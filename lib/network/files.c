@@ -13,6 +13,7 @@ static const struct {
         [NETWORK_FILE_LIVE] = { path_run, "network", ".xml" },
         [NETWORK_FILE_ERROR] = { path_run, "network", ".error" },
         [NETWORK_FILE_NOTICE] = { path_run, "network", ".notice" },
+        [NETWORK_FILE_RULES] = { path_run, "network", ".rules" },
         [NETWORK_FILE_UNDO] = { path_run, "network", ".undo" },
         [NETWORK_FILE_ENVIRONMENT] = { path_run, "network", ".environment" },
         [NETWORK_FILE_COMPLAINT] = { path_run, "network", ".dnsmasq" },

@@ -198,7 +198,9 @@ static int resolve_impact(Scope *s, Error *e) {
         if (s->live && !object_is_active(o))
                 return object_error_inactive(o, e);
         if (asked & IMPACT_CONFIG && !o->persistent)
-                return object_refuse(o, e, "transient %ss do not have any persistent config", object_kind(o)->word);
+                return s->row->transient ? object_refuse(o, e, "%s", s->row->transient)
+                                         : object_refuse(o, e, "transient %ss do not have any persistent config",
+                                                         object_kind(o)->word);
         return 0;
 }
 

@@ -93,6 +93,16 @@ check "... changed" m virsh -q net-update default modify ip-dhcp-host "<host mac
 check "... taken away" m virsh -q net-update default delete ip-dhcp-host "<host mac='52:54:00:00:00:0c'/>" --live
 refused "a section that cannot be updated is named" "can't update 'bridge' section" m virsh net-update default modify bridge "<bridge/>" --live
 
+# the rules follow what of the definition they are about
+rules_name() { m nft list table ip libvirt_virbr0 | grep -q "oifname \"$1\""; }
+check "net-update of the link that traffic leaves by" m virsh -q net-update default add forward-interface "<interface dev='out0'/>" --live
+check "... the rules name it" rules_name out0
+check "... a guest gets out by it" contains "the outside" console_says alpha 'wget -qO- http://198.51.100.2/'
+check "... taken away" m virsh -q net-update default delete forward-interface "<interface dev='out0'/>" --live
+check "... the rules name none" not rules_name out0
+check "... and are there" contains masquerade m nft list table ip libvirt_virbr0
+check "... none of it touched dnsmasq" test "$pid" = "$(m systemctl show -P MainPID vm-dnsmasq@default)"
+
 # --- firewalls of others ---
 check "nft flush ruleset does not reach our rules" m sh -c 'nft flush ruleset && nft list table ip libvirt_virbr0 | grep -q masquerade'
 docker() { m sh -c 'iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -I FORWARD -j DOCKER-USER; iptables -P FORWARD DROP'; }
@@ -161,6 +171,10 @@ m ip addr add 192.168.139.7/24 dev out0
 refused "a subnet in use" "Network is already in use by interface out0" m virsh net-start bad
 check "... nothing is left" no_trace virbr9 bad
 m ip addr del 192.168.139.7/24 dev out0
+m mv /usr/sbin/dnsmasq /usr/sbin/dnsmasq.away
+refused "dnsmasq is missing" "/usr/sbin/dnsmasq: No such file or directory" m virsh net-start bad
+check "... nothing is left" no_trace virbr9 bad
+m mv /usr/sbin/dnsmasq.away /usr/sbin/dnsmasq
 refused "another network's bridge" "bridge name 'virbr9' already in use" define_network other virbr9 192.168.140
 refused "systemctl of a broken definition says why" "is not entirely within network" m sh -c "sed 's/192.168.139.100/192.168.1.1/' /etc/libvirt/qemu/networks/bad.xml > /etc/libvirt/qemu/networks/worse.xml; sed -i 's/>bad</>worse</; /uuid/d; s/virbr9/virbr10/' /etc/libvirt/qemu/networks/worse.xml; systemctl start vm-network@worse || { systemctl status -l vm-network@worse; exit 1; }"
 check "... and harms no other" is_active default

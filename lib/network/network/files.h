@@ -11,6 +11,7 @@ typedef enum NetworkFile {
         NETWORK_FILE_LIVE,          /* /run/libvirt/network/NAME.xml: the network as it runs */
         NETWORK_FILE_ERROR,         /* /run/libvirt/network/NAME.error: why the last start failed */
         NETWORK_FILE_NOTICE,        /* /run/libvirt/network/NAME.notice: what the start had to say, a line each */
+        NETWORK_FILE_RULES,         /* /run/libvirt/network/NAME.rules: its rules that are in force, as text */
         NETWORK_FILE_UNDO,          /* /run/libvirt/network/NAME.undo: what the end has to take away */
         NETWORK_FILE_ENVIRONMENT,   /* /run/libvirt/network/NAME.environment: of dnsmasq */
         NETWORK_FILE_COMPLAINT,     /* /run/libvirt/network/NAME.dnsmasq: what dnsmasq said at its start */
