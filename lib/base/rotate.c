@@ -67,7 +67,8 @@ int rotate_adopt(RotatingFile *f, int fd, const int *backups, unsigned n, uint64
                 f->limits.max_backups = 0;
                 return -ENOMEM;
         }
-        memcpy(f->backups, backups, n * sizeof(int));
+        if (n > 0)
+                memcpy(f->backups, backups, n * sizeof(int));
         if (fstat(fd, &st) < 0)
                 return -errno;
         f->inode = st.st_ino;
