@@ -101,6 +101,12 @@ sent "anything else is stopped" stopped other
 got "IPv4 to the guest passes" passes udp
 got "ARP to the guest passes" passes arp
 got "IPv6 to the guest is stopped" stopped ipv6 from=fe80::2 to=fe80::1
+m sh -c 'ip -n guest addr add 10.77.0.2/24 dev eth0; ip -n peer addr add 10.77.0.9/24 dev eth0'
+connections() { LIMIT=200 m /run/test/connections.py "$@"; }
+check "ten thousand connections of the guest at once" connections guest peer 10000 10.77.0.9
+sed 's/^/# /' "$work/seen"
+check "... and to it" connections peer guest 10000 10.77.0.2
+m sh -c 'ip -n guest addr flush dev eth0; ip -n peer addr flush dev eth0'
 check "nwfilter-binding-delete" unbind
 check "... leaves nothing" no_rules
 sent "... and a false MAC address gets through again" passes udp src=52:54:00:00:00:99
@@ -145,6 +151,57 @@ unbind
 check "allow-dhcp-server" only "$(ref allow-dhcp-server)" DHCPSERVER=10.77.0.1
 got "... the server answers" passes dhcp from=10.77.0.1 yours=10.77.0.2
 got "... another one does not" stopped dhcp from=10.77.0.8 yours=10.77.0.2
+unbind
+check "allow-dhcpv6" only "$(ref allow-dhcpv6)"
+sent "... asking passes" passes udp6 from=fe80::1 to=ff02::1:2 sport=546 dport=547
+sent "... from an address that is not the link's is stopped" stopped udp6 from=fd00::1 to=ff02::1:2 sport=546 dport=547
+sent "... a server on the guest is stopped" stopped udp6 from=fe80::1 to=fe80::2 sport=547 dport=546
+got "... any server of the link answers" passes udp6 from=fe80::9 to=fe80::1 sport=547 dport=546
+got "... one behind it does not" stopped udp6 from=fd00::9 to=fe80::1 sport=547 dport=546
+unbind
+check "allow-dhcpv6-server" only "$(ref allow-dhcpv6-server)" DHCPSERVER=fe80::9
+sent "... asking passes" passes udp6 from=fe80::1 to=ff02::1:2 sport=546 dport=547
+got "... the server answers" passes udp6 from=fe80::9 to=fe80::1 sport=547 dport=546
+got "... another one does not" stopped udp6 from=fe80::8 to=fe80::1 sport=547 dport=546
+unbind
+marker=(marker other kind=0x9000)
+fall_through() { define_filter <<< "<filter name='only'>$1<rule action='accept' direction='inout' priority='900'><mac/></rule></filter>" && bind only "${@:2}"; }
+check "no-mac-spoofing alone" fall_through "$(ref no-mac-spoofing)"
+sent "... its own address passes" passes other "${marker[@]}"
+sent "... another one does not" stopped other src=52:54:00:00:00:99 "${marker[@]}"
+unbind
+check "no-arp-mac-spoofing alone" fall_through "$(ref no-arp-mac-spoofing)"
+sent "... ARP of its own passes" passes arp from=10.77.0.3 "${marker[@]}"
+sent "... of others does not" stopped arp sha=52:54:00:00:00:99 "${marker[@]}"
+sent "... what is not ARP passes" passes udp src=52:54:00:00:00:99 "${marker[@]}"
+unbind
+check "no-arp-ip-spoofing alone" fall_through "$(ref no-arp-ip-spoofing)" IP=10.77.0.2
+sent "... ARP with its own address passes" passes arp sha=52:54:00:00:00:99 "${marker[@]}"
+sent "... with another one does not" stopped arp from=10.77.0.3 "${marker[@]}"
+unbind
+check "no-arp-spoofing alone" fall_through "$(ref no-arp-spoofing)" IP=10.77.0.2
+sent "... ARP of its own passes" passes arp "${marker[@]}"
+sent "... with another MAC address does not" stopped arp sha=52:54:00:00:00:99 "${marker[@]}"
+sent "... with another IP address does not" stopped arp from=10.77.0.3 "${marker[@]}"
+unbind
+check "no-ip-spoofing alone" fall_through "$(ref no-ip-spoofing)" IP=10.77.0.2
+sent "... its own address passes" passes udp src=52:54:00:00:00:99 "${marker[@]}"
+sent "... another one does not" stopped udp from=10.77.0.3 "${marker[@]}"
+unbind
+check "no-other-rarp-traffic alone" fall_through "$(ref no-other-rarp-traffic)"
+sent "... RARP is stopped" stopped rarp op=3 "${marker[@]}"
+got "... both ways" stopped rarp op=3 "${marker[@]}"
+sent "... ARP passes" passes arp "${marker[@]}"
+unbind
+announcement=(rarp op=3 dst=ff:ff:ff:ff:ff:ff tha=52:54:00:00:00:01 from=0.0.0.0 to=0.0.0.0)
+for filter in qemu-announce-self-rarp qemu-announce-self; do
+        check "$filter" only "$(ref $filter)"
+        sent "... the announcement passes" passes "${announcement[@]}"
+        sent "... that of another does not" stopped "${announcement[@]}" sha=52:54:00:00:00:99
+        unbind
+done
+check "no-other-l2-traffic alone" bind no-other-l2-traffic
+check "... nothing passes" m sh -c 'nft list chain bridge unitvirt_nwfilter tap1/out | grep -q drop'
 unbind
 check "clean-traffic-gateway" bind clean-traffic-gateway IP=10.77.0.2 GATEWAY_MAC=52:54:00:00:00:02
 sent "... the gateway is reached" passes udp

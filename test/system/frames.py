@@ -71,6 +71,15 @@ def ipv6(a):
                                         socket.inet_pton(socket.AF_INET6, a["to"])) + data)
 
 
+def udp6(a, data=b"data" * 8):
+    source, target = (socket.inet_pton(socket.AF_INET6, a[key]) for key in ("from", "to"))
+    length = 8 + len(data)
+    head = struct.pack("!HHH", int(a.get("sport", 1024)), int(a.get("dport", 1024)), length)
+    total = checksum(source + target + struct.pack("!IxxxB", length, 17) + head + b"\0\0" + data)
+    body = head + struct.pack("!H", total) + data
+    return ether(a, 0x86dd, struct.pack("!IHBB", 0x60000000, length, 17, 64) + source + target + body)
+
+
 def vlan(a):
     return ether(a, 0x8100, struct.pack("!HH", int(a.get("id", 5)), 0x88b5))
 
