@@ -174,8 +174,37 @@ static void documents_are_written(void **state) {
         assert_int_equal(document_finish(w, &text), -ENOMEM);
 }
 
+static void any_bytes_become_text(void **state) {
+        static const struct {
+                const char *bytes, *text;
+        } texts[] = {
+                { "plain \tand\n", "<a>plain \tand\n</a>\n" },
+                { "m\303\244x \360\237\230\200", "<a>m\303\244x \360\237\230\200</a>\n" },
+                { "a\033[1mb\177", "<a>a[1mb\177</a>\n" },
+                { "\377\376x\303", "<a>?\?x?</a>\n" },
+                { "\355\240\200", "<a/>\n" },
+                { "\357\277\277", "<a/>\n" },
+                { "\223\223d\300\200", "<a>?\?d?\?</a>\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_document_writer_ DocumentWriter *w = NULL;
+                _cleanup_free_ char *text = NULL;
+                DocumentElement *root, *a;
+
+                assert_int_equal(document_begin("root", &w, &root), 0);
+                a = document_add(w, root, "a", texts[i].bytes);
+                assert_non_null(a);
+                document_attr(w, document_add(w, root, "b", NULL), "c", texts[i].bytes);
+                assert_int_equal(document_finish(w, &text), 0);
+                if (!strstr(text, texts[i].text))
+                        fail_msg("%zu: %s", i, text);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(any_bytes_become_text),
                 cmocka_unit_test(the_language),
                 cmocka_unit_test(a_kind_has_its_key_and_origin),
                 cmocka_unit_test(every_kind_is_found_by_its_root),

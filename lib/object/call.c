@@ -134,7 +134,7 @@ static void settle(Object *o) {
 }
 
 int object_reply_found(Call *c, Object *o, void *wire, Error *e) {
-        _cleanup_object_ Object *hold = object_ref(o);
+        _cleanup_object_ _unused_ Object *hold = object_ref(o);
         int r;
 
         r = object_check_access(c, o, call_flags(c), e);

@@ -4,6 +4,8 @@
 /* Documents that are only written: capabilities, node devices, statistics of a job. Nothing here shows libxml2, so
  * whoever writes documents needs none of it.
  *
+ * Texts may be any bytes: control characters are left out, what is no UTF-8 becomes question marks.
+ *
  * Failures stick: what could not be made is NULL, what hangs below it is left out, and document_finish() says so.
  * Escaping and layout are those of xml_format(). */
 
