@@ -213,6 +213,82 @@ refused "a port without an adapter" "no host adapter makes virtual ports" m sh -
 refused "look-up by WWN" "no node device with matching wwnn" m /usr/bin/python3 -c '
 import libvirt
 libvirt.open("nodedev:///system").nodeDeviceLookupSCSIHostByWWN("2000000000000000", "1000000000000000", 0)'
+# --- one device of each kind, in a folder that looks like /sys
+m sh -c '/run/test/made-up-sysfs.py /srv/sys /srv/udev; mkdir -p /etc/systemd/system/virtnodedevd.service.d
+        printf "[Service]\nEnvironment=SYSTEMD_DEVICE_VERIFY_SYSFS=0\nBindReadOnlyPaths=/srv/sys:/sys /srv/udev:/run/udev/data\n" \
+                > /etc/systemd/system/virtnodedevd.service.d/made-up.conf; systemctl daemon-reload; systemctl stop virtnodedevd.service 2>/dev/null'
+check "each kind, made up" equals "block_sda_SN_1_2
+block_sr0
+computer
+drm_card0
+drm_renderD128
+mdev_aaaaaaaa_bbbb_4ccc_8ddd_eeeeeeeeeeee_0000_02_00_0
+net_wl0_52_54_00_00_00_77
+pci_0000_00_01_0
+pci_0000_02_00_0
+pci_0000_02_10_0
+scsi_3_0_0_0
+scsi_3_0_0_1
+scsi_generic_sg0
+scsi_host3
+scsi_target3_0_0
+usb_1_1
+usb_1_1_1_0
+usb_usb1
+vdpa_vdpa0" m sh -c "virsh -q -c $c nodedev-list | grep -v ^mdev_33 | sort"
+if m test -e $schema; then
+        check "... every document is valid by libvirt's schema" m sh -c "virsh -q -c $c nodedev-list | grep . | while read -r d; do
+                virsh -q -c $c nodedev-dumpxml \$d > /tmp/d.xml && xmllint --noout --relaxng $schema /tmp/d.xml || { cat /tmp/d.xml; exit 1; }; done"
+fi
+by_cap() { m sh -c "virsh -q -c $c nodedev-list --cap $1 | grep . | xargs"; }
+for pair in fc_host=scsi_host3 vports=scsi_host3 mdev_types=pci_0000_02_00_0 vpd=pci_0000_02_00_0 vdpa=vdpa_vdpa0 scsi_generic=scsi_generic_sg0; do
+        check "... by capability ${pair%%=*}" equals "${pair#*=}" by_cap "${pair%%=*}"
+done
+cat <<'PYTHON' | m_with_input sh -c "cat > /root/made-up.py"
+import libvirt, xml.etree.ElementTree as et
+c = libvirt.open("nodedev:///system")
+def says(name, parent, *wanted):
+        d = c.nodeDeviceLookupByName(name)
+        text = d.XMLDesc()
+        assert d.parent() == parent == et.fromstring(text).findtext("parent"), (name, d.parent())
+        flat = "".join(line.strip() for line in text.splitlines())
+        for w in wanted:
+                assert w in flat, "%s: no %s in\n%s" % (name, w, text)
+        return et.fromstring(text)
+says("computer", None, "<product>Machine</product>", "<vendor>Vendor &amp; Co</vendor>", "<serial>&lt;S&gt;</serial>",
+     "<uuid>a1b2c3d4-0000-4000-8000-00000000000f</uuid>", "<release_date>01/02/2026</release_date>")
+card = "pci_0000_02_00_0"
+says("pci_0000_00_01_0", "computer", "<capability type='pci-bridge'/>", "<class>0x060400</class>", "<driver><name>pcieport</name></driver>")
+root = says(card, "pci_0000_00_01_0", "<path>/sys/devices/pci0000:00/0000:00:01.0/0000:02:00.0</path>", "<domain>0</domain><bus>2</bus><slot>0</slot><function>0</function>",
+     "<product id='0x1528'>Card &lt;X&gt;</product><vendor id='0x8086'>Maker &amp; Sons</vendor>",
+     "<capability type='virt_functions' maxCount='63'><address domain='0x0000' bus='0x02' slot='0x10' function='0x0'/></capability>",
+     "<capability type='mdev_types'><type id='made_1'><name>Made &lt;1&gt;</name><deviceAPI>vfio-pci</deviceAPI><availableInstances>3</availableInstances></type></capability>",
+     "<capability type='vpd'><name>Made-up card</name><fields access='readonly'>", "<part_number>P-1</part_number>", "<serial_number>S-1</serial_number>",
+     "<manufacture_id>1028</manufacture_id>", "<fields access='readwrite'><asset_tag>tag</asset_tag></fields>", "<iommuGroup number='7'>", "<numa node='1'/>",
+     "<pci-express><link validity='cap' speed='5' width='8'/><link validity='sta' speed='2.5' width='4'/></pci-express>", "<driver><name>ixgbe</name></driver>")
+assert len(root.findall("capability/iommuGroup/address")) == 2
+says("pci_0000_02_10_0", "pci_0000_00_01_0", "<capability type='phys_function'><address domain='0x0000' bus='0x02' slot='0x00' function='0x0'/></capability>")
+says("net_wl0_52_54_00_00_00_77", card, "<interface>wl0</interface>", "<link speed='1000' state='up'/>", "<capability type='80211'/>")
+says("drm_renderD128", card, "<type>render</type>", "<devnode type='dev'>/dev/dri/renderD128</devnode>")
+says("drm_card0", card, "<type>primary</type>")
+says("mdev_aaaaaaaa_bbbb_4ccc_8ddd_eeeeeeeeeeee_0000_02_00_0", card, "<type id='made_1'/>", "<uuid>aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee</uuid>", "<parent_addr>0000:02:00.0</parent_addr>")
+says("vdpa_vdpa0", card, "<chardev>/dev/vhost-vdpa-0</chardev>")
+says("usb_1_1", "usb_usb1", "<bus>1</bus><device>4</device>", "<product id='0xc31c'>Key", "<vendor id='0x046d'>Logitech</vendor>", "<devnode type='dev'>/dev/bus/usb/001/004</devnode>")
+says("usb_1_1_1_0", "usb_1_1", "<number>0</number><class>3</class><subclass>1</subclass><protocol>1</protocol><description>Keys</description>")
+says("scsi_host3", card, "<host>3</host>", "<wwnn>2001001b32a9da4f</wwnn><wwpn>2001001b32a9da4e</wwpn><fabric_wwn>2001000dec9877c1</fabric_wwn>",
+     "<capability type='vport_ops'><max_vports>127</max_vports><vports>2</vports></capability>")
+says("scsi_target3_0_0", "scsi_host3", "<target>target3:0:0</target>")
+says("scsi_3_0_0_0", "scsi_target3_0_0", "<host>3</host><bus>0</bus><target>0</target><lun>0</lun><type>disk</type>")
+says("scsi_3_0_0_1", "scsi_target3_0_0", "<lun>1</lun><type>cdrom</type>")
+says("scsi_generic_sg0", "scsi_3_0_0_0", "<char>/dev/sg0</char>")
+says("block_sda_SN_1_2", "scsi_3_0_0_0", "<block>/dev/sda</block><bus>scsi</bus><drive_type>disk</drive_type><model>MODEL</model><vendor>VENDOR</vendor><serial>SN 1/2</serial><size>1048576</size>",
+     "<devnode type='link'>/dev/disk/by-id/scsi-1</devnode>", "<logical_block_size>512</logical_block_size><num_blocks>2048</num_blocks>")
+says("block_sr0", "scsi_3_0_0_1", "<drive_type>cdrom</drive_type>", "<capability type='removable'><media_available>0</media_available><media_size>0</media_size>")
+assert c.nodeDeviceLookupSCSIHostByWWN("2001001b32a9da4f", "2001001b32a9da4e", 0).name() == "scsi_host3"
+PYTHON
+check "... each says what it is" m /usr/bin/python3 /root/made-up.py
+m sh -c 'rm /etc/systemd/system/virtnodedevd.service.d/made-up.conf; systemctl daemon-reload; systemctl stop virtnodedevd.service 2>/dev/null'
+
 check "nothing went wrong in the daemon" equals "" m journalctl -b -p err -o cat -u virtnodedevd
 
 finish
