@@ -92,7 +92,9 @@ static void remove_folder(void) {
 /* --- the daemons --- */
 
 static Server *the_server(unsigned which) {
-        static const KnownDriver known[] = { { "lock", DRIVER_LOCK, NULL, &driver_lock }, { "log", DRIVER_LOG, NULL, &driver_log } };
+        static const KnownDriver known[] = {
+                { "lock", DRIVER_LOCK, NULL, &driver_lock }, { "log", DRIVER_LOG, NULL, &driver_log },
+        };
         static const char *const names[] = { "virtlockd", "virtlogd" };
         static Server *servers[2];
         static Listener listeners[2];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Any bytes as attributes and properties of a device, and as a message of the kernel's about one. What comes of a device
- * is a document that can be read again, whatever its maker has burnt into it.
+/* Any bytes as attributes and properties of a device, and as a message of the kernel's about one. What comes of a
+ * device is a document that can be read again, whatever its maker has burnt into it.
  *
  * The input is records that end with a byte 0x1e: "sSUBSYSTEM", "tTYPE", "nNAME", "vNODE", "lLINK", "dDRIVER",
- * "aNAME=VALUE" for an attribute and "pNAME=VALUE" for a property. libsystemd's functions are replaced by those below. */
+ * "aNAME=VALUE" for an attribute and "pNAME=VALUE" for a property. libsystemd's functions are replaced by those
+ * below. */
 
 #include <stdint.h>
 

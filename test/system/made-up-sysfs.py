@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""made-up-sysfs.py SYS UDEV: a folder that looks like /sys with one device of each kind that node devices are of, and one
-like /run/udev/data with what udev would say of them. Most machines have few of them."""
+"""made-up-sysfs.py SYS UDEV: a folder that looks like /sys with one device of each kind that node devices are of, and
+one like /run/udev/data with what udev would say of them. Most machines have few of them."""
 
 import os
 import struct
@@ -91,7 +91,8 @@ def usb(card):
     device(f"{card}/usb1", "usb", "bus", "DEVTYPE=usb_device\nDRIVER=usb\nDEVNAME=bus/usb/001/001\nMAJOR=189\nMINOR=0",
            busnum="1", devnum="1", idVendor="1d6b", idProduct="0002", manufacturer="Linux xhci-hcd", product="xHCI")
     device(f"{card}/usb1/1-1", "usb", "bus", "DEVTYPE=usb_device\nDEVNAME=bus/usb/001/004\nMAJOR=189\nMINOR=3",
-           busnum="1", devnum="4", idVendor="046d", idProduct="c31c", manufacturer="Logi\x07tech", product="Key\xe4board")
+           busnum="1", devnum="4", idVendor="046d", idProduct="c31c", manufacturer="Logi\x07tech",
+           product="Key\xe4board")
     device(f"{card}/usb1/1-1/1-1:1.0", "usb", "bus", "DEVTYPE=usb_interface\nDRIVER=usbhid", bInterfaceNumber="00",
            bInterfaceClass="03", bInterfaceSubClass="01", bInterfaceProtocol="01", interface="Keys")
 
@@ -122,13 +123,15 @@ def scsi(card):
 
 
 def dmi():
-    put("virtual/dmi/id", sys_vendor="Vendor \x01& Co", product_name="Machine", product_version="1", product_serial="<S>",
-        product_uuid="a1b2c3d4-0000-4000-8000-00000000000f", bios_vendor="BIOS", bios_version="2", bios_date="01/02/2026")
+    put("virtual/dmi/id", sys_vendor="Vendor \x01& Co", product_name="Machine", product_version="1",
+        product_serial="<S>", product_uuid="a1b2c3d4-0000-4000-8000-00000000000f", bios_vendor="BIOS",
+        bios_version="2", bios_date="01/02/2026")
     link("class/dmi/id", "devices/virtual/dmi/id")
 
 
 # what systemd mounts something on, for a daemon's sandbox
-for empty in ("fs/cgroup", "fs/bpf", "kernel/debug", "kernel/tracing", "kernel/security", "firmware", "module", "power"):
+for empty in ("fs/cgroup", "fs/bpf", "kernel/debug", "kernel/tracing", "kernel/security", "firmware", "module",
+              "power"):
     os.makedirs(f"{SYS}/{empty}", exist_ok=True)
 os.makedirs(UDEV, exist_ok=True)
 of_card = pci()
