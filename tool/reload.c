@@ -10,6 +10,7 @@
 #include "client.h"
 #include "host/enter.h"
 #include "hostinfo/cpu.h"
+#include "model/metadata.h"
 #include "plan/names.h"
 #include "qemu/live.h"
 #include "rpc/typed-params.h"
@@ -18,7 +19,7 @@
 
 #define AFFECT_LIVE 1U
 
-typedef enum MetadataKind { METADATA_DESCRIPTION, METADATA_TITLE } MetadataKind; /* VIR_DOMAIN_METADATA_x */
+typedef enum MetadataKind { METADATA_DESCRIPTION, METADATA_TITLE, METADATA_ELEMENT } MetadataKind; /* libvirt's */
 
 #define CPU_BITS 16384U
 
@@ -249,6 +250,27 @@ static int description(Reload *r, const Difference *d, Error *e) {
         return set_text(r, METADATA_DESCRIPTION, d, e);
 }
 
+typedef struct MetadataChange {
+        Reload *reload;
+        Error *error;
+} MetadataChange;
+
+/* Each application has an element of its own, and libvirt's call is about one of them. */
+static int set_element(const char *uri, const char *prefix, const char *element, void *userdata) {
+        char *text = (char *) element, *key = (char *) (prefix ?: "app"), *namespace = (char *) uri;
+        MetadataChange *c = userdata;
+        const remote_domain_set_metadata_args args = {
+                .dom = c->reload->domain, .type = METADATA_ELEMENT, .metadata = text ? &text : NULL, .key = &key,
+                .uri = &namespace, .flags = AFFECT_LIVE,
+        };
+
+        return call(c->reload, REMOTE_PROC_DOMAIN_SET_METADATA, &remote_codec_DOMAIN_SET_METADATA, &args, c->error);
+}
+
+static int metadata(Reload *r, const Difference *d, Error *e) {
+        return metadata_diff(d->before, d->after, set_element, &(MetadataChange){ r, e });
+}
+
 /* --- all --- */
 
 static int (*const appliers[_LIVE_WAY_MAX])(Reload *r, const Difference *d, Error *e) = {
@@ -265,6 +287,7 @@ static int (*const appliers[_LIVE_WAY_MAX])(Reload *r, const Difference *d, Erro
         [LIVE_IOTHREAD_PIN] = pin_iothread,
         [LIVE_TITLE] = title,
         [LIVE_DESCRIPTION] = description,
+        [LIVE_METADATA] = metadata,
 };
 
 /* One refusal does not keep the others from being done. */

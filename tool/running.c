@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/strings.h"
+#include "model/metadata.h"
 #include "qemu/firmware.h"
 #include "tool.h"
 
@@ -49,11 +50,18 @@ typedef struct Filter {
         void *userdata;
 } Filter;
 
-/* The layers below an image that the start found are no difference to a definition that leaves finding them to it. */
+static int found(const char *uri, const char *prefix, const char *element, void *userdata) {
+        return 1;
+}
+
+/* The layers below an image that the start found are no difference to a definition that leaves finding them to it. What
+ * applications keep is compared by what each of them would be given, not by how it is written down. */
 static int filter(const Difference *d, void *userdata) {
         const Filter *f = userdata;
 
         if (!d->new && xml_is(d->old, "backingStore"))
+                return 0;
+        if (streq(d->path, "metadata") && metadata_diff(d->before, d->after, found, NULL) == 0)
                 return 0;
         return f->visit(d, f->userdata);
 }

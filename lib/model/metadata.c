@@ -271,21 +271,53 @@ static int extract(const Metadata *m, const xmlNode *n, const XmlSpan *span, con
         return *ret ? 0 : -ENOMEM;
 }
 
+static int get(const Metadata *m, const char *uri, char **ret) {
+        METADATA_FOREACH(n, i, m)
+                if (is_of(n, uri))
+                        return extract(m, n, &m->spans[i], uri, ret);
+        return -ENOENT;
+}
+
 int metadata_get(const Definition *d, const char *uri, char **ret) {
         _cleanup_metadata_ Metadata m = {};
         const char *text = definition_metadata(d);
+        int r = text ? metadata_read(text, &m) : -ENOENT;
+
+        return r < 0 ? r : get(&m, uri, ret);
+}
+
+/* What one has, and the other has not, or says differently; gone: of those alone that the other has not. */
+static int visit_those(const Metadata *of, const Metadata *other, bool gone, MetadataVisitor visit, void *userdata) {
+        METADATA_FOREACH(n, i, of) {
+                const char *uri = n->ns ? (const char *) n->ns->href : NULL;
+                _cleanup_free_ char *text = NULL, *others = NULL;
+                int r, s;
+
+                if (!uri)
+                        continue;
+                r = get(of, uri, &text);
+                s = get(other, uri, &others);
+                if (r < 0 || (s < 0 && s != -ENOENT))
+                        return r < 0 ? r : s;
+                if (gone ? s >= 0 : streq_ptr(text, others))
+                        continue;
+                r = visit(uri, (const char *) n->ns->prefix, gone ? NULL : text, userdata);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+int metadata_diff(const char *before, const char *after, MetadataVisitor visit, void *userdata) {
+        _cleanup_metadata_ Metadata old = {}, new = {};
         int r;
 
-        if (!text)
-                return -ENOENT;
-        r = metadata_read(text, &m);
-        if (r < 0)
-                return r;
-        METADATA_FOREACH(n, i, &m)
-                if (is_of(n, uri))
-                        return extract(&m, n, &m.spans[i], uri, ret);
-
-        return -ENOENT;
+        r = metadata_read(before && *before ? before : "<metadata/>", &old);
+        if (r >= 0)
+                r = metadata_read(after && *after ? after : "<metadata/>", &new);
+        if (r >= 0)
+                r = visit_those(&old, &new, true, visit, userdata);
+        return r != 0 ? r : visit_those(&new, &old, false, visit, userdata);
 }
 
 /* --- changes --- */

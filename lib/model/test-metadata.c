@@ -189,12 +189,38 @@ static void test_set_refuses(void **state) {
         assert_int_equal(metadata_set(d, "u", "k", deep.data, NULL), -EBADMSG);
 }
 
+static int note(const char *uri, const char *prefix, const char *element, void *userdata) {
+        strbuf_addf(userdata, "%s %s %s;", uri, prefix ?: "-", element ?: "gone");
+        return 0;
+}
+
+static void assert_diff(const char *before, const char *after, const char *wanted) {
+        _cleanup_free_ char *text = NULL;
+        StrBuf b = {};
+
+        strbuf_add(&b, "");
+        assert_int_equal(metadata_diff(before, after, note, &b), 0);
+        text = strbuf_take(&b);
+        assert_string_equal(text, wanted);
+}
+
+static void each_application_has_its_own(void **state) {
+        static const char both[] = "<metadata><a:x xmlns:a='urn:a'><a:n>1</a:n></a:x><y xmlns='urn:b'/></metadata>";
+
+        assert_diff(both, both, "");
+        assert_diff(NULL, both, "urn:a a <x><n>1</n></x>;urn:b - <y/>;");
+        assert_diff(both, NULL, "urn:a a gone;urn:b - gone;");
+        assert_diff(both, "<metadata><z xmlns='urn:c'/>\n<b:x xmlns:b='urn:a'><b:n>2</b:n></b:x></metadata>",
+                    "urn:b - gone;urn:c - <z/>;urn:a b <x><n>2</n></x>;");
+        assert_int_equal(metadata_diff("<metadata>", both, note, NULL), -EBADMSG);
+}
+
 int main(void) {
         const struct CMUnitTest cases[] = {
                 cmocka_unit_test(test_bytes_stay),  cmocka_unit_test(test_namespaces_of_the_root),
                 cmocka_unit_test(test_tidy),        cmocka_unit_test(test_encodings),
                 cmocka_unit_test(test_get),         cmocka_unit_test(test_set),
-                cmocka_unit_test(test_set_refuses),
+                cmocka_unit_test(test_set_refuses), cmocka_unit_test(each_application_has_its_own),
         };
 
         return cmocka_run_group_tests(cases, NULL, NULL);

@@ -44,6 +44,7 @@ static const struct {
         { "memtune/swap_hard_limit", LIVE_MEMORY_LIMITS },
         { "title",                 LIVE_TITLE },
         { "description",           LIVE_DESCRIPTION },
+        { "metadata",              LIVE_METADATA },
 };
 
 bool live_can_plug(const char *element) {

@@ -39,10 +39,11 @@ refused "... and why" "no definition of a guest 'none'" m unitvirt diff none
 
 # edit SED...: the definition's file, by hand
 edit() { m sed -i "$@" /etc/libvirt/qemu/t.xml; }
+applications="<metadata><a:app xmlns:a='urn:a'><a:x>1</a:x></a:app><own xmlns='urn:b'/></metadata>"
 edit -e "s|<vcpu placement='static' current='1'>2</vcpu>|<vcpu placement='static'>2</vcpu>|" \
      -e "s|</vcpu>|</vcpu><cputune><shares>300</shares><vcpupin vcpu='0' cpuset='0'/></cputune>|" \
      -e "s|<on_reboot>|<memtune><hard_limit unit='KiB'>1048576</hard_limit></memtune><on_reboot>|" \
-     -e "s|<name>t</name>|<name>t</name><title>changed by hand</title>|" \
+     -e "s|<name>t</name>|<name>t</name><title>changed by hand</title>$applications|" \
      -e "s|<on_crash>.*|<on_crash>restart</on_crash>|" \
      -e "s|<target dev='hda' bus='ide'/>|<source file='$images/cd.iso'/><target dev='hda' bus='ide'/>|" \
      -e "s|</devices>|$(disk u vdb)</devices>|" \
@@ -74,12 +75,15 @@ check "... the disk" contains vdb m virsh domblklist t
 check "... the medium" contains cd.iso m virsh domblklist t
 check "... the throttle" contains '"iops":500' m virsh qemu-monitor-command t '{"execute":"query-block"}'
 check "... the title" contains "changed by hand" m virsh desc --title t
+check "... what applications have" contains "<x>1</x>" m virsh metadata t urn:a
+check "... each" contains "<own/>" m virsh metadata t urn:b
 check "... the journal says what was done" contains "devices/disk[vdb] changed" m journalctl -u vm@t.service -o cat
 check "... and what waits" contains "on_crash waits for the next start" m journalctl -u vm@t.service -o cat
 check "diff: only that is left" equals "on_crash: destroy -> restart  [at the next start]" m unitvirt diff t
 
 # --- and back: less than before ---
 
+edit -e "s|<own xmlns='urn:b'/>||; s|<a:x>1</a:x>|<a:x>2</a:x>|"
 edit -e "s|<title>.*</title>||" -e "s|<shares>300</shares>||" -e "s|<iotune>.*</iotune>||"
 m sh -c "python3 - <<'P'
 import re
@@ -90,6 +94,8 @@ open(path, 'w').write(text)
 P"
 check "systemctl reload of what has gone" reload
 check "... no throttle" contains '"iops":0' m virsh qemu-monitor-command t '{"execute":"query-block"}'
+check "... what one application has, anew" contains "<x>2</x>" m virsh metadata t urn:a
+refused "... and nothing of the other" "metadata not found" m virsh metadata t urn:b
 check "... no title" not contains "changed by hand" m virsh desc --title t
 check "... the guest, which does not answer, keeps the disk until it does" contains vdb m virsh dumpxml t
 

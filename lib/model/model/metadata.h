@@ -19,6 +19,12 @@ int metadata_parse(const Definition *d, xmlDocPtr *ret);
  * prefix, and it is not declared. *ret is the caller's. -ENOENT where there is none. */
 int metadata_get(const Definition *d, const char *uri, char **ret);
 
+/* Calls visit for each namespace whose element after does not have as before does: element is it as metadata_get()
+ * gives it, NULL where it is gone; prefix may be NULL. Both are whole <metadata> elements, or NULL. Stops at what is
+ * not 0, and returns that. -ENOMEM, -EBADMSG. */
+typedef int (*MetadataVisitor)(const char *uri, const char *prefix, const char *element, void *userdata);
+int metadata_diff(const char *before, const char *after, MetadataVisitor visit, void *userdata);
+
 /* Puts element, a document, in the place of the one of the namespace uri. Its root, and what in it has no namespace,
  * gets that one, with prefix in front, as libvirt does it. element NULL takes it away. Everything else stays as it is,
  * byte for byte. -EBADMSG, -EINVAL with e. */

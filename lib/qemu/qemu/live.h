@@ -20,6 +20,7 @@ typedef enum LiveWay {
         LIVE_IOTHREAD_PIN,
         LIVE_TITLE,
         LIVE_DESCRIPTION,
+        LIVE_METADATA,
         _LIVE_WAY_MAX,
 } LiveWay;
 
