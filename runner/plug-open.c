@@ -25,6 +25,7 @@ void plug_done(Plug *p) {
         for (size_t i = 0; i < p->prepare.n_images; i++)
                 free(p->prepare.images[i].path);
         free(p->prepare.images);
+        free(p->prepare.opened);
         launch_done(&p->prepare.launch);
         chain_free(p->prepare.chain);
         qemu_config_free(p->prepare.config);
@@ -84,20 +85,52 @@ static int open_nothing(Prepare *p, xmlNode *device) {
         return 0;
 }
 
-/* What is opened for a disk beside images: at the start only. */
+/* QEMU makes this connection itself, and the guest's unit lets it. */
+static bool connects_itself(const xmlNode *source) {
+        uint64_t delay = 0;
+
+        if (!xml_attr_is(source, "protocol", "nbd"))
+                return true;
+        (void) xml_attr_u64(xml_child(source, "reconnect"), "delay", &delay);
+        XML_FOREACH(host, source, "host")
+                if (!xml_attr_is(host, "transport", "unix"))
+                        return true;
+        return delay > 0;
+}
+
+/* A view of the host that was not made at the start is not made later. */
+static int check_network(Prepare *p, const xmlNode *disk) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LAUNCH, p->name), *text = NULL;
+        _cleanup_launch_ Launch launch = {};
+        unsigned line;
+        int r;
+
+        if (!connects_itself(xml_child(disk, "source")))
+                return 0;
+        r = path ? file_read(path, LAUNCH_MAX, &text, NULL) : -ENOMEM;
+        if (r >= 0)
+                r = launch_parse(text, &launch, &line);
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot read how the guest was started");
+        if (launch.connects)
+                return 0;
+        return prepare_refuse(p, -EOPNOTSUPP, disk,
+                              "the guest was started without a network of the host's for its QEMU: a disk that QEMU "
+                              "itself connects for can be plugged in where the definition had such a one at the start");
+}
+
 static int check_disk(Prepare *p, const xmlNode *disk) {
-        static const char *const types[] = { "file", "block", "volume" };
-        const xmlNode *source = xml_child(disk, "source");
+        static const char *const types[] = { "file", "block", "volume", "network" };
         bool known = false;
 
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 known = known || xml_attr_is(disk, "type", types[i]);
-        if (!known || xml_child(disk, "transient") || xml_child(source, "encryption") || xml_child(disk, "encryption"))
+        if (!known)
                 return prepare_refuse(p, -EOPNOTSUPP, disk,
-                                      "a disk of type '%s', or one that is encrypted or transient, cannot be plugged "
-                                      "into a guest that runs yet",
+                                      "a disk of type '%s' cannot be plugged into a guest that runs: what it needs of "
+                                      "the host is made at the guest's start",
                                       xml_attr(disk, "type") ?: "");
-        return 0;
+        return xml_attr_is(disk, "type", "network") ? check_network(p, disk) : 0;
 }
 
 static int open_disk(Prepare *p, xmlNode *disk) {
@@ -114,6 +147,8 @@ static int open_disk(Prepare *p, xmlNode *disk) {
                 r = prepare_disk(p, disk);
         if (r >= 0)
                 r = definition_number_images(p->live, disk);
+        if (r >= 0)
+                r = prepare_disk_sources(p, disk);
         return r < 0 ? r : prepare_chain_record(p);
 }
 
@@ -275,19 +310,6 @@ static int list_descriptors(const Plug *p, const char *device, json_t *sets, jso
         return 0;
 }
 
-/* What has no property of its own. */
-static int list_after(const xmlNode *device, json_t *after) {
-        json_t *command = NULL;
-        int r = 0;
-
-        if (xml_is(device, "disk"))
-                r = qemu_disk_throttle(device, &command);
-        if (xml_is(device, "interface") && streq_ptr(xml_get(device, "link/@state"), "down"))
-                command = json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name",
-                                    device_alias(device), "up", 0);
-        return r < 0 || !command ? r : json_array_append_new(after, command) < 0 ? -ENOMEM : 0;
-}
-
 static int build_answer(Plug *p, const xmlNode *device, const char *version, json_t **ret) {
         json_t *sets = json_array(), *names = json_array(), *steps = json_array(), *after = json_array();
         const char *alias = device_alias(device);
@@ -298,7 +320,7 @@ static int build_answer(Plug *p, const xmlNode *device, const char *version, jso
         if (r >= 0)
                 r = list_descriptors(p, alias, sets, names);
         if (r >= 0)
-                r = list_after(device, after);
+                r = qemu_device_after(device, after);
         if (r >= 0)
                 r = xml_format(device, &text);
         if (r >= 0) {

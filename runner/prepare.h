@@ -180,13 +180,14 @@ void prepare_autostart(Prepare *p);
 
 /* sources.c: after the images. */
 int prepare_sources(Prepare *p);
+int prepare_disk_sources(Prepare *p, const xmlNode *disk);
 
 /* kvm.c */
 int prepare_kvm(Prepare *p);
 
 /* boot.c */
 int prepare_boot(Prepare *p);
-/* A copy that appears whole or not at all. Negative errno. */
+/* copy.c: a copy that appears whole or not at all. Negative errno. */
 int prepare_copy_file(const char *from, const char *to, mode_t mode, uid_t uid, gid_t gid);
 
 /* locks.c: after images, where volumes have become paths. */

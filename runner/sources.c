@@ -28,6 +28,22 @@ static QemuOpened *add_opened(Prepare *p, const xmlNode *element) {
 
 /* --- secrets --- */
 
+/* A QEMU that runs has no number yet that the file could be known by: it is told the value itself. */
+static int tell_value(Prepare *p, QemuOpened *o, const SecretValue *v) {
+        _cleanup_secret_value_ SecretValue text = {};
+        char *copy;
+        int r;
+
+        r = secret_value_to_base64(v, &text);
+        if (r < 0)
+                return r;
+        copy = strndup((const char *) text.data, text.len);
+        if (!copy)
+                return -ENOMEM;
+        o->data = copy;
+        return strv_consume(&p->paths, copy);
+}
+
 /* By its path among QEMU's own descriptors: it reads secrets as files. */
 static int give_value(Prepare *p, const xmlNode *element, const SecretValue *v) {
         QemuOpened *o = add_opened(p, element);
@@ -35,6 +51,8 @@ static int give_value(Prepare *p, const xmlNode *element, const SecretValue *v) 
         char *path;
         int r;
 
+        if (o && p->running)
+                return tell_value(p, o, v);
         r = o ? secret_value_to_fd(v, MFD_CLOEXEC, &fd) : -ENOMEM;
         if (r >= 0)
                 r = descriptor_store(p, fd);
@@ -233,21 +251,25 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
         return r;
 }
 
+int prepare_disk_sources(Prepare *p, const xmlNode *disk) {
+        const xmlNode *transient = xml_child(disk, "transient");
+        int r = give_layer(p, disk);
+
+        for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l; l = xml_child(l, "backingStore"))
+                r = give_layer(p, l);
+        if (r >= 0 && transient)
+                r = give_changes(p, disk, transient);
+        p->res.opened = p->opened;
+        p->res.n_opened = p->n_opened;
+        return r;
+}
+
 int prepare_sources(Prepare *p) {
-        int r = 0;
-
         XML_FOREACH(disk, definition_devices(p->live), "disk") {
-                const xmlNode *transient = xml_child(disk, "transient");
+                int r = prepare_disk_sources(p, disk);
 
-                r = give_layer(p, disk);
-                for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l; l = xml_child(l, "backingStore"))
-                        r = give_layer(p, l);
-                if (r >= 0 && transient)
-                        r = give_changes(p, disk, transient);
                 if (r < 0)
                         return r;
         }
-        p->res.opened = p->opened;
-        p->res.n_opened = p->n_opened;
         return 0;
 }

@@ -108,12 +108,12 @@ static void add_transient(Build *b, const xmlNode *disk, const Image *top, Drive
         const char *dev = xml_get(disk, "target/@dev") ?: "";
         json_t *o;
 
-        if (!opened) {
+        if (!opened && !b->res->running) {
                 build_invalid(b, xml_child(disk, "transient"), "no file for the changes was made");
                 return;
         }
         o = device_new(b, "file");
-        put_str(b, o, "filename", opened->path);
+        put_str(b, o, "filename", opened ? opened->path : "/dev/null");
         put_strf(b, o, "node-name", "libvirt-%.16s-changes", dev);
         put_bool(b, o, "read-only", false);
         put_str(b, o, "discard", "unmap");
@@ -156,7 +156,7 @@ static void build_images(Build *b, const xmlNode *disk, DriverName *node) {
                 build_refuse(b, driver, "io 'native' needs cache 'none' or 'directsync'");
         build_backing(b, disk, &top);
         /* who only looks at the arguments is shown what is always there */
-        transient = transient && !b->res->recorded && !b->res->stand_ins;
+        transient = transient && !b->res->recorded && (!b->res->stand_ins || b->res->running);
         top.readonly |= transient;
         image_build(b, &top, node);
         if (transient)

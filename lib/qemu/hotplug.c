@@ -171,3 +171,15 @@ int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remo
         *ret_add = *ret_remove = NULL;
         return r < 0 ? r : -ENOMEM;
 }
+
+int qemu_device_after(const xmlNode *device, json_t *commands_after) {
+        const char *alias = device_alias(device);
+        json_t *command = NULL;
+        int r = 0;
+
+        if (xml_is(device, "disk"))
+                r = qemu_disk_throttle(device, &command);
+        if (xml_is(device, "interface") && streq_ptr(xml_get(device, "link/@state"), "down"))
+                command = json_pack("{s:s,s:{s:s,s:b}}", "execute", "set_link", "arguments", "name", alias, "up", 0);
+        return r < 0 || !command ? r : json_array_append_new(commands_after, command) < 0 ? -ENOMEM : 0;
+}

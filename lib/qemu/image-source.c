@@ -17,7 +17,10 @@ void image_add_secret(Build *b, const xmlNode *element, const char *id, unsigned
 
         snprintf(ret->s, sizeof(ret->s), "%.40s-secret%u", id, n);
         o = build_object(b, "secret", ret->s);
-        if (opened)
+        if (opened && opened->data) {
+                put_str(b, o, "data", opened->data);
+                put_str(b, o, "format", "base64");
+        } else if (opened)
                 put_str(b, o, "file", opened->path);
         else if (b->res->stand_ins || b->res->recorded)
                 put_strf(b, o, "file", "SECRET:%s", xml_attr(element, "uuid") ?: xml_attr(element, "usage") ?: "");

@@ -210,6 +210,61 @@ check "... and QEMU says that it is encrypted" says '"encrypted":true' \
         m virsh qemu-monitor-command vol '{"execute":"query-named-block-nodes"}'
 m virsh -q destroy vol
 
+# --- plugged into a guest that runs ---
+of_usb() { sed "s#bus='virtio'#bus='usb'#"; }
+live_xml() { of_usb | m_with_input sh -c 'cat > /tmp/live.xml'; }
+attach() { m virsh -q attach-device "$1" /tmp/live.xml "${@:2}"; }
+detach() { m virsh -q detach-device "$1" /tmp/live.xml "${@:2}"; }
+qmp() { m virsh qemu-monitor-command "$1" "$2"; }
+nodes() { contains "$2" qmp "$1" '{"execute":"query-named-block-nodes"}'; }
+objects() { qmp "$1" '{"execute":"qom-list","arguments":{"path":"/objects"}}'; }
+sets() { qmp "$1" '{"execute":"query-fdsets"}' | grep -o fdset-id | wc -l; }
+check "a guest without such disks" define_guest plain idle ""
+check "... starts" m virsh -q start plain
+begun=$(sets plain)
+file_disk sda raw luks.raw "$(luks)" | live_xml
+check "an encrypted disk is plugged in" attach plain --live
+check "... and QEMU says that it is encrypted" nodes plain '"encrypted":true'
+check "... the definition has no passphrase" not contains geheim m virsh dumpxml --security-info plain
+check "... nor has the journal" m sh -c '! journalctl -b -q -o cat | grep -qE "geheim|Z2VoZWlt"'
+check "... and out" detach plain --live
+check "... with its secret" not contains secret objects plain
+value $uuid falsch
+refused "with the wrong passphrase it is refused" "Invalid password" attach plain --live
+check "... and nothing is left" not contains secret objects plain
+value $uuid geheim
+check "... in the definition it is kept" attach plain --config
+check "... for the next start" contains "<encryption format='luks'" m virsh dumpxml --inactive plain
+check "... and taken out of it" detach plain --config
+net_disk sda "protocol='nbd' name='unix'" "<host transport='unix' socket='/run/nbd.sock'/>" | live_xml
+check "a disk of an NBD server's socket is plugged in" attach plain --live
+check "... QEMU has it" nodes plain '"drv":"nbd"'
+check "... and out" detach plain --live
+file_disk sda raw trans '<transient/>' | live_xml
+check "a transient disk is plugged in" attach plain --live
+check "... QEMU has its changes apart" nodes plain '"backing_file_depth":1'
+check "... and out" detach plain --live
+check "... which leaves no file" m sh -c '! ls /srv/d | grep -qi transient'
+net_disk sda "protocol='nbd' name='tcp'" "<host name='localhost'/>" | live_xml
+refused "a server that QEMU would have to connect to is out of its view" "started without a network" attach plain --live
+check "... at the next start it is not" attach plain --config
+check "... and out again" detach plain --config
+echo "<disk type='dir' device='disk'><source dir='/srv/d/folder'/><target dev='sda' bus='virtio'/><readonly/>
+        </disk>" | live_xml
+refused "a folder is a disk from the start only" "a disk of type 'dir' cannot be plugged into a guest that runs" \
+        attach plain --live
+check "no set of descriptors is left" equals "$begun" sets plain
+m virsh -q destroy plain
+check "a guest whose QEMU connects for a disk" define_guest connects idle \
+        "$(net_disk vda "protocol='nbd' name='tcp'" "<host name='localhost'/>")"
+check "... starts" m virsh -q start connects
+net_disk sda "protocol='nbd' name='tls' tls='yes'" "<host name='localhost' port='10810'/>" | live_xml
+check "... another one with TLS is plugged in" attach connects --live
+check "... QEMU has its certificates" contains tls-creds objects connects
+check "... and out" detach connects --live
+check "... with its certificates" not contains tls-creds objects connects
+m virsh -q destroy connects
+
 # --- pools of a target ---
 target() {
         echo "<pool type='iscsi-direct'><name>$1</name><source><host name='127.0.0.1'/><device

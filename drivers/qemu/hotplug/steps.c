@@ -30,11 +30,16 @@ static int do_request(Guest *g, json_t *request, Error *e) {
         return guest_command_fds(g, json_incref(request), NULL, 0, NULL, false, e);
 }
 
-static int query_version(Guest *g, char ret[32], Error *e) {
+/* It is the same as long as the guest runs. */
+int steps_version(Guest *g, char ret[32], Error *e) {
         _cleanup_(json_decrefp) json_t *version = NULL;
         json_t *numbers;
         int r;
 
+        if (g->run && *g->run->qemu_version) {
+                memcpy(ret, g->run->qemu_version, sizeof(g->run->qemu_version));
+                return 0;
+        }
         r = guest_command(g, "query-version", NULL, &version, e);
         if (r < 0)
                 return r;
@@ -42,6 +47,8 @@ static int query_version(Guest *g, char ret[32], Error *e) {
         snprintf(ret, 32, "%u.%u.%u", (unsigned) json_integer_value(json_object_get(numbers, "major")),
                  (unsigned) json_integer_value(json_object_get(numbers, "minor")),
                  (unsigned) json_integer_value(json_object_get(numbers, "micro")));
+        if (g->run)
+                memcpy(g->run->qemu_version, ret, sizeof(g->run->qemu_version));
         return 0;
 }
 
@@ -51,7 +58,7 @@ int steps_query(Guest *g, char ret_version[32], unsigned *ret_set, Error *e) {
         size_t i;
         int r;
 
-        r = query_version(g, ret_version, e);
+        r = steps_version(g, ret_version, e);
         if (r >= 0)
                 r = guest_command(g, "query-fdsets", NULL, &sets, e);
         if (r < 0)
@@ -157,8 +164,17 @@ static void take_back(Guest *g, const PlugAnswer *a) {
 
 /* --- steps --- */
 
+/* What goes with a medium beside its nodes: secrets and certificates. Other objects of a disk are its drive's. */
+static bool is_of_medium(const char *type) {
+        return streq_ptr(type, "secret") || streq_ptr(type, "tls-creds-x509");
+}
+
 static bool is_node(json_t *request) {
-        return streq_ptr(text_of(request, "execute"), "blockdev-add");
+        const char *command = text_of(request, "execute");
+
+        return streq_ptr(command, "blockdev-add") ||
+               (streq_ptr(command, "object-add") &&
+                is_of_medium(text_of(json_object_get(request, "arguments"), "qom-type")));
 }
 
 /* The first n. */
@@ -224,8 +240,8 @@ int steps_parts(Guest *g, const Definition *live, const xmlNode *device, QemuPar
         int r;
 
         qemu_host_resources_init(&none);
-        none.stand_ins = true;
-        r = query_version(g, version, NULL);
+        none.stand_ins = none.running = true;
+        r = steps_version(g, version, NULL);
         if (r < 0)
                 return r;
         caps = qemu_caps_for(version, arch);
@@ -256,8 +272,17 @@ static json_t *sets_of_nodes(Guest *g, const QemuParts *parts) {
         return sets;
 }
 
-/* kinds: bits of those that are taken away. */
-static void take_away(Guest *g, const Definition *live, const xmlNode *device, unsigned kinds) {
+static bool is_part_of_medium(const QemuPart *part) {
+        return part->kind == QEMU_PART_BLOCKDEV ||
+               (part->kind == QEMU_PART_OBJECT && is_of_medium(text_of(part->props, "qom-type")));
+}
+
+static bool is_beside_device(const QemuPart *part) {
+        return part->kind != QEMU_PART_DEVICE;
+}
+
+/* those: NULL is all of them. */
+static void take_away(Guest *g, const Definition *live, const xmlNode *device, bool (*those)(const QemuPart *part)) {
         _cleanup_qemu_parts_ QemuParts parts = {};
         json_t *sets, *set;
         size_t at;
@@ -268,7 +293,7 @@ static void take_away(Guest *g, const Definition *live, const xmlNode *device, u
         for (size_t i = parts.n; i-- > 0;) {
                 json_t *add, *remove;
 
-                if (!(kinds & 1U << parts.list[i].kind) ||
+                if ((those && !those(&parts.list[i])) ||
                     qemu_part_commands(&parts.list[i], &add, &remove, NULL) < 0)
                         continue;
                 try_request(g, remove);
@@ -281,14 +306,14 @@ static void take_away(Guest *g, const Definition *live, const xmlNode *device, u
 }
 
 void steps_take_away(Guest *g, const Definition *live, const xmlNode *device, bool with_device) {
-        take_away(g, live, device, with_device ? ~0U : ~(1U << QEMU_PART_DEVICE));
+        take_away(g, live, device, with_device ? NULL : is_beside_device);
         remove_sets(g, device_alias(device), NULL);
         if (with_device)
                 close_named(g, device_alias(device));
 }
 
 void steps_take_away_nodes(Guest *g, const Definition *live, const xmlNode *drive, const PlugAnswer *next) {
-        take_away(g, live, drive, 1U << QEMU_PART_BLOCKDEV);
+        take_away(g, live, drive, is_part_of_medium);
         remove_sets(g, device_alias(drive), next);
 }
 

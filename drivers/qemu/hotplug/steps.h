@@ -9,6 +9,8 @@
 
 /* The version of the QEMU that runs, "10.0.2", and the first number of a set of descriptors that it does not use. */
 int steps_query(Guest *g, char ret_version[32], unsigned *ret_set, Error *e);
+/* The version alone. */
+int steps_version(Guest *g, char ret_version[32], Error *e);
 
 /* Hands the descriptors of an answer to QEMU and carries out its steps, those for a medium (block nodes) only or all.
  * After a failure everything is as before. 1 where the device is there, and what was to follow failed: it is asked to

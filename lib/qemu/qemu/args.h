@@ -50,6 +50,7 @@ typedef struct QemuHostdev {
 typedef struct QemuOpened {
         const struct _xmlNode *element;
         const char *path;     /* NULL: fd */
+        const char *data;     /* of a secret, in place of path: its value in base64, for a QEMU that runs */
         int fd;
 } QemuOpened;
 
@@ -98,6 +99,7 @@ typedef struct QemuHostResources {
         bool no_sandbox;          /* leave out -sandbox: for a QEMU that was built without seccomp */
         bool dump_guest_core;     /* QEMU's core dumps hold the guest's memory, where the definition does not say */
         bool stand_ins; /* made-up numbers for taps that nobody opened: to show the arguments, not to run them */
+        bool running;             /* with stand_ins: of a guest that runs, whose parts are to be named, all of them */
         bool recorded; /* stand_ins and listening sockets as libvirt's recordings have them, to compare with those */
 } QemuHostResources;
 

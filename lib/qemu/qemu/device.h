@@ -49,6 +49,9 @@ int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCap
  * "arguments", the caller's. -EOPNOTSUPP with code 84 for what has no such form. */
 int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remove, Error *e);
 
+/* Appends to an array the requests that follow once the device is there: for what has no property of its own. */
+int qemu_device_after(const xmlNode *device, json_t *commands_after);
+
 /* What limits a disk as its <iotune> says: a request block_set_io_throttle, the caller's; NULL where nothing does, or
  * there is no medium. -ENOMEM. */
 int qemu_disk_throttle(const xmlNode *disk, json_t **ret);
