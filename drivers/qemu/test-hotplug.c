@@ -227,6 +227,27 @@ static void a_disk_comes_and_goes(void **state) {
         assert_false(lives(h, "vdb"));
 }
 
+/* For what is opened nowhere nobody is asked to open it. */
+static void a_card_of_qemu_s_own(void **state) {
+        TestHost *h = *state;
+
+        start_for_plugging(h);
+        assert_int_equal(attach(h, CARD("52:54:00:00:00:05"), LIVE), 0);
+        assert_string_equal(test_plugged(h), "");
+        assert_string_equal(test_commands(h), "netdev_add;device_add;");
+        assert_true(lives(h, "52:54:00:00:00:05"));
+        assert_false(test_file_exists(h, "run/qemu/web.pending"));
+        assert_int_equal(detach(h, CARD("52:54:00:00:00:05"), LIVE), 0);
+        assert_string_equal(test_commands(h), "device_del;netdev_del;");
+        assert_false(lives(h, "52:54:00:00:00:05"));
+
+        h->refuse = "device_add";
+        assert_true(attach(h, CARD("52:54:00:00:00:06"), LIVE) < 0);
+        assert_string_equal(test_commands(h), "netdev_add;device_add;netdev_del;");
+        assert_false(lives(h, "52:54:00:00:00:06"));
+        assert_false(test_file_exists(h, "run/qemu/web.pending"));
+}
+
 static void both_definitions(void **state) {
         TestHost *h = *state;
 
@@ -449,6 +470,7 @@ int main(void) {
                 TEST(what_cannot_be_changes_nothing),
                 TEST(changes_of_the_definition),
                 TEST(a_disk_comes_and_goes),
+                TEST(a_card_of_qemu_s_own),
                 TEST(both_definitions),
                 TEST(a_failed_step_leaves_nothing),
                 TEST(a_guest_takes_its_time),

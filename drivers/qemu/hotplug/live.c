@@ -9,6 +9,7 @@
 #include "guest/emulator.h"
 #include "guest/events.h"
 #include "guest/live.h"
+#include "hotplug/here.h"
 #include "hotplug/live.h"
 #include "hotplug/media.h"
 #include "hotplug/pending.h"
@@ -28,14 +29,14 @@ static xmlNode *take_answer(Definition *live, xmlNode *device, const PlugAnswer 
         return copy ? definition_replace_device(live, device, copy) : NULL;
 }
 
-/* After vm-plug has opened what it needs. 1: QEMU has it, but not all that it was to have. */
+/* What it needs is open. 1: QEMU has it, but not all that it was to have. */
 static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugAnswer *a, Error *e) {
         xmlNode *now = take_answer(live, device, a, e);
         int r, written;
 
         if (!now)
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_QEMU, "vm-plug gave no device");
-        r = pending_write(g, live, e);
+        r = a->n_fds > 0 ? pending_write(g, live, e) : 0; /* else it is as it was */
         if (r >= 0)
                 r = steps_run(g, device_alias(now), a, false, e);
         if (r < 0 || !g->run)
@@ -52,19 +53,20 @@ static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugA
 static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_free_ char *alias = strdup(device_alias(device) ?: "");
+        bool here = plug_here_can(device);
         char version[32];
-        unsigned set;
+        unsigned set = 0;
         int r;
 
         if (!alias)
                 return -ENOMEM;
-        r = steps_query(g, version, &set, e);
+        r = here ? steps_version(g, version, e) : steps_query(g, version, &set, e);
         if (r >= 0)
                 r = pending_write(g, live, e);
         if (r < 0)
                 return r;
-        r = plug_guard_filter(g, device, e);
-        if (r >= 0)
+        r = here ? plug_here(live, device, version, &answer, e) : plug_guard_filter(g, device, e);
+        if (r >= 0 && !here)
                 r = plug_ask_attach(g, alias, version, set, &answer, e);
         if (r >= 0)
                 r = give_to_qemu(g, live, device, &answer, e);
