@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "base/denied.h"
 #include "base/fs.h"
 #include "base/strings.h"
 #include "storage/sandbox.h"
@@ -92,6 +93,16 @@ static int run(char **args, StrBuf *b) {
         return *args[0] ? look_in(args[0], args + 1, b) : look_at(args + 1, b);
 }
 
+static void say_why(const char *folder, int r) {
+        char *refuses = folder && (r == -EACCES || r == -EPERM) ? path_refuses(folder) : NULL;
+
+        if (refuses)
+                dprintf(STDERR_FILENO, "%s refuses\n", refuses);
+        else
+                dprintf(STDERR_FILENO, "%s\n", strerror(-r));
+        free(refuses);
+}
+
 int main(int argc, char *argv[]) {
         _cleanup_strbuf_ StrBuf b = {};
         int r = argc < 2 ? -EINVAL : run(argv + 1, &b);
@@ -99,6 +110,6 @@ int main(int argc, char *argv[]) {
         if (r >= 0)
                 r = b.failed ? -ENOMEM : write_all(STDOUT_FILENO, b.data, b.len);
         if (r < 0)
-                dprintf(STDERR_FILENO, "%s\n", strerror(-r));
+                say_why(argc > 2 && streq(argv[1], "--refresh") ? argv[2] : NULL, r);
         _exit(r < 0 ? MIN(-r, 125) : EXIT_SUCCESS);
 }

@@ -79,9 +79,14 @@ static int look_at_all(const PoolSpec *s, const char *table, ProcessResult *resu
                         .output_max = REFRESH_OUTPUT_MAX,
                 },
                 result, e);
-        if (r >= 0 && result->status != 0)
-                r = STATUS_ERRNO(result->status);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", s->target) : 0;
+        if (r < 0 || result->status == 0)
+                return r;
+        r = STATUS_ERRNO(result->status);
+        result->error[strcspn(result->error, "\n")] = '\0';
+        if (endswith(result->error, " refuses"))
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s': %s", s->target,
+                                       result->error);
+        return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", s->target);
 }
 
 int pool_look_at_all(Pool *p, bool *ret_parts, Error *e) {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/denied.h"
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/strings.h"
@@ -299,7 +300,7 @@ static void who_refuses_is_named(void **state) {
         path = text_format("%s/closed/disk", dir);
         if (root)
                 assert_int_equal(setresuid(65534, 65534, 0), 0);
-        refuses = image_explain_access(path);
+        refuses = path_refuses(path);
         if (root)
                 assert_int_equal(setresuid(0, 0, 0), 0);
         assert_non_null(refuses);

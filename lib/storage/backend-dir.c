@@ -5,13 +5,22 @@
 #include <sys/stat.h>
 
 #include "backend.h"
+#include "base/denied.h"
 #include "base/strings.h"
 #include "storage/scan.h"
+
+static int cannot_open(const char *path, int r, Error *e) {
+        _cleanup_free_ char *refuses = r == -EACCES || r == -EPERM ? path_refuses(path) : NULL;
+
+        if (refuses)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s': %s refuses", path, refuses);
+        return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", path);
+}
 
 int backend_folder_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {
         int r = scan_folder(s->target, known, t, notes);
 
-        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot open directory '%s'", s->target) : 0;
+        return r < 0 ? cannot_open(s->target, r, e) : 0;
 }
 
 int backend_folder_build(const PoolSpec *s, uint32_t flags, Error *e) {
@@ -28,7 +37,7 @@ static int start(const PoolSpec *s, Error *e) {
         struct stat st;
 
         if (stat(s->target, &st) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open directory '%s'", s->target);
+                return cannot_open(s->target, -errno, e);
         if (!S_ISDIR(st.st_mode))
                 return error_set_errno(e, -ENOTDIR, ORIGIN_STORAGE, "cannot open directory '%s'", s->target);
         return 0;

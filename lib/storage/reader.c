@@ -26,7 +26,10 @@ static const long calls[] = {
         SYS_mprotect,   SYS_madvise,  SYS_brk,            SYS_statx,        SYS_statfs,        SYS_fstatfs,
         SYS_readlinkat, SYS_getcwd,   SYS_fcntl,          SYS_futex,        SYS_getrandom,     SYS_clock_gettime,
         SYS_exit,       SYS_exit_group, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_restart_syscall,
-        SYS_sigaltstack, SYS_gettid,
+        SYS_sigaltstack, SYS_gettid, SYS_faccessat,
+#ifdef SYS_access
+        SYS_access,
+#endif
 #ifdef SYS_readlink
         SYS_readlink,
 #endif

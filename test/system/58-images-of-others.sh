@@ -88,6 +88,34 @@ refused "... which names whose it is" "is written to by the guest 'plain'" m vir
 m sh -c 'virsh -q undefine thief; rm /srv/nfs/open/thief.qcow2'
 check "no owner and no mode has changed" equals "$before" owners
 
+# --- pools there
+pool() { m virsh -q "pool-define-as $1 dir --target $2; pool-start $1"; }
+end_pool() { m virsh -q "pool-destroy $1; pool-undefine $1"; }
+m sh -c 'cd /srv/nfs && chmod 755 . open && chmod 644 open/top.qcow2 open/mid.qcow2'
+check "a pool in such a folder starts" pool squashed /mnt/x/open
+check "... it has what others may read" equals 'mid.qcow2;top.qcow2;' m sh -c \
+        "virsh -q vol-list squashed | awk '{ print \$1 }' | sort | tr '\n' ';'"
+check "... names what it leaves out" m sh -c \
+        "journalctl -b -q -o cat -t vm-pool | grep -q \"squashed: skipping 'base.raw': Permission denied\""
+check "a guest on a volume of it" m_with_input sh -c 'cat > /root/v.xml && virsh -q define /root/v.xml' < <(
+        guest_xml squashed idle "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>
+                <source pool='squashed' volume='top.qcow2'/><target dev='vda' bus='virtio'/></disk>")
+m sh -c ': > /run/squash.log'
+check "... starts" m virsh -q start squashed
+check "... the volume is open to write, as its owner" opened open/top.qcow2 w u
+check "... and the last layer, which only its owner may read" opened open/base.raw r u
+check "... which the guest reads" io squashed "read -P 0x42 0 512" "read 512/512"
+check "... destroy" m virsh -q destroy squashed
+m virsh -q undefine squashed
+m chmod 700 /srv/nfs/open
+refused "a refresh of a folder that refuses by now names it" "'/mnt/x/open' (owner u, mode 0700) refuses" \
+        m virsh pool-refresh squashed
+check "... it has what was known" m sh -c 'virsh -q vol-list squashed | grep -q top.qcow2'
+end_pool squashed
+refused "a start names it too" "'/mnt/x/open' (owner u, mode 0700) refuses" pool squashed /mnt/x/open
+m virsh -q pool-undefine squashed
+m sh -c 'cd /srv/nfs && chmod 711 . open && chmod 600 open/top.qcow2 open/mid.qcow2'
+
 # --- where its owner may not, either
 check "one that its owner may not read" define shut /mnt/x/open/nobodys.raw raw
 refused "... the message names it, its owner and mode" "'/mnt/x/open/nobodys.raw' (owner v, mode 0000)" \
@@ -104,5 +132,6 @@ check "a user's own mount" eventually 10 m grep -q /home/u/mnt /proc/self/mounti
 check "... u sees it" m setpriv --reuid u --regid u --clear-groups stat /home/u/mnt/open/plain.raw
 check "... an image there" define own /home/u/mnt/open/plain.raw raw
 refused "... is refused, and the mount is named" "'/home/u/mnt' (a FUSE mount of user " m virsh start own
+refused "... by a pool there too" "'/home/u/mnt' (a FUSE mount of user " pool own /home/u/mnt/open
 m sh -c 'umount /home/u/mnt; umount /mnt/x'
 finish

@@ -14,7 +14,7 @@ import struct
 import sys
 
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE = 1, 2, 3, 4, 14, 15, 16, 17, 18
-FSYNC, FLUSH, INIT, OPENDIR, RELEASEDIR, DESTROY, BATCH_FORGET = 20, 25, 26, 27, 29, 38, 42
+FSYNC, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, DESTROY, BATCH_FORGET = 20, 25, 26, 27, 28, 29, 38, 42
 NOBODY = 65534
 SET_SIZE = 8
 
@@ -79,6 +79,18 @@ def read(node, body, uid, gid):
     return os.pread(fd, size, offset)
 
 
+def readdir(node, body, uid, gid):
+    _, offset, size = struct.unpack_from('=2QI', body)
+    answer = b''
+    for i, name in enumerate(sorted(os.listdir(nodes[node]))[offset:], offset + 1):
+        entry = struct.pack('=2Q2I', 1, i, len(os.fsencode(name)), 0) + os.fsencode(name)
+        entry += b'\0' * (-len(entry) % 8)
+        if len(answer) + len(entry) > size:
+            break
+        answer += entry
+    return answer
+
+
 def write(node, body, uid, gid):
     fd, offset, size = struct.unpack_from('=2QI', body)
     return struct.pack('=2I', os.pwrite(fd, body[40:40 + size], offset), 0)
@@ -110,7 +122,8 @@ def statfs(node, body, uid, gid):
 
 
 calls = {LOOKUP: lookup, GETATTR: getattr_, SETATTR: setattr_, OPEN: open_, READ: read, WRITE: write, STATFS: statfs,
-         RELEASE: release, FSYNC: fsync, FLUSH: nothing, INIT: begin, OPENDIR: open_, RELEASEDIR: nothing}
+         RELEASE: release, FSYNC: fsync, FLUSH: nothing, INIT: begin, OPENDIR: open_, READDIR: readdir,
+         RELEASEDIR: nothing}
 while True:
     try:
         request = os.read(channel, (1 << 17) + 4096)

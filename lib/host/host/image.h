@@ -36,7 +36,3 @@ bool image_file_equal(const ImageFile *a, const ImageFile *b);
  * many there are. ret_file may be NULL. */
 int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, int ret_numbers[2],
                ImageFile *ret_file, Error *e);
-
-/* The first component of path that the caller may not pass (or, the last, not open), as "'/home/u/mnt' (owner 1000,
- * mode 0700)"; owned by the caller, NULL where there is none or no memory. */
-char *image_explain_access(const char *path);
