@@ -9,6 +9,8 @@
 #include "loop/process.h"
 
 #define LOOK_TIMEOUT (5ULL * 1000 * 1000)
+/* Each child that waits for a disk which never answers stays, so they must not become many. */
+#define DEAF_NSEC (60ULL * 1000 * 1000 * 1000)
 /* vm-look's status for an errno */
 #define STATUS_ERRNO(status) ((status) > 0 && (status) < 126 ? -(status) : -EIO)
 
@@ -43,6 +45,9 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                 return -ENOMEM;
         if ((s->type > POOL_NETFS && !name) || s->type == POOL_ISCSI_DIRECT)
                 return 0;
+        if (pool_clock() < p->deaf_until)
+                return error_set(e, -ETIMEDOUT, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "pool '%s' does not answer",
+                                 p->object.name);
         r = process_run(
                 &(ProcessSpec){
                         .argv = (char *const *) (s->type <= POOL_NETFS
@@ -51,6 +56,8 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                         .timeout = LOOK_TIMEOUT,
                 },
                 &result, e);
+        if (r == -ETIMEDOUT)
+                p->deaf_until = pool_clock() + DEAF_NSEC;
         if (r < 0)
                 return r;
         if (result.status != 0)
@@ -104,6 +111,8 @@ int pool_look_at_all(Pool *p, bool *ret_parts, Error *e) {
                 r = table ? look_at_all(s, table, &result, e) : -ENOMEM;
         if (!p->object.live || !p->has_table)
                 return object_refuse(&p->object, e, "storage pool '%s' is not active", p->object.name);
+        if (r >= 0)
+                p->deaf_until = 0;
         if (r >= 0)
                 r = pool_learn_all(p, result.output, begun, ret_parts);
         if (r < 0)

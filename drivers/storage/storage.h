@@ -41,6 +41,7 @@ typedef struct Pool {
         off_t file_size;
         Change *changes;
         size_t n_changes;
+        uint64_t deaf_until;    /* CLOCK_BOOTTIME, nanoseconds: it did not answer, and is not asked again before */
         char **writing;         /* names of volumes that are being made, changed, uploaded */
         char **reading;         /* downloaded, cloned: each as often as it is */
 } Pool;
@@ -112,7 +113,7 @@ int pool_refuse_busy(const Pool *p, const char *name, bool also_readers, Error *
 /* --- look.c --- */
 
 /* Looks at a volume (NULL: only the pool's sizes) in a child and takes in what it finds. -ENOENT: it is gone.
- * -ETIMEDOUT and others: what was known stays. Waits. */
+ * -ETIMEDOUT and others: what was known stays; a pool that did not answer is not asked again for a minute. Waits. */
 int pool_look(Pool *p, const char *name, const char *path, Error *e);
 /* Looks at all of a pool whose volumes are files. After a failure what was known is stale. *ret_parts is as above.
  * Waits. */

@@ -39,6 +39,7 @@ void pool_forget_volumes(Pool *p) {
         free(p->changes);
         p->changes = NULL;
         p->has_table = false;
+        p->deaf_until = 0;
 }
 
 static bool stamp_of(const Pool *p, FileStamp *ret) {

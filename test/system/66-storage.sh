@@ -186,6 +186,24 @@ PY
         m sh -c 'systemd-run -q --unit hang python3 /tmp/hang.py; for i in 1 2 3 4 5 6 7 8 9 10; do findmnt /srv/hung >/dev/null && break; sleep 0.5; done; virsh -q pool-define-as hung dir --target /srv/hung'
         check "a pool that hangs does not hold up others" m sh -c 'virsh pool-start hung >/tmp/hung 2>&1 & sleep 1; systemctl is-active vm-pool@hung | grep -q activating && timeout 10 virsh pool-list --all && timeout 10 virsh -q vol-create-as p beside2 1M && timeout 10 virsh -q pool-refresh p && systemctl is-active vm-pool@hung | grep -q activating; a=$?; systemctl stop hang; wait; [ $a = 0 ]'
         check "... its own start fails with the cause" says "cannot open directory '/srv/hung'" m cat /tmp/hung
+        # ... one that has started, and whose requests are taken and never answered: who waits cannot be killed
+        m sh -c 'mkdir -p /srv/behind /srv/stuck; truncate -s 1M /srv/behind/a /srv/behind/b
+                systemd-run -q --unit stuck /run/test/squash.py /srv/behind /srv/stuck'
+        eventually 10 m mountpoint -q /srv/stuck
+        check "a pool starts whose file system will not answer soon" m virsh -q 'pool-define-as stuck dir --target /srv/stuck; pool-start stuck'
+        daemon_cpu() { m sh -c "awk '/^usage_usec/ { print \$2 }' /sys/fs/cgroup/system.slice/virtstoraged.service/cpu.stat"; }
+        m touch /run/squash-hangs
+        check "... a look at a volume says what was known" m sh -c "timeout 15 virsh vol-info a --pool stuck | grep -q 'Capacity: *1.00 MiB'"
+        check "... and so does the next, at once" m sh -c "timeout 2 virsh vol-info b --pool stuck | grep -q 'Capacity: *1.00 MiB'"
+        check "... the pool is said to be inaccessible" m sh -c "timeout 2 virsh pool-info stuck | grep -q 'State: *inaccessible'"
+        check "... its child is there, killed and waiting" m sh -c '[ "$(ps -o stat= -C vm-look | cut -c1)" = D ]'
+        check "... others are served" m sh -c 'timeout 5 virsh -q "vol-create-as p beside3 1M; vol-delete beside3 --pool p; pool-refresh p; vol-list p" | grep -q v.raw'
+        cpu=$(daemon_cpu); sleep 3; cpu=$(($(daemon_cpu) - cpu))
+        check "... the daemon, which waits for that child, does nothing (${cpu} us in 3 s)" [ $cpu -lt 150000 ]
+        m rm /run/squash-hangs
+        m systemctl kill -s KILL stuck
+        check "... and reaps it when it ends" eventually 10 m sh -c '! ps -C vm-look'
+        m sh -c 'umount -l /srv/stuck; virsh -q pool-destroy stuck; virsh -q pool-undefine stuck'
 fi
 
 # --- guests ---
