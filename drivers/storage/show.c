@@ -177,7 +177,7 @@ static void add_stat(DocumentWriter *w, DocumentElement *target, const Volume *v
         if (!v->has_stat)
                 return;
         permissions = document_add(w, target, "permissions", NULL);
-        (void) document_addf(w, permissions, "mode", "%04o", v->mode);
+        (void) document_addf(w, permissions, "mode", "0%o", v->mode);
         (void) document_addf(w, permissions, "owner", "%d", (int) v->uid);
         (void) document_addf(w, permissions, "group", "%d", (int) v->gid);
         times = document_add(w, target, "timestamps", NULL);

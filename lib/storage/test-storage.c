@@ -466,7 +466,7 @@ static void definitions_in_few_words(void **state) {
                 "<pool type='netfs'><name>n</name><source><host name='h'/><dir path='/d'/><format type='nfs'/>"
                 "<protocol ver='4.1'/></source><target><path>/m</path><permissions><mode>0750</mode><owner>-1</owner>"
                 "<group>7</group></permissions></target><fs:mount_opts "
-                "xmlns:fs='http://libvirt.org/schemas/storagepool/source/fs/1.0'><fs:option "
+                "xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'><fs:option "
                 "name='sync'/></fs:mount_opts></pool>";
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_pool_spec_ PoolSpec *s = NULL;

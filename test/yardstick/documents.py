@@ -102,9 +102,14 @@ def check_rules(program, path, expected):
                  for chains in (ours, theirs))
 
 
+def lines(text):
+    """An element without content has two spellings."""
+    return re.sub(r"<([\w:]+)([^<>]*)>\s*</\1>", r"<\1\2/>", text).split("\n")
+
+
 def check_xml(program, path, expected):
     text, error = run(program, "canonical", path)
-    return error or (text.split("\n"), expected.split("\n"))
+    return error or (lines(text), lines(expected))
 
 
 KINDS = (
@@ -125,6 +130,8 @@ def known():
 
 def judge(name, result, verbose, reasons):
     if isinstance(result, str):
+        if name in reasons:
+            return "refused for a reason"
         print(f"{name}: refused: {result}")
         return "refused"
     ours, expected = result
@@ -162,7 +169,7 @@ def main():
             reasons = {known_name for kind, known_name in differences if kind == documents}
             outcome[judge(name, result, options.verbose, reasons)] += 1
         print(f"{documents}: " + (", ".join(f"{n} {what}" for what, n in sorted(outcome.items())) or "no pairs"))
-        bad += outcome["different"]
+        bad += outcome["different"] + outcome["refused"]
         found += sum(outcome.values())
     if not found:
         sys.exit(f"{options.tests}: there are no pairs of documents and answers")

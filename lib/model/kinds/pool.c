@@ -5,11 +5,11 @@
  *   @type                             there
  *   name, uuid                        there; the name is one that a file can have
  *   capacity, allocation, available   there, 0 bytes: what they are is not the definition's to say
- *   source                            has what the type needs (see needs below); format/@type where the type has
- *                                     formats
+ *   source                            there; has what the type needs (see needs below); format/@type where the type
+ *                                     has formats; dir/@path without needless slashes; no freeExtent
  *   target/path                       there where the type has one, without needless slashes; of type logical /dev/NAME
  *                                     where not said
- *   target/permissions                mode in four octal digits */
+ *   target/permissions                mode with one 0 in front; owner and group are numbers, where they are said */
 
 #include "base/strings.h"
 #include "model/kinds-storage.h"
@@ -115,6 +115,12 @@ static int normalise_adapter(Normaliser *n) {
         return 0;
 }
 
+/* What is free is for us to say. */
+static void drop_extents(Normaliser *n) {
+        XML_FOREACH(device, xml_child(n->root, "source"), "device")
+                xml_remove_children(device, "freeExtent");
+}
+
 static int normalise_source(Normaliser *n) {
         static const struct {
                 unsigned need;
@@ -127,6 +133,8 @@ static int normalise_source(Normaliser *n) {
         };
         unsigned needs = types[type_row(n)].needs;
 
+        (void) norm_ensure(n, n->root, "source");
+        drop_extents(n);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 int r = needs & rows[i].need ? require(n, rows[i].path, rows[i].what) : 0;
 
@@ -136,14 +144,6 @@ static int normalise_source(Normaliser *n) {
         if (needs & HAS_NAME && !xml_get(n->root, "source/name"))
                 norm_set_text(n, norm_ensure(n, norm_ensure(n, n->root, "source"), "name"), xml_get(n->root, "name"));
         return needs & NEEDS_ADAPTER ? normalise_adapter(n) : 0;
-}
-
-static int normalise_format(Normaliser *n) {
-        const char *format = types[type_row(n)].format;
-
-        if (format)
-                norm_set_default(n, norm_ensure(n, norm_ensure(n, n->root, "source"), "format"), "type", format);
-        return 0;
 }
 
 /* Slashes in a row and at the end say nothing; two at the beginning stay, as libvirt and POSIX have it. */
@@ -156,6 +156,44 @@ static char *plain_path(const char *path) {
         while (b.len > 1 && b.data[b.len - 1] == '/')
                 b.data[--b.len] = '\0';
         return strbuf_take(&b);
+}
+
+/* As mount options have it: a comma would begin another one. */
+static int normalise_protocol(Normaliser *n) {
+        xmlNode *protocol = xml_find(n->root, "source/protocol");
+        const char *version = protocol ? xml_attr(protocol, "ver") : NULL, *format;
+
+        if (!version)
+                return 0;
+        format = xml_get(n->root, "source/format/@type");
+        if (!streq(types[type_row(n)].type, "netfs") || (!streq_ptr(format, "nfs") && !streq_ptr(format, "auto")))
+                return fail_xml(n, protocol, "storage pool protocol ver unsupported for pool type '%s'",
+                                format ?: types[type_row(n)].type);
+        if (strchr(version, ','))
+                return fail_xml(n, protocol, "storage pool protocol ver '%s' must not contain ','", version);
+        return 0;
+}
+
+/* A place on another host; without needless slashes as the target's. */
+static int normalise_dir(Normaliser *n) {
+        xmlNode *dir = xml_find(n->root, "source/dir");
+        _cleanup_free_ char *path = NULL;
+
+        if (streq(types[type_row(n)].type, "gluster"))
+                norm_set_default(n, norm_ensure(n, norm_ensure(n, n->root, "source"), "dir"), "path", "/");
+        if (!dir || !xml_attr(dir, "path"))
+                return 0;
+        path = plain_path(xml_attr(dir, "path"));
+        norm_set(n, dir, "path", path ?: "");
+        return path ? 0 : -ENOMEM;
+}
+
+static int normalise_format(Normaliser *n) {
+        const char *format = types[type_row(n)].format;
+
+        if (format)
+                norm_set_default(n, norm_ensure(n, norm_ensure(n, n->root, "source"), "format"), "type", format);
+        return 0;
 }
 
 static int normalise_target(Normaliser *n) {
@@ -179,7 +217,7 @@ static int normalise_target(Normaliser *n) {
         return 0;
 }
 
-int normalise_storage_mode(Normaliser *n, xmlNode *mode) {
+static int normalise_mode(Normaliser *n, xmlNode *mode) {
         _cleanup_free_ char *text = NULL;
         uint64_t v;
 
@@ -187,22 +225,55 @@ int normalise_storage_mode(Normaliser *n, xmlNode *mode) {
                 return 0;
         if (v > 07777)
                 return fail_xml(n, mode, "malformed octal mode");
-        text = text_format("%04o", (unsigned) v);
+        text = text_format("0%o", (unsigned) v);
         norm_set_text(n, mode, text ?: "");
         return text ? 0 : -ENOMEM;
 }
 
+/* -1, which is 4294967295 too, says nothing. */
+static int normalise_id(Normaliser *n, xmlNode *id) {
+        _cleanup_free_ char *text = NULL;
+        uint64_t v = UINT32_MAX;
+
+        if (!id)
+                return 0;
+        if (!streq(xml_text(id), "-1") && (parse_u64(xml_text(id), 10, &v) < 0 || v > UINT32_MAX))
+                return fail_xml(n, id, "malformed %s element: '%s'", xml_name(id), xml_text(id));
+        if (v == UINT32_MAX) {
+                xml_remove(id);
+                return 0;
+        }
+        text = text_format("%u", (unsigned) v);
+        norm_set_text(n, id, text ?: "");
+        return text ? 0 : -ENOMEM;
+}
+
+int normalise_storage_permissions(Normaliser *n, xmlNode *parent) {
+        const xmlNode *permissions = xml_child(parent, "permissions");
+        int r;
+
+        r = normalise_mode(n, xml_child(permissions, "mode"));
+        if (r >= 0)
+                r = normalise_id(n, xml_child(permissions, "owner"));
+        if (r >= 0)
+                r = normalise_id(n, xml_child(permissions, "group"));
+        if (r >= 0 && parent)
+                drop_empty(parent, "permissions");
+        return r;
+}
+
 static int normalise_permissions(Normaliser *n) {
-        return normalise_storage_mode(n, xml_find(n->root, "target/permissions/mode"));
+        return normalise_storage_permissions(n, xml_child(n->root, "target"));
 }
 
 static const NormaliseStep steps[] = { normalise_type,   normalise_name,        normalise_uuid,
                                        normalise_sizes,  normalise_source,      normalise_format,
-                                       normalise_target, normalise_permissions, NULL };
+                                       normalise_dir,    normalise_protocol,    normalise_target,
+                                       normalise_permissions, NULL };
 
 static const DocumentNamespace namespaces[] = {
-        { "fs", "http://libvirt.org/schemas/storagepool/source/fs/1.0" },
-        { "rbd", "http://libvirt.org/schemas/storagepool/source/rbd/1.0" },
+        { "fs", "http://libvirt.org/schemas/storagepool/fs/1.0" },
+        { "rbd", "http://libvirt.org/schemas/storagepool/rbd/1.0" },
         {},
 };
 

@@ -6,7 +6,7 @@
  *   name                         there, one that a file can have
  *   capacity, allocation, target/clusterSize   bytes; capacity there unless there is a backing store; allocation where
  *   there is a capacity
- *   target/permissions, backingStore/permissions   mode in four octal digits
+ *   target/permissions, backingStore/permissions   mode with one 0 in front; owner and group are numbers
  *   target/compat                there where there are features */
 
 #include "base/strings.h"
@@ -65,8 +65,12 @@ static int normalise_sizes(Normaliser *n) {
         return r;
 }
 
+/* Where it lies and when it was used is for us to say. */
 static int normalise_type(Normaliser *n) {
         norm_set_default(n, n->root, "type", "file");
+        xml_remove_children(n->root, "source");
+        if (xml_child(n->root, "target"))
+                xml_remove_children(xml_child(n->root, "target"), "timestamps");
         return 0;
 }
 
@@ -81,8 +85,8 @@ static int normalise_target(Normaliser *n) {
                 return fail_xml(n, xml_child(target, "compat"),
                                 "forbidden characters in 'compat' attribute, or no such level: '%s'",
                                 xml_get(target, "compat"));
-        r = normalise_storage_mode(n, xml_find(target, "permissions/mode"));
-        return r < 0 ? r : normalise_storage_mode(n, xml_find(n->root, "backingStore/permissions/mode"));
+        r = normalise_storage_permissions(n, target);
+        return r < 0 ? r : normalise_storage_permissions(n, xml_child(n->root, "backingStore"));
 }
 
 static const NormaliseStep steps[] = { normalise_type, normalise_name, normalise_sizes, normalise_target, NULL };

@@ -6,5 +6,6 @@
 #include "model/kind.h"
 #include "model/xml.h"
 
-/* <mode> of permissions in four octal digits; NULL is fine. */
-int normalise_storage_mode(Normaliser *n, xmlNode *mode);
+/* <permissions> of an element, which may be NULL: the mode in octal digits with one 0 in front, owner and group as
+ * numbers; those that say nothing are dropped. */
+int normalise_storage_permissions(Normaliser *n, xmlNode *parent);
