@@ -136,6 +136,11 @@ for emulator in /opt/q/bin/qemu /srv/my-qemu; do
         check "the emulator $emulator" starts own "<emulator>$emulator</emulator>"
         gone own > /dev/null
 done
+m sh -c 'printf "#!/bin/sh\necho QEMU emulator version 9.0.0\n" > /srv/other-qemu; chmod 755 /srv/other-qemu'
+other_machine() { frame other "<emulator>/srv/other-qemu</emulator>" | sed "s/machine='[^']*'/machine='pc'/"; }
+check "an emulator of another version than the host's" defines other_machine
+check "... has its own machines" contains "machine='pc-i440fx-9.0'" m virsh dumpxml other
+gone other > /dev/null
 
 # --- ends of others ---
 m sh -c 'mkdir -p /srv/s; mkfifo -m 600 /srv/s/p.in /srv/s/p.out'

@@ -60,9 +60,20 @@ int emulator_version(QemuDriver *d, unsigned *ret, Error *e) {
         return 0;
 }
 
+static int facts_of(unsigned version, HostFacts *ret, Error *e) {
+        char text[32];
+        int r;
+
+        snprintf(text, sizeof(text), "%u.%u.%u", version / 1000000U, version / 1000U % 1000U, version % 1000U);
+        r = host_facts_for_qemu(text, ret);
+        if (r < 0)
+                return error_set(e, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "QEMU %s is not supported: it must be 7.2 or newer", text);
+        return 0;
+}
+
 int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e) {
         unsigned version = 0;
-        char text[32];
         int r;
 
         r = emulator_version(d, &version, NULL);
@@ -73,12 +84,21 @@ int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e) {
         }
         if (r < 0)
                 return emulator_version(d, &version, e);
-        snprintf(text, sizeof(text), "%u.%u.%u", version / 1000000U, version / 1000U % 1000U, version % 1000U);
-        r = host_facts_for_qemu(text, ret);
-        if (r < 0)
-                return error_set(e, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
-                                 "QEMU %s is not supported: it must be 7.2 or newer", text);
-        return 0;
+        return facts_of(version, ret, e);
+}
+
+/* A guest with an emulator of its own gets that one's machines. One that does not tell its version, or is not there,
+ * stands in a definition that is to stay readable: it has those of the host's. */
+static void take_own_emulator(const Definition *def, HostFacts *facts) {
+        const xmlNode *named = xml_child(definition_devices(def), "emulator");
+        const char *emulator = named ? xml_text(named) : NULL;
+        unsigned version;
+        HostFacts own;
+
+        if (!emulator || streq(emulator, DEFAULT_EMULATOR) || find_version(emulator, &version, NULL) < 0)
+                return;
+        if (facts_of(version, &own, NULL) >= 0)
+                *facts = own;
 }
 
 int driver_normalise(QemuDriver *d, Definition *def, bool running, HostFacts *ret, Error *e) {
@@ -89,6 +109,7 @@ int driver_normalise(QemuDriver *d, Definition *def, bool running, HostFacts *re
         r = driver_host_facts(d, &facts, e);
         if (r < 0)
                 return r;
+        take_own_emulator(def, &facts);
         firmware_host_offer(&firmware, &facts);
         facts.running = running;
         r = definition_normalise(def, &facts, e);
