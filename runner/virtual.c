@@ -179,7 +179,9 @@ static int plug_into_pci(Prepare *p, xmlNode *interface, xmlNode *network) {
                                       "network '%s' has devices of the host, and such a card cannot be plugged into a "
                                       "guest that runs yet",
                                       network_name(network));
-        r = network_port_take(p, network, interface, &device);
+        r = prepare_refuse_filter(p, interface, "hostdev");
+        if (r >= 0)
+                r = network_port_take(p, network, interface, &device);
         return r < 0 ? r : become_hostdev(interface, xml_child(network, "forward"), device);
 }
 

@@ -18,7 +18,7 @@ net() { m virsh net-dumpxml "$@"; }
 ports() { m sh -c "virsh -q net-port-list $1 | grep -c ."; }
 # udev makes the nodes of macvtaps; here nobody does
 LIMIT=300 m sh -c 'for i in $(seq 4000); do for d in /sys/class/macvtap/tap*/dev; do n=/dev/$(basename "${d%/dev}")
-        [ -e "$d" ] && [ ! -e "$n" ] && mknod "$n" c $(tr : " " < "$d"); done 2>/dev/null; sleep 0.05; done' &
+        [ -e "$d" ] && [ ! -e "$n" ] && mknod "$n" c $(tr : " " < "$d"); done 2>/dev/null; sleep 0.05; done' 2>/dev/null &
 nodes=$!
 
 # --- links ---
@@ -46,7 +46,15 @@ if m virsh -q start g1; then
         check "... for the third" m virsh -q start g3
         check "... and its macvtap is the only one there" equals "macvtap0" m sh -c \
                 'ls /sys/class/net/card0 | sed -n s/upper_//p'
-        check "all end" m sh -c 'virsh -q destroy g2 && virsh -q destroy g3'
+        attach() { card "$@" |
+                m_with_input sh -c 'cat > /root/card.xml; virsh attach-device g2 /root/card.xml --live'; }
+        refused "one that is plugged in has none either" "but none are available" attach alone 04
+        m virsh -q destroy g3
+        check "... until there is one" eventually 5 attach alone 04
+        check "... which is its own" contains "<interface dev='card0' connections='1'/>" net alone
+        check "... its tap is a macvtap" contains macvtap m virsh domiflist g2
+        refused "... and the third guest has none" "but none are available" m virsh start g3
+        check "all end" m sh -c 'virsh -q destroy g2'
         check "... nothing is left" eventually 5 m sh -c \
                 '! ls /run/libvirt/network/alone.ports/* && ! ip -br link show type macvtap | grep .'
 else
@@ -107,6 +115,9 @@ refused "a trunk" "vlan trunking is not supported by SR-IOV network devices" \
         start_fails g1 "$(card pool 01 "<vlan trunk='yes'><tag id='42'/></vlan>")"
 m ip link set card0 down
 refused "a card that is down" "because the PF is not online" start_fails g1 "$(card pool 01)"
+filter="<filterref filter='clean-traffic'/>"
+refused "a filter, which nobody could hold it to" \
+        "filterref is not supported for network interfaces of type hostdev" start_fails g1 "$(card pool 01 "$filter")"
 taken() { m_with_input sh -c "cat > /run/libvirt/network/pool.ports/$1.xml" <<XML
 <networkport><plug type='hostdev-pci'><address domain='0x0000' bus='0x01' slot='0x10' function='$2'/></plug>
 </networkport>
