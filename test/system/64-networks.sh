@@ -141,6 +141,22 @@ check "... both ways" pings outside 192.168.134.5
 no_ns r1 i1 i2 o1
 check "all three end" m sh -c 'for n in routed isolated open; do virsh -q net-destroy $n && virsh -q net-undefine $n || exit 1; done'
 
+# bandwidth, measured: three MiB at 1 MiB a second, of which a quarter comes at once
+m_with_input sh -c 'cat > /root/slow.xml && virsh -q net-create /root/slow.xml' <<'XML'
+<network><name>slow</name><bridge name='virbr5' stp='off'/><bandwidth><inbound average='1024' burst='256'/></bandwidth>
+<ip address='192.168.135.1' prefix='24'/></network>
+XML
+ns slow virbr5 192.168.135.5 192.168.135.1
+m systemd-run -q --unit=slow ip netns exec slow socat -u TCP4-LISTEN:9,fork,reuseaddr OPEN:/dev/null
+milliseconds() { m sh -c 'a=$(date +%s%N); head -c 3145728 /dev/zero | socat -u - TCP4:192.168.135.5:9,sndbuf=65536 &&
+        b=$(date +%s%N) && echo $(((b - a) / 1000000))'; }
+check "a network with a bandwidth" eventually 5 m ip netns exec slow busybox ping -q -c 1 -W 1 192.168.135.1
+took=$(milliseconds)
+echo "#   3 MiB took $took ms"
+check "... is held to it" test "$took" -gt 2000 -a "$took" -lt 6000
+m systemctl stop slow; no_ns slow
+check "... ends" m virsh -q net-destroy slow
+
 # IPv6
 m_with_input sh -c 'cat > /root/six.xml' <<'XML'
 <network><name>six</name><forward mode='nat'><nat ipv6='yes'/></forward><bridge name='virbr6'/>
