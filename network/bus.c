@@ -2,9 +2,9 @@
 
 /* Calls to others.
  *
- * systemd is asked over the system bus, and on its own socket only where there is no bus. On that socket it tells
- * everybody of every change of every unit: a hundred networks that start at once would each be told of all the others.
- * Over the bus it tells those who ask for a job of that job, and the bus takes out what is another's. */
+ * systemd is asked over the system bus, and on its own socket only where that does not reach it. On that socket it
+ * tells everybody of every change of every unit: a hundred networks that start at once would each be told of all the
+ * others. Over the bus it tells those who ask for a job of that job, and the bus takes out what is another's. */
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -39,12 +39,6 @@ static int open_private(sd_bus **ret) {
         if (r >= 0)
                 *ret = TAKE_PTR(bus);
         return r;
-}
-
-static int open_manager(sd_bus **ret) {
-        int r = sd_bus_open_system(ret);
-
-        return r < 0 ? open_private(ret) : r;
 }
 
 typedef struct Job {
@@ -113,6 +107,20 @@ static int follow_jobs(sd_bus *bus, const char *unit, Job *job) {
                                   "AddMatch", NULL, NULL, "s", rule);
 }
 
+static int ask_for_job(sd_bus *bus, const char *method, const char *unit, Job *job, sd_bus_message **ret_reply,
+                       sd_bus_error *error) {
+        int r = follow_jobs(bus, unit, job);
+
+        return r < 0 ? r : sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                              "org.freedesktop.systemd1.Manager", method, error, ret_reply, "ss", unit,
+                                              "replace");
+}
+
+/* Said by the bus, not by systemd: at boot the bus may be there before systemd is on it. */
+static bool is_of_bus(const sd_bus_error *error) {
+        return !sd_bus_error_is_set(error) || startswith(error->name, "org.freedesktop.DBus.Error.");
+}
+
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(job_done) Job job = {};
@@ -120,14 +128,18 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = open_manager(&bus);
-        if (r < 0)
-                return error_set_errno(e, r, ORIGIN_SYSTEMD, "cannot connect to systemd");
-        r = follow_jobs(bus, unit, &job);
+        r = sd_bus_open_system(&bus);
         if (r >= 0)
-                r = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                       "org.freedesktop.systemd1.Manager", method, &error, &reply, "ss", unit,
-                                       "replace");
+                r = ask_for_job(bus, method, unit, &job, &reply, &error);
+        if (r < 0 && is_of_bus(&error)) {
+                sd_bus_error_free(&error);
+                bus_freep(&bus);
+                bus = NULL;
+                r = open_private(&bus);
+                if (r < 0)
+                        return error_set_errno(e, r, ORIGIN_SYSTEMD, "cannot connect to systemd");
+                r = ask_for_job(bus, method, unit, &job, &reply, &error);
+        }
         if (r < 0)
                 return error_set(e, r, ERROR_INTERNAL, ORIGIN_SYSTEMD, "%s(%s): %s", method, unit,
                                  error.message ?: strerror(-r));

@@ -22,6 +22,14 @@ check "autostart of web by systemctl" m systemctl -q enable vm@web.service
 check "autostart of app by a link" m ln -s ../app.xml /etc/libvirt/qemu/autostart/app.xml
 check "autostart of deaf by systemctl" m systemctl -q enable vm@deaf.service
 
+# networks come while the bus does, too
+m sh -c 'mkdir -p /etc/libvirt/qemu/networks; for i in $(seq 10); do
+        printf "<network><name>boot%s</name><bridge name=\"boot%s\"/><ip address=\"10.30.%s.1\" prefix=\"24\"/></network>" \
+                $i $i $i > /etc/libvirt/qemu/networks/boot$i.xml; done
+        systemctl daemon-reload; systemctl -q enable $(seq -f vm-network@boot%.0f 10)'
+networks() { [ "$(m sh -c 'systemctl is-active $(seq -f vm-network@boot%.0f 10) $(seq -f vm-dnsmasq@boot%.0f 10) |
+        grep -cx active')" = 20 ]; }
+
 dumps=/var/lib/libvirt/qemu/dump
 check "a dump, and what is left of another" m touch $dumps/1-off-2026-01-01-00:00:00 \
         $dumps/2-off-2026-01-01-00:00:00.partial
@@ -29,6 +37,7 @@ check "a dump, and what is left of another" m touch $dumps/1-off-2026-01-01-00:0
 check "reboot" machine_reboot
 check "of dumps the whole ones are there" equals 1-off-2026-01-01-00:00:00 m ls $dumps
 for guest in db web app deaf; do check "$guest was started at boot" shows_running $guest; done
+check "ten networks were started" eventually 20 networks
 check "a guest without autostart was not" shows_off off unknown
 enabled() { m systemctl is-enabled "vm@$1.service"; }
 check "the link has become systemd's" equals enabled enabled app
@@ -47,6 +56,9 @@ for guest in db web app; do
         check "$guest was asked by its power button" contains BUTTON last_boot $guest
         check "... and ended well" contains "Deactivated successfully" last_boot $guest
 done
+check "networks ended without a word of complaint" equals "" m sh -c \
+        'journalctl -b -1 -q -o cat -p warning -u "vm-network@*"'
+check "... and are there again" eventually 20 networks
 stopped_at() { m sh -c "journalctl -b -1 -q -o short-monotonic -u vm@$1.service | grep -E 'Stopping|BUTTON|Stopped|Deactivated' | grep '$2' | tail -1 | tr -d '[]' | awk '{print \$1}'"; }
 reverse_order() { awk -v a="$(stopped_at "$1" Deactivated)" -v b="$(stopped_at "$2" BUTTON)" \
         'BEGIN { print "ended " a ", asked " b; exit !(a != "" && b != "" && a <= b) }'; }

@@ -18,7 +18,8 @@ net() { m virsh net-dumpxml "$@"; }
 ports() { m sh -c "virsh -q net-port-list $1 | grep -c ."; }
 # udev makes the nodes of macvtaps; here nobody does
 LIMIT=300 m sh -c 'for i in $(seq 4000); do for d in /sys/class/macvtap/tap*/dev; do n=/dev/$(basename "${d%/dev}")
-        [ -e "$d" ] && [ ! -e "$n" ] && mknod "$n" c $(tr : " " < "$d"); done 2>/dev/null; sleep 0.05; done' 2>/dev/null &
+        [ -e "$d" ] && [ ! -e "$n" ] && mknod "$n" c $(tr : " " < "$d"); done
+        sleep 0.05; done' 2>/dev/null &
 nodes=$!
 
 # --- links ---

@@ -204,10 +204,17 @@ for ms in 0 4 8 12 16 20 25 30 40 50 60 80 100 150; do
         if no_trace virbr9 bad > "$work/seen" 2>&1; then killed=$((killed + 1)); else sed "s/^/#   after $ms ms: /" "$work/seen"; fi
 done
 check "a start that is killed at 14 instants leaves nothing" test $killed = 14
-check "... and the network starts afterwards" m sh -c 'virsh -q net-start bad && virsh -q net-destroy bad && virsh -q net-undefine bad'
+check "... and the network starts afterwards" m sh -c 'virsh -q net-start bad && virsh -q net-destroy bad'
 
 m systemctl kill -s KILL virtnetworkd
 check "virtnetworkd was killed: nothing happened to the network" m sh -c 'virsh net-list | grep -q default && busybox ping -q -c 1 -W 5 192.168.122.11'
+
+# --- without the bus, and before systemd is on it ---
+without_bus() { m sh -c "systemctl stop dbus.socket dbus.service; $1; r=\$?; systemctl start dbus.socket dbus.service; exit \$r"; }
+check "a network starts without a system bus" without_bus "systemctl start vm-network@bad && systemctl is-active vm-dnsmasq@bad"
+check "... and stops" without_bus "systemctl stop vm-network@bad && ! systemctl is-active vm-dnsmasq@bad"
+check "... nothing is left" no_trace virbr9 bad
+m virsh -q net-undefine bad
 
 # --- many ---
 m sh -c 'for i in $(seq 100); do printf "<network><name>many%s</name><bridge name=\"many%s\"/><ip address=\"10.77.%s.1\" prefix=\"24\"><dhcp><range start=\"10.77.%s.2\" end=\"10.77.%s.9\"/></dhcp></ip></network>" $i $i $i $i $i > /etc/libvirt/qemu/networks/many$i.xml; done'
