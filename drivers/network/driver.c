@@ -109,7 +109,7 @@ static int get_xml(Call *c, Network *n, const remote_network_get_xml_desc_args *
         r = object_load(&n->object, live_one ? OBJECT_LIVE : OBJECT_INACTIVE, &d, e);
         if (r >= 0 && !live_one)
                 r = definition_normalise(d, NULL, e);
-        if (r >= 0 && ports > 0 && network_has_pool(definition_root(d)))
+        if (r >= 0 && live_one && network_has_pool(definition_root(d)))
                 r = network_pool_count(definition_root(d));
         if (r >= 0 && ports > 0)
                 r = xml_set_attrf(definition_root(d), "connections", "%u", ports);

@@ -47,7 +47,7 @@ const char *network_bridge_name(Network *n);
 int network_start(Network *n, Error *e);
 
 /* sections.c: carries out one net-update on a definition, which is checked again as a whole by the caller. command and
- * section: virNetworkUpdateCommand, virNetworkUpdateSection. */
+ * section: virNetworkUpdateCommand, virNetworkUpdateSection. A device that has @connections is not taken away. */
 int network_update_section(Definition *d, unsigned command, unsigned section, int parent, const char *xml, Error *e);
 
 /* ports.c: how many ports guests have. */

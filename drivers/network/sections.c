@@ -123,9 +123,16 @@ static int modify(const Update *u, Error *e) {
 
 static int delete(const Update *u, Error *e) {
         xmlNode *entry = find(u, false), *parent = u->parent;
+        unsigned users = 0;
 
         if (!entry)
                 return refuse(u, e, "couldn't locate a matching");
+        (void) xml_attr_uint(entry, "connections", &users);
+        if (users > 0)
+                return error_set(e, -EBUSY, ERROR_OPERATION_INVALID, ORIGIN_NETWORK,
+                                 "unable to delete interface '%s' in network '%s'. It is currently being used by %u "
+                                 "domains.",
+                                 xml_attr(entry, "dev") ?: "", u->network, users);
         /* forward/@dev is another spelling of the first interface, and is found out anew */
         if (xml_is(entry, "interface"))
                 xml_unset_attr(parent, "dev");

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "network.h"
 #include "network/files.h"
+#include "network/pool.h"
 #include "object/metadata.h"
 
 #define RELOAD_TIMEOUT_USEC (90U * 1000000U)
@@ -50,6 +51,9 @@ static int changed_definition(Network *n, ObjectVersion version, const Change *c
         int r;
 
         r = object_load(&n->object, version, &d, e);
+        /* what guests have of the pool cannot go */
+        if (r >= 0 && version == OBJECT_LIVE && network_has_pool(definition_root(d)))
+                r = network_pool_count(definition_root(d));
         if (r >= 0)
                 r = apply(d, change, e);
         return r < 0 ? r : check_again(d, ret, e);

@@ -67,7 +67,13 @@ XML
 for n in 1 2 3; do guest "g$n" "$(card shared "0$n")"; m virsh -q start "g$n"; done
 check "links that are shared: the one with the fewest" contains "<interface dev='card0' connections='2'/>" net shared
 check "... and the other" contains "<interface dev='card1' connections='1'/>" net shared
-m sh -c 'for n in 1 2 3; do virsh -q destroy g$n; done; virsh -q net-destroy shared'
+update() { m virsh net-update shared "$1" forward-interface "<interface dev='$2'/>" --live; }
+refused "a link that guests have stays" "It is currently being used by 2 domains" update delete card0
+m sh -c 'for n in 1 2 3; do virsh -q destroy g$n; done'
+check "... and may go afterwards" eventually 5 update delete card0
+check "... another one comes" update add card0
+check "... the definition has it" contains "<interface dev='card0'/>" net shared
+m virsh -q net-destroy shared
 { kill $nodes; wait $nodes; } 2>/dev/null
 
 # --- functions of cards, on a machine that has none ---
