@@ -79,4 +79,16 @@ fi
 refused "a network that is not there is named" "no network with matching name 'default'" install --name net --import --boot \
         "$(kernel net)" --network network=default --graphics none
 check "... nothing is left of it" not m virsh dominfo net
+# --- every option that describes a device, as far as this virt-install knows them ---
+n=0
+# shellcheck disable=SC2162 # a line may go on in the next
+while read option; do
+        # shellcheck disable=SC2086 # the line is words
+        set -- $option
+        case $option in *--disk*) ;; *) set -- --disk none "$@";; esac
+        case $option in *--network*) ;; *) set -- --network none "$@";; esac
+        check "virt-install $option" m sh -c 'n=$1; shift; virt-install --name vi$n --memory 256 --osinfo generic \
+                --import --print-xml 1 "$@" > /root/vi.xml &&
+                virsh -q define /root/vi.xml && virsh -q undefine --nvram vi$n' - "$((++n))" "$@"
+done < "$(dirname "$(realpath "$0")")/virt-install.options"
 finish

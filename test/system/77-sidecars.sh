@@ -124,30 +124,4 @@ check "... which listens for the guest" eventually 10 contains :2222 m ss -ltn
 check "destroy" m virsh -q destroy passt
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-passt@passt-net0.service
 
-# --- virt-install ---
-n=0
-while read -r option; do
-        # shellcheck disable=SC2086 # the line is words
-        set -- $option
-        check "virt-install $option" m sh -c 'n=$1; shift; virt-install --name vi$n --memory 256 --osinfo generic --disk none --network none --import --print-xml 1 "$@" > /root/vi.xml && virsh -q define /root/vi.xml' - "$((++n))" "$@"
-done <<'OPTIONS'
---tpm backend.type=emulator,backend.version=2.0,model=tpm-crb
---tpm /dev/tpm0
---filesystem source=/srv/nine,target=nine,accessmode=mapped
---filesystem source=/srv/nine,target=fs,driver.type=virtiofs --memorybacking source.type=memfd,access.mode=shared
---memorybacking hugepages=yes,locked=yes,nosharepages=yes
---vcpus 4 --cputune vcpupin0.vcpu=0,vcpupin0.cpuset=0-1,emulatorpin.cpuset=0,vcpusched0.vcpus=0-3,vcpusched0.scheduler=fifo,vcpusched0.priority=1
---iothreads 2 --cputune iothreadsched0.iothreads=1,iothreadsched0.scheduler=batch
---vcpus 4 --cpu host-passthrough,cell0.id=0,cell0.cpus=0-1,cell0.memory=131072,cell1.id=1,cell1.cpus=2-3,cell1.memory=131072
---numatune memory.nodeset=0,memory.mode=preferred
---vsock cid.auto=yes
---shmem shmem0,role=master,model.type=ivshmem-plain,size=8,size.unit=M
---iommu model=intel,driver.caching_mode=on,driver.intremap=on --features ioapic.driver=qemu --machine q35
---iommu model=virtio --machine q35
---input type=evdev,source.dev=/dev/input/event1,source.grab=all,source.repeat=on
---network type=direct,source=lo,source.mode=bridge,model=virtio
---sysinfo host
---seclabel type=static,model=dac,label=+0:+0
-OPTIONS
-
 finish
