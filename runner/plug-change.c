@@ -96,6 +96,11 @@ static xmlNode *find_card(const Definition *d, const char *alias) {
         return NULL;
 }
 
+/* A macvtap is made for its link, and QEMU has it open: it would be gone before there is another. */
+static bool can_move(const xmlNode *old) {
+        return !xml_attr_is(old, "type", "network") || xml_get(old, "source/@bridge");
+}
+
 static int change(Prepare *p, Definition *live, json_t **ret) {
         xmlNode *interface = find_card(p->live, p->device), *old = find_card(live, p->device);
         const char *tap = xml_get(old, "target/@dev");
@@ -105,7 +110,13 @@ static int change(Prepare *p, Definition *live, json_t **ret) {
         if (!interface || !old || !tap)
                 return error_set(&p->error, -ENODEV, ERROR_DEVICE_MISSING, ORIGIN_QEMU, "%s has no card %s", p->name,
                                  p->device);
-        r = same_place(old, interface) ? prepare_change_limits(p, interface) : move(p, old, interface, tap);
+        if (same_place(old, interface))
+                r = prepare_change_limits(p, interface);
+        else if (can_move(old))
+                r = move(p, old, interface, tap);
+        else
+                r = prepare_refuse(p, -EOPNOTSUPP, interface,
+                                   "the card is on a link of the host's by a macvtap, and keeps its place");
         if (r >= 0)
                 r = xml_format(interface, &text);
         if (r >= 0) {

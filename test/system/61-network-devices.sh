@@ -67,6 +67,14 @@ XML
 for n in 1 2 3; do guest "g$n" "$(card shared "0$n")"; m virsh -q start "g$n"; done
 check "links that are shared: the one with the fewest" contains "<interface dev='card0' connections='2'/>" net shared
 check "... and the other" contains "<interface dev='card1' connections='1'/>" net shared
+m_with_input sh -c 'cat > /root/nat.xml && virsh -q net-create /root/nat.xml' <<'XML'
+<network><name>own</name><bridge name='virbr61'/></network>
+XML
+move() { card "$@" | m_with_input sh -c 'cat > /root/card.xml; virsh update-device g1 /root/card.xml --live'; }
+refused "a macvtap keeps its place while its guest runs" "and keeps its place" move own 01
+check "... and is there" contains macvtap m virsh domiflist g1
+check "... its link as well" m sh -c 'ip -br link show type macvtap | grep -c card0 | grep -qx 2'
+m virsh -q net-destroy own
 update() { m virsh net-update shared "$1" forward-interface "<interface dev='$2'/>" --live; }
 refused "a link that guests have stays" "It is currently being used by 2 domains" update delete card0
 m sh -c 'for n in 1 2 3; do virsh -q destroy g$n; done'
