@@ -93,16 +93,17 @@ static void show_progress(const VolumeJob *j, int out) {
         }
 }
 
-static char *last_words(int err) {
+/* All of it as one line: the first says what is wrong, the others may say why. */
+static char *words_of(int err) {
         char text[4096];
         ssize_t n = pread(err, text, sizeof text - 1, 0);
-        char *line;
 
         while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
                 n--;
         text[MAX(n, 0)] = '\0';
-        line = strrchr(text, '\n');
-        return strdup(line ? line + 1 : text);
+        for (char *line = text; (line = strchr(line, '\n'));)
+                *line = ' ';
+        return strdup(text);
 }
 
 /* Runs it once: 0, or what it said as it failed. */
@@ -126,7 +127,7 @@ static int run_once(const VolumeJob *j, char *const *argv, const char *folder, c
                         return -errno;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
-        *ret_words = last_words(err);
+        *ret_words = words_of(err);
         return *ret_words ? 0 : -ENOMEM;
 }
 

@@ -51,6 +51,25 @@ static char *folder_of(const VolumeJob *j) {
         return strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
 }
 
+/* A base of which nobody said what it is can be raw, which is libvirt's reading too. Anything else that it looks like
+ * would be a guess: whoever uses a raw disk can make it look like that. */
+static int require_backing_format(const VolumeJob *j, Error *e) {
+        _cleanup_close_ int fd = open(j->backing, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        int r;
+
+        if (j->backing_format)
+                return 0;
+        r = fd < 0 ? -errno : image_probe_fd(fd, &info);
+        if (r < 0 && !info.damage)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open the backing store '%s'", j->backing);
+        if (info.format == IMAGE_RAW)
+                return 0;
+        return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE,
+                         "the format of the backing store '%s' must be said: it looks like %s", j->backing,
+                         image_format_name(info.format));
+}
+
 static int check_backing(const VolumeJob *j, Error *e) {
         _cleanup_strv_ char **folders = NULL;
         int r;
@@ -63,8 +82,10 @@ static int check_backing(const VolumeJob *j, Error *e) {
         if (streq(j->backing, j->path))
                 return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
                                  "'%s' cannot be its own backing file", j->path);
-        r = active_folders(&folders, e);
-        return r < 0 ? r : image_chain_check(j->backing, j->backing_format, folders, e);
+        r = require_backing_format(j, e);
+        if (r >= 0)
+                r = active_folders(&folders, e);
+        return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, e);
 }
 
 /* qemu-img gets the passphrase in a file that has no name, as a descriptor that it inherits. */

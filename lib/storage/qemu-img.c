@@ -96,8 +96,8 @@ static int add_options(const VolumeJob *j, char ***argv, Error *e) {
 
         if (r < 0)
                 return r;
-        if (j->backing && j->backing_format)
-                add_value(&b, "backing_fmt", j->backing_format);
+        if (j->backing)
+                add_value(&b, "backing_fmt", j->backing_format ?: "raw");
         add_encryption(&b, j);
         if (j->flags & VOLUME_PREALLOC_METADATA && qcow2)
                 add_value(&b, "preallocation",

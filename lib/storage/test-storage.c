@@ -268,7 +268,7 @@ static const struct ImgCase {
         { VOLUME(SIZE QCOW2("") "<backingStore><path>/dev/null</path><format type='raw'/></backingStore>"), 0, NULL,
           "qemu-img create -f qcow2 -b /dev/null -o backing_fmt=raw,compat=1.1 /p/v 5242880K" },
         { VOLUME(QCOW2("") "<backingStore><path>/a,b</path></backingStore>"), 0, NULL,
-          "qemu-img create -f qcow2 -b /a,b -o compat=1.1 /p/v" },
+          "qemu-img create -f qcow2 -b /a,b -o backing_fmt=raw,compat=1.1 /p/v" },
         { VOLUME(SIZE QCOW2("<features><lazy_refcounts/></features>")), 0, NULL,
           "qemu-img create -f qcow2 -o compat=1.1,lazy_refcounts=on /p/v 5242880K" },
         { VOLUME(SIZE QCOW2(

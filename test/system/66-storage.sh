@@ -60,6 +60,8 @@ check "... are there" m sh -c "virsh vol-dumpxml o.qcow2 p | tr -d '\n ' | grep 
 check "mode and owner" create_volume p m.raw 1 raw '' '<permissions><mode>0640</mode><owner>1234</owner><group>4321</group></permissions>'
 check "... are as asked for" equals "640 1234 4321" m stat -c '%a %u %g' /srv/p/m.raw
 check "an overlay" create_volume p over.qcow2 8 qcow2 "<backingStore><path>/srv/p/v.qcow2</path><format type='qcow2'/></backingStore>"
+refused "one whose base's format is not said, and would be guessed" "the format of the backing store '/srv/p/v.qcow2' must be said: it looks like qcow2" m virsh vol-create-as p over3.qcow2 8M --format qcow2 --backing-vol v.qcow2
+check "... a raw base need not be said" m sh -c 'virsh -q vol-create-as p over3.qcow2 8M --format qcow2 --backing-vol v.raw && qemu-img info /srv/p/over3.qcow2 | grep -q "backing file format: raw" && virsh -q vol-delete over3.qcow2 --pool p'
 check "... names its base" says '<path>/srv/p/v.qcow2</path>' m virsh vol-dumpxml over.qcow2 p
 uuid=6b0f2c4e-7a53-4a0e-9c3e-1f2d3c4b5a69
 m sh -c "echo \"<secret ephemeral='no' private='yes'><uuid>$uuid</uuid><usage type='volume'><volume>luks</volume></usage></secret>\" > /tmp/s.xml; virsh -q secret-define /tmp/s.xml; printf geheim | base64 > /tmp/s; virsh -q secret-set-value $uuid --file /tmp/s"
