@@ -67,6 +67,32 @@ static int set_sizes(Pool *p, xmlNode *root, Error *e) {
         return r < 0 ? r : set_size(root, "available", s.available);
 }
 
+static int set_number(xmlNode *permissions, const char *name, bool octal, unsigned value) {
+        char text[16];
+        xmlNode *n = xml_ensure(permissions, name);
+
+        if (octal)
+                (void) snprintf(text, sizeof text, "0%o", value);
+        else
+                (void) snprintf(text, sizeof text, "%u", value);
+        return n ? xml_set_text(n, text) : -ENOMEM;
+}
+
+/* Of the folder as it is, whatever was asked for. */
+static int set_permissions(const Pool *p, xmlNode *root) {
+        const PoolFolder *f = &p->table.folder;
+        xmlNode *target = xml_child(root, "target"), *permissions;
+        int r;
+
+        if (!p->has_table || !f->known || !target)
+                return 0;
+        permissions = xml_ensure(target, "permissions");
+        r = set_number(permissions, "mode", true, f->mode);
+        if (r >= 0)
+                r = set_number(permissions, "owner", false, f->uid);
+        return r < 0 ? r : set_number(permissions, "group", false, f->gid);
+}
+
 static int get_xml(Call *c, Pool *p, const remote_storage_pool_get_xml_desc_args *args,
                    remote_storage_pool_get_xml_desc_ret *ret, Error *e) {
         bool live = p->object.live && !(args->flags & XML_INACTIVE && p->object.persistent);
@@ -78,6 +104,8 @@ static int get_xml(Call *c, Pool *p, const remote_storage_pool_get_xml_desc_args
                 r = definition_normalise(d, NULL, e);
         if (r >= 0 && live)
                 r = set_sizes(p, definition_root(d), e);
+        if (r >= 0 && live)
+                r = set_permissions(p, definition_root(d));
         return r < 0 ? r : definition_format(d, 0, &ret->xml);
 }
 

@@ -366,6 +366,13 @@ int scan_sizes(const char *path, PoolSizes *ret) {
         return 0;
 }
 
+static void take_folder_stat(int fd, PoolFolder *ret) {
+        struct stat st;
+
+        if (fstat(fd, &st) >= 0)
+                *ret = (PoolFolder) { true, st.st_mode & 07777, st.st_uid, st.st_gid };
+}
+
 static void closedirp(DIR **d) {
         if (*d)
                 closedir(*d);
@@ -380,6 +387,7 @@ int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char
                 return -errno;
         s.folder = dirfd(d);
         s.own = own_device(s.folder);
+        take_folder_stat(s.folder, &t->folder);
         for (;;) {
                 struct dirent *entry;
 

@@ -119,6 +119,15 @@ static int read_sizes(VolumeTable *t, const char *text) {
         return 0;
 }
 
+static int read_folder(VolumeTable *t, const char *text) {
+        PoolFolder f = { .known = true };
+
+        if (sscanf(text, "%o %u %u", &f.mode, &f.uid, &f.gid) != 3 || f.mode > 07777)
+                return -EBADMSG;
+        t->folder = f;
+        return 0;
+}
+
 static int read_state(VolumeTable *t, const char *text) {
         char state[8];
 
@@ -148,6 +157,8 @@ int volume_table_apply(VolumeTable *t, const char *line, size_t len) {
                 return 0;
         case '=':
                 return read_sizes(t, line + 1);
+        case '%':
+                return read_folder(t, line + 1);
         case '@':
                 return read_state(t, line + 1);
         case '!':
@@ -191,6 +202,11 @@ static void print_sizes(const VolumeTable *t, StrBuf *b) {
                     t->sizes.available);
 }
 
+static void print_folder(const VolumeTable *t, StrBuf *b) {
+        if (t->folder.known)
+                strbuf_addf(b, "%%%o %u %u\n", t->folder.mode, t->folder.uid, t->folder.gid);
+}
+
 static bool same_line(const VolumeRow *a, const VolumeRow *b) {
         return a->line == b->line || streq(a->line, b->line);
 }
@@ -209,6 +225,7 @@ int volume_table_print_changes(const VolumeTable *from, const VolumeTable *to, c
         for (char *const *n = notes; n && *n; n++)
                 strbuf_addf(b, "%s\n", *n);
         print_sizes(to, b);
+        print_folder(to, b);
         strbuf_addf(b, "@%" PRIu64 " %s\n", to->begun, to->stale ? "stale" : "fresh");
         return b->failed ? -ENOMEM : 0;
 }
@@ -243,6 +260,7 @@ int volume_table_load(const char *path, VolumeTable *ret) {
 int volume_table_print(const VolumeTable *t, char *const *notes, StrBuf *b) {
         strbuf_addf(b, HEADER "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", t->begun, t->sizes.capacity,
                     t->sizes.allocation, t->sizes.available, t->stale ? "stale" : "fresh");
+        print_folder(t, b);
         for (size_t i = 0; i < t->n; i++) {
                 strbuf_addc(b, '+');
                 strbuf_add(b, t->rows[i].line);

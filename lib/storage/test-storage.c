@@ -118,12 +118,15 @@ static void tables_take_changes_and_come_back(void **state) {
         assert_int_equal(volume_table_get(&t, 0, &v), 0);
         assert_int_equal(v->capacity, 5);
         apply(&t, "@7 stale");
+        apply(&t, "%1777 7 8");
         assert_int_equal(volume_table_save(&t, NULL, path), 0);
         assert_int_equal(volume_table_load(path, &back), 0);
         assert_int_equal(back.n, 4);
         assert_int_equal(back.begun, 7);
         assert_true(back.stale);
         assert_int_equal(back.sizes.available, 6);
+        assert_int_equal(back.folder.mode, 01777);
+        assert_int_equal(back.folder.gid, 8);
         assert_int_equal(volume_table_load("/nonexistent", &back), -ENOENT);
 }
 
@@ -170,6 +173,8 @@ static void folders_are_scanned_past_what_is_strange(void **state) {
         assert_int_equal(t.n, 3);
         assert_int_equal(strv_length(notes), 1);
         assert_true(t.sizes.capacity >= t.sizes.available);
+        assert_true(t.folder.known && t.folder.uid == geteuid());
+        assert_int_equal(t.folder.mode, 0700);
         assert_int_equal(volume_table_get(&t, (size_t) volume_table_find(&t, "sub.qcow2"), &v), 0);
         assert_int_equal(v->type, VOLUME_DIR);
         v = volume_free(v);

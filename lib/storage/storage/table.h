@@ -12,6 +12,7 @@
  *   -NAME        it is gone
  *   =CAPACITY ALLOCATION AVAILABLE   other sizes of the pool
  *   @BEGUN STATE a later look at the whole, of which the lines before it are what had changed
+ *   %MODE UID GID                    of the pool's folder; MODE is octal
  *   !NAME WHY    an entry that could not be looked at
  *   ~            a volume that this host is making, or was when it crashed */
 
@@ -21,6 +22,13 @@
 typedef struct PoolSizes {
         uint64_t capacity, allocation, available;
 } PoolSizes;
+
+typedef struct PoolFolder {
+        bool known;
+        unsigned mode;          /* 07777 */
+        uid_t uid;
+        gid_t gid;
+} PoolFolder;
 
 typedef struct VolumeRow {
         const char *line;       /* of volume.h */
@@ -33,6 +41,7 @@ typedef struct VolumeTable {
         size_t n, size;
         char *text;             /* of the file that it was read from */
         PoolSizes sizes;
+        PoolFolder folder;
         uint64_t begun;
         bool stale;
 } VolumeTable;
