@@ -261,13 +261,17 @@ static int plan_numatune(GuestPlan *g) {
         return r < 0 ? r : guest_plan_add(g, memory, PLAN_SERVICE, "NUMAMask", nodes, NULL);
 }
 
-/* Memory that the processor encrypts, by its own little processor's node. */
+/* Memory that the processor encrypts: AMD's by its own little processor's node; a guest with Intel's asks a service of
+ * the host for signatures. */
 static int plan_launch_security(GuestPlan *g) {
         const xmlNode *security = xml_child(g->domain, "launchSecurity");
+        const xmlNode *quotes = xml_child(security, "quoteGenerationService");
         int r;
 
-        if (!security)
+        if (!security || (xml_attr_is(security, "type", "tdx") && !quotes))
                 return 0;
+        if (quotes)
+                return guest_plan_view(g, quotes, "BindPaths", xml_attr(quotes, "path") ?: DEFINITION_TDX_QUOTES);
         r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "/dev/sev", "rw");
         if (r >= 0)
                 r = guest_plan_view(g, security, "BindPaths", "/dev/sev");

@@ -45,10 +45,21 @@ static bool loses_capability(const Build *b, const char *capability) {
 
 /* By bus and number, QEMU waits for the device where it is not there (yet). */
 static void put_usb_numbers(Build *b, json_t *o, const xmlNode *n) {
+        const QemuHostdev *found = find_hostdev(b, n);
         const xmlNode *address = xml_find(n, "source/address");
+        unsigned bus = 0, device = 0;
 
-        put_attr_uint(b, o, "hostbus", address, "bus");
-        put_attr_uint(b, o, "hostaddr", address, "device");
+        if (found && found->path && sscanf(found->path, "/dev/bus/usb/%3u/%3u", &bus, &device) == 2) {
+                put_int(b, o, "hostbus", bus);
+                put_int(b, o, "hostaddr", device);
+        } else if (xml_attr(address, "device")) {
+                put_attr_uint(b, o, "hostbus", address, "bus");
+                put_attr_uint(b, o, "hostaddr", address, "device");
+        } else if (b->res->stand_ins) {
+                put_int(b, o, "hostbus", 0);
+                put_int(b, o, "hostaddr", 0);
+        } else
+                build_invalid(b, xml_child(n, "source"), "no USB device of the host was looked up for this");
 }
 
 /* Whether the guest may reset the device: not at all, until it was set up, always. */
@@ -68,7 +79,7 @@ static void build_usb(Build *b, const xmlNode *n) {
         if (xml_attr_is(xml_child(n, "source"), "missing", "yes"))
                 return;
         o = device_new(b, "usb-host");
-        if (loses_capability(b, "usb-host.hostdevice") && xml_attr(xml_find(n, "source/address"), "device"))
+        if (loses_capability(b, "usb-host.hostdevice"))
                 put_usb_numbers(b, o, n);
         else
                 put_usb_node(b, o, n);

@@ -22,6 +22,29 @@ static void put_number(Build *b, json_t *o, const char *key, const xmlNode *n, c
                 build_refuse(b, n, "<%s> is missing, and the host is not asked for it", element);
 }
 
+static void build_tdx(Build *b, const xmlNode *n) {
+        const xmlNode *quotes = xml_child(n, "quoteGenerationService");
+        const char *policy = xml_get(n, "policy");
+        json_t *o;
+
+        if (!qemu_caps_has(b->caps, QEMU_CAP_TDX))
+                build_refuse(b, n, "launch security of type 'tdx' is not supported by this QEMU");
+        o = build_object(b, "tdx-guest", LAUNCH_SECURITY_ID);
+        put_str(b, o, "mrconfigid", xml_get(n, "mrConfigId"));
+        put_str(b, o, "mrowner", xml_get(n, "mrOwner"));
+        put_str(b, o, "mrownerconfig", xml_get(n, "mrOwnerConfig"));
+        if (quotes) {
+                json_t *socket = props_new(b);
+
+                put_str(b, socket, "type", "unix");
+                put_str(b, socket, "path", xml_attr(quotes, "path") ?: DEFINITION_TDX_QUOTES);
+                put_json(b, o, "quote-generation-socket", socket);
+        }
+        if (policy)
+                put_int(b, o, "attributes", (long long) strtoull(policy, NULL, 0));
+        add_props(b, QEMU_PART_OBJECT, o);
+}
+
 void build_launch_security(Build *b) {
         const xmlNode *n = xml_child(b->root, "launchSecurity");
         bool snp = xml_attr_is(n, "type", "sev-snp");
@@ -29,6 +52,10 @@ void build_launch_security(Build *b) {
 
         if (!n)
                 return;
+        if (xml_attr_is(n, "type", "tdx")) {
+                build_tdx(b, n);
+                return;
+        }
         if (snp && !qemu_caps_has(b->caps, QEMU_CAP_SEV_SNP))
                 build_refuse(b, n, "launch security of type 'sev-snp' is not supported by this QEMU");
         o = build_object(b, snp ? "sev-snp-guest" : "sev-guest", LAUNCH_SECURITY_ID);

@@ -57,6 +57,9 @@
 #include "model/kind.h"
 #include "model/xml.h"
 
+/* Where Intel's service that signs what a TDX guest says of itself listens, unless <quoteGenerationService> says. */
+#define DEFINITION_TDX_QUOTES "/var/run/tdx-qgs/qgs.socket"
+
 typedef struct Definition Definition;
 
 /* Flags of parse and load. */

@@ -18,19 +18,40 @@ static const struct {
         { "hostData", "sev-snp", false },
         { "dhCert", "sev", false },
         { "session", "sev", false },
+        { "mrConfigId", "tdx", false },
+        { "mrOwner", "tdx", false },
+        { "mrOwnerConfig", "tdx", false },
+        { "quoteGenerationService", "tdx", false },
 };
+
+/* Its interrupts are the processor's own or QEMU's, never KVM's. */
+static int check_tdx(Normaliser *n, xmlNode *security) {
+        static const char *const sev[] = { "cbitpos", "reducedPhysBits" };
+        const xmlNode *features = xml_child(n->root, "features");
+
+        for (size_t i = 0; i < ELEMENTSOF(sev); i++)
+                if (xml_child(security, sev[i]))
+                        return fail_unsupported(n, security, "%s belongs to launch security of type 'sev'", sev[i]);
+        if (xml_attr(security, "kernelHashes"))
+                return fail_unsupported(n, security, "kernelHashes belongs to launch security of type 'sev'");
+        if (xml_attr_is(xml_child(features, "ioapic"), "driver", "kvm"))
+                return fail_unsupported(n, security, "Intel TDX launch security needs split kernel irqchip");
+        if (xml_attr_is(xml_child(features, "pmu"), "state", "on"))
+                return fail_unsupported(n, security, "Intel TDX launch security is not supported with a PMU");
+        return 0;
+}
 
 int normalise_launch_security(Normaliser *n) {
         xmlNode *security = xml_child(n->root, "launchSecurity"), *policy = xml_child(security, "policy");
         const char *type = xml_attr(security, "type");
-        bool snp = type && streq(type, "sev-snp");
+        bool snp = type && streq(type, "sev-snp"), tdx = type && streq(type, "tdx");
         char text[24];
 
         if (!security)
                 return 0;
         if (!type)
                 return fail_xml(n, security, "missing type of the launch security");
-        if (!policy)
+        if (!policy && !tdx)
                 return fail_xml(n, security, "failed to get launch security policy");
         for (size_t i = 0; i < ELEMENTSOF(foreign); i++)
                 if (!streq(foreign[i].type, type) &&
@@ -40,8 +61,11 @@ int normalise_launch_security(Normaliser *n) {
                                                 foreign[i].name, foreign[i].type);
         if (snp && !xml_child(xml_child(n->root, "os"), "loader"))
                 return fail_unsupported(n, security, "SEV-SNP needs a firmware that is loaded at once: <loader>");
-        (void) snprintf(text, sizeof(text), snp ? "0x%08llx" : "0x%04llx", strtoull(xml_text(policy), NULL, 0));
-        norm_set_text(n, policy, text);
+        if (policy) {
+                (void) snprintf(text, sizeof(text), tdx ? "0x%llx" : snp ? "0x%08llx" : "0x%04llx",
+                                strtoull(xml_text(policy), NULL, 0));
+                norm_set_text(n, policy, text);
+        }
 
-        return 0;
+        return tdx ? check_tdx(n, security) : 0;
 }

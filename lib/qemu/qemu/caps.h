@@ -24,6 +24,7 @@ typedef enum QemuCap {
         QEMU_CAP_ASYNC_TEARDOWN, /* -run-with async-teardown=, 8.1 */
         QEMU_CAP_SHIM, /* -shim, 10.0 */
         QEMU_CAP_SEV_SNP, /* sev-snp-guest, 9.1 */
+        QEMU_CAP_TDX, /* tdx-guest, 10.1 */
         QEMU_CAP_DYNAMIC_MEMSLOTS, /* virtio-mem-pci dynamic-memslots, 8.2 */
         QEMU_CAP_BLOB, /* virtio-gpu blob=, 6.1 */
         _QEMU_CAP_MAX,
