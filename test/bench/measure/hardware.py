@@ -21,7 +21,9 @@ def nodedev(work, side, machine, add):
             answer = session.ask("nodedev")
             add("nodedev", [answer["wall"] / 1000])
             add("nodedev-each", [answer["wall"] / answer["devices"] / 1000])
-    machine.sh(f"for i in $(seq {LINKS}); do echo link add nbd$i type bridge; done | ip -batch -", timeout=300)
+    # libvirt shows no bridges
+    machine.sh(f"for i in $(seq {LINKS // 2}); do echo link add nva$i type veth peer name nvb$i; done | ip -batch -",
+               timeout=300)
     first_list(side, machine, add)
     with session_of(side, machine) as session:
         for i in range(4):
@@ -29,7 +31,7 @@ def nodedev(work, side, machine, add):
                 answer = session.ask(verb, LINKS)
                 if i > 0:       # the first one reads what is kept afterwards
                     add(f"nodedev-1000-{key}", [answer["wall"] / 1000])
-    machine.sh(f"for i in $(seq {LINKS}); do echo link delete nbd$i; done | ip -batch -", timeout=300)
+    machine.sh(f"for i in $(seq {LINKS // 2}); do echo link delete nva$i; done | ip -batch -", timeout=300)
 
 
 def first_list(side, machine, add):

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from . import hardware, host
+from . import hardware, host, many
 from .machine import Failed, Group, Machine, Timed, smaps
 from .sides import fresh
 
@@ -430,4 +430,5 @@ def generator(work, side, machine, add):
 PHASES = {"cold": cold, "rates": rates, "define": define, "life": life, "twenty": twenty, "security": security,
           "daemons": daemons, "networks": host.networks, "storage": host.storage, "devices": host.devices,
           "hotplug": host.hotplug, "nodedev": hardware.nodedev, "filters": hardware.filters,
+          "hundred": many.hundred,
           "generator": generator}
