@@ -15,68 +15,15 @@
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/guest-plug.h"
-#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "host/undo.h"
 #include "plan/names.h"
+#include "plug-request.h"
 #include "plug.h"
 
 /* Without a request for so long it ends: the next one starts it again. */
 #define IDLE_MS 15000
-
-typedef struct Request {
-        char *verb, *guest, *device, *version;
-        unsigned set;
-} Request;
-
-static void request_done(Request *q) {
-        free(q->verb);
-        free(q->guest);
-        free(q->device);
-        free(q->version);
-}
-
-/* --- the request --- */
-
-static int take_line(Request *q, const char *key, const char *value) {
-        struct {
-                const char *key;
-                char **at;
-        } texts[] = {
-                { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
-        };
-
-        if (streq(key, "set"))
-                return parse_uint(value, &q->set);
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-                if (streq(texts[i].key, key)) {
-                        if (*texts[i].at)
-                                return -EINVAL;
-                        *texts[i].at = strdup(value);
-                        return *texts[i].at ? 0 : -ENOMEM;
-                }
-        return -EINVAL;
-}
-
-/* A name is part of a path. */
-static bool is_name(const char *s) {
-        return s && *s && *s != '.' && !strchr(s, '/');
-}
-
-static int request_parse(char *text, Request *q) {
-        char *rest = text, *line, *value;
-
-        while ((line = strsep(&rest, "\n"))) {
-                int r = *line ? keyfile_parse_line(line, &value) : 0;
-
-                if (*line && r >= 0)
-                        r = take_line(q, line, value);
-                if (r < 0)
-                        return r;
-        }
-        return q->verb && is_name(q->guest) && is_name(q->device) ? 0 : -EINVAL;
-}
 
 /* --- the answer --- */
 
@@ -91,7 +38,7 @@ static int answer(int connection, json_t *reply, const int *fds, size_t n_fds) {
         return n < 0 ? (int) n : 0;
 }
 
-static void refuse(int connection, const Request *q, const Error *e, int r) {
+static void refuse(int connection, const PlugRequest *q, const Error *e, int r) {
         _cleanup_free_ char *text = error_to_text(e, r);
         json_t *reply = json_pack("{s:s}", "error", text ?: "out of memory");
 
@@ -102,7 +49,7 @@ static void refuse(int connection, const Request *q, const Error *e, int r) {
 
 /* --- the verbs --- */
 
-static int attach(const Request *q, int connection, Error *e) {
+static int attach(const PlugRequest *q, int connection, Error *e) {
         _cleanup_(plug_done) Plug plug = {};
         json_t *reply = NULL;
         int r;
@@ -122,7 +69,7 @@ static void report(const char *key, const char *value, int r, void *userdata) {
         log_warning("cannot undo %s of %s: %s", key, value, strerror(-r));
 }
 
-static int release(const Request *q, int connection, Error *e) {
+static int release(const PlugRequest *q, int connection, Error *e) {
         json_t *reply;
         int r;
 
@@ -135,7 +82,7 @@ static int release(const Request *q, int connection, Error *e) {
         return r;
 }
 
-static int change(const Request *q, int connection, Error *e) {
+static int change(const PlugRequest *q, int connection, Error *e) {
         _cleanup_(plug_done) Plug plug = {};
         json_t *reply = NULL;
         int r;
@@ -151,10 +98,10 @@ static int change(const Request *q, int connection, Error *e) {
 
 static const struct {
         const char *verb;
-        int (*run)(const Request *q, int connection, Error *e);
+        int (*run)(const PlugRequest *q, int connection, Error *e);
 } verbs[] = { { "attach", attach }, { "release", release }, { "change", change } };
 
-static int run_verb(const Request *q, int connection, Error *e) {
+static int run_verb(const PlugRequest *q, int connection, Error *e) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (streq(verbs[i].verb, q->verb))
                         return verbs[i].run(q, connection, e);
@@ -171,7 +118,7 @@ static bool is_root(int connection) {
 }
 
 static int serve(int connection) {
-        _cleanup_(request_done) Request q = {};
+        _cleanup_plug_request_ PlugRequest q = {};
         _cleanup_error_ Error e = ERROR_INIT;
         char text[PLUG_REQUEST_MAX + 1];
         ssize_t n;
@@ -183,7 +130,7 @@ static int serve(int connection) {
         if (n <= 0)
                 return n < 0 ? -errno : 0;
         text[n] = 0;
-        r = request_parse(text, &q);
+        r = plug_request_parse(text, &q);
         if (r < 0)
                 return log_error_errno(r, "a request that is none: %s", strerror(-r));
         r = run_verb(&q, connection, &e);
