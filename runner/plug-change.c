@@ -4,6 +4,9 @@
  * the same one; or it gets other limits. QEMU learns nothing of it. While the port is changed the tap is down, so that
  * no frame passes by neither the old rules nor the new ones. */
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "base/log.h"
 #include "base/fs.h"
 #include "base/guest-files.h"
@@ -126,13 +129,29 @@ static int change(Prepare *p, Definition *live, json_t **ret) {
         return r;
 }
 
+/* A supervisor that comes after one that was killed asks for the same again, while the first of us may be at it yet. */
+static int wait_for_others(const char *guest, int *ret, Error *e) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_PENDING, guest);
+        _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+        if (!path)
+                return -ENOMEM;
+        if (fd < 0 || flock(fd, LOCK_EX) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot read what is to be changed");
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
 int plug_change(Plug *plug, const char *guest, const char *device, json_t **ret, Error *e) {
         _cleanup_definition_ Definition *live = NULL;
+        _cleanup_close_ int lock = -EBADF;
         Prepare *p = &plug->prepare;
         int r;
 
         *p = (Prepare) { .name = guest, .notify_fd = -EBADF, .running = true, .device = device };
-        r = plug_load(plug, guest);
+        r = wait_for_others(guest, &lock, &p->error);
+        if (r >= 0)
+                r = plug_load(plug, guest);
         if (r >= 0)
                 r = load_live(guest, &live, &p->error);
         if (r >= 0)

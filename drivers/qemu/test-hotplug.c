@@ -2,6 +2,7 @@
 
 /* Devices that are attached to, detached from and changed in guests. */
 
+#include "base/fs.h"
 #include "test-steps.h"
 
 #include "rpc/typed-params.h"
@@ -418,6 +419,33 @@ static void a_card_changes_its_place(void **state) {
         assert_refused(h, 84, "cannot modify field 'driver' of the network device");
 }
 
+/* The supervisor was killed while vm-plug moved the card: it is moved once more, or is where it was. */
+static void a_move_is_settled(void **state) {
+        TestHost *h = *state;
+
+        start_with_a_card(h);
+        for (unsigned works = 0; works < 2; works++) {
+                _cleanup_free_ char *path = test_path(h, "run/qemu/web.xml"), *text = NULL;
+                char *bridge;
+
+                assert_int_equal(file_read(path, 65536, &text, NULL), 0);
+                bridge = strstr(text, "bridge='br0'");
+                assert_non_null(bridge);
+                bridge[strlen("bridge='br")] = '1';
+                test_write(h, "run/qemu/web.pending", text);
+                h->peripherals = "[{\"name\": \"ua-card\"}]";
+                h->plug_answer = works ? ANSWER("br1", "") : NULL;
+                test_restart_driver(h);
+                test_pump(h);
+                test_pump(h);
+                assert_string_equal(test_plugged(h), "change ua-card;");
+                assert_int_equal(lives(h, "<source bridge='br1'/>"), works);
+                assert_int_equal(lives(h, "<source bridge='br0'/>"), !works);
+                assert_false(test_file_exists(h, "run/qemu/web.pending"));
+        }
+        assert_true(lives(h, "<target dev='vnet3'/>"));
+}
+
 static int tune(TestHost *h, const char *device, const char *field, unsigned value, unsigned flags) {
         remote_typed_param p = { .field = (char *) field,
                                  .value = { .type = TYPED_PARAM_UINT, .remote_typed_param_value_u.ui = value } };
@@ -477,6 +505,7 @@ int main(void) {
                 TEST(what_was_pending_is_settled),
                 TEST(the_link_of_a_card),
                 TEST(a_card_changes_its_place),
+                TEST(a_move_is_settled),
                 TEST(limits_of_a_card),
                 TEST(what_cannot_be_plugged),
         };

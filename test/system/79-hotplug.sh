@@ -252,6 +252,32 @@ check "... nothing is pending" eventually 30 gone
 check "... no descriptor is left" equals "$fds" qemu_fds
 check "... and it can be attached" m virsh -q attach-disk plug $images/one.raw vdb --live
 check "... the guest sees it" eventually 60 sees '\bvdb\b'
+moved=52:54:00:66:66:66
+m sh -c 'ip link add br-other type bridge && ip link set br-other up'
+check "a card that is about to move" \
+        m virsh -q attach-interface plug bridge br-plug --model usb-net --mac $moved --live
+xml moved <<<"<interface type='bridge'><mac address='$moved'/><source bridge='br-other'/><model type='usb-net'/>
+        </interface>"
+check "... the daemon is killed when vm-plug has moved it, and has not said so" m sh -c "
+        systemctl start vm-plug.socket; cd /run/libvirt/plug; mv socket real
+        systemd-run -q --unit=relay /usr/bin/python3 -c 'import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(\"/run/libvirt/plug/socket\"); s.listen(); c = s.accept()[0]
+r = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+r.connect(\"/run/libvirt/plug/real\"); r.send(c.recv(4096)); r.recv(200000)
+open(\"/tmp/relayed\", \"w\"); time.sleep(600)'
+        until [ -S socket ]; do sleep 0.1; done
+        (virsh -q update-device plug /root/moved.xml --live >/dev/null 2>&1 &)
+        until [ -e /tmp/relayed ]; do sleep 0.1; done
+        systemctl kill -s KILL virtqemud.service; sleep 0.5; systemctl reset-failed virtqemud.service
+        systemctl stop relay; rm -f socket; mv real socket"
+check "... the next one's definition says where it is" eventually 30 contains "<source bridge='br-other'/>" live
+in_other() { m sh -c 'ip link show master br-other | grep -q vnet && ! ip link show master br-plug | grep -q vnet'; }
+check "... and it is there" in_other
+check "... nothing is pending" eventually 30 gone
+check "... it is up" m sh -c "ip link show master br-other | grep -q '[<,]UP[,>]'"
+check "... it goes" m virsh -q detach-interface plug bridge --mac $moved --live
+check "... with its tap" eventually 30 m sh -c '! ip link show master br-other | grep -q vnet'
 check "detach, and there is no daemon when it goes" m sh -c "
         systemctl reset-failed virtqemud.service; systemctl stop 'virtqemud*.socket' virtqemud.service
         p=\$(echo /run/libvirt/qemu/vm-plug/qmp.sock)
@@ -298,6 +324,35 @@ check "... no descriptor is left" equals "$fds" qemu_fds
 sets() { m virsh qemu-monitor-command plug '{"execute":"query-fdsets"}'; }
 check "... no set of descriptors but the medium's" lacks device:virtio-disk sets
 check "... no tap" m sh -c '! ip link show master br-plug | grep -q vnet'
+five() {
+        LIMIT=600 py $((times / 5)) $images <<'PY'
+import libvirt, sys, threading
+rounds, images, failed = int(sys.argv[1]), sys.argv[2], []
+def client(n):
+    try:
+        domain = libvirt.open('qemu:///system').lookupByName('plug')
+        document = (f"<disk type='file'><driver name='qemu' type='raw'/><source file='{images}/client{n}.raw'/>"
+                    f"<target dev='sd{'bcdef'[n]}' bus='scsi'/></disk>")
+        for _ in range(rounds):
+            domain.attachDeviceFlags(document, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+            if f'client{n}.raw' not in domain.XMLDesc():
+                raise RuntimeError('it is not there')
+            domain.detachDeviceFlags(document, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    except Exception as e:
+        failed.append(f'{n}: {e}')
+clients = [threading.Thread(target=client, args=(n,)) for n in range(5)]
+for c in clients:
+    c.start()
+for c in clients:
+    c.join()
+print('\n'.join(failed) or 'all five')
+PY
+}
+m sh -c "cd $images && for n in 0 1 2 3 4; do truncate -s 1M client\$n.raw; done"
+check "five clients at once, each with a disk of its own" contains "all five" five
+check "... none is left" lacks client live
+check "... nor a descriptor of one" m sh -c "! ls -l /proc/$(qemu_pid plug)/fd | grep -q client"
+check "... nor a set" lacks device:scsi sets
 check "... no unit" equals "" m sh -c "systemctl list-units --plain --no-legend --failed 'vm-plug*'"
 check "... the slot is free" m virsh -q attach-disk plug $images/one.raw vdb --live
 check "... it runs" contains running m virsh domstate plug

@@ -177,6 +177,46 @@ static int move(Guest *g, const Definition *live, const xmlNode *old, const xmlN
         return r < 0 ? r : put_card(g, old, xml_root(device), xml_child(xml_root(device), "link"), e);
 }
 
+/* --- what an earlier supervisor began --- */
+
+static xmlNode *card_of(const Definition *d, const char *alias) {
+        XML_FOREACH(card, definition_devices(d), "interface")
+                if (streq_ptr(device_alias(card), alias))
+                        return card;
+        return NULL;
+}
+
+static bool is_same(const xmlNode *a, const xmlNode *b) {
+        _cleanup_free_ char *x = NULL, *y = NULL;
+
+        return xml_format(a, &x) >= 0 && xml_format(b, &y) >= 0 && streq(x, y);
+}
+
+/* Whether vm-plug has moved the card, and whether it is at it still, nobody can tell: it is asked once more, waits for
+ * itself, and where the card is in its new place already, puts it there again. What cannot be goes back to where it
+ * was, as the live definition says. */
+int card_settle(Guest *g, const Definition *live, const Definition *pending, Error *e) {
+        int r = 0;
+
+        XML_FOREACH(card, definition_devices(pending), "interface") {
+                const char *alias = device_alias(card);
+                const xmlNode *old = alias ? card_of(live, alias) : NULL;
+                _cleanup_plug_answer_ PlugAnswer answer = {};
+                _cleanup_xml_ xmlDocPtr device = NULL;
+
+                if (!old || r < 0 || is_same(old, card))
+                        continue;
+                r = plug_guard_filter(g, card, e);
+                if (r >= 0)
+                        r = plug_ask_change(g, alias, &answer, e);
+                if (r >= 0)
+                        r = take_answer(&answer, &device, e);
+                if (r >= 0)
+                        r = put_card(g, old, xml_root(device), xml_child(xml_root(device), "link"), e);
+        }
+        return r;
+}
+
 /* --- all of it --- */
 
 /* The document's card as it would be defined. */

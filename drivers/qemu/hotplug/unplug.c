@@ -4,14 +4,19 @@
 #include "base/strings.h"
 #include "guest/events.h"
 #include "guest/live.h"
+#include "hotplug/card.h"
 #include "hotplug/class.h"
 #include "hotplug/pending.h"
 #include "hotplug/steps.h"
 #include "hotplug/unplug.h"
+#include "loop/fiber.h"
 #include "object/job.h"
 #include "qemu/live.h"
 #include "run/monitor.h"
 
+/* vm-plug is asked so often, with so much time between, what has become of a card. */
+#define SETTLE_TRIES 5U
+#define SETTLE_WAIT (1U * 1000000U)
 #define WAIT_USEC (5U * 1000000U)
 /* A guest that does not run cannot answer; devices that need no answer of it have gone before QEMU's reply. */
 #define PAUSED_WAIT_USEC (100U * 1000U)
@@ -118,6 +123,34 @@ static void finish_one(Guest *g, const char *alias) {
                             alias, error_text(&e, r));
 }
 
+/* It was not vm-plug that said no: nobody knows yet. */
+static bool is_open(int r) {
+        return r == -EPIPE || r == -ECONNREFUSED || r == -ECONNRESET || r == -ENOENT || r == -ETIMEDOUT;
+}
+
+/* Cards that were about to get another place. False: that could not be found out, and is for a later supervisor. */
+static bool settle_cards(Guest *g, const Definition *live) {
+        _cleanup_definition_ Definition *pending = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = pending_load(g, &pending, &e);
+
+        if (r == -ENOENT)
+                return true;
+        if (r >= 0)
+                r = card_settle(g, live, pending, &e);
+        for (unsigned i = 0; is_open(r) && i < SETTLE_TRIES && g->run; i++) {
+                error_done(&e);
+                e = ERROR_INIT;
+                r = fiber_sleep(SETTLE_WAIT);
+                if (r >= 0)
+                        r = card_settle(g, live, pending, &e);
+        }
+        if (r < 0)
+                log_warning("domain '%s': what was begun with a card was not finished: %s", g->object.name,
+                            error_text(&e, r));
+        return !is_open(r);
+}
+
 /* The device that an earlier supervisor was about to plug in: it is there, or nothing of it is. */
 static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error *e) {
         _cleanup_definition_ Definition *pending = NULL;
@@ -187,6 +220,11 @@ static void look_at_all(Guest *g) {
         /* a QEMU with nothing at all is one that says nothing */
         if (r >= 0 && json_array_size(peripherals) == 0)
                 return;
+        if (r >= 0 && !settle_cards(g, live))
+                return;
+        live = definition_free(live);
+        if (r >= 0)
+                r = g->run ? object_load(&g->object, OBJECT_LIVE, &live, &e) : -ESRCH;
         if (r >= 0)
                 r = settle_pending(g, peripherals, live, &e);
         if (r >= 0)
