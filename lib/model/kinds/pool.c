@@ -82,6 +82,46 @@ static int normalise_name(Normaliser *n) {
         return 0;
 }
 
+static bool has_controls(const char *text) {
+        /* an empty element over several lines */
+        if (!text || !text[strspn(text, " \t\r\n")])
+                return false;
+        for (; *text; text++)
+                if ((unsigned char) *text < 0x20 || *text == 0x7f)
+                        return true;
+        return false;
+}
+
+/* Paths, hosts and options become settings of units and words of programs, where a line end would be the next one. */
+static int refuse_controls(Normaliser *n, xmlNode *parent) {
+        XML_FOREACH(child, parent, NULL) {
+                int r;
+
+                for (const xmlAttr *a = child->properties; a; a = a->next)
+                        if (has_controls(xml_attr(child, (const char *) a->name)))
+                                return fail_xml(n, child, "control characters in the attribute '%s'", a->name);
+                if (!xml_child(child, NULL) && has_controls(xml_text(child)))
+                        return fail_xml(n, child, "control characters in %s", xml_name(child));
+                r = refuse_controls(n, child);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int normalise_words(Normaliser *n) {
+        static const char *const parts[] = { "source", "target", "fs:mount_opts", "rbd:config_opts" };
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                xmlNode *part = xml_child(n->root, parts[i]);
+                int r = part ? refuse_controls(n, part) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int normalise_sizes(Normaliser *n) {
         static const char *const names[] = { "capacity", "allocation", "available" };
 
@@ -266,10 +306,9 @@ static int normalise_permissions(Normaliser *n) {
         return normalise_storage_permissions(n, xml_child(n->root, "target"));
 }
 
-static const NormaliseStep steps[] = { normalise_type,   normalise_name,        normalise_uuid,
-                                       normalise_sizes,  normalise_source,      normalise_format,
-                                       normalise_dir,    normalise_protocol,    normalise_target,
-                                       normalise_permissions, NULL };
+static const NormaliseStep steps[] = { normalise_type,        normalise_name,   normalise_words,    normalise_uuid,
+                                       normalise_sizes,       normalise_source, normalise_format,   normalise_dir,
+                                       normalise_permissions, normalise_target, normalise_protocol, NULL };
 
 static const DocumentNamespace namespaces[] = {
         { "fs", "http://libvirt.org/schemas/storagepool/fs/1.0" },
