@@ -248,6 +248,19 @@ static int verb_down(const char *name, int notify_fd) {
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* After the end of a start: what its own "down" would have done, had it not been killed as well. */
+static int verb_clean(const char *name, int notify_fd) {
+        _cleanup_free_ char *live = network_file(NETWORK_FILE_LIVE, name),
+                            *list = network_file(NETWORK_FILE_UNDO, name);
+
+        if (!live || !list)
+                return EXIT_FAILURE;
+        if (access(live, F_OK) >= 0 || access(list, F_OK) < 0)
+                return EXIT_SUCCESS;
+        log_notice("a start of the network was killed: what it made is taken away now");
+        return verb_down(name, notify_fd);
+}
+
 /* %I of the unit: the name, or, where that is too long for a unit, what tells which it is. */
 static int name_of_instance(const char *instance, char **ret) {
         _cleanup_free_ char *etc = text_format("%s/qemu/networks", path_etc()),
@@ -260,6 +273,7 @@ static int name_of_instance(const char *instance, char **ret) {
 int main(int argc, char **argv) {
         static const struct { const char *name; int (*run)(const char *name, int notify_fd); } verbs[] = {
                 { "up", verb_up }, { "reload", verb_reload }, { "down", verb_down },
+                { "clean", verb_clean },
         };
         _cleanup_free_ char *name = NULL;
         bool broken = argc == 4 && streq(argv[1], "--broken");
@@ -274,6 +288,6 @@ int main(int argc, char **argv) {
         for (size_t i = 0; argc == 3 && i < ELEMENTSOF(verbs); i++)
                 if (streq(verbs[i].name, argv[1]))
                         return verbs[i].run(name, notify_fd);
-        log_error("usage: vm-network up|reload|down NAME (started by vm-network@NAME.service)");
+        log_error("usage: vm-network up|reload|down|clean NAME (started by vm-network@NAME.service)");
         return EXIT_FAILURE;
 }

@@ -50,17 +50,20 @@ static bool is_over(const char *id) {
 }
 
 /* Starting a unit that is being started joins the job that there is. One that is told to stop has its job cancelled at
- * once, and cleans up after that: its result comes last. */
+ * once, and cleans up after that: its result comes last. Where that was killed as well another unit does it. */
 static int wait_for_unit(StorageDriver *d, const char *id, Error *e) {
-        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id);
+        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id),
+                            *clean = text_format("vm-volume-clean@%s.service", id);
         JobResult result;
         int r;
 
-        if (!unit)
+        if (!unit || !clean)
                 return -ENOMEM;
         r = systemd_run_job(d->host->systemd, "StartUnit", unit, FIBER_FOREVER, &result, e);
         if (r >= 0 && result != JOB_DONE && !is_over(id))
                 r = systemd_run_job(d->host->systemd, "StopUnit", unit, FIBER_FOREVER, &result, e);
+        if (r >= 0 && !is_over(id))
+                r = systemd_run_job(d->host->systemd, "StartUnit", clean, FIBER_FOREVER, &result, e);
         return r;
 }
 
