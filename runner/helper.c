@@ -219,24 +219,27 @@ static bool has_state(const char *folder, bool old) {
 
 /* A TPM is born with keys and certificates, as from a factory. */
 static int set_up(const char *folder, const char *run_folder, bool old) {
-        const char *banks = getenv("UNITVIRT_TPM_BANKS"), *words[] = {
-                "/usr/bin/swtpm_setup",
-                "--tpm-state",
-                folder,
-                "--runas",
-                CERTIFICATES_USER,
-                "--create-ek-cert",
-                "--create-platform-cert",
-                "--lock-nvram",
-                "--not-overwrite",
-                old ? NULL : "--tpm2",
-                banks ? "--pcr-banks" : NULL,
-                banks,
-                NULL,
+        static const char *const options[][2] = {
+                { "--pcr-banks", "UNITVIRT_TPM_BANKS" },
+                { "--profile-name", "UNITVIRT_TPM_PROFILE" },
+                { "--profile-remove-disable", "UNITVIRT_TPM_REMOVE" },
         };
+        enum { FIXED = 9 };
+        const char *words[FIXED + 1 + 2 * ELEMENTSOF(options) + 1] = {
+                "/usr/bin/swtpm_setup", "--tpm-state",            folder,         "--runas",         CERTIFICATES_USER,
+                "--create-ek-cert",     "--create-platform-cert", "--lock-nvram", "--not-overwrite",
+        };
+        size_t n = FIXED;
         const struct passwd *user = getpwnam(CERTIFICATES_USER);
         int r;
 
+        if (!old)
+                words[n++] = "--tpm2";
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (getenv(options[i][1])) {
+                        words[n++] = options[i][0];
+                        words[n++] = getenv(options[i][1]);
+                }
         r = user ? own_all(folder, user->pw_uid, user->pw_gid) : -ESRCH;
         if (r < 0)
                 return log_error_errno(r, "cannot give %s to the user %s: %s", folder, CERTIFICATES_USER, strerror(-r));

@@ -90,6 +90,18 @@ static int add_banks(Sidecar *s, const xmlNode *banks) {
         return *list ? plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM_BANKS=%s", list) : 0;
 }
 
+/* What the TPM is born with; its name is what libvirt writes there afterwards. */
+static int add_profile(Sidecar *s, const xmlNode *profile) {
+        const char *source = xml_attr(profile, "source"), *removed = xml_attr(profile, "removeDisabled");
+        int r = 0;
+
+        if (source)
+                r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM_PROFILE=%s", source);
+        if (r >= 0 && source && removed)
+                r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM_REMOVE=%s", removed);
+        return r;
+}
+
 int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
         const xmlNode *backend = xml_child(tpm, "backend"), *source = xml_child(backend, "source");
         bool old = is_old(tpm, backend);
@@ -104,6 +116,8 @@ int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
                 r = plan_addf(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM=%s", old ? "1.2" : "2.0");
         if (r >= 0)
                 r = add_banks(&s, xml_child(backend, "active_pcr_banks"));
+        if (r >= 0)
+                r = add_profile(&s, xml_child(backend, "profile"));
         if (r >= 0)
                 r = plan_add(s.plan, PLAN_SERVICE, "BindPaths", bind);
         return r < 0 ? r : add_swtpm_words(&s, state, old, xml_attr(backend, "debug"));

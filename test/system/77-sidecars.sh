@@ -10,7 +10,8 @@ machine_up
 shared="<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
 folder() { printf "<filesystem type='mount'><driver type='virtiofs'/><source dir='%s'/><target dir='%s'/></filesystem>" "$1" "$2"; }
 uuid="<uuid>5e3fb1e4-2c4b-4d2a-9b1e-0c6a3f0a7e11</uuid>"
-tpm="<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+# the profile's name is what libvirt writes there for everybody's TPM
+tpm="<tpm model='tpm-crb'><backend type='emulator' version='2.0'><profile name='default-v1'/></backend></tpm>"
 # guest NAME DEVICES TOP: a guest with more elements
 guest() { guest_xml "$1" idle "$2" | sed "s|<os>|${3-}<os>|"; }
 define() { guest "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }

@@ -7,6 +7,7 @@
 
 static int check_emulator(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
         xmlNode *source = xml_child(backend, "source"), *banks = xml_child(backend, "active_pcr_banks");
+        xmlNode *profile = xml_child(backend, "profile");
         bool crb = xml_attr_is(tpm, "model", "tpm-crb"), old;
 
         norm_set_default(n, backend, "version", crb ? "2.0" : "1.2");
@@ -15,6 +16,10 @@ static int check_emulator(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
                 return fail_unsupported(n, backend, "TPM 1.2 is not supported for CRB");
         if (old && banks)
                 return fail_unsupported(n, backend, "<active_pcr_banks/> requires TPM version '2.0'");
+        if (old && xml_attr(profile, "source"))
+                return fail_unsupported(n, backend, "<profile/> requires TPM version '2.0'");
+        if (profile && !xml_attr(profile, "source") && !xml_attr(profile, "name"))
+                xml_remove(profile);
         if (source && (!xml_attr(source, "path") || xml_attr_is(source, "type", "unix")))
                 return fail_xml(n, source, "the state of an emulated TPM is in a 'dir' with a path");
         norm_set_default(n, source, "type", "dir");
