@@ -229,6 +229,20 @@ check "... QEMU has it" contains '"size":134217728' modules
 xml video <<<"<video><model type='cirrus'/></video>"
 refused "what is no device for it" "live attach of device 'video' is not supported" \
         m virsh attach-device plug /root/video.xml --live
+not_live() { # WHAT TEXT DOCUMENT
+        xml other <<<"$3"
+        refused "$1" "$2" m virsh attach-device plug /root/other.xml --live
+        check "... and is in the definition where that is wanted" m virsh -q attach-device plug /root/other.xml --config
+        check "... and out of it" m virsh -q detach-device plug /root/other.xml --config
+}
+host() { echo "<hostdev mode='subsystem' type='$1' $2><source><address $3/></source></hostdev>"; }
+not_live "a PCI device of the host comes at the start" "a device of the host of type 'pci' cannot be plugged into" \
+        "$(host pci "managed='yes'" "domain='0x0000' bus='0x06' slot='0x12' function='0x5'")"
+not_live "so does a mediated one" "a device of the host of type 'mdev' cannot be plugged into" \
+        "$(host mdev "model='vfio-pci'" "uuid='b0a67f2e-4d0b-4a50-8a57-0d1e2f3a4b5c'")"
+not_live "and a card with passt" "or one with passt, cannot be plugged into" \
+        "<interface type='user'><mac address='52:54:00:55:55:55'/><backend type='passt'/><model type='usb-net'/>
+        </interface>"
 xml port <<<"<controller type='pci' model='pcie-root-port'/>"
 refused "a bus of the board's" "'pci' controller cannot be hot plugged" \
         m virsh attach-device plug /root/port.xml --live
