@@ -144,6 +144,9 @@ static int up(NetworkStart *s) {
         int r;
 
         r = load_definition(s);
+        /* of an end that was killed itself */
+        if (r >= 0)
+                (void) undo_run(s->name, s->notify_fd);
         if (r >= 0)
                 r = undo_open(s->name, false, &s->undo);
         if (r >= 0)

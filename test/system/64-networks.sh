@@ -42,6 +42,21 @@ check "... dnsmasq runs as a user of its own" m pgrep -u libvirt-dnsmasq -x dnsm
 check "... no other process lives for it" equals "" m sh -c 'cat /sys/fs/cgroup/system.slice/system-vm*network.slice/vm-network@default.service/cgroup.procs 2>/dev/null'
 check "virsh net-info" contains "Bridge:         virbr0" m virsh net-info default
 check "virsh net-autostart is systemctl enable" m sh -c 'virsh -q net-autostart default && systemctl is-enabled vm-network@default && virsh -q net-autostart --disable default && ! systemctl is-enabled vm-network@default'
+if m virsh help net-desc > /dev/null 2>&1; then
+        check "virsh net-desc" m sh -c 'virsh -q net-desc default --live --title "a title" && virsh -q net-desc default --config --title "a title"'
+        check "... is there" contains "a title" m virsh net-desc default --title
+        check "... in the list" contains "a title" m virsh net-list --title
+        check "... and a longer text" m virsh -q net-desc default --config some words
+        check "... in the definition alone" contains "some words" m virsh net-desc default --config
+        check "... alone" contains "No description" m virsh net-desc default --live
+        check "virsh net-metadata" m virsh -q net-metadata default http://example.org/x --key x --set "<a b='1'/>" --live --config
+        check "... is there" contains "<a b='1'/>" m virsh net-metadata default http://example.org/x
+        check "... in both" contains "xmlns:x=\"http://example.org/x\"" m virsh net-dumpxml default --inactive
+        check "... goes" m virsh -q net-metadata default http://example.org/x --remove --live --config
+        check "... is gone" not contains "<a" m virsh net-metadata default http://example.org/x
+else
+        echo "skip - $area: this virsh has no net-desc (libvirt 9.7)"
+fi
 # what libvirt leaves behind
 adopted() { # UNIT LINK START-COMMAND...
         local unit=$1 link=$2; shift 2
@@ -205,6 +220,17 @@ for ms in 0 4 8 12 16 20 25 30 40 50 60 80 100 150; do
 done
 check "a start that is killed at 14 instants leaves nothing" test $killed = 14
 check "... and the network starts afterwards" m sh -c 'virsh -q net-start bad && virsh -q net-destroy bad'
+
+# what is left where the end was killed, too
+left_over() { m sh -c 'virsh -q net-start bad && cp /run/libvirt/network/bad.undo /root/undo && mac=$(cat /sys/class/net/virbr9/address) &&
+        virsh -q net-destroy bad && ip link add virbr9 address $mac type bridge && cp /root/undo /run/libvirt/network/bad.undo'; }
+check "an end that was cut short" left_over
+check "... is made up for" m systemctl start vm-network-cleanup@bad
+check "... nothing is left" no_trace virbr9 bad
+check "another one" left_over
+check "... is made up for by the next start" m virsh -q net-start bad
+check "... which ends as ever" m virsh -q net-destroy bad
+check "... nothing is left" no_trace virbr9 bad
 
 m systemctl kill -s KILL virtnetworkd
 check "virtnetworkd was killed: nothing happened to the network" m sh -c 'virsh net-list | grep -q default && busybox ping -q -c 1 -W 5 192.168.122.11'
