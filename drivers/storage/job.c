@@ -67,6 +67,22 @@ static int wait_for_unit(StorageDriver *d, const char *id, Error *e) {
         return r;
 }
 
+/* The unit of an earlier daemon's job: what was cut off, by whatever ended the unit without a result, is not begun
+ * anew. */
+static int wait_for_adopted(StorageDriver *d, const char *id, Error *e) {
+        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id),
+                            *clean = text_format("vm-volume-clean@%s.service", id);
+        JobResult result;
+        int r;
+
+        if (!unit || !clean)
+                return -ENOMEM;
+        r = systemd_unit_is_active(d->host->systemd, unit, e);
+        if (r > 0)
+                return wait_for_unit(d, id, e);
+        return r < 0 ? r : systemd_run_job(d->host->systemd, "StartUnit", clean, FIBER_FOREVER, &result, e);
+}
+
 int job_run(StorageDriver *d, const VolumeJob *j, const char *id, Error *e) {
         _cleanup_free_ char *path = volume_job_path(id, "job"), *text = volume_job_to_text(j);
         int r;
@@ -122,7 +138,7 @@ static void adopted_fiber(void *userdata) {
         Adopted *a = userdata;
         _cleanup_error_ Error e = ERROR_INIT;
         Pool *p = pool_of(a->pool);
-        int r = is_over(a->id) ? 0 : wait_for_unit(a->driver, a->id, &e);
+        int r = is_over(a->id) ? 0 : wait_for_adopted(a->driver, a->id, &e);
 
         if (r != -ECANCELED)
                 forget(a->id);
