@@ -5,11 +5,9 @@
 #include "base/strings.h"
 #include "model/definition.h"
 #include "qemu/device.h"
+#include "qemu/throttle.h"
 
-/* Element below iotune, argument of block_set_io_throttle; the first six must be there. */
-static const struct {
-        const char *element, *argument;
-} limits[] = {
+const QemuThrottleLimit qemu_throttle_limits[QEMU_THROTTLE_LIMITS] = {
         { "total_bytes_sec", "bps" },
         { "read_bytes_sec", "bps_rd" },
         { "write_bytes_sec", "bps_wr" },
@@ -30,7 +28,6 @@ static const struct {
         { "write_iops_sec_max_length", "iops_wr_max_length" },
         { "size_iops_sec", "iops_size" },
 };
-#define REQUIRED 6U
 
 /* Where QEMU has the drive: for some buses the device of the arguments only holds the one that it belongs to. */
 static int drive_path(const xmlNode *disk, char **ret) {
@@ -50,11 +47,12 @@ static int add_limits(json_t *arguments, const xmlNode *iotune) {
         const char *group = xml_get(iotune, "group_name");
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
+        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
                 uint64_t v = 0;
+                const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
 
-                if (xml_get_u64(iotune, limits[i].element, &v) >= 0 || i < REQUIRED)
-                        r |= json_object_set_new(arguments, limits[i].argument, json_integer((json_int_t) v));
+                if (xml_get_u64(iotune, limit->field, &v) >= 0 || i < QEMU_THROTTLE_REQUIRED)
+                        r |= json_object_set_new(arguments, limit->argument, json_integer((json_int_t) v));
         }
         if (group)
                 r |= json_object_set_new(arguments, "group", json_string(group));

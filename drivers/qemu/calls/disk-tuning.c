@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "qemu/throttle.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
 
@@ -17,32 +18,6 @@ static const xmlNode *find_disk(const Definition *d, const char *name, Error *e)
 }
 
 /* --- limits --- */
-
-/* As in runner/throttle.c: libvirt's name, QEMU's argument; the first six are always there. */
-static const struct {
-        const char *field, *argument;
-} limits[] = {
-        { "total_bytes_sec", "bps" },
-        { "read_bytes_sec", "bps_rd" },
-        { "write_bytes_sec", "bps_wr" },
-        { "total_iops_sec", "iops" },
-        { "read_iops_sec", "iops_rd" },
-        { "write_iops_sec", "iops_wr" },
-        { "total_bytes_sec_max", "bps_max" },
-        { "read_bytes_sec_max", "bps_rd_max" },
-        { "write_bytes_sec_max", "bps_wr_max" },
-        { "total_iops_sec_max", "iops_max" },
-        { "read_iops_sec_max", "iops_rd_max" },
-        { "write_iops_sec_max", "iops_wr_max" },
-        { "total_bytes_sec_max_length", "bps_max_length" },
-        { "read_bytes_sec_max_length", "bps_rd_max_length" },
-        { "write_bytes_sec_max_length", "bps_wr_max_length" },
-        { "total_iops_sec_max_length", "iops_max_length" },
-        { "read_iops_sec_max_length", "iops_rd_max_length" },
-        { "write_iops_sec_max_length", "iops_wr_max_length" },
-        { "size_iops_sec", "iops_size" },
-};
-#define REQUIRED 6U
 
 typedef struct Throttle {
         const char *disk;
@@ -108,16 +83,16 @@ static int edit_throttle(Definition *d, const void *what, Error *e) {
         tune = xml_ensure(disk, "iotune");
         if (!tune)
                 return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
-                const uint64_t *v = given(t, limits[i].field);
+        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
+                const uint64_t *v = given(t, qemu_throttle_limits[i].field);
                 char text[24];
 
-                make_room(tune, t, limits[i].field);
+                make_room(tune, t, qemu_throttle_limits[i].field);
                 if (!v)
                         continue;
-                xml_remove_children(tune, limits[i].field);
+                xml_remove_children(tune, qemu_throttle_limits[i].field);
                 snprintf(text, sizeof(text), "%llu", (unsigned long long) *v);
-                if (*v > 0 && !xml_add(tune, limits[i].field, text))
+                if (*v > 0 && !xml_add(tune, qemu_throttle_limits[i].field, text))
                         return -ENOMEM;
         }
         if (typed_params_get_string(t->val, t->len, "group_name", &group) > 0) {
@@ -155,11 +130,12 @@ static int apply_throttle(Guest *g, const Definition *live, const void *what, Er
                 return -EINVAL;
         if (!arguments)
                 return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
+        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
                 uint64_t v = 0;
+                const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
 
-                if ((tune && xml_get_u64(tune, limits[i].field, &v) >= 0) || i < REQUIRED)
-                        r |= json_object_set_new(arguments, limits[i].argument, json_integer((json_int_t) v));
+                if ((tune && xml_get_u64(tune, limit->field, &v) >= 0) || i < QEMU_THROTTLE_REQUIRED)
+                        r |= json_object_set_new(arguments, limit->argument, json_integer((json_int_t) v));
         }
         if (group)
                 r |= json_object_set_new(arguments, "group", json_string(group));
@@ -171,11 +147,11 @@ static int apply_throttle(Guest *g, const Definition *live, const void *what, Er
 }
 
 static int check_params(const remote_domain_set_block_io_tune_args *args, Error *e) {
-        TypedParamRule rules[ELEMENTSOF(limits) + 1];
+        TypedParamRule rules[QEMU_THROTTLE_LIMITS + 1];
 
-        for (size_t i = 0; i < ELEMENTSOF(limits); i++)
-                rules[i] = (TypedParamRule) { limits[i].field, TYPED_PARAM_ULLONG, false };
-        rules[ELEMENTSOF(limits)] = (TypedParamRule) { "group_name", TYPED_PARAM_STRING, false };
+        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++)
+                rules[i] = (TypedParamRule) { qemu_throttle_limits[i].field, TYPED_PARAM_ULLONG, false };
+        rules[QEMU_THROTTLE_LIMITS] = (TypedParamRule) { "group_name", TYPED_PARAM_STRING, false };
         return typed_params_validate(args->params.params_val, args->params.params_len, rules, ELEMENTSOF(rules), e);
 }
 
@@ -183,8 +159,8 @@ static int set_throttle(Call *c, Guest *g, const remote_domain_set_block_io_tune
         const Throttle t = { args->disk, args->params.params_val, args->params.params_len };
         int r = check_params(args, e);
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(limits); i++) {
-                const uint64_t *v = given(&t, limits[i].field);
+        for (size_t i = 0; r >= 0 && i < QEMU_THROTTLE_LIMITS; i++) {
+                const uint64_t *v = given(&t, qemu_throttle_limits[i].field);
 
                 if (v && *v > 1000000000000000ULL)
                         return error_set(e, -EINVAL, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU,
