@@ -60,6 +60,19 @@ int write_all(int fd, const char *data, size_t len) {
         return 0;
 }
 
+int link_target_name(const char *path, char **ret) {
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        const char *last;
+
+        if (n < 0)
+                return -errno;
+        target[n] = 0;
+        last = strrchr(target, '/');
+        *ret = strdup(last ? last + 1 : target);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int fsync_parent(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
         _cleanup_close_ int fd = -EBADF;

@@ -25,24 +25,10 @@ static char *device_path(const PciHostAddress *a, const char *file) {
         return text_format("%s/bus/pci/devices/%s%s%s", path_sys(), name.s, file ? "/" : "", file ?: "");
 }
 
-/* The last part of what a link of the device leads to; -ENOENT where there is none. */
-static int read_link(const char *path, char **ret) {
-        char target[4096];
-        ssize_t n = readlink(path, target, sizeof target - 1);
-        const char *last;
-
-        if (n < 0)
-                return -errno;
-        target[n] = 0;
-        last = strrchr(target, '/');
-        *ret = strdup(last ? last + 1 : target);
-        return *ret ? 0 : -ENOMEM;
-}
-
 int sys_link_name(const char *folder, const char *name, char **ret) {
         _cleanup_free_ char *path = text_format("%s/%s", folder, name);
 
-        return path ? read_link(path, ret) : -ENOMEM;
+        return path ? link_target_name(path, ret) : -ENOMEM;
 }
 
 static int group_of_folder(const char *folder, unsigned *ret) {

@@ -14,20 +14,6 @@
 
 /* --- sysfs --- */
 
-/* The last part of what a link leads to; negative errno. */
-static int target_of(const char *path, char **ret) {
-        char target[4096];
-        ssize_t n = readlink(path, target, sizeof target - 1);
-        const char *last;
-
-        if (n < 0)
-                return -errno;
-        target[n] = 0;
-        last = strrchr(target, '/');
-        *ret = strdup(last ? last + 1 : target);
-        return *ret ? 0 : -ENOMEM;
-}
-
 static char *folder_of(const char *address, const char *file) {
         return text_format("%s/bus/pci/devices/%s%s%s", path_sys(), address, *file ? "/" : "", file);
 }
@@ -46,7 +32,7 @@ int vf_list(const char *card, char ***ret) {
                 char *address = NULL;
                 int r;
 
-                r = path ? target_of(path, &address) : -ENOMEM;
+                r = path ? link_target_name(path, &address) : -ENOMEM;
                 if (r == -ENOENT)
                         break;
                 if (r >= 0)

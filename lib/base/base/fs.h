@@ -33,6 +33,10 @@ int file_remove_temporaries(const char *path);
 /* Writes all len bytes to a descriptor that blocks. Negative errno of write(2); some bytes may have gone then. */
 int write_all(int fd, const char *data, size_t len);
 
+/* The last part of what a symbolic link leads to, as sysfs names things; the caller's. Negative errno: -ENOENT where
+ * there is no link. */
+int link_target_name(const char *path, char **ret);
+
 /* Syncs the folder that holds path: after a rename or an unlink that must last. */
 int fsync_parent(const char *path);
 
