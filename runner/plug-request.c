@@ -9,6 +9,8 @@ void plug_request_done(PlugRequest *q) {
         free(q->guest);
         free(q->device);
         free(q->version);
+        free(q->threads);
+        free(q->cpus);
 }
 
 static int take_line(PlugRequest *q, const char *key, const char *value) {
@@ -17,6 +19,7 @@ static int take_line(PlugRequest *q, const char *key, const char *value) {
                 char **at;
         } texts[] = {
                 { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
+                { "threads", &q->threads }, { "cpus", &q->cpus },
         };
 
         if (streq(key, "set"))
@@ -47,5 +50,7 @@ int plug_request_parse(char *text, PlugRequest *q) {
                 if (r < 0)
                         return r;
         }
-        return q->verb && is_name(q->guest) && is_name(q->device) ? 0 : -EINVAL;
+        if (!q->verb || !is_name(q->guest))
+                return -EINVAL;
+        return (q->device ? is_name(q->device) && !q->threads && !q->cpus : q->threads && q->cpus) ? 0 : -EINVAL;
 }

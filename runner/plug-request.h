@@ -6,7 +6,7 @@
 #include "base/macros.h"
 
 typedef struct PlugRequest {
-        char *verb, *guest, *device, *version;
+        char *verb, *guest, *device, *version, *threads, *cpus; /* device, or threads and cpus */
         unsigned set;
 } PlugRequest;
 

@@ -42,7 +42,8 @@ static void refuse(int connection, const PlugRequest *q, const Error *e, int r) 
         _cleanup_free_ char *text = error_to_text(e, r);
         json_t *reply = json_pack("{s:s}", "error", text ?: "out of memory");
 
-        log_error("guest %s, device %s: %s", q->guest, q->device, error_text(e, r));
+        log_error("guest %s, %s %s: %s", q->guest, q->device ? "device" : "threads", q->device ?: q->threads,
+                  error_text(e, r));
         (void) answer(connection, reply, NULL, 0);
         json_decref(reply);
 }
@@ -96,16 +97,35 @@ static int change(const PlugRequest *q, int connection, Error *e) {
         return r;
 }
 
+static int pin(const PlugRequest *q, int connection, Error *e) {
+        json_t *reply;
+        int r;
+
+        r = plug_pin(q->guest, q->threads, q->cpus, e);
+        if (r < 0)
+                return r;
+        reply = json_object();
+        r = answer(connection, reply, NULL, 0);
+        json_decref(reply);
+        return r;
+}
+
 static const struct {
         const char *verb;
         int (*run)(const PlugRequest *q, int connection, Error *e);
-} verbs[] = { { "attach", attach }, { "release", release }, { "change", change } };
+        bool of_threads;
+} verbs[] = {
+        { "attach", attach, false },
+        { "release", release, false },
+        { "change", change, false },
+        { "pin", pin, true },
+};
 
 static int run_verb(const PlugRequest *q, int connection, Error *e) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (streq(verbs[i].verb, q->verb))
+                if (streq(verbs[i].verb, q->verb) && verbs[i].of_threads == !q->device)
                         return verbs[i].run(q, connection, e);
-        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_QEMU, "vm-plug knows no verb '%s'", q->verb);
+        return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_QEMU, "vm-plug knows no verb '%s' of that", q->verb);
 }
 
 /* --- connections --- */

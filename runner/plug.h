@@ -28,3 +28,7 @@ int plug_load(Plug *p, const char *guest);
 /* plug-change.c: does to the host what the card that has this alias is in NAME.pending and is not in the live
  * definition. Where that cannot be, it is put back to where it was. *ret is the answer. */
 int plug_change(Plug *p, const char *guest, const char *device, json_t **ret, Error *e);
+
+/* plug-pin.c: binds these threads of the guest ("17 18 23"; is taken apart) to CPUs of the host ("0-3,8"). Those that
+ * are not its are refused. */
+int plug_pin(const char *guest, char *threads, const char *cpus, Error *e);

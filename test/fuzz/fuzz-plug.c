@@ -27,8 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (plug_request_parse(text, &q) < 0)
                 return 0;
         check_name(q.guest);
-        check_name(q.device);
-        if (!q.verb)
+        if (q.device)
+                check_name(q.device);
+        if (!q.verb || (!q.device && (!q.threads || !q.cpus)))
                 abort();
         return 0;
 }

@@ -76,6 +76,13 @@ check "emulatorpin --live --config" m virsh -q emulatorpin t 0 --live --config
 check "... both definitions say it" both emulatorpin
 emulator() { m taskset -pc "$(qemu_pid t)" | sed 's/.*: //'; }
 check "... QEMU's first thread is there" equals 0 emulator
+check "the daemon itself may move nobody" not contains nice m systemctl show -P CapabilityBoundingSet virtqemud
+check "... nor does who may, where the thread is not the guest's" contains "thread 1 is none of vm@t.service" \
+        m python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("/run/libvirt/plug/socket")
+s.send(b"verb=pin\nguest=t\nthreads=1\ncpus=0\n")
+print(s.recv(4096).decode())'
 refused "vcpupin of a vCPU that is none" "out of range" m virsh vcpupin t 5 0 --config
 check "iothreadinfo of threads that are only counted" m sh -c "virsh iothreadinfo t | grep -q '^ 1 '"
 check "iothreadadd --live --config" m virsh -q iothreadadd t 4 --live --config

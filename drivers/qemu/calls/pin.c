@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "hostinfo/cpu.h"
+#include "hotplug/ask.h"
 #include "model/iothreads.h"
 #include "run/threads.h"
 #include "run/unit-limits.h"
@@ -96,9 +97,12 @@ static int edit_pin(Definition *d, const void *what, Error *e) {
 static int apply_pin(Guest *g, const Definition *live, const void *what, Error *e) {
         const Pin *p = what;
         const char *otherwise = xml_get(definition_root(live), "vcpu/@cpuset") ?: p->all;
+        _cleanup_free_ char *threads = NULL;
         int r = edit_apply_unit(g, live, what, e);
 
-        return r < 0 ? r : guest_pin(g, p->kind, p->id, p->cpus ?: otherwise, e);
+        if (r >= 0)
+                r = guest_list_threads(g, p->kind, p->id, &threads, e);
+        return r < 0 ? r : plug_ask_pin(g, threads, p->cpus ?: otherwise, e);
 }
 
 static int pin(Call *c, Guest *g, Pin p, const char *map, unsigned len, Error *e) {

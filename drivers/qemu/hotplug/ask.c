@@ -14,6 +14,7 @@
 
 #define ANSWER_TIMEOUT (60U * 1000000U)
 #define UNDO_MAX (4U * 1024 * 1024)
+#define PINNED_MAX (PLUG_REQUEST_MAX / 4)
 
 void plug_answer_done(PlugAnswer *a) {
         for (unsigned i = 0; i < a->n_fds; i++)
@@ -115,6 +116,36 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
         keyfile_add(&b, "guest", g->object.name);
         keyfile_add(&b, "device", alias);
         return ask(&b, ret, e);
+}
+
+static int ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
+        _cleanup_plug_answer_ PlugAnswer answer = {};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        keyfile_add(&b, "verb", "pin");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "threads", threads);
+        keyfile_add(&b, "cpus", cpus);
+        return ask(&b, &answer, e);
+}
+
+/* In as many requests as it takes: a QEMU may have thousands. */
+int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
+        int r = 0;
+
+        while (r >= 0 && *threads) {
+                size_t n = strlen(threads);
+                _cleanup_free_ char *some = strndup(threads, PINNED_MAX);
+                char *end = some && n > PINNED_MAX ? strrchr(some, ' ') : NULL;
+
+                if (!some)
+                        return -ENOMEM;
+                if (end)
+                        *end = 0;
+                threads += end ? (size_t) (end - some) + 1 : strlen(some);
+                r = ask_pin(g, some, cpus, e);
+        }
+        return r;
 }
 
 /* "KEY@ALIAS=..." on the guest's undo list. */

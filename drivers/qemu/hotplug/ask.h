@@ -27,5 +27,8 @@ int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e);
  * now. */
 int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e);
 
+/* Has threads of the guest ("17 18 23") bound to CPUs of the host ("0-3,8"). */
+int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e);
+
 /* Has undone what was made on the host for a device, where anything was. What fails is in the journal. */
 void plug_ask_release(const Guest *g, const char *alias);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <dirent.h>
-#include <sched.h>
 
 #include "run/threads.h"
 #include "base/strings.h"
 #include "run/monitor.h"
 
-#define CPUS_MAX 4096U
 #define THREADS_MAX 4096U
 
 /* A QEMU that was taken over may name any thread of the host. */
@@ -78,67 +76,42 @@ static bool is_emulator(const Threads *t, pid_t thread) {
         return true;
 }
 
-int guest_thread(Guest *g, ThreadKind kind, unsigned id, pid_t *ret, Error *e) {
-        _cleanup_free_ Threads *t = calloc(1, sizeof(*t));
-        int r = t ? ask(g, t, e) : -ENOMEM;
-
-        if (r < 0)
-                return r;
-        *ret = find(t, kind, id);
-        if (*ret == 0)
-                return error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU, kind == THREAD_VCPU
-                                         ? "vcpu %u is out of range of live cpu count" : "iothread %u not found", id);
-        return 0;
-}
-
-static int bind_thread(pid_t thread, const char *cpus) {
-        uint64_t bits[CPUS_MAX / 64];
-        size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
-        cpu_set_t *set = calloc(1, size);
-        int r = set ? cpuset_parse(cpus, bits, CPUS_MAX) : -ENOMEM;
-
-        for (unsigned i = 0; r >= 0 && i < CPUS_MAX; i++)
-                if (bits[i / 64] >> i % 64 & 1)
-                        CPU_SET_S(i, size, set);
-        if (r >= 0 && sched_setaffinity(thread, size, set) < 0)
-                r = -errno;
-        free(set);
-        return r;
-}
-
-/* A thread that ends meanwhile is no error. */
-static int bind_emulator(const Guest *g, const Threads *t, const char *cpus) {
+static int list_emulator(const Guest *g, const Threads *t, StrBuf *b) {
         _cleanup_free_ char *path = text_format("/proc/%i/task", g->run->pid);
         DIR *dir = path ? opendir(path) : NULL;
         struct dirent *entry;
-        int r = dir ? 0 : -ESRCH;
+        int thread;
 
-        while (r >= 0 && (entry = readdir(dir))) {
-                int thread;
-
-                if (parse_int(entry->d_name, &thread) < 0 || !is_emulator(t, thread))
-                        continue;
-                r = bind_thread(thread, cpus);
-                r = r == -ESRCH ? 0 : r;
-        }
-        if (dir)
-                closedir(dir);
-        return r;
+        if (!dir)
+                return -ESRCH;
+        while ((entry = readdir(dir)))
+                if (parse_int(entry->d_name, &thread) >= 0 && is_emulator(t, thread))
+                        strbuf_addf(b, "%s%i", b->len > 0 ? " " : "", thread);
+        closedir(dir);
+        return 0;
 }
 
-int guest_pin(Guest *g, ThreadKind kind, unsigned id, const char *cpus, Error *e) {
-        _cleanup_free_ Threads *t = kind == THREAD_EMULATOR ? calloc(1, sizeof(*t)) : NULL;
-        pid_t thread = 0;
-        int r;
+int guest_list_threads(Guest *g, ThreadKind kind, unsigned id, char **ret, Error *e) {
+        _cleanup_free_ Threads *t = calloc(1, sizeof(*t));
+        _cleanup_strbuf_ StrBuf b = {};
+        int r = t ? ask(g, t, e) : -ENOMEM;
+        pid_t thread;
 
-        if (kind == THREAD_EMULATOR)
-                r = t ? ask(g, t, e) : -ENOMEM;
-        else
-                r = guest_thread(g, kind, id, &thread, e);
         if (r < 0)
                 return r;
-        r = kind == THREAD_EMULATOR ? bind_emulator(g, t, cpus) : bind_thread(thread, cpus);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot bind a thread of domain '%s' to CPUs '%s'",
-                                       g->object.name, cpus)
-                     : 0;
+        if (kind == THREAD_EMULATOR) {
+                r = list_emulator(g, t, &b);
+                if (r < 0)
+                        return error_set_errno(e, r, ORIGIN_QEMU, "cannot list the threads of domain '%s'",
+                                               g->object.name);
+        } else {
+                thread = find(t, kind, id);
+                if (thread == 0)
+                        return error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU, kind == THREAD_VCPU
+                                                 ? "vcpu %u is out of range of live cpu count"
+                                                 : "iothread %u not found", id);
+                strbuf_addf(&b, "%i", thread);
+        }
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
 }

@@ -7,8 +7,6 @@
 
 typedef enum ThreadKind { THREAD_VCPU, THREAD_IOTHREAD, THREAD_EMULATOR } ThreadKind;
 
-/* Which thread is that vCPU, or that I/O thread? -ENOENT, e filled, where there is none. Within a fiber. */
-int guest_thread(Guest *g, ThreadKind kind, unsigned id, pid_t *ret, Error *e);
-
-/* Binds a vCPU, an I/O thread, or all other threads to CPUs of the host. Within a fiber. */
-int guest_pin(Guest *g, ThreadKind kind, unsigned id, const char *cpus, Error *e);
+/* Which threads are that vCPU, that I/O thread, or all that are neither, as vm-plug is told: "17 18 23".
+ * -ENOENT, e filled, where there is none. Within a fiber. */
+int guest_list_threads(Guest *g, ThreadKind kind, unsigned id, char **ret, Error *e);

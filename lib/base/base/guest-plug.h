@@ -9,13 +9,17 @@
  * One packet each way. The request is lines of KEY=VALUE (base/keyfile.h):
  *
  *   verb     "attach": open what the device needs; "release": undo what was made on the host for it; "change": a card
- *            has another place or other limits in that file than in the live definition
+ *            has another place or other limits in that file than in the live definition; "pin": threads of the guest
+ *            may run on these CPUs alone
  *   guest    its name
- *   device   the device's alias
+ *   device   the device's alias; for all but pin
  *   version  of QEMU, "10.0.2"; for attach, as the next
  *   set      the first number of a set of descriptors that QEMU does not use
+ *   threads  "17 18 23": the numbers of threads of the guest's unit, whoever says so; for pin, as the next
+ *   cpus     "0-3,8": of the host
  *
- * The answer is a JSON object, {"error": TEXT} (error_to_text()), for change {"device": ELEMENT}, or for attach, with
+ * The answer is a JSON object, {"error": TEXT} (error_to_text()), {} for release and pin, for change
+ * {"device": ELEMENT}, or for attach, with
  * the descriptors in the order in which they are counted here from 0:
  *
  *   device    the element as it is now: what was chosen and found is in it
@@ -27,5 +31,5 @@
 #define PLUG_SOCKET "plug/socket" /* below path_run() */
 /* In front of the alias of the device that a set of descriptors is for, as QEMU remembers it ("opaque"). */
 #define FDSET_OF_DEVICE "device:"
-#define PLUG_REQUEST_MAX 4096U
+#define PLUG_REQUEST_MAX 16384U
 #define PLUG_ANSWER_MAX (128U * 1024U)
