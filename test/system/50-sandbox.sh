@@ -122,4 +122,16 @@ check "... no new privileges, and a system call filter" equals "1 2" m awk \
         '/^NoNewPrivs:/ { n = $2 } /^Seccomp:/ { print n, $2 }' "/proc/$pid_a/status"
 check "systemd-analyze security rates the unit 1.3 or better" m systemd-analyze security --no-pager \
         --threshold=13 vm@a.service
+
+# --- the daemons ---
+
+daemons="libvirtd virtproxyd virtqemud virtnetworkd virtnodedevd virtnwfilterd virtsecretd virtstoraged virtinterfaced"
+for daemon in $daemons virtlogd virtlockd; do
+        check "systemd-analyze security rates $daemon 2.0 or better" m systemd-analyze security --no-pager \
+                --threshold=20 "$daemon.service"
+done
+as_daemon() { m sh -c 'p=$(systemctl show -P MainPID virtqemud) && exec nsenter -t "$p" -m "$@"' as_daemon "$@"; }
+check "the daemon sees the control groups" as_daemon test -e /sys/fs/cgroup/cgroup.procs
+check "... and may change none of them" not as_daemon mkdir /sys/fs/cgroup/unitvirt-test
+check "... nor the kernel's settings" not as_daemon sh -c 'echo 1 > /proc/sys/vm/swappiness'
 finish
