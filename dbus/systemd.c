@@ -7,12 +7,8 @@
 #include <signal.h>
 
 #include "base/strings.h"
-#include "dbus/systemd.h"
-#include "loop/fiber.h"
+#include "internal.h"
 
-#define DESTINATION "org.freedesktop.systemd1"
-#define MANAGER_PATH "/org/freedesktop/systemd1"
-#define MANAGER DESTINATION ".Manager"
 #define CALL_TIMEOUT (90U * 1000000U)
 #define RELOAD_DELAY (500U * 1000U)
 #define CHANGED_MAX 10000U /* names kept for one reload; more are reloaded for without asking */
@@ -119,7 +115,7 @@ static int add_matches(Systemd *s, sd_bus *bus) {
                                          on_disconnected, NULL, s);
 }
 
-static int get_bus(Systemd *s, sd_bus **ret, Error *e) {
+int systemd_get_bus(Systemd *s, sd_bus **ret, Error *e) {
         sd_bus *bus;
         int r;
 
@@ -166,23 +162,12 @@ Systemd *systemd_free(Systemd *s) {
 
 /* --- calls --- */
 
-static int call_failed(int r, const sd_bus_error *error, const char *what, const char *unit, Error *e) {
+int systemd_call_failed(int r, const sd_bus_error *error, const char *what, const char *unit, Error *e) {
         const char *text = error->message ? error->message : strerror(-r);
 
         return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_SYSTEMD, "systemd: %s%s%s: %s", what, unit ? " " : "",
                          unit ? unit : "", text);
 }
-
-/* Calls a method of the manager. */
-#define MANAGER_CALL(s, method, unit, ret_reply, error, e, ...)                                              \
-        ({                                                                                                   \
-                sd_bus *_bus;                                                                                \
-                int _r = get_bus((s), &_bus, (e));                                                       \
-                if (_r >= 0)                                                                                 \
-                        _r = fiber_bus_call_method(_bus, DESTINATION, MANAGER_PATH, MANAGER, (method),       \
-                                                   (error), (ret_reply), __VA_ARGS__);                       \
-                _r;                                                                                          \
-        })
 
 static void waiter_done(JobWaiter *w, Systemd *s) {
         for (JobWaiter **p = &s->waiters; *p; p = &(*p)->next)
@@ -233,7 +218,7 @@ static int run_job(Systemd *s, const char *method, const char *unit, const char 
                 r = wait_for_job(&w, reply, timeout, &result);
         waiter_done(&w, s);
         if (r < 0)
-                return call_failed(r, &error, method, unit, e);
+                return systemd_call_failed(r, &error, method, unit, e);
         *ret = result < 0 ? JOB_OTHER : result;
         return 0;
 }
@@ -257,7 +242,7 @@ static int kill_unit(Systemd *s, const char *unit, const char *who, int signo, E
         if (sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit") ||
             sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchProcess"))
                 r = -ESRCH;
-        return call_failed(r, &error, "cannot signal", unit, e);
+        return systemd_call_failed(r, &error, "cannot signal", unit, e);
 }
 
 int systemd_kill_main(Systemd *s, const char *unit, int signo, Error *e) {
@@ -275,7 +260,7 @@ int systemd_set_properties(Systemd *s, const char *unit, int (*append)(sd_bus_me
         sd_bus *bus;
         int r;
 
-        r = get_bus(s, &bus, e);
+        r = systemd_get_bus(s, &bus, e);
         if (r < 0)
                 return r;
         r = sd_bus_message_new_method_call(bus, &m, DESTINATION, MANAGER_PATH, MANAGER, "SetUnitProperties");
@@ -289,7 +274,7 @@ int systemd_set_properties(Systemd *s, const char *unit, int (*append)(sd_bus_me
                 r = sd_bus_message_close_container(m);
         if (r >= 0)
                 r = fiber_bus_call(bus, m, 0, &error, NULL);
-        return r < 0 ? call_failed(r, &error, "cannot set properties of", unit, e) : 0;
+        return r < 0 ? systemd_call_failed(r, &error, "cannot set properties of", unit, e) : 0;
 }
 
 int systemd_unit_is_active(Systemd *s, const char *unit, Error *e) {
@@ -309,11 +294,11 @@ int systemd_reset_failed(Systemd *s, const char *unit, Error *e) {
         r = MANAGER_CALL(s, "ResetFailedUnit", unit, NULL, &error, e, "s", unit);
         if (r >= 0 || sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit"))
                 return 0;
-        return call_failed(r, &error, "cannot reset", unit, e);
+        return systemd_call_failed(r, &error, "cannot reset", unit, e);
 }
 
 /* 1 and the object path, or 0 where the unit is not in memory. */
-static int get_unit(Systemd *s, const char *unit, char **ret, Error *e) {
+int systemd_get_unit(Systemd *s, const char *unit, char **ret, Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *path;
@@ -325,7 +310,7 @@ static int get_unit(Systemd *s, const char *unit, char **ret, Error *e) {
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
-                return call_failed(r, &error, "cannot find", unit, e);
+                return systemd_call_failed(r, &error, "cannot find", unit, e);
         if (ret) {
                 *ret = strdup(path);
                 if (!*ret)
@@ -334,7 +319,7 @@ static int get_unit(Systemd *s, const char *unit, char **ret, Error *e) {
         return 1;
 }
 
-static int get_property(Systemd *s, const char *unit, const char *interface, const char *property, const char *type,
+int systemd_get_property(Systemd *s, const char *unit, const char *interface, const char *property, const char *type,
                         sd_bus_message **ret, Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -342,7 +327,7 @@ static int get_property(Systemd *s, const char *unit, const char *interface, con
         sd_bus *bus;
         int r;
 
-        r = get_unit(s, unit, &path, e);
+        r = systemd_get_unit(s, unit, &path, e);
         if (r < 0)
                 return r;
         if (r == 0)
@@ -350,7 +335,7 @@ static int get_property(Systemd *s, const char *unit, const char *interface, con
         whole = text_format(DESTINATION ".%s", interface);
         if (!whole)
                 return -ENOMEM;
-        r = get_bus(s, &bus, e);
+        r = systemd_get_bus(s, &bus, e);
         if (r < 0)
                 return r;
         r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error, &reply,
@@ -358,7 +343,7 @@ static int get_property(Systemd *s, const char *unit, const char *interface, con
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'v', type);
         if (r < 0)
-                return call_failed(r, &error, "cannot read a property of", unit, e);
+                return systemd_call_failed(r, &error, "cannot read a property of", unit, e);
         *ret = TAKE_PTR(reply);
         return 0;
 }
@@ -369,7 +354,7 @@ int systemd_unit_string(Systemd *s, const char *unit, const char *interface, con
         const char *value;
         int r;
 
-        r = get_property(s, unit, interface, property, "s", &reply, e);
+        r = systemd_get_property(s, unit, interface, property, "s", &reply, e);
         if (r < 0)
                 return r;
         r = sd_bus_message_read(reply, "s", &value);
@@ -383,7 +368,7 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int value, r;
 
-        r = get_property(s, unit, interface, property, "b", &reply, e);
+        r = systemd_get_property(s, unit, interface, property, "b", &reply, e);
         if (r < 0)
                 return r;
         r = sd_bus_message_read(reply, "b", &value);
@@ -391,63 +376,6 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
                 return r;
         *ret = value;
         return 0;
-}
-
-/* Each: its name, whether it triggers, whether it is negated, its parameter, and how it was: below 0 not met; 0 where
- * it was not looked at, as of a unit that was dropped from memory since. */
-static int find_unmet(sd_bus_message *m, int state_max, char **ret) {
-        const char *type, *parameter;
-        int trigger, negate, state, r;
-        StrBuf text = {};
-
-        r = sd_bus_message_enter_container(m, 'a', "(sbbsi)");
-        while (r >= 0 && (r = sd_bus_message_read(m, "(sbbsi)", &type, &trigger, &negate, &parameter, &state)) > 0)
-                if (state <= state_max)
-                        strbuf_addf(&text, "%s%s=%s%s%s", text.len > 0 ? " or " : "", type, trigger ? "|" : "",
-                                    negate ? "!" : "", parameter);
-        if (r >= 0 && text.len == 0)
-                strbuf_add(&text, "a condition of it");
-        *ret = strbuf_take(&text);
-        return r < 0 ? r : *ret ? 1 : -ENOMEM;
-}
-
-static int read_conditions(Systemd *s, const char *unit, const char *path, int state_max, char **ret, Error *e) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        sd_bus *bus;
-        int r;
-
-        r = get_bus(s, &bus, e);
-        if (r >= 0)
-                r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error,
-                                          &reply, "ss", DESTINATION ".Unit", "Conditions");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'v', "a(sbbsi)");
-        return r < 0 ? call_failed(r, &error, "cannot read the conditions of", unit, e)
-                     : find_unmet(reply, state_max, ret);
-}
-
-int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_free_ char *path = NULL;
-        const char *loaded;
-        bool met = true;
-        int r;
-
-        r = systemd_unit_bool(s, unit, "Unit", "ConditionResult", &met, e);
-        if ((r < 0 && r != -ENOENT) || (r >= 0 && met))
-                return r;
-        if (r >= 0) {
-                r = get_unit(s, unit, &path, e);
-                if (r > 0)
-                        return read_conditions(s, unit, path, -1, ret, e);
-        }
-        /* It is not even in memory, so nothing of it runs. */
-        r = MANAGER_CALL(s, "LoadUnit", unit, &reply, &error, e, "s", unit);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &loaded);
-        return r < 0 ? call_failed(r, &error, "cannot load", unit, e) : read_conditions(s, unit, loaded, 0, ret, e);
 }
 
 static int add_once(char ***list, const char *unit) {
@@ -463,7 +391,7 @@ int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e) {
         else
                 r = MANAGER_CALL(s, "DisableUnitFiles", unit, NULL, &error, e, "asb", 1, unit, 0);
         if (r < 0)
-                return call_failed(r, &error, enable ? "cannot enable" : "cannot disable", unit, e);
+                return systemd_call_failed(r, &error, enable ? "cannot enable" : "cannot disable", unit, e);
         (void) add_once(&s->linked, unit);
         systemd_unit_changed(s, unit);
         return 0;
@@ -476,7 +404,7 @@ int systemd_reload(Systemd *s, Error *e) {
         int r;
 
         r = MANAGER_CALL(s, "Reload", NULL, NULL, &error, e, "");
-        return r < 0 ? call_failed(r, &error, "cannot reload", NULL, e) : 0;
+        return r < 0 ? systemd_call_failed(r, &error, "cannot reload", NULL, e) : 0;
 }
 
 /* 1 where systemd reads units from folder. */
@@ -487,7 +415,7 @@ static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
         sd_bus *bus;
         int r;
 
-        r = get_bus(s, &bus, e);
+        r = systemd_get_bus(s, &bus, e);
         if (r < 0)
                 return r;
         r = fiber_bus_call_method(bus, DESTINATION, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get", &error,
@@ -499,7 +427,7 @@ static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
         while (r >= 0 && (r = sd_bus_message_read(reply, "s", &path)) > 0)
                 if (streq(path, folder))
                         return 1;
-        return r < 0 ? call_failed(r, &error, "cannot read the search path", NULL, e) : 0;
+        return r < 0 ? systemd_call_failed(r, &error, "cannot read the search path", NULL, e) : 0;
 }
 
 int systemd_ensure_unit_path(Systemd *s, const char *folder, Error *e) {

@@ -71,6 +71,10 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
  * "ConditionPathExists=/nope"; the caller's. Waits. */
 int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e);
 
+/* Did systemd fail before one of the programs that start the unit? Then 1, and *ret says where: "failed at step USER
+ * before /usr/bin/x"; the caller's. Waits. */
+int systemd_unit_failed_step(Systemd *s, const char *unit, char **ret, Error *e);
+
 /* Makes or removes the links of the [Install] section, persistently, then has systemd read them soon. Waits. */
 int systemd_enable(Systemd *s, const char *unit, bool enable, Error *e);
 

@@ -208,7 +208,7 @@ static int undefine(Call *c, Network *n, uint32_t flags, Error *e) {
         Object *o = &n->object;
         int r;
 
-        r = object_autostart_forget(i, o->name, e);
+        r = object_unit_forget(i, o->name, e);
         if (r >= 0 && n->active)
                 r = keep_as_transient(n, e);
         else if (r >= 0)

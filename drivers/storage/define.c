@@ -200,7 +200,7 @@ static int undefine(Call *c, Pool *p, uint32_t flags, Error *e) {
                 return -ENOMEM;
         if (p->object.live)
                 return object_refuse(&p->object, e, "storage pool '%s' is still active", name);
-        r = object_autostart_forget(i, name, e);
+        r = object_unit_forget(i, name, e);
         if (r >= 0)
                 r = object_unlink(&kind_pool, STORE_PERSISTENT, name, e);
         if (r < 0)

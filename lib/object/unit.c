@@ -115,6 +115,9 @@ static int start_failed(Object *o, const char *unit, JobResult result, Error *e)
                 return error_set(e, r, ERROR_OPERATION_FAILED, origin,
                                  "a unit that %s needs did not start; see 'systemctl list-dependencies %s'", unit,
                                  unit);
+        if (systemd_unit_failed_step(o->index->host->systemd, unit, &why, NULL) > 0)
+                return error_set(e, r, ERROR_OPERATION_FAILED, origin, "%s did not start: %s; see 'journalctl -u %s'",
+                                 unit, why, unit);
         (void) systemd_unit_string(o->index->host->systemd, unit, "Service", "Result", &why, NULL);
         return error_set(e, r, ERROR_OPERATION_FAILED, origin,
                          "%s did not start (job: %s, result: %s); see 'journalctl -u %s'", unit,
@@ -221,17 +224,23 @@ static int switch_unit(ObjectIndex *i, const char *name, bool on, Error *e) {
 int object_autostart_switch_name(ObjectIndex *i, const char *name, bool on, Error *e) {
         int r = switch_unit(i, name, on, e);
 
-        return r < 0 || on ? r : remove_link(i->kind, name, "", e);
+        return r < 0 ? r : remove_link(i->kind, name, "", e);
 }
 
 int object_autostart_switch(Object *o, bool on, Error *e) {
         return object_autostart_switch_name(o->index, o->name, on, e);
 }
 
-int object_autostart_forget(ObjectIndex *i, const char *name, Error *e) {
-        int r = object_autostart_switch_name(i, name, false, e);
+int object_unit_forget(ObjectIndex *i, const char *name, Error *e) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
 
-        return r < 0 ? r : remove_link(i->kind, name, ".once", e);
+        r = object_autostart_switch_name(i, name, false, e);
+        if (r >= 0)
+                r = remove_link(i->kind, name, ".once", e);
+        if (unit_of(i->kind, name, &unit, NULL) >= 0)
+                (void) systemd_reset_failed(i->host->systemd, unit, NULL);
+        return r;
 }
 
 bool object_autostart_once(const Object *o) {

@@ -47,4 +47,25 @@ check "one that hears" m virsh -q start up
 began=$SECONDS
 check "... ends at once" m timeout 20 systemctl stop vm@up
 check "... by itself" equals "shut off (shutdown)" virsh_state up
+
+# --- a link of libvirt's for autostart, of a guest that has not started since
+m sh -c 'mkdir -p /etc/libvirt/qemu/autostart; ln -s /etc/libvirt/qemu/up.xml /etc/libvirt/qemu/autostart/up.xml'
+check "a link of libvirt's: virsh autostart" m virsh -q autostart up
+check "... makes it systemd's" equals enabled m systemctl is-enabled vm@up
+check "... alone, so that systemctl disable" m systemctl -q disable vm@up
+check "... is the last word" contains "Autostart:      disable" m virsh dominfo up
+
+# --- a start that systemd does not get through
+foreign() {
+        local label="<seclabel type='static' model='dac'><label>+64999:+64999</label></seclabel>"
+        guest_xml foreign idle | sed "s|</domain>|$label</domain>|" |
+                m_with_input sh -c 'cat > /root/f.xml && virsh -q define /root/f.xml'
+}
+check "a guest of a user that does not exist" foreign
+refused "... does not start, and virsh says at which step" "failed at step USER before /usr/lib/unitvirt/vm-prepare" \
+        m virsh start foreign
+failed() { m systemctl list-units --failed --no-legend --plain 'vm@*'; }
+check "... which is a failed unit" contains "vm@foreign.service" failed
+check "undefine" m virsh -q undefine foreign
+check "... leaves none" equals "" failed
 finish

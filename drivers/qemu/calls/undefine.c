@@ -146,7 +146,7 @@ static int forget(Guest *g, Error *e) {
 
         forget_chain(g);
         object_remove_dropin(&g->driver->guests, g->object.name, false);
-        r = object_autostart_forget(&g->driver->guests, g->object.name, e);
+        r = object_unit_forget(&g->driver->guests, g->object.name, e);
         (void) index_refresh_quietly(g->driver, g->object.name);
         object_emit_lifecycle(&g->object, LIFECYCLE_UNDEFINED, UNDEFINED_REMOVED);
         return r;

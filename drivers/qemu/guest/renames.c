@@ -40,7 +40,7 @@ void renames_forget(const char *name) {
 int renames_remove_old(ObjectIndex *guests, const char *old, Error *e) {
         int r, links;
 
-        links = object_autostart_forget(guests, old, e);
+        links = object_unit_forget(guests, old, e);
         r = object_unlink(guests->kind, STORE_PERSISTENT, old, e);
         object_remove_dropin(guests, old, false);
         return r < 0 ? r : links;

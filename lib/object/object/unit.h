@@ -23,16 +23,17 @@ int object_unit_start(Object *o, bool transient, void (*began)(Object *o), Error
 int object_unit_stop(Object *o, uint64_t timeout, Error *e);
 
 /* Autostart is systemd's: EnableUnitFiles() makes a link in kind->unit->wants. libvirt's own link counts as well (the
- * generator reads it), and goes when autostart is switched off. One truth: on where either is there. */
+ * generator reads it), and goes when autostart is switched. One truth: on where either is there. */
 bool object_autostart(const Object *o);
 /* The same by a name, which need not be any object's now. */
 bool object_autostart_of(const ObjectIndex *i, const char *name);
-/* On enables the unit; off removes systemd's link and libvirt's. Waits. */
+/* On enables the unit, off removes systemd's link; libvirt's goes either way. Waits. */
 int object_autostart_switch(Object *o, bool on, Error *e);
 /* The same by a name, which need not be any object's now: for renames. */
 int object_autostart_switch_name(ObjectIndex *i, const char *name, bool on, Error *e);
-/* Removes all links, "once" too; nothing there is no error. Waits. */
-int object_autostart_forget(ObjectIndex *i, const char *name, Error *e);
+/* For a name whose definition goes: removes all links, "once" too (nothing there is no error), and what systemd
+ * remembers of a failure, so that "systemctl --failed" names nothing that is no longer there. Waits. */
+int object_unit_forget(ObjectIndex *i, const char *name, Error *e);
 
 /* "Once" is a link in libvirt's folder named NAME.xml.once, which is used up by the next boot. */
 bool object_autostart_once(const Object *o);
