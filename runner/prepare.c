@@ -426,7 +426,7 @@ static int prepare_registration(Prepare *p) {
 
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare * p) = {
-                prepare_config,   read_request,     prepare_kvm,          assign_id,
+                prepare_config,   read_request,     prepare_kvm,          prepare_cpu,      assign_id,
                 prepare_monitors, prepare_boot,     prepare_images,       prepare_chardevs,
                 prepare_guest_log, prepare_sources,
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,

@@ -8,6 +8,7 @@
  *   images.c       disks and flash, opened here and known to QEMU as /dev/fdset/N
  *   locks.c        locks on images and leases, for other hosts to see
  *   chain.c        what an image says about its backing file
+ *   cpu.c          what host-model stands for
  *   kvm.c          whether QEMU will get at /dev/kvm
  *   sources.c      secrets, sockets and devices that disks need
  *   boot.c         kernel, initrd, variables of UEFI
@@ -184,6 +185,7 @@ int prepare_disk_sources(Prepare *p, const xmlNode *disk);
 
 /* kvm.c */
 int prepare_kvm(Prepare *p);
+int prepare_cpu(Prepare *p);
 
 /* boot.c */
 int prepare_boot(Prepare *p);

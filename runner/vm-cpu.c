@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* vm-cpu ACCELERATOR: run by vm-cpu@ACCELERATOR.service. Asks QEMU which processors it can give to guests
- * (qemu/cpus.h), so that the daemon, which may start no QEMU, finds it remembered. */
+/* vm-cpu ACCELERATOR[/PATH]: run by vm-cpu@INSTANCE.service. Asks QEMU (that of the path, else the usual one) which
+ * processors it can give to guests (qemu/cpus.h), so that the daemon, which may start no QEMU, finds it remembered. */
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -10,15 +10,22 @@
 #define EMULATOR "/usr/bin/qemu-system-x86_64"
 
 int main(int argc, char **argv) {
+        const char *emulator = argc == 2 ? strchr(argv[1], '/') : NULL;
+        _cleanup_free_ char *accel = argc == 2 ? strndup(argv[1], strcspn(argv[1], "/")) : NULL;
         int r;
 
         log_open("vm-cpu", LOG_TARGET_AUTO);
-        if (argc != 2 || (!streq(argv[1], "kvm") && !streq(argv[1], "tcg"))) {
-                log_error("usage: vm-cpu kvm|tcg (started by vm-cpu@.service)");
+        if (!accel || (!streq(accel, "kvm") && !streq(accel, "tcg"))) {
+                log_error("usage: vm-cpu kvm|tcg[/PATH] (started by vm-cpu@.service)");
                 return EXIT_FAILURE;
         }
-        r = cpu_models_probe(EMULATOR, argv[1]);
+        emulator = emulator ?: EMULATOR;
+        if (!cpu_models_may_ask(emulator)) {
+                log_error("%s is not asked for its processors: it is not below /usr", emulator);
+                return EXIT_FAILURE;
+        }
+        r = cpu_models_probe(emulator, accel);
         if (r < 0)
-                log_error_errno(r, "cannot ask %s for its processors: %s", EMULATOR, strerror(-r));
+                log_error_errno(r, "cannot ask %s for its processors: %s", emulator, strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 /* The driver as the supervisor sees it: the tables of its files, and the hooks of its life. */
 
 #include "calls/calls.h"
+#include "calls/host-cpu.h"
 #include "config-report.h"
 #include "hotplug/unplug.h"
 #include "run/end.h"
@@ -13,6 +14,7 @@ static void driver_stop(void *state) {
         if (!d)
                 return;
         index_stop(d);
+        host_cpu_forget(d);
         free(d->capabilities.text);
         free(d);
 }

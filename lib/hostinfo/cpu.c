@@ -73,6 +73,44 @@ int host_cpu_map(uint8_t *map, size_t size, unsigned *ret_online) {
         return r < 0 ? r : parse_list(line, ignored, sizeof(ignored), &n);
 }
 
+int host_node_cpus(int node, uint8_t *map, size_t size, unsigned *ret_count) {
+        char line[4096];
+        int r;
+
+        if (host_read_line(line, sizeof(line), "/sys/devices/system/node/node%i/cpulist", node) < 0)
+                return node == 0 ? host_cpu_map(map, size, ret_count) : -ENOENT;
+        *ret_count = 0;
+        r = *line ? parse_list(line, map, size, ret_count) : 0;
+        return r;
+}
+
+static int read_cache_line(char *line, size_t size, int cpu, unsigned index, const char *name) {
+        return host_read_line(line, size, SYS_CPU "/cpu%i/cache/index%u/%s", cpu, index, name);
+}
+
+int host_cpu_cache(int cpu, unsigned index, HostCache *ret) {
+        static const char *const types[][2] = {
+                { "Unified", "both" }, { "Instruction", "code" }, { "Data", "data" },
+        };
+        char line[64];
+
+        *ret = (HostCache){};
+        if (read_cache_line(line, sizeof(line), cpu, index, "type") < 0)
+                return -ENOENT;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(line, types[i][0]))
+                        ret->type = types[i][1];
+        if (!ret->type || read_cache_line(line, sizeof(line), cpu, index, "level") < 0 ||
+            parse_uint(line, &ret->level) < 0)
+                return -ENOENT;
+        if (read_cache_line(line, sizeof(line), cpu, index, "id") < 0 || parse_uint(line, &ret->id) < 0)
+                return -ENOENT;
+        if (read_cache_line(line, sizeof(line), cpu, index, "size") < 0)
+                return -ENOENT;
+        ret->kib = strtoull(line, NULL, 10); /* "32768K" */
+        return read_cache_line(ret->cpus, sizeof(ret->cpus), cpu, index, "shared_cpu_list");
+}
+
 void host_cpu_place(int cpu, int *ret_socket, int *ret_die, int *ret_core, char *siblings, size_t size) {
         char path[128];
 
@@ -129,6 +167,22 @@ static int count_nodes(void) {
         return MAX(n, 1);
 }
 
+static void read_signature(HostCpu *h, const char *line, const char *value) {
+        const struct {
+                const char *key;
+                unsigned *to;
+        } rows[] = {
+                { "cpu family\t", &h->family },
+                { "model\t", &h->model },
+                { "stepping\t", &h->stepping },
+                { "microcode\t", &h->microcode },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                if (startswith(line, rows[i].key))
+                        *rows[i].to = (unsigned) strtoul(value, NULL, 0);
+}
+
 static void read_cpuinfo(HostCpu *h) {
         _cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
         char *line = NULL;
@@ -148,6 +202,8 @@ static void read_cpuinfo(HostCpu *h) {
                                                                  : "");
                 else if (startswith(line, "address sizes"))
                         h->address_bits = (int) strtol(value + 1, NULL, 10);
+                else
+                        read_signature(h, line, value + 1);
         }
         free(line);
 }

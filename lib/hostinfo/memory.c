@@ -88,6 +88,21 @@ int host_free_pages(int cell, unsigned page_kib, uint64_t *ret) {
         return huge_page(cell, page_kib, "free_hugepages", ret) < 0 ? -ENXIO : 0;
 }
 
+int host_total_pages(int cell, unsigned page_kib, uint64_t *ret) {
+        return huge_page(cell, page_kib, "nr_hugepages", ret) < 0 ? -ENXIO : 0;
+}
+
+int host_cell_distance(int cell, unsigned index, unsigned *ret) {
+        char line[4096], *rest = NULL, *word;
+
+        if (host_read_line(line, sizeof(line), NODES "/node%i/distance", cell) < 0)
+                return -ENOENT;
+        word = strtok_r(line, " ", &rest);
+        for (; word && index > 0; index--)
+                word = strtok_r(NULL, " ", &rest);
+        return word && parse_uint(word, ret) >= 0 ? 0 : -ENOENT;
+}
+
 static int by_size(const void *a, const void *b) {
         unsigned x = *(const unsigned *) a, y = *(const unsigned *) b;
 

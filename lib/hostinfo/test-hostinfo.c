@@ -27,6 +27,15 @@ static const struct {
         { "/sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 1000 kB\nNode 0 MemFree:  400 kB\n" },
         { "/sys/devices/system/node/node1/meminfo", "Node 1 MemTotal: 2000 kB\nNode 1 MemFree: 1100 kB\n" },
         { "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", "17\n" },
+        { "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages", "20\n" },
+        { "/sys/devices/system/node/node1/distance", "20 10 30\n" },
+        { "/sys/devices/system/node/node1/cpulist", "4-6,9\n" },
+        { "/sys/devices/system/node/node3/cpulist", "\n" },
+        { "/sys/devices/system/cpu/cpu2/cache/index3/type", "Unified\n" },
+        { "/sys/devices/system/cpu/cpu2/cache/index3/level", "3\n" },
+        { "/sys/devices/system/cpu/cpu2/cache/index3/id", "1\n" },
+        { "/sys/devices/system/cpu/cpu2/cache/index3/size", "32768K\n" },
+        { "/sys/devices/system/cpu/cpu2/cache/index3/shared_cpu_list", "2-3\n" },
         { "/sys/kernel/mm/ksm/pages_shared", "42\n" },
         { "/sys/class/dmi/id/bios_vendor", "A & B\n" },
         { "/sys/class/dmi/id/sys_vendor", "\n" },
@@ -123,8 +132,43 @@ static void what_is_missing_is_left_out(void **state) {
                             "  <system>\n    <entry name='product'>&#60;Box&#62;?</entry>\n  </system>\n</sysinfo>\n");
 }
 
+static void nodes_have_pages_distances_and_cpus(void **state) {
+        uint8_t map[4] = {};
+        unsigned n = 0;
+        uint64_t pages;
+
+        assert_int_equal(host_total_pages(1, 2048, &pages), 0);
+        assert_int_equal(pages, 20);
+        assert_int_equal(host_total_pages(1, 1048576, &pages), -ENXIO);
+        assert_int_equal(host_cell_distance(1, 2, &n), 0);
+        assert_int_equal(n, 30);
+        assert_int_equal(host_cell_distance(1, 3, &n), -ENOENT);
+        assert_int_equal(host_cell_distance(0, 0, &n), -ENOENT);
+        assert_true(host_node_cpus(1, map, sizeof(map), &n) >= 0);
+        assert_int_equal(n, 4);
+        assert_int_equal(map[0], 0x70);
+        assert_int_equal(map[1], 0x02);
+        assert_true(host_node_cpus(3, map, sizeof(map), &n) >= 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(host_node_cpus(2, map, sizeof(map), &n), -ENOENT);
+}
+
+static void caches_are_shared_by_cpus(void **state) {
+        HostCache c;
+
+        assert_int_equal(host_cpu_cache(2, 3, &c), 0);
+        assert_int_equal(c.level, 3);
+        assert_int_equal(c.id, 1);
+        assert_int_equal(c.kib, 32768);
+        assert_string_equal(c.type, "both");
+        assert_string_equal(c.cpus, "2-3");
+        assert_int_equal(host_cpu_cache(2, 4, &c), -ENOENT);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nodes_have_pages_distances_and_cpus),
+                cmocka_unit_test(caches_are_shared_by_cpus),
                 cmocka_unit_test(memory_is_told_of_the_host_and_of_cells),
                 cmocka_unit_test(pages_are_counted_by_size),
                 cmocka_unit_test(times_are_told_of_one_processor_or_all),

@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/kvm.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,7 +135,7 @@ static int ask(Probe *p, json_t *request, json_t **ret) {
 
 /* The features of a model, by the names that QEMU gives them itself; what KVM alone shows is in no processor, and that
  * there is a hypervisor QEMU says of all. */
-static json_t *expand(Probe *p, const char *name, bool real) {
+static json_t *expand(Probe *p, const char *name, bool real, char **ret_vendor) {
         json_t *answer = NULL, *list = json_array(), *value;
         const char *key;
 
@@ -146,6 +148,8 @@ static json_t *expand(Probe *p, const char *name, bool real) {
                 if (json_is_true(value) && !startswith(key, "kvm") && !streq(key, "lmce") &&
                     (!real || !streq(key, "hypervisor")))
                         (void) json_array_append_new(list, json_string(key));
+                else if (ret_vendor && streq(key, "vendor") && json_is_string(value))
+                        *ret_vendor = strdup(json_string_value(value));
         json_decref(answer);
         return list;
 }
@@ -168,7 +172,7 @@ static int add_model(Probe *p, json_t *models, const json_t *definition) {
         for (size_t i = 0; i < ELEMENTSOF(not_models); i++)
                 if (!name || streq(name, not_models[i]))
                         return 0;
-        features = expand(p, name, true);
+        features = expand(p, name, true, NULL);
         if (!features)
                 return 0;
         o = json_pack("{s:s,s:o,s:b}", "name", name, "features", features, "deprecated",
@@ -181,22 +185,55 @@ static int add_model(Probe *p, json_t *models, const json_t *definition) {
         return json_array_append_new(models, o) < 0 ? -ENOMEM : 0;
 }
 
-static void read_host(json_t *all) {
+/* In libvirt's words. */
+static void set_vendor(json_t *to, const char *vendor) {
         static const char *const vendors[][2] = {
                 { "GenuineIntel", "Intel" }, { "AuthenticAMD", "AMD" }, { "HygonGenuine", "Hygon" },
         };
-        _cleanup_free_ char *vendor = cpuinfo_read("vendor_id"), *bits = cpuinfo_read("address sizes");
 
         for (size_t i = 0; vendor && i < ELEMENTSOF(vendors); i++)
                 if (streq(vendor, vendors[i][0]))
-                        (void) json_object_set_new(all, "vendor", json_string(vendors[i][1]));
+                        (void) json_object_set_new(to, "vendor", json_string(vendors[i][1]));
+}
+
+/* The speed of the time stamp counter: that of a CPU of a machine that is made for the question alone. */
+static void read_counter(json_t *all) {
+        _cleanup_close_ int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm = -EBADF, cpu = -EBADF;
+        int khz;
+
+        if (kvm < 0 || ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_GET_TSC_KHZ) <= 0)
+                return;
+        vm = ioctl(kvm, KVM_CREATE_VM, 0);
+        cpu = vm < 0 ? -EBADF : ioctl(vm, KVM_CREATE_VCPU, 0);
+        khz = cpu < 0 ? 0 : ioctl(cpu, KVM_GET_TSC_KHZ, 0);
+        if (khz > 0)
+                (void) json_object_set_new(all, "tsc", json_pack("{s:I,s:b}", "hz", (json_int_t) khz * 1000, "scales",
+                                                                 ioctl(kvm, KVM_CHECK_EXTENSION,
+                                                                       KVM_CAP_TSC_CONTROL) > 0));
+}
+
+static void read_host(json_t *all) {
+        _cleanup_free_ char *vendor = cpuinfo_read("vendor_id"), *bits = cpuinfo_read("address sizes");
+
+        set_vendor(all, vendor);
         if (bits)
                 (void) json_object_set_new(all, "bits", json_integer(strtol(bits, NULL, 10)));
 }
 
+static int read_host_model(Probe *p, const char *name, json_t *all) {
+        _cleanup_free_ char *vendor = NULL;
+        json_t *features = expand(p, name, false, &vendor), *host;
+
+        if (!features)
+                return -EOPNOTSUPP;
+        host = json_pack("{s:s,s:o}", "name", name, "features", features);
+        set_vendor(host, vendor);
+        return json_object_set_new(all, "host", host) < 0 ? -ENOMEM : 0;
+}
+
 static int ask_all(Probe *p, const char *accel, json_t *all) {
-        const char *host = streq(accel, "kvm") ? "host" : "max";
-        json_t *line = NULL, *definitions = NULL, *models = json_array(), *definition, *features;
+        bool kvm = streq(accel, "kvm");
+        json_t *line = NULL, *definitions = NULL, *models = json_array(), *definition;
         size_t i;
         int r;
 
@@ -209,15 +246,15 @@ static int ask_all(Probe *p, const char *accel, json_t *all) {
         json_array_foreach(definitions, i, definition)
                 r = r < 0 ? r : add_model(p, models, definition);
         json_decref(definitions);
-        features = r < 0 ? NULL : expand(p, host, false);
-        if (r >= 0 && !features)
-                r = -EOPNOTSUPP;
         if (r >= 0)
-                (void) json_object_set_new(all, "host", json_pack("{s:s,s:o}", "name", host, "features", features));
+                r = read_host_model(p, kvm ? "host" : "max", all);
         (void) json_object_set_new(all, "models", models);
-        if (r >= 0)
-                read_host(all);
-        return r;
+        if (r < 0)
+                return r;
+        read_host(all);
+        if (kvm)
+                read_counter(all);
+        return 0;
 }
 
 int cpu_models_probe(const char *emulator, const char *accel) {

@@ -186,8 +186,10 @@ int cpu_choose(const CpuModels *m, char *const *features, const char *vendor, bo
 
                 if (is_versioned(model->name) || !may_be(model, vendor) || (exact && extra > 0))
                         continue;
-                /* what has to be switched off counts more than what has to be added; the vendor's own model first */
-                cost = count_missing(features, model->features) + 3 * extra + (cpu_model_vendor(model->name) ? 0 : 1);
+                /* the shortest list of differences, as libvirt; of equal ones that with less to be switched off, then
+                 * the vendor's own model */
+                cost = (count_missing(features, model->features) + extra) * 1024 + extra * 2 +
+                       (cpu_model_vendor(model->name) ? 0 : 1);
                 if (!best || cost < best_cost || (cost == best_cost && best->deprecated && !model->deprecated)) {
                         best = model;
                         best_cost = cost;

@@ -85,8 +85,8 @@ static void cpu_address_width(Build *b, StrBuf *o, const xmlNode *width) {
         }
 }
 
-/* Only KVM has the host's own CPU; without it the nearest is all that TCG can do. Which features a host model has
- * is not asked of the host beforehand, as libvirt does: QEMU knows them when it starts. */
+/* Only KVM has the host's own CPU; without it the nearest is all that TCG can do. A host-model that is still one here
+ * (vm-prepare makes a model with features of it: cpu_fix_host_model()) is what QEMU itself takes for the host. */
 static void cpu_model(Build *b, StrBuf *o, const xmlNode *cpu) {
         const char *mode = xml_attr(cpu, "mode") ?: "custom", *model = xml_get(cpu, "model");
 

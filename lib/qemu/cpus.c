@@ -123,6 +123,13 @@ static int compare_models(const void *a, const void *b) {
         return strcmp(((const CpuModel *) a)->name, ((const CpuModel *) b)->name);
 }
 
+static void read_counter(CpuModels *m, const json_t *tsc) {
+        json_int_t hz = json_integer_value(json_object_get(tsc, "hz"));
+
+        m->tsc_hz = hz > 0 ? (uint64_t) hz : 0;
+        m->tsc_scales = json_is_true(json_object_get(tsc, "scales"));
+}
+
 int cpu_models_parse(const char *text, CpuModels **ret) {
         _cleanup_cpu_models_ CpuModels *m = calloc(1, sizeof(*m));
         json_t *all = json_loads(text, 0, NULL), *models = json_object_get(all, "models"), *o;
@@ -135,6 +142,9 @@ int cpu_models_parse(const char *text, CpuModels **ret) {
         }
         (void) snprintf(m->vendor, sizeof m->vendor, "%s", json_string_value(json_object_get(all, "vendor")) ?: "");
         m->address_bits = (unsigned) json_integer_value(json_object_get(all, "bits"));
+        read_counter(m, json_object_get(all, "tsc"));
+        (void) snprintf(m->guest_vendor, sizeof m->guest_vendor, "%s",
+                        json_string_value(json_object_get(json_object_get(all, "host"), "vendor")) ?: m->vendor);
         m->list = calloc(json_array_size(models) + 1, sizeof(*m->list));
         r = m->list ? read_model(json_object_get(all, "host"), &m->host) : -ENOMEM;
         json_array_foreach(models, i, o)
@@ -157,41 +167,6 @@ bool cpu_feature_is_known(const CpuModels *m, const char *name) {
         return false;
 }
 
-char *cpuinfo_read(const char *key) {
-        FILE *f = fopen("/proc/cpuinfo", "re");
-        _cleanup_free_ char *line = NULL;
-        char *found = NULL;
-        size_t size = 0;
-
-        while (f && !found && getline(&line, &size, f) > 0) {
-                char *text = startswith(line, key) ? strchr(line, ':') : NULL;
-
-                if (!text)
-                        continue;
-                text += 1 + strspn(text + 1, " ");
-                text[strcspn(text, "\n")] = 0;
-                found = strdup(text);
-        }
-        if (f)
-                (void) fclose(f);
-        return found;
-}
-
-/* "flags : fpu vme de ..." */
-static int read_flags(CpuModels *m) {
-        _cleanup_free_ char *flags = cpuinfo_read("flags");
-        char *rest = NULL, buf[64], *flag = flags ? strtok_r(flags, " ", &rest) : NULL;
-        int r = 0;
-
-        for (; r >= 0 && flag; flag = strtok_r(NULL, " ", &rest)) {
-                const char *name = cpu_feature_qemu(flag, buf);
-
-                if (cpu_feature_is_known(m, name) && !strv_contains(m->real, name))
-                        r = strv_add(&m->real, name);
-        }
-        return r;
-}
-
 int cpu_models_load(const char *emulator, const char *accel, CpuModels **ret) {
         _cleanup_free_ char *kind = text_format("cpus-%s", accel), *text = NULL;
         int r;
@@ -199,7 +174,7 @@ int cpu_models_load(const char *emulator, const char *accel, CpuModels **ret) {
         r = kind ? program_recall(kind, emulator, MAX_KNOWN, &text) : -ENOMEM;
         if (r >= 0)
                 r = cpu_models_parse(text, ret);
-        return r < 0 ? r : read_flags(*ret);
+        return r < 0 ? r : cpu_flags_read(*ret);
 }
 
 const CpuModel *cpu_model_find(const CpuModels *m, const char *name) {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/strings.h"
+#include "cpuinfo.h"
 #include "model/xml.h"
 #include "qemu/cpu-sets.h"
 
@@ -156,6 +157,75 @@ static void the_nearest(void **state) {
         assert_true(strv_contains(choice.require, "avx"));
 }
 
+/* What the kernel calls by other names, and what its flags do not say. */
+static void the_real_processor(void **state) {
+        static const char text[] =
+                "{\"vendor\":\"Intel\",\"tsc\":{\"hz\":2591999000,\"scales\":true},\"host\":{\"name\":\"host\",\"features\":["
+                "\"fpu\",\"tsc-deadline\",\"spec-ctrl\",\"sse4.1\",\"vmx\",\"vmx-ept\",\"rdctl-no\",\"x2apic\","
+                "\"arch-capabilities\"]},"
+                "\"models\":[{\"name\":\"486\",\"features\":[\"fpu\"]},"
+                "{\"name\":\"Nehalem\",\"features\":[\"fpu\",\"sse4.1\"]},"
+                "{\"name\":\"Westmere\",\"features\":[\"fpu\",\"sse4.1\",\"aes\"]}]}";
+        char flags[] = "fpu tsc_deadline_timer ibrs ibpb sse4_1 vmx arch_capabilities rep_good";
+        _cleanup_cpu_models_ CpuModels *m = NULL, *kvm = NULL;
+        _cleanup_cpu_choice_ CpuChoice choice = {};
+
+        assert_int_equal(cpu_models_parse(text, &m), 0);
+        assert_int_equal(cpu_models_parse(text, &kvm), 0);
+        m->tsc_hz = 0;
+        assert_int_equal(cpu_flags_parse(m, flags), 0);
+        assert_int_equal(strv_length(m->real), 6);
+        assert_true(strv_contains(m->real, "tsc-deadline") && strv_contains(m->real, "spec-ctrl"));
+        assert_int_equal(cpu_models_add_real(m, kvm), 0);
+        assert_int_equal(m->tsc_hz, 2591999000);
+        assert_true(m->tsc_scales && strv_contains(m->real, "vmx-ept") && strv_contains(m->real, "rdctl-no"));
+        assert_false(strv_contains(m->real, "x2apic"));
+        /* a host is not described by what it lacks */
+        assert_int_equal(cpu_choose_host(m, &choice), 0);
+        assert_string_equal(choice.model->name, "Nehalem");
+        assert_null(choice.disable);
+        assert_true(strv_contains(choice.require, "vmx-ept"));
+}
+
+/* A guest's CPU on this host: what its definition says of a feature counts more. */
+static void host_model_is_fixed(void **state) {
+        static const struct {
+                const char *cpu, *fixed;
+        } rows[] = {
+                { "<cpu mode='host-model' check='partial'/>",
+                  "<cpu mode='custom' check='full' match='exact'>\n  <model fallback='forbid'>Westmere</model>\n"
+                  "  <vendor>Intel</vendor>\n  <feature policy='require' name='avx'/>\n"
+                  "  <feature policy='require' name='hypervisor'/>\n  <feature policy='require' name='invtsc'/>\n"
+                  "  <feature policy='require' name='lahf_lm'/>\n"
+                  "  <maxphysaddr mode='passthrough' limit='46'/>\n</cpu>\n" },
+                { "<cpu mode='host-model' check='none'><feature policy='disable' name='avx'/>"
+                  "<feature policy='optional' name='avx2'/><feature policy='optional' name='invtsc'/>"
+                  "<feature policy='force' name='lahf_lm'/><feature policy='require' name='hypervisor'/>"
+                  "<maxphysaddr mode='emulate' bits='42'/></cpu>",
+                  "<cpu mode='custom' check='none' match='exact'>\n  <feature policy='disable' name='avx'/>\n"
+                  "  <feature policy='disable' name='avx2'/>\n  <feature policy='require' name='invtsc'/>\n"
+                  "  <feature policy='force' name='lahf_lm'/>\n  <feature policy='require' name='hypervisor'/>\n"
+                  "  <maxphysaddr mode='emulate' bits='42'/>\n  <model fallback='forbid'>Westmere</model>\n"
+                  "  <vendor>Intel</vendor>\n</cpu>\n" },
+        };
+        _cleanup_cpu_models_ CpuModels *m = models();
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_xml_ xmlDocPtr doc = cpu(rows[i].cpu);
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(cpu_fix_host_model(xmlDocGetRootElement(doc), m), 0);
+                assert_int_equal(xml_format(xmlDocGetRootElement(doc), &text), 0);
+                assert_string_equal(text, rows[i].fixed);
+        }
+}
+
+static void who_may_be_asked(void **state) {
+        assert_true(cpu_models_may_ask("/usr/bin/qemu-system-i386"));
+        assert_false(cpu_models_may_ask("/srv/qemu"));
+        assert_false(cpu_models_may_ask("/usr/../srv/qemu"));
+}
+
 int main(void) {
         const struct CMUnitTest list[] = {
                 cmocka_unit_test(what_is_remembered),
@@ -164,6 +234,9 @@ int main(void) {
                 cmocka_unit_test(what_nobody_knows),
                 cmocka_unit_test(common_ground),
                 cmocka_unit_test(the_nearest),
+                cmocka_unit_test(the_real_processor),
+                cmocka_unit_test(host_model_is_fixed),
+                cmocka_unit_test(who_may_be_asked),
         };
 
         return cmocka_run_group_tests(list, NULL, NULL);

@@ -63,4 +63,44 @@ echo "<cpu><arch>x86_64</arch><model>Haswell</model><vendor>Intel</vendor></cpu>
         <cpu><arch>x86_64</arch><model>EPYC</model><vendor>AMD</vendor></cpu>" | cpu
 refused "cpu-baseline of two vendors" "CPU vendors do not match" m virsh cpu-baseline /root/cpu.xml
 
+# --- the host's own ---
+matches() {
+        local wanted=$1 seen; shift
+        seen=$("$@" 2>&1)
+        grep -q -- "$wanted" <<<"$seen" || { echo "$seen"; return 1; }
+}
+host_cpu() { m sh -c "virsh capabilities | sed -n '/<host>/,/<topology>/p' | sed -n '/<cpu>/,/<.cpu>/p'"; }
+check "capabilities name a model of the host's processor" contains "<model>" host_cpu
+check "... and who made which" matches "<signature family='[0-9]*' model='[0-9]*' stepping='[0-9]*'/>" host_cpu
+check "... and sizes of pages" contains "<pages unit='KiB' size='4'/>" host_cpu
+host_cpu | cpu
+check "... which is what cpu-compare finds" contains "identical to" m virsh cpu-compare /root/cpu.xml
+check "cells have memory and pages" contains "<pages unit='KiB' size='4'>" m virsh capabilities
+check "... and CPUs" matches "<cpu id='0' socket_id" m virsh capabilities
+echo "<domain type='qemu'><name>like</name><memory unit='MiB'>32</memory><os><type>hvm</type></os>
+        <cpu mode='host-model'><feature policy='disable' name='smep'/><feature policy='optional' name='avx512f'/></cpu>
+        </domain>" | m_with_input sh -c 'cat > /root/like.xml'
+m virsh -q define /root/like.xml
+offered() { m sh -c "virsh domcapabilities --virttype qemu | sed -n \"/name='host-model'/,/<.mode>/p\""; }
+model=$(offered | sed -n 's|.*<model[^>]*>\(.*\)</model>|\1|p')
+check "domcapabilities have a host's model" test "$model"
+m virsh -q start like
+live() { m sh -c "virsh dumpxml like | sed -n '/<cpu /,/<.cpu>/p'"; }
+check "a guest with it has that model" contains "<model fallback='forbid'>$model</model>" live
+check "... fixed for its run" matches "<cpu mode='custom' match='exact' check='full'>" live
+check "... with what the definition says" contains "<feature policy='disable' name='smep'/>" live
+check "... what the host lacks switched off" contains "<feature policy='disable' name='avx512f'/>" live
+arguments() { m sh -c 'tr "\0" " " < /proc/$(pidof qemu-system-x86_64)/cmdline'; }
+check "... and in QEMU's arguments" contains "-cpu $model," arguments
+check "the definition stays" contains "<cpu mode='host-model'" m virsh dumpxml like --inactive
+check "... and tells what it would be, if asked" contains "<model fallback='forbid'>$model</model>" \
+        m virsh dumpxml like --inactive --update-cpu
+check "domxml-to-native knows it" contains "-cpu $model," m virsh domxml-to-native qemu-argv /root/like.xml
+m virsh -q destroy like
+m sh -c 'rm -f /run/libvirt/qemu/cpus-*'
+check "without a daemon that has asked" m systemctl start vm@like
+check "... the start asks" contains "<model fallback='forbid'>$model</model>" live
+m virsh -q destroy like
+m sh -c 'virsh -q undefine like; rm /root/like.xml'
+
 finish

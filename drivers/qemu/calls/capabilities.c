@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What this host can run: from the recorded facts about the installed QEMU and from the tables of what this program
- * translates; nothing is probed. */
+ * translates. What the processor is, QEMU is asked once. */
 
 #include "base/fs.h"
 #include "base/strings.h"
 #include "calls/calls.h"
 #include "calls/facts.h"
+#include "calls/host-cpu.h"
 #include "hostinfo/cpu.h"
 #include "model/writer.h"
 #include "qemu/machines.h"
@@ -52,64 +53,15 @@ static void add_host_uuid(DocumentWriter *w, DocumentElement *host) {
         document_add(w, host, "uuid", printed);
 }
 
-static void add_topology(DocumentWriter *w, DocumentElement *host) {
-        DocumentElement *topology = document_add(w, host, "topology", NULL),
-                        *cells = document_add(w, topology, "cells", NULL), *cell, *cpus;
-        long kib = sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE);
-        uint8_t map[2048] = {};
-        unsigned online = 0;
-        int present = host_cpu_map(map, sizeof(map), &online);
+static void add_host(QemuDriver *d, DocumentWriter *w, DocumentElement *root) {
+        DocumentElement *host = document_add(w, root, "host", NULL), *security;
 
-        document_attr_int(w, cells, "num", 1);
-        cell = document_add(w, cells, "cell", NULL);
-        document_attr_int(w, cell, "id", 0);
-        document_attr(w, document_addf(w, cell, "memory", "%li", kib), "unit", "KiB");
-        cpus = document_add(w, cell, "cpus", NULL);
-        document_attr_int(w, cpus, "num", online);
-        for (int i = 0; i < present; i++) {
-                int socket, die, core;
-                char siblings[256];
-                DocumentElement *cpu;
-
-                if (!(map[i / 8] & 1 << (i % 8)))
-                        continue;
-                host_cpu_place(i, &socket, &die, &core, siblings, sizeof(siblings));
-                cpu = document_add(w, cpus, "cpu", NULL);
-                document_attr_int(w, cpu, "id", i);
-                document_attr_int(w, cpu, "socket_id", socket);
-                document_attr_int(w, cpu, "die_id", die);
-                document_attr_int(w, cpu, "cluster_id", 0);
-                document_attr_int(w, cpu, "core_id", core);
-                document_attr(w, cpu, "siblings", siblings);
-        }
-}
-
-static void add_host(DocumentWriter *w, DocumentElement *root) {
-        DocumentElement *host = document_add(w, root, "host", NULL), *cpu, *topology, *security;
-        HostCpu h;
-
-        host_cpu_read(&h);
         add_host_uuid(w, host);
-        cpu = document_add(w, host, "cpu", NULL);
-        document_add(w, cpu, "arch", h.arch);
-        if (h.vendor[0])
-                document_add(w, cpu, "vendor", h.vendor);
-        topology = document_add(w, cpu, "topology", NULL);
-        document_attr_int(w, topology, "sockets", h.sockets);
-        document_attr_int(w, topology, "dies", 1);
-        document_attr_int(w, topology, "cores", h.cores);
-        document_attr_int(w, topology, "threads", h.threads);
-        if (h.address_bits > 0) {
-                DocumentElement *bits = document_add(w, cpu, "maxphysaddr", NULL);
-
-                document_attr(w, bits, "mode", "emulate");
-                document_attr_int(w, bits, "bits", h.address_bits);
-        }
-        document_attr_int(w, document_add(w, cpu, "pages", NULL), "size", sysconf(_SC_PAGESIZE) / 1024);
+        host_cpu_describe(d, w, host);
         document_add(w, host, "power_management", NULL);
         document_attr(w, document_add(w, host, "iommu", NULL), "support",
                       access("/sys/kernel/iommu_groups/0", F_OK) == 0 ? "yes" : "no");
-        add_topology(w, host);
+        host_topology_describe(w, host);
         security = document_add(w, host, "secmodel", NULL);
         document_add(w, security, "model", "dac");
         document_add(w, security, "doi", "0");
@@ -147,7 +99,7 @@ static int make_capabilities(QemuDriver *d, char **ret, Error *e) {
         r = document_begin("capabilities", &w, &root);
         if (r < 0)
                 return r;
-        add_host(w, root);
+        add_host(d, w, root);
         r = facts_read(d, &f, e);
         if (r < 0)
                 return r;

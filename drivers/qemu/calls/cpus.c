@@ -35,6 +35,33 @@ int driver_cpu_models(QemuDriver *d, const char *accel, CpuModels **ret, Error *
                      : 0;
 }
 
+int driver_real_cpu(QemuDriver *d, CpuModels **ret, Error *e) {
+        _cleanup_cpu_models_ CpuModels *kvm = NULL;
+        int r;
+
+        r = driver_cpu_models(d, PLAIN_MODELS, ret, e);
+        if (r >= 0 && host_has_kvm() && driver_cpu_models(d, "kvm", &kvm, NULL) >= 0)
+                r = cpu_models_add_real(*ret, kvm);
+        return r;
+}
+
+int driver_fix_host_model(QemuDriver *d, Definition *def) {
+        xmlNode *domain = definition_root(def), *cpu = xml_child(domain, "cpu");
+        _cleanup_cpu_models_ CpuModels *m = NULL;
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        int r;
+
+        if (!xml_attr_is(cpu, "mode", "host-model"))
+                return 0;
+        if (driver_cpu_models(d, xml_attr_is(domain, "type", "kvm") ? "kvm" : "tcg", &m, &ignored) < 0)
+                return 0;
+        r = cpu_fix_host_model(cpu, m);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        definition_sort(def);
+        return 0;
+}
+
 static bool is_arch(const char *arch) {
         return streq(arch, "x86_64") || streq(arch, "i686");
 }
@@ -111,7 +138,7 @@ static int compare_cpu(Call *c, const remote_connect_compare_cpu_args *args, rem
         _cleanup_cpu_models_ CpuModels *m = NULL;
         int r;
 
-        r = driver_cpu_models(driver_of(c), PLAIN_MODELS, &m, e);
+        r = driver_real_cpu(driver_of(c), &m, e);
         return r < 0 ? r : compare(m, m->real, args->xml, args->flags, &ret->result, e);
 }
 

@@ -174,7 +174,7 @@ static void add_host_model(DocumentWriter *w, DocumentElement *cpu, const CpuMod
         _cleanup_cpu_choice_ CpuChoice choice = {};
         DocumentElement *mode;
 
-        if (!m || cpu_choose(m, m->host.features, m->vendor, false, &choice) < 0) {
+        if (!m || cpu_choose_host_model(m, &choice) < 0) {
                 add_mode(w, cpu, "host-model", false);
                 return;
         }

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "calls/calls.h"
+#include "calls/cpus.h"
 #include "calls/guest-vcpus.h"
 #include "run/monitor.h"
 #include "run/process.h"
@@ -197,6 +198,8 @@ static int get_xml_desc(Call *c, Guest *g, const remote_domain_get_xml_desc_args
                 r = definition_ensure_uuid(d);
         if (r >= 0 && !(flags & DEFINITION_FORMAT_INACTIVE))
                 r = set_current_memory(g, d);
+        if (r >= 0 && args->flags & DOMAIN_XML_UPDATE_CPU)
+                r = driver_fix_host_model(driver_of(c), d);
         return r < 0 ? r : definition_format(d, flags, &ret->xml);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "calls/client-definition.h"
+#include "calls/cpus.h"
 #include "guest/emulator.h"
 #include "qemu/args.h"
 
@@ -54,6 +55,8 @@ static int domain_xml_to_native(Call *c, const remote_connect_domain_xml_to_nati
         r = client_definition(driver_of(c), args->domainXml, false, &d, e);
         if (r >= 0)
                 r = emulator_version(driver_of(c), &v, e);
+        if (r >= 0)
+                r = driver_fix_host_model(driver_of(c), d);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);
         if (r < 0)

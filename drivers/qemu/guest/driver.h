@@ -33,6 +33,14 @@ typedef struct QemuDriver {
                 unsigned version;    /* 0: not known */
         } emulator;                  /* QEMU as it was looked at last, see guest/emulator.h */
         struct {
+                FileStamp file;      /* of QEMU */
+                bool known;          /* all that can be */
+                char *model;         /* NULL: none */
+                char **features;     /* what it has more */
+                uint64_t tsc_hz;     /* 0: unknown */
+                bool tsc_scales;
+        } cpu;                       /* the host's processor, see calls/host-cpu.c */
+        struct {
                 char *text;          /* NULL: not made yet */
                 uint64_t until;      /* CLOCK_MONOTONIC */
         } capabilities;              /* what the next callers get as well, see calls/capabilities.c */

@@ -12,6 +12,8 @@ typedef struct HostCpu {
         char vendor[16];   /* "Intel", "AMD", or empty */
         char arch[16];
         int address_bits;  /* physical; 0 unknown */
+        unsigned family, model, stepping; /* family 0: unknown */
+        unsigned microcode; /* its version; 0 unknown */
 } HostCpu;
 
 /* What cannot be read is counted as one. */
@@ -19,6 +21,21 @@ void host_cpu_read(HostCpu *ret);
 
 /* Bits of the CPUs that are online; returns the number of those that are present, or negative errno. */
 int host_cpu_map(uint8_t *map, size_t size, unsigned *ret_online);
+
+/* The same of the CPUs of a NUMA node that are online; *ret_count is their number. On a host without NUMA node 0 has
+ * all. -ENOENT for no such node. */
+int host_node_cpus(int node, uint8_t *map, size_t size, unsigned *ret_count);
+
+/* A cache that CPUs share. */
+typedef struct HostCache {
+        unsigned id, level;
+        const char *type;  /* "both", "code", "data" */
+        uint64_t kib;
+        char cpus[256];    /* "0-3,8" */
+} HostCache;
+
+/* The cache with an index ("index3") of a CPU. -ENOENT where there is none. */
+int host_cpu_cache(int cpu, unsigned index, HostCache *ret);
 
 /* Socket, core and thread siblings of one CPU, for the topology in the capabilities. */
 void host_cpu_place(int cpu, int *ret_socket, int *ret_die, int *ret_core, char *siblings, size_t size);

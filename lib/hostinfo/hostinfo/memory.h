@@ -20,6 +20,11 @@ int host_last_cell(void);
 /* Free pages of that size: of the ordinary one all that is free, of huge ones those of the pool. -ENOENT for no such
  * cell, -ENXIO for no such size. */
 int host_free_pages(int cell, unsigned page_kib, uint64_t *ret);
+/* How many there are of huge pages of that size, taken or free. The same errors. */
+int host_total_pages(int cell, unsigned page_kib, uint64_t *ret);
+/* How far the memory of a cell is from another's CPUs; index is that other's place among the cells that there are. 10
+ * is its own. -ENOENT where it is not told. */
+int host_cell_distance(int cell, unsigned index, unsigned *ret);
 /* Sizes of pages, in KiB, smallest first; at most size of them. Their number. */
 size_t host_page_sizes(unsigned *ret, size_t size);
 /* A file of /sys/kernel/mm/ksm; -ENOENT where the kernel has none. */

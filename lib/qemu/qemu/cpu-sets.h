@@ -28,6 +28,14 @@ void cpu_choice_done(CpuChoice *c);
 /* exact: a model that has no more than the features. -ENOENT where none fits. */
 int cpu_choose(const CpuModels *m, char *const *features, const char *vendor, bool exact, CpuChoice *ret);
 
+/* The host's own processor: a model that has no more than it, and what it has besides. -ENOENT. */
+int cpu_choose_host(const CpuModels *m, CpuChoice *ret);
+/* What a guest of mode host-model gets, with the accelerator that m is of. -ENOENT. */
+int cpu_choose_host_model(const CpuModels *m, CpuChoice *ret);
+/* Makes <cpu mode='host-model'> what it is for the run of a guest: mode custom, with a model and all that differs from
+ * it. What the definition says of a feature stays. -ENOENT, -ENOMEM. */
+int cpu_fix_host_model(xmlNode *cpu, const CpuModels *m);
+
 /* What all of these <cpu> have. migratable: without what cannot migrate; limit: nothing that is not in it (NULL: any).
  * Errors as cpu_compare()'s; -ENOENT with code 9 where there is nothing, or no model for it. */
 int cpu_baseline(const CpuModels *m, const xmlNode *const *cpus, size_t n, bool migratable, char *const *limit,

@@ -22,11 +22,16 @@ typedef struct CpuModels {
         CpuModel host;         /* what a guest of mode host-passthrough sees; of TCG: all that it can do */
         char **real;           /* what the host's own processor has, by the kernel, of what QEMU has names for */
         char vendor[16];       /* the host's, libvirt's word: "Intel", "AMD", ..., or empty */
+        char guest_vendor[16]; /* of the CPU in host: with TCG another than the host's */
         unsigned address_bits; /* the host's; 0 unknown */
+        uint64_t tsc_hz;       /* how fast KVM says that the host's time stamp counter runs; 0 unknown */
+        bool tsc_scales;       /* ... and can a guest have another speed? */
 } CpuModels;
 
 /* What was remembered of this program with this accelerator ("kvm", "tcg"). -ENOENT where nothing is, -EBADMSG. */
 int cpu_models_load(const char *emulator, const char *accel, CpuModels **ret);
+/* Adds to m->real what only KVM tells of the processor: what stands in its registers (MSR), not in its flags. */
+int cpu_models_add_real(CpuModels *m, const CpuModels *kvm);
 /* The text of it. */
 int cpu_models_parse(const char *text, CpuModels **ret);
 CpuModels *cpu_models_free(CpuModels *m);
@@ -35,6 +40,9 @@ DEFINE_CLEANUP(CpuModels *, cpu_models_free);
 
 /* Runs QEMU, asks it, and remembers what it said. Waits for it. errno of starting it, -EBADMSG, -ETIMEDOUT. */
 int cpu_models_probe(const char *emulator, const char *accel);
+
+/* May this program be asked? Those that came with the system may. */
+bool cpu_models_may_ask(const char *emulator);
 
 const CpuModel *cpu_model_find(const CpuModels *m, const char *name);
 /* "Intel", "AMD", ...; NULL for models that are nobody's. */
