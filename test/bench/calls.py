@@ -119,12 +119,15 @@ class Calls:
         return (f"<volume><name>{name}</name><capacity unit='MiB'>{mebibytes}</capacity>"
                 "<allocation>0</allocation><target><format type='raw'/></target></volume>")
 
-    def vol_create(self, pool, count):
+    def vol_create(self, pool, name):
         pool = self.connection.storagePoolLookupByName(pool)
-        watch = Stopwatch()
-        for i in range(int(count)):
-            with watch:
-                volume = pool.createXML(self.volume_xml(f"made{i}", 1))
+        with Stopwatch() as watch:
+            pool.createXML(self.volume_xml(name, 1))
+        return watch
+
+    def vol_delete(self, pool, name):
+        volume = self.connection.storagePoolLookupByName(pool).storageVolLookupByName(name)
+        with Stopwatch() as watch:
             volume.delete()
         return watch
 

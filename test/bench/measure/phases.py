@@ -428,7 +428,8 @@ def generator(work, side, machine, add):
 
 # In one machine, in this order; the first needs a machine that has never run a daemon.
 PHASES = {"cold": cold, "rates": rates, "define": define, "life": life, "twenty": twenty, "security": security,
-          "daemons": daemons, "networks": host.networks, "storage": host.storage, "devices": host.devices,
+          "daemons": daemons, "networks": host.networks, "storage": host.storage, "volumes": host.volumes,
+          "devices": host.devices,
           "hotplug": host.hotplug, "nodedev": hardware.nodedev, "filters": hardware.filters,
           "hundred": many.hundred,
           "generator": generator}

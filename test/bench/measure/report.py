@@ -125,6 +125,7 @@ FIGURES = (
     ("pool-memory", "daemon's PSS with 10,000 volumes, straight after they were listed", "MiB", ahead),
     ("pool-memory-quiet", "the same, nobody having called for 21 s (0: it has ended)", "MiB", ahead),
     ("vol-create", "a raw volume of 1 MiB is made", "ms", ahead),
+    ("vol-delete", "one is deleted", "ms", ahead),
     ("vol-clone", "a raw volume of 64 MiB is copied", "ms", ahead),
     ("floor-clone", "the same by `cp`", "ms", None),
     ("vol-upload", "upload of 256 MiB", "MiB/s", ahead),
