@@ -35,8 +35,9 @@ static int set_read_only(const char *path, bool read_only) {
         return syscall(SYS_mount_setattr, AT_FDCWD, path, read_only ? AT_RECURSIVE : 0, &a, sizeof a) < 0 ? -errno : 0;
 }
 
+/* What the host unmounts goes here too: no file system stays busy for it. */
 static int narrow_view(const char *folder) {
-        if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return -errno;
         if (folder && mount(folder, folder, NULL, MS_BIND, NULL) < 0)
                 return -errno;
@@ -45,26 +46,32 @@ static int narrow_view(const char *folder) {
         return folder ? set_read_only(folder, false) : 0;
 }
 
-static int keep_file_rights(void) {
+static int keep_rights(uint32_t capabilities) {
         struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
         struct __user_cap_data_struct data[2] = {};
 
         /* a bounding set, because a program that root executes gets all of that set */
         for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
-                if (c != CAP_DAC_OVERRIDE && c != CAP_FOWNER)
+                if (c >= 32 || !(capabilities & 1U << c))
                         (void) prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
-        data[0].permitted = data[0].effective = 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER;
+        data[0].permitted = data[0].effective = capabilities;
         if (syscall(SYS_capset, &header, data) < 0)
                 return -errno;
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+int confine_to(const char *folder) {
+        int r = unshare(CLONE_NEWNS) < 0 ? -errno : narrow_view(folder);
+
+        return r < 0 ? r : keep_rights(1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER | 1U << CAP_FSETID);
+}
+
 static _noreturn_ void become(char *const *argv, const char *folder, int out, int err) {
         int null = open("/dev/null", O_RDONLY);
-        int r = narrow_view(folder);
+        int r = unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ? -errno : narrow_view(folder);
 
         if (r >= 0)
-                r = keep_file_rights();
+                r = keep_rights(1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER);
         if (r < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
                 dprintf(err, "cannot confine it: %s\n", strerror(-r));
                 _exit(126);

@@ -19,17 +19,27 @@
 
 #define PROGRESS_MSEC 250
 
-void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total) {
-        static int64_t last;
-        static int fd = -EBADF;
+/* Of the last message, milliseconds. */
+static int64_t progress_last;
+
+static int64_t now_msec(void) {
         struct timespec t;
-        int64_t now;
 
         clock_gettime(CLOCK_MONOTONIC, &t);
-        now = (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-        if (done > 0 && now - last < PROGRESS_MSEC)
+        return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void volume_progress_later(void) {
+        progress_last = now_msec();
+}
+
+void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total) {
+        static int fd = -EBADF;
+        int64_t now = now_msec();
+
+        if (done > 0 && now - progress_last < PROGRESS_MSEC)
                 return;
-        last = now;
+        progress_last = now;
         if (fd < 0)
                 fd = notify_open();
         if (fd < 0)

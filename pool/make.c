@@ -13,11 +13,6 @@
 #include "secret/secret.h"
 #include "volume.h"
 
-static bool is_raw(const char *format) {
-        return !format || streq(format, "raw") || streq(format, "iso") || streq(format, "auto") ||
-               streq(format, "none");
-}
-
 /* Reserves the first bytes; where the file system cannot, they are written. */
 static int reserve(const VolumeJob *j, int fd, uint64_t bytes, Error *e) {
         int r;
@@ -129,7 +124,7 @@ static int create_file(const VolumeJob *j, const char *id, Error *e) {
                 r = part_create(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
-        if (is_raw(j->format) && !j->encryption && !j->backing)
+        if (volume_format_is_raw(j->format) && !j->encryption && !j->backing)
                 r = fill_raw(j, fd, e);
         else
                 r = fill_by_qemu(j, part, e);
@@ -223,7 +218,10 @@ int volume_clone(const VolumeJob *j, const char *id, Error *e) {
         r = part_create(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
-        r = is_raw(j->format) && is_raw(j->source_format) ? copy_raw(j, fd, e) : convert(j, part, e);
+        if (volume_format_is_raw(j->format) && volume_format_is_raw(j->source_format))
+                r = copy_raw(j, fd, e);
+        else
+                r = convert(j, part, e);
         if (r >= 0)
                 r = part_publish(j, part, e);
         if (r < 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* vm-volume: one piece of work on a volume, as root, in vm-volume@ID.service.
+/* vm-volume: work on volumes, as root.
  *
- * "run ID" reads ID.job (storage/job.h), works, and leaves ID.result: "ok", or an error's text. A volume that is made
- * gets its name when it is whole; until then it is a hidden file beside it. "clean ID" runs afterwards however "run"
- * ended, so a job that was stopped or killed leaves nothing behind and has a result too. */
+ * "run ID", in vm-volume@ID.service, reads ID.job (storage/job.h), works, and leaves ID.result: "ok", or an error's
+ * text. A volume that is made gets its name when it is whole; until then it is a hidden file beside it. "clean ID" runs
+ * afterwards however "run" ended, so a job that was stopped or killed leaves nothing behind and has a result too.
+ * "serve INSTANCE", in vm-volume-worker@INSTANCE.service, does jobs that are over soon, many of them (serve.c). */
 
 #include <signal.h>
 
@@ -12,16 +13,6 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "volume.h"
-
-static int load(const char *id, VolumeJob **ret, Error *e) {
-        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = NULL;
-        int r;
-
-        r = path ? file_read(path, VOLUME_JOB_MAX, &text, NULL) : -ENOMEM;
-        if (r >= 0)
-                r = volume_job_from_text(text, ret);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read the job '%s'", path ?: id) : 0;
-}
 
 static int write_result(const char *id, const char *text) {
         _cleanup_free_ char *path = volume_job_path(id, "result"), *line = text_format("%s\n", text);
@@ -41,20 +32,36 @@ static int (*const verbs[_JOB_VERB_MAX])(const VolumeJob *j, const char *id, Err
         [VOLUME_DOWNLOAD] = volume_download,
 };
 
+int volume_do(const VolumeJob *j, const char *id, Error *e) {
+        int r = verbs[j->verb](j, id, e);
+
+        if (r < 0)
+                log_error("%s: %s", j->path, error_text(e, r));
+        return r;
+}
+
+void volume_undo(const VolumeJob *j) {
+        _cleanup_free_ char *part = volume_job_part(j);
+
+        if (part)
+                (void) unlink(part);
+        if (j->verb == VOLUME_RESIZE)
+                volume_resize_undo(j);
+}
+
 static int run(const char *id) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
-        umask(0077);
-        signal(SIGPIPE, SIG_IGN);
-        r = load(id, &j, &e);
-        if (r >= 0) {
+        r = volume_job_load(id, &j);
+        if (r < 0) {
+                error_set_errno(&e, r, ORIGIN_STORAGE, "cannot read the job '%s'", id);
+                log_error("%s", error_text(&e, r));
+        } else {
                 volume_progress(j, 0, 0);
-                r = verbs[j->verb](j, id, &e);
+                r = volume_do(j, id, &e);
         }
-        if (r < 0)
-                log_error("%s: %s", j ? j->path : id, error_text(&e, r));
         if (write_result(id, r < 0 ? error_text(&e, r) : "ok") < 0 || r < 0)
                 return EXIT_FAILURE;
         return EXIT_SUCCESS;
@@ -64,30 +71,39 @@ static int run(const char *id) {
  * that was cut off. */
 static int clean(const char *id) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
-        _cleanup_free_ char *result = volume_job_path(id, "result"), *part = NULL;
-        bool cut_off = result && access(result, F_OK) < 0;
+        _cleanup_free_ char *part = NULL;
+        bool cut_off = !volume_job_is_over(id);
 
-        if (load(id, &j, &e) < 0)
+        if (volume_job_load(id, &j) < 0)
                 return EXIT_SUCCESS;
+        if (cut_off) {
+                volume_undo(j);
+                (void) write_result(id, "operation failed: the work was stopped before its end");
+                return EXIT_SUCCESS;
+        }
         part = volume_job_part(j);
         if (part)
                 (void) unlink(part);
-        if (cut_off && j->verb == VOLUME_RESIZE)
-                volume_resize_undo(j);
-        if (cut_off)
-                (void) write_result(id, "operation failed: the work was stopped before its end");
         return EXIT_SUCCESS;
 }
 
+static const struct {
+        const char *verb;
+        int (*run)(const char *of);
+} modes[] = {
+        { "run", run },
+        { "clean", clean },
+        { "serve", volume_serve },
+        { "clean-worker", volume_clean_worker },
+};
+
 int main(int argc, char *argv[]) {
         log_open("vm-volume", LOG_TARGET_AUTO);
-        if (argc == 3 && !strchr(argv[2], '/')) {
-                if (streq(argv[1], "run"))
-                        return run(argv[2]);
-                if (streq(argv[1], "clean"))
-                        return clean(argv[2]);
-        }
-        fprintf(stderr, "usage: vm-volume run|clean ID\n");
+        umask(0077);
+        signal(SIGPIPE, SIG_IGN);
+        for (size_t i = 0; argc == 3 && !strchr(argv[2], '/') && i < ELEMENTSOF(modes); i++)
+                if (streq(argv[1], modes[i].verb))
+                        return modes[i].run(argv[2]);
+        fprintf(stderr, "usage: vm-volume run|clean ID\n       vm-volume serve|clean-worker INSTANCE\n");
         return EXIT_FAILURE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The verbs of vm-volume, a file or two each. */
+/* What vm-volume does, a file or two for each verb. */
 
 #include <sys/stat.h>
 
@@ -17,11 +17,27 @@ int volume_delete(const VolumeJob *j, const char *id, Error *e);
 int volume_upload(const VolumeJob *j, const char *id, Error *e);
 int volume_download(const VolumeJob *j, const char *id, Error *e);
 
+/* Does the job by its verb. */
+int volume_do(const VolumeJob *j, const char *id, Error *e);
+/* Takes away what a job that was cut off has left. */
+void volume_undo(const VolumeJob *j);
+
+/* --- serve.c --- */
+
+/* The worker of a pool: takes jobs, one after the other, until none has come for some seconds. Its exit status. */
+int volume_serve(const char *instance);
+/* After its end, whatever that was: undoes what it was at. */
+int volume_clean_worker(const char *instance);
+
+/* --- the verbs --- */
+
 /* Gives back what a resize that was killed had allocated beyond the volume's end. */
 void volume_resize_undo(const VolumeJob *j);
 
 /* Shows in "systemctl status" how far it is; total 0: not known. At most some times a second. */
 void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total);
+/* Shows nothing of work that is over before one would look. */
+void volume_progress_later(void);
 
 /* --- made.c: files that get their name when they are whole --- */
 
@@ -42,6 +58,8 @@ int copy_range_sparse(const VolumeJob *j, int from, int to, uint64_t offset, uin
 /* Runs qemu-img (or another tool) without the network, with all file systems read-only but for the folder, with few
  * rights, until it ends; its "(12.34/100%)" becomes progress. */
 int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e);
+/* This process: all file systems but the folder's read-only, rights over files and no others, for good. */
+int confine_to(const char *folder);
 
 /* The target folders of all active pools: NULL-terminated, owned by the caller. */
 int active_folders(char ***ret, Error *e);

@@ -164,11 +164,12 @@ static void driver_stop(void *state) {
 }
 
 static int driver_start(DriverHost *host, void **ret_state, Error *e) {
-        _cleanup_free_ char *jobs = text_format("%s/" JOBS_FOLDER, path_run());
+        _cleanup_free_ char *jobs = text_format("%s/" JOBS_FOLDER, path_run()),
+                            *workers = text_format("%s/" WORKERS_FOLDER, path_run());
         StorageDriver *d = calloc(1, sizeof *d);
         int r;
 
-        if (!d || !jobs) {
+        if (!d || !jobs || !workers) {
                 free(d);
                 return -ENOMEM;
         }
@@ -177,6 +178,8 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         r = object_store_start(&d->pools, e);
         if (r >= 0) {
                 r = mkdir_p(jobs, 0700);
+                if (r >= 0)
+                        r = mkdir_p(workers, 0700);
                 if (r < 0)
                         error_set_errno(e, r, ORIGIN_STORAGE, "cannot make %s", jobs);
         }

@@ -4,7 +4,6 @@
 
 #include "storage.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <sys/random.h>
 
@@ -43,85 +42,126 @@ static int read_result(const char *id, Error *e) {
         return streq(text, "ok") ? 0 : error_set_from_text(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, text);
 }
 
-static bool is_over(const char *id) {
-        _cleanup_free_ char *path = volume_job_path(id, "result");
+static int clean(StorageDriver *d, const char *id, Error *e) {
+        _cleanup_free_ char *unit = text_format("vm-volume-clean@%s.service", id);
+        JobResult result;
 
-        return path && access(path, F_OK) >= 0;
+        return unit ? systemd_run_job(d->host->systemd, "StartUnit", unit, FIBER_FOREVER, &result, e) : -ENOMEM;
+}
+
+int job_cut_off(StorageDriver *d, const char *id, Error *e) {
+        int r = clean(d, id, e);
+
+        return r < 0 ? r : read_result(id, e);
 }
 
 /* Starting a unit that is being started joins the job that there is. One that is told to stop has its job cancelled at
  * once, and cleans up after that: its result comes last. Where that was killed as well another unit does it. */
 static int wait_for_unit(StorageDriver *d, const char *id, Error *e) {
-        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id),
-                            *clean = text_format("vm-volume-clean@%s.service", id);
+        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id);
         JobResult result;
         int r;
 
-        if (!unit || !clean)
+        if (!unit)
                 return -ENOMEM;
         r = systemd_run_job(d->host->systemd, "StartUnit", unit, FIBER_FOREVER, &result, e);
-        if (r >= 0 && result != JOB_DONE && !is_over(id))
+        if (r >= 0 && result != JOB_DONE && !volume_job_is_over(id))
                 r = systemd_run_job(d->host->systemd, "StopUnit", unit, FIBER_FOREVER, &result, e);
-        if (r >= 0 && !is_over(id))
-                r = systemd_run_job(d->host->systemd, "StartUnit", clean, FIBER_FOREVER, &result, e);
-        return r;
+        return r >= 0 && !volume_job_is_over(id) ? clean(d, id, e) : r;
 }
 
 /* The unit of an earlier daemon's job: what was cut off, by whatever ended the unit without a result, is not begun
  * anew. */
-static int wait_for_adopted(StorageDriver *d, const char *id, Error *e) {
-        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id),
-                            *clean = text_format("vm-volume-clean@%s.service", id);
-        JobResult result;
+static int wait_for_adopted(StorageDriver *d, Pool *p, const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_free_ char *unit = text_format("vm-volume@%s.service", id);
         int r;
 
-        if (!unit || !clean)
+        if (!unit)
                 return -ENOMEM;
-        r = systemd_unit_is_active(d->host->systemd, unit, e);
+        if (j->worker)
+                r = worker_wait(p, j->worker, e);
+        else
+                r = systemd_unit_is_active(d->host->systemd, unit, e);
         if (r > 0)
                 return wait_for_unit(d, id, e);
-        return r < 0 ? r : systemd_run_job(d->host->systemd, "StartUnit", clean, FIBER_FOREVER, &result, e);
+        return r < 0 ? r : clean(d, id, e);
 }
 
-int job_run(StorageDriver *d, const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = volume_job_to_text(j);
-        int r;
+static int run_in_unit(StorageDriver *d, const VolumeJob *j, const char *id, Error *e) {
+        int r = volume_job_save(j, id);
 
-        if (!path || !text)
-                return -ENOMEM;
-        r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
         if (r < 0)
-                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path);
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write the job '%s'", id);
         r = wait_for_unit(d, id, e);
-        /* whoever is told to stop leaves the files to the next daemon */
-        if (r == -ECANCELED)
-                return r;
-        if (r >= 0)
-                r = read_result(id, e);
-        forget(id);
-        return r;
+        return r < 0 ? r : read_result(id, e);
 }
 
 static bool only_reads(JobVerb verb) {
         return verb == VOLUME_DOWNLOAD;
 }
 
-int pool_job(StorageDriver *d, Pool *p, const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_object_ Object *hold = object_ref(&p->object);
+/* Whoever is told to stop leaves the files to the next daemon. *ret_lines NULL: the volume is to be looked at. */
+static int run(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, char **ret_lines, Error *e) {
+        int r = worker_run(p, j, id, ret_lines, e);
+
+        if (r == 0)
+                r = run_in_unit(d, j, id, e);
+        if (r != -ECANCELED)
+                forget(id);
+        return r;
+}
+
+int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e) {
         char ***list = only_reads(j->verb) ? &p->reading : &p->writing;
+        _cleanup_object_ Object *hold = object_ref(&p->object);
+        _cleanup_free_ char *lines = NULL;
         int r;
 
         r = pool_busy_begin(list, j->name);
         if (r < 0)
                 return r;
-        r = job_run(d, j, id, e);
+        r = run(d, p, j, id, &lines, e);
         pool_busy_end(*list, j->name);
-        if (r != -ECANCELED && p->object.live && !only_reads(j->verb)) {
+        if (r == -ECANCELED || !p->object.live || only_reads(j->verb))
+                return MIN(r, 0);
+        if (!lines || pool_learn_lines(p, lines) < 0) {
                 _cleanup_error_ Error ignored = ERROR_INIT;
 
                 (void) pool_look(p, j->name, j->path, &ignored);
         }
-        return r;
+        return MIN(r, 0);
+}
+
+/* --- work on a volume that is there --- */
+
+void work_done(Work *w) {
+        if (w->pool)
+                object_unref(&w->pool->object);
+        volume_job_free(w->job);
+        volume_free(w->volume);
+        *w = (Work) {};
+}
+
+static int fill(VolumeJob *j, const Pool *p, const Volume *v) {
+        j->pool = strdup(p->object.name);
+        j->name = strdup(v->name);
+        j->path = strdup(v->path);
+        j->format = v->format ? strdup(v->format) : NULL;
+        j->type = v->type;
+        return j->pool && j->name && j->path && (j->format || !v->format) ? 0 : -ENOMEM;
+}
+
+int work_begin(Call *c, const remote_nonnull_storage_vol *vol, uint32_t flags, JobVerb verb, Work *w, Error *e) {
+        int r;
+
+        w->job = volume_job_new(verb);
+        if (!w->job)
+                return -ENOMEM;
+        w->job->flags = flags;
+        r = volume_find(c, vol, flags, &w->pool, &w->volume, e);
+        if (r >= 0)
+                r = pool_refuse_busy(w->pool, w->volume->name, !only_reads(verb), e);
+        return r < 0 ? r : fill(w->job, w->pool, w->volume);
 }
 
 /* --- jobs of an earlier daemon --- */
@@ -138,7 +178,7 @@ static void adopted_fiber(void *userdata) {
         Adopted *a = userdata;
         _cleanup_error_ Error e = ERROR_INIT;
         Pool *p = pool_of(a->pool);
-        int r = is_over(a->id) ? 0 : wait_for_adopted(a->driver, a->id, &e);
+        int r = volume_job_is_over(a->id) ? 0 : wait_for_adopted(a->driver, p, a->job, a->id, &e);
 
         if (r != -ECANCELED)
                 forget(a->id);
@@ -155,15 +195,13 @@ static void adopted_fiber(void *userdata) {
 }
 
 static int adopt(StorageDriver *d, const char *id) {
-        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = NULL, *own = strdup(id);
+        _cleanup_free_ char *own = strdup(id);
         _cleanup_volume_job_ VolumeJob *j = NULL;
         Adopted *a;
         Object *o;
         int r;
 
-        r = path && own ? file_read(path, VOLUME_JOB_MAX, &text, NULL) : -ENOMEM;
-        if (r >= 0)
-                r = volume_job_from_text(text, &j);
+        r = own ? volume_job_load(id, &j) : -ENOMEM;
         if (r < 0)
                 return r;
         o = j->pool ? object_by_name(&d->pools, NULL, j->pool) : NULL;
@@ -180,17 +218,13 @@ static int adopt(StorageDriver *d, const char *id) {
 }
 
 void jobs_adopt(StorageDriver *d) {
-        _cleanup_free_ char *folder = text_format("%s/" JOBS_FOLDER, path_run());
-        DIR *dir = folder ? opendir(folder) : NULL;
+        _cleanup_strv_ char **ids = NULL;
 
-        for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-                const char *end = endswith(entry->d_name, ".job");
-                _cleanup_free_ char *id = end ? strndup(entry->d_name, (size_t) (end - entry->d_name)) : NULL;
-                int r = id ? adopt(d, id) : 0;
+        (void) volume_job_list(&ids);
+        for (char **id = ids; id && *id; id++) {
+                int r = adopt(d, *id);
 
                 if (r < 0)
-                        log_debug("%s: %s", entry->d_name, strerror(-r));
+                        log_debug("%s: %s", *id, strerror(-r));
         }
-        if (dir)
-                closedir(dir);
 }

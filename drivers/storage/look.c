@@ -18,17 +18,6 @@ static char *look_program(void) {
         return text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
 }
 
-static int take_lines(Pool *p, char *output) {
-        char *state = NULL;
-        int r = 0;
-
-        if (!p->object.live || !p->has_table)
-                return 0;
-        for (char *line = strtok_r(output, "\n", &state); line && r >= 0; line = strtok_r(NULL, "\n", &state))
-                r = pool_learn(p, line);
-        return r;
-}
-
 int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
         _cleanup_free_ char *program = look_program();
@@ -63,7 +52,7 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         if (result.status != 0)
                 return error_set_errno(e, STATUS_ERRNO(result.status), ORIGIN_STORAGE, "cannot look at '%s'",
                                        path ?: p->object.name);
-        r = take_lines(p, result.output);
+        r = pool_learn_lines(p, result.output);
         if (r >= 0 && name && volume_table_find(&p->table, name) < 0)
                 return -ENOENT;
         return r;

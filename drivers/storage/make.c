@@ -60,6 +60,7 @@ static int read_document(Pool *p, const char *xml, uint32_t flags, VolumeJob *j,
                                  !j->secret ? "an encrypted volume needs a secret, by its uuid"
                                             : "encryption is for new volumes that are files");
         j->flags = flags & ~VOLUME_VALIDATE;
+        j->weight = j->has_allocation ? MIN(j->allocation, j->capacity) : j->capacity;
         return 0;
 }
 
@@ -142,6 +143,7 @@ static int find_source(Call *c, const remote_nonnull_storage_vol *v, Pool **ret_
         if (r < 0)
                 return r;
         j->source_capacity = source->capacity;
+        j->weight = MAX(source->allocation, j->has_allocation ? j->allocation : 0);
         j->source = strdup(source->path);
         j->source_format = source->format ? strdup(source->format) : NULL;
         *ret_name = TAKE_PTR(source->name);
@@ -177,79 +179,49 @@ static int create_from(Call *c, Pool *p, const remote_storage_vol_create_xml_fro
 
 /* --- work on a volume that is there --- */
 
-static int begin(Call *c, const remote_nonnull_storage_vol *vol, uint32_t flags, JobVerb verb, Pool **ret_pool,
-                 VolumeJob **ret, Volume **ret_v, Error *e) {
-        _cleanup_volume_job_ VolumeJob *j = volume_job_new(verb);
-        _cleanup_object_ Object *hold = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        Pool *p = NULL;
-        int r;
+static int begin(Call *c, const remote_nonnull_storage_vol *vol, uint32_t flags, JobVerb verb, Work *w, Error *e) {
+        int r = work_begin(c, vol, flags, verb, w, e);
 
-        if (!j)
-                return -ENOMEM;
-        r = volume_find(c, vol, flags, &p, &v, e);
-        hold = p ? &p->object : NULL;
-        if (r >= 0)
-                r = pool_refuse_busy(p, v->name, true, e);
-        if (r < 0)
-                return r;
-        if (v->type == VOLUME_NETWORK)
+        if (r >= 0 && w->volume->type == VOLUME_NETWORK)
                 return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE,
                                  "volume '%s' is of the network: it is changed, wiped and deleted where it is",
-                                 v->name);
-        j->pool = strdup(p->object.name);
-        j->name = strdup(v->name);
-        j->path = strdup(v->path);
-        j->format = v->format ? strdup(v->format) : NULL;
-        j->type = v->type;
-        j->flags = flags;
-        if (!j->pool || !j->name || !j->path)
-                return -ENOMEM;
-        *ret = TAKE_PTR(j);
-        *ret_v = TAKE_PTR(v);
-        *ret_pool = pool_of(TAKE_PTR(hold));
-        return 0;
+                                 w->volume->name);
+        return r;
 }
 
-static int finish(Call *c, Pool *p, const VolumeJob *j, Error *e) {
-        _cleanup_free_ char *id = job_id(j->verb);
+static int finish(Call *c, Work *w, Error *e) {
+        _cleanup_free_ char *id = job_id(w->job->verb);
 
-        return id ? pool_job(call_driver(c), p, j, id, e) : -ENOMEM;
+        return id ? pool_job(call_driver(c), w->pool, w->job, id, e) : -ENOMEM;
 }
 
 static int delete(Call *c, const remote_storage_vol_delete_args *args, rpc_void *ret, Error *e) {
-        _cleanup_volume_job_ VolumeJob *j = NULL;
-        _cleanup_object_ Object *hold = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        Pool *p;
+        _cleanup_work_ Work w = {};
         int r;
 
-        r = begin(c, &args->vol, args->flags, VOLUME_DELETE, &p, &j, &v, e);
+        r = begin(c, &args->vol, args->flags, VOLUME_DELETE, &w, e);
         if (r < 0)
                 return r;
-        hold = &p->object;
-        return finish(c, p, j, e);
+        w.job->weight = 0;
+        return finish(c, &w, e);
 }
 
 static int wipe(Call *c, const remote_nonnull_storage_vol *vol, unsigned algorithm, uint32_t flags, Error *e) {
-        _cleanup_volume_job_ VolumeJob *j = NULL;
-        _cleanup_object_ Object *hold = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        Pool *p;
+        _cleanup_work_ Work w = {};
         int r;
 
         if (algorithm > 9)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "wiping algorithm %u not supported",
                                  algorithm);
-        r = begin(c, vol, flags, VOLUME_WIPE, &p, &j, &v, e);
+        r = begin(c, vol, flags, VOLUME_WIPE, &w, e);
         if (r < 0)
                 return r;
-        hold = &p->object;
-        if (v->type == VOLUME_DIR)
+        if (w.volume->type == VOLUME_DIR)
                 return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE,
                                  "wiping of directories is not supported");
-        j->algorithm = algorithm;
-        return finish(c, p, j, e);
+        w.job->algorithm = algorithm;
+        w.job->weight = w.volume->allocation;
+        return finish(c, &w, e);
 }
 
 static int vol_wipe(Call *c, const remote_storage_vol_wipe_args *args, rpc_void *ret, Error *e) {
@@ -281,20 +253,22 @@ static int new_capacity(const Volume *v, const Pool *p, uint64_t asked, uint32_t
 }
 
 static int resize(Call *c, const remote_storage_vol_resize_args *args, rpc_void *ret, Error *e) {
-        _cleanup_volume_job_ VolumeJob *j = NULL;
-        _cleanup_object_ Object *hold = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        Pool *p;
+        _cleanup_work_ Work w = {};
+        uint64_t old, *new;
         int r;
 
-        r = begin(c, &args->vol, args->flags, VOLUME_RESIZE, &p, &j, &v, e);
+        r = begin(c, &args->vol, args->flags, VOLUME_RESIZE, &w, e);
         if (r < 0)
                 return r;
-        hold = &p->object;
-        if (v->type == VOLUME_DIR)
+        if (w.volume->type == VOLUME_DIR)
                 return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE, "a directory has no capacity");
-        r = new_capacity(v, p, args->capacity, args->flags, &j->capacity, e);
-        return r < 0 ? r : finish(c, p, j, e);
+        old = w.volume->capacity;
+        new = &w.job->capacity;
+        r = new_capacity(w.volume, w.pool, args->capacity, args->flags, new, e);
+        if (r < 0)
+                return r;
+        w.job->weight = args->flags & RESIZE_ALLOCATE && *new > old ? *new - old : 0;
+        return finish(c, &w, e);
 }
 
 static const RpcHandler rows[] = {

@@ -3,7 +3,7 @@
 
 /* The storage driver: pools as objects (lib/object), each the unit vm-pool@NAME.service; volumes as the lines of the
  * file that a pool's unit leaves (storage/table.h). Nothing here waits for a disk: pools are worked on in their units,
- * volumes in vm-volume@ID.service, and a volume is looked at by a child.
+ * volumes in vm-volume@ID.service and vm-volume-worker@NAME.service, and a volume is looked at by a child.
  *
  *   driver.c       the kind, its files and its unit, lists and other calls that all objects have
  *   define.c       definitions: define, undefine, create
@@ -15,12 +15,14 @@
  *   find.c         volumes by name, key and path; lists
  *   show.c         documents and figures of pools and volumes
  *   job.c          work on volumes
+ *   worker.c       ... that is over soon
  *   make.c         create, clone, delete, resize, wipe
  *   stream.c       upload, download
  */
 
 #include "object/call.h"
 #include "object/event.h"
+#include "loop/fiber.h"
 #include "object/unit.h"
 #include "storage/job.h"
 #include "storage/pool.h"
@@ -44,6 +46,9 @@ typedef struct Pool {
         uint64_t deaf_until;    /* CLOCK_BOOTTIME, nanoseconds: it did not answer, and is not asked again before */
         char **writing;         /* names of volumes that are being made, changed, uploaded */
         char **reading;         /* downloaded, cloned: each as often as it is */
+        FiberLock worker_lock;  /* held by who starts or stops the worker */
+        unsigned worker_number; /* of workers that have ended */
+        uint64_t worker_load;   /* bytes that are to be written by the worker */
 } Pool;
 
 typedef struct StorageDriver {
@@ -92,8 +97,8 @@ int pool_explain_mount(Pool *p, int r, Error *e);
 /* The volumes of an active pool, as its file says now. Code 55 where it is not active. */
 int pool_volumes(Pool *p, VolumeTable **ret, Error *e);
 void pool_forget_volumes(Pool *p);
-/* Takes in what was learned: lines of storage/table.h, without ends. */
-int pool_learn(Pool *p, const char *line);
+/* Takes in what was learned: lines of storage/table.h. Nothing where nothing is known of the pool. */
+int pool_learn_lines(Pool *p, char *text);
 /* Takes in what a look at the whole pool, begun then, has found, but for what was learned since. *ret_parts: there are
  * volumes in the making, or what was left of some. */
 int pool_learn_all(Pool *p, char *text, uint64_t begun, bool *ret_parts);
@@ -132,9 +137,31 @@ int volume_none(const char *what, const char *value, Error *e);
 
 /* Random: "clone-0123456789abcdef". NULL without memory. */
 char *job_id(JobVerb verb);
-/* Hands the job to its unit and waits for its end; result and error are the unit's. */
-int job_run(StorageDriver *d, const VolumeJob *j, const char *id, Error *e);
-/* The same for work on a volume of a pool: marks it as busy meanwhile, and looks at it afterwards. */
-int pool_job(StorageDriver *d, Pool *p, const VolumeJob *j, const char *id, Error *e);
+/* Work on a volume that is there, and what is known of it. Zero is none. */
+typedef struct Work {
+        Pool *pool;             /* with a reference */
+        VolumeJob *job;
+        Volume *volume;
+} Work;
+void work_done(Work *w);
+#define _cleanup_work_ _cleanup_(work_done)
+/* Looks the volume up, and refuses what others are at work on; the job knows the volume then, and flags. *w is the
+ * caller's to free after a failure too. */
+int work_begin(Call *c, const remote_nonnull_storage_vol *v, uint32_t flags, JobVerb verb, Work *w, Error *e);
+
+/* Work on a volume of a pool: hands the job to the worker or to a unit of its own, and waits for its end. The volume is
+ * busy meanwhile, and known anew afterwards. */
+int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e);
+/* Takes away what a job has left that has no result and nobody at work on it. Returns its error. Waits. */
+int job_cut_off(StorageDriver *d, const char *id, Error *e);
 /* Jobs that an earlier daemon began go on: their volumes are busy until they end. */
 void jobs_adopt(StorageDriver *d);
+
+/* --- worker.c --- */
+
+/* Hands a job to the worker of the pool, if it is one that is over soon, and waits for its end. 1: it is done, and *ret
+ * says what has become of the volume, in lines of storage/table.h, or is NULL. 0: it is for a unit of its own, and has
+ * not been begun. Errors are the job's. */
+int worker_run(Pool *p, VolumeJob *j, const char *id, char **ret, Error *e);
+/* Waits until a worker has done what it was given before, or has ended. 0; -ECANCELED. */
+int worker_wait(Pool *p, const char *instance, Error *e);

@@ -364,33 +364,20 @@ static int begin(Call *c, Pool *p, VolumeJob *j, Error *e) {
 
 static int transfer(Call *c, const remote_nonnull_storage_vol *vol, JobVerb verb, uint64_t offset, uint64_t length,
                     uint32_t flags, Error *e) {
-        _cleanup_volume_job_ VolumeJob *j = volume_job_new(verb);
-        _cleanup_object_ Object *hold = NULL;
-        _cleanup_volume_ Volume *v = NULL;
-        Pool *p = NULL;
+        _cleanup_work_ Work w = {};
         int r;
 
-        if (!j)
-                return -ENOMEM;
-        r = volume_find(c, vol, flags, &p, &v, e);
-        hold = p ? &p->object : NULL;
-        if (r >= 0)
-                r = pool_refuse_busy(p, v->name, verb == VOLUME_UPLOAD, e);
+        r = work_begin(c, vol, flags, verb, &w, e);
         if (r < 0)
                 return r;
-        if (v->type != VOLUME_FILE && v->type != VOLUME_BLOCK)
+        if (w.volume->type != VOLUME_FILE && w.volume->type != VOLUME_BLOCK)
                 return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE, "volumes of type %s have no content",
-                                 volume_type_name(v->type));
+                                 volume_type_name(w.volume->type));
         if (offset > INT64_MAX || length > INT64_MAX)
                 return error_set(e, -ERANGE, ERROR_INVALID_ARG, ORIGIN_STORAGE, "offset or length is too large");
-        j->pool = strdup(p->object.name);
-        j->name = strdup(v->name);
-        j->path = strdup(v->path);
-        j->type = v->type;
-        j->offset = offset;
-        j->length = length;
-        j->flags = flags;
-        return j->pool && j->name && j->path ? begin(c, p, TAKE_PTR(j), e) : -ENOMEM;
+        w.job->offset = offset;
+        w.job->length = length;
+        return begin(c, w.pool, TAKE_PTR(w.job), e);
 }
 
 static int upload(Call *c, const remote_storage_vol_upload_args *args, rpc_void *ret, Error *e) {

@@ -95,13 +95,24 @@ static int keep_change(Pool *p, const char *line) {
         return 0;
 }
 
-int pool_learn(Pool *p, const char *line) {
-        int r = volume_table_apply(&p->table, line, strlen(line));
+int pool_learn_lines(Pool *p, char *text) {
+        _cleanup_strbuf_ StrBuf news = {};
+        char *state = NULL;
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        append(p, line);
-        return *line == '=' ? 0 : keep_change(p, line);
+        if (!p->object.live || !p->has_table)
+                return 0;
+        for (char *line = strtok_r(text, "\n", &state); line && r >= 0; line = strtok_r(NULL, "\n", &state)) {
+                r = volume_table_apply(&p->table, line, strlen(line));
+                if (r >= 0 && *line != '=')
+                        r = keep_change(p, line);
+                strbuf_add(&news, line);
+                strbuf_addc(&news, '\n');
+        }
+        if (r < 0 || news.failed)
+                return r < 0 ? r : -ENOMEM;
+        append_text(p, news.data, news.len);
+        return 0;
 }
 
 /* --- a look at the whole --- */

@@ -2,9 +2,12 @@
 
 /* Jobs as lines KEY=VALUE (base/keyfile.h): some values are a client's words. */
 
+#include <dirent.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/fs.h"
+#include "base/instance.h"
 #include "base/keyfile.h"
 #include "base/strings.h"
 #include "model/definition.h"
@@ -72,6 +75,7 @@ static const struct {
         FIELD(U64, length),
         FIELD(U64, algorithm),
         FIELD(U64, flags),
+        FIELD(TEXT, worker),
 };
 
 #define AT(j, type, i) (*(type *) ((char *) (j) + fields[i].at))
@@ -82,6 +86,7 @@ VolumeJob *volume_job_new(JobVerb verb) {
         if (j) {
                 j->verb = verb;
                 j->mode = j->uid = j->gid = (unsigned) -1;
+                j->weight = UINT64_MAX;
         }
         return j;
 }
@@ -264,6 +269,61 @@ int volume_job_from_xml(const xmlNode *root, VolumeJob *j, Error *e) {
         return r;
 }
 
+bool volume_format_is_raw(const char *format) {
+        return !format || streq(format, "raw") || streq(format, "iso") || streq(format, "auto") ||
+               streq(format, "none");
+}
+
+/* --- files --- */
+
+/* More than a job file ever has. */
+#define JOB_MAX (64U * 1024)
+
 char *volume_job_path(const char *id, const char *suffix) {
         return text_format("%s/" JOBS_FOLDER "/%s.%s", path_run(), id, suffix);
+}
+
+char *volume_worker_path(const char *instance) {
+        return text_format("%s/" WORKERS_FOLDER "/%016" PRIx64, path_run(), name_hash(instance));
+}
+
+int volume_job_load(const char *id, VolumeJob **ret) {
+        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = NULL;
+        int r = path ? file_read(path, JOB_MAX, &text, NULL) : -ENOMEM;
+
+        return r < 0 ? r : volume_job_from_text(text, ret);
+}
+
+int volume_job_save(const VolumeJob *j, const char *id) {
+        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = volume_job_to_text(j);
+
+        return path && text ? file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
+}
+
+bool volume_job_is_over(const char *id) {
+        _cleanup_free_ char *path = volume_job_path(id, "result");
+
+        return path && access(path, F_OK) >= 0;
+}
+
+int volume_job_list(char ***ret) {
+        _cleanup_free_ char *folder = text_format("%s/" JOBS_FOLDER, path_run());
+        DIR *d = folder ? opendir(folder) : NULL;
+        _cleanup_strv_ char **ids = NULL;
+        int r = 0;
+
+        if (!d && (!folder || errno != ENOENT))
+                return folder ? -errno : -ENOMEM;
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r >= 0; entry = readdir(d)) {
+                const char *end = endswith(entry->d_name, ".job");
+
+                if (end)
+                        r = strv_addf(&ids, "%.*s", (int) (end - entry->d_name), entry->d_name);
+        }
+        if (d)
+                closedir(d);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(ids);
+        return 0;
 }

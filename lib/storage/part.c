@@ -18,51 +18,33 @@ char *volume_job_part(const VolumeJob *j) {
         return suffix ? text_format("%.*s/.%.200s%s", (int) (slash - j->path), j->path, slash + 1, suffix) : NULL;
 }
 
-static int load(const char *id, VolumeJob **ret) {
-        _cleanup_free_ char *path = volume_job_path(id, "job"), *text = NULL;
-        int r = path ? file_read(path, VOLUME_JOB_MAX, &text, NULL) : -ENOMEM;
-
-        return r < 0 ? r : volume_job_from_text(text, ret);
-}
-
-static bool is_over(const char *id) {
-        _cleanup_free_ char *path = volume_job_path(id, "result");
-
-        return path && access(path, F_OK) >= 0;
-}
-
 static int add_part(const char *id, char ***parts) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
         _cleanup_free_ char *part = NULL;
 
         /* one that ends just now has no part any more */
-        if (is_over(id) || load(id, &j) < 0)
+        if (volume_job_is_over(id) || volume_job_load(id, &j) < 0)
                 return 0;
         part = volume_job_part(j);
         return part ? strv_add(parts, part) : -ENOMEM;
 }
 
+int volume_parts_at_work(const char *except, char ***ret) {
+        _cleanup_strv_ char **ids = NULL, **parts = NULL;
+        int r = volume_job_list(&ids);
+
+        if (r < 0)
+                return r;
+        for (char **id = ids; id && *id; id++)
+                if (!streq_ptr(*id, except) && add_part(*id, &parts) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(parts);
+        return 0;
+}
+
 static void closedirp(DIR **d) {
         if (*d)
                 closedir(*d);
-}
-
-int volume_parts_at_work(const char *except, char ***ret) {
-        _cleanup_free_ char *folder = text_format("%s/" JOBS_FOLDER, path_run());
-        _cleanup_(closedirp) DIR *d = folder ? opendir(folder) : NULL;
-        _cleanup_strv_ char **parts = NULL;
-
-        if (!d && (!folder || errno != ENOENT))
-                return folder ? -errno : -ENOMEM;
-        for (struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
-                const char *end = endswith(entry->d_name, ".job");
-                _cleanup_free_ char *id = end ? strndup(entry->d_name, (size_t) (end - entry->d_name)) : NULL;
-
-                if (id && !streq_ptr(id, except) && add_part(id, &parts) < 0)
-                        return -ENOMEM;
-        }
-        *ret = TAKE_PTR(parts);
-        return 0;
 }
 
 int volume_parts_remove(const char *folder) {

@@ -273,6 +273,28 @@ int scan_path(const char *path, const char *name, Volume **ret) {
         return 0;
 }
 
+/* A guest may write to it from now on, so the next look at the folder opens it. */
+int scan_written(const char *folder_path, const char *name, const char *format, Volume **ret) {
+        _cleanup_volume_ Volume *v = NULL;
+        struct stat st;
+        int r = volume_new(folder_path, name, VOLUME_FILE, &v);
+
+        if (r < 0)
+                return r;
+        if (lstat(v->path, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        take_stat(v, &st);
+        v->capacity = (uint64_t) st.st_size;
+        v->features = VOLUME_JUST_CHANGED;
+        v->format = strdup(format);
+        if (!v->format)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
 /* --- a whole folder --- */
 
 typedef struct Scan {

@@ -233,6 +233,25 @@ static void images_that_nobody_wrote_to_are_not_opened_again(void **state) {
         assert_int_equal(capacity_by(&t, "a"), 4096);
 }
 
+/* What this program has written it need not look at: it knows of it what a look would find. */
+static void what_was_written_is_known(void **state) {
+        _cleanup_volume_ Volume *looked = NULL, *known = NULL, *none = NULL;
+        _cleanup_free_ char *path = in_folder("written"), *a = NULL, *b = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        assert_int_equal(mkdir(path, 0700), 0);
+        write_file("written/v", "x", 1, 70000);
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(scan_entry(fd, path, "v", &looked), 0);
+        assert_int_equal(scan_written(path, "v", "raw", &known), 0);
+        looked->features |= VOLUME_JUST_CHANGED;
+        looked->atime = known->atime;
+        a = volume_to_line(looked);
+        b = volume_to_line(known);
+        assert_string_equal(a, b);
+        assert_int_equal(scan_written(path, "w", "raw", &none), -ENOENT);
+}
+
 static void names_of_volumes(void **state) {
         static const struct {
                 const char *name;
@@ -354,6 +373,7 @@ static void jobs_survive_their_files(void **state) {
         j->path = strdup("/p/a=b");
         j->backing = strdup("/a\\b\npath=/etc/x\\");
         j->algorithm = 4;
+        j->worker = strdup("a\\x2db");
         text = volume_job_to_text(j);
         assert_int_equal(volume_job_from_text(text, &back), 0);
         again = volume_job_to_text(back);
@@ -361,6 +381,8 @@ static void jobs_survive_their_files(void **state) {
         assert_int_equal(back->verb, VOLUME_WIPE);
         assert_string_equal(back->path, "/p/a=b");
         assert_string_equal(back->backing, j->backing);
+        assert_string_equal(back->worker, j->worker);
+        assert_int_equal(back->weight, UINT64_MAX);
         assert_int_equal(back->mode, (unsigned) -1);
         assert_int_equal(volume_job_from_text("verb=create\nname=a\n", &none), -EBADMSG);
         assert_int_equal(volume_job_from_text("foo=1\n", &none), -EBADMSG);
@@ -586,6 +608,7 @@ int main(void) {
                 cmocka_unit_test(tables_tell_what_has_changed),
                 cmocka_unit_test(folders_are_scanned_past_what_is_strange),
                 cmocka_unit_test(images_that_nobody_wrote_to_are_not_opened_again),
+                cmocka_unit_test(what_was_written_is_known),
                 cmocka_unit_test(names_of_volumes),
                 cmocka_unit_test(volumes_become_arguments),
                 cmocka_unit_test(jobs_survive_their_files),

@@ -10,8 +10,8 @@ machine_up
 rounds=2; only_at_night && rounds=30
 
 # cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, stops its unit as soon as a file of the
-# pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. /tmp/said: what the client was
-# told; its exit status is given.
+# pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. The unit of what is over soon
+# is the pool's worker. /tmp/said: what the client was told; its exit status is given.
 m_with_input sh -c 'cat > /usr/local/bin/cut-off && chmod 755 /usr/local/bin/cut-off' <<'SH'
 #!/bin/sh
 victim=$1 pattern=$2 command=$3 unit=
@@ -20,6 +20,7 @@ virsh -q "$command" > /tmp/said 2>&1 & client=$!
 n=0
 while [ -z "$unit" ] || { [ "$pattern" ] && ! ls /srv/t/$pattern > /dev/null 2>&1; }; do
         unit=$(ls /run/libvirt/storage/jobs/ | sed -n 's/^\(.*\)\.job$/vm-volume@\1.service/p')
+        ! grep -q ^worker= /run/libvirt/storage/jobs/*.job 2> /dev/null || unit=vm-volume-worker@t.service
         n=$((n + 1)); [ $n -lt 3000 ] || { echo "it did not begin"; cat /tmp/said; exit 99; }
 done
 [ -z "$4" ] || sleep "$4"
@@ -132,6 +133,60 @@ for victim in unit daemon both; do
         check "... the volume is as it was" same
 done
 check "the next upload is whole" m sh -c 'virsh -q vol-upload up /var/tmp/data --pool t && cmp /var/tmp/data /srv/t/up'
+
+# --- what is over soon, by the worker of the pool ---
+worker=vm-volume-worker@t.service
+is_up() { m systemctl -q is-active $worker; }
+of_worker() { m sh -c "pid=\$(systemctl show -P MainPID $worker); $1"; }
+m sh -c 'head -c 120M /srv/t/large > /srv/t/some; virsh -q pool-refresh t'
+check "a small volume is made by the pool's worker" m sh -c "
+        virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker"
+check "... which can write to the pool's folder" of_worker 'nsenter -m -t $pid sh -c "> /srv/t/x && rm /srv/t/x"'
+check "... and nowhere else" of_worker '! nsenter -m -t $pid sh -c "> /srv/x || > /etc/x || > /run/x" 2> /dev/null'
+check "... and has rights over files only (chown, dac_override, fowner, fsetid)" of_worker \
+        'grep -q "^CapEff:.*00000000001b$" /proc/$pid/status && grep -q "^CapBnd:.*00000000001b$" /proc/$pid/status'
+# It may be over before it is stopped: then the volume is whole, and it is tried again.
+cut_in_worker() { # VICTIM
+        for i in $(seq 10); do
+                cut "$1" '.copy.*' 'vol-clone some copy --pool t' && m sh -c 'cmp /srv/t/some /srv/t/copy' || :
+                settled || return 1
+                if m test -e /srv/t/copy; then
+                        m sh -c 'cmp /srv/t/some /srv/t/copy && virsh -q vol-delete copy --pool t' || return 1
+                elif m grep -qE '^\.copy\..*unitvirt-part$' /tmp/middle; then
+                        return 0
+                fi
+        done
+        return 1
+}
+check "its worker is killed in the middle of a copy: nothing is left, and no volume" cut_in_worker unit
+check "... its client was told" m grep -qF 'the work was stopped before its end' /tmp/said
+check "... and so are both, it and the daemon" cut_in_worker both
+cut daemon '.copy.*' 'vol-clone some copy --pool t' > /dev/null || :
+check "the daemon is killed in the middle of a copy: it is whole" eventually 20 m cmp /srv/t/some /srv/t/copy
+check "... and known" settled
+m virsh -q vol-delete copy --pool t
+check "a worker that is killed before it begins: another one does it" m sh -c "
+        virsh -q 'vol-create-as t one 1M; vol-delete one --pool t'; systemctl kill -s STOP $worker
+        virsh -q vol-create-as t two 1M & client=\$!
+        until grep -qs ^worker= /run/libvirt/storage/jobs/*.job; do :; done
+        systemctl kill -s KILL $worker; wait \$client && [ -e /srv/t/two ]"
+check "... nothing is left" settled
+check "many at once are each done" m sh -c '
+        for i in $(seq 30); do
+                virsh -q "vol-create-as t n$i 1M; vol-resize n$i 2M --pool t; vol-wipe n$i --pool t" & done; wait
+        [ "$(stat -c %s /srv/t/n* | sort -u)" = 2097152 ] && virsh -q vol-list t | grep -c " n[0-9]" | grep -qx 30'
+check "... as the pool knows" settled
+m sh -c 'virsh -q "$(for i in $(seq 30); do printf "vol-delete n$i --pool t;"; done)"'
+check "a link is resized where it leads" m sh -c 'truncate -s 1M /srv/far; ln -s /srv/far /srv/t/near
+        virsh -q "pool-refresh t; vol-resize near 3M --pool t" && [ "$(stat -c %s /srv/far)" = 3145728 ] &&
+        virsh -q vol-delete near --pool t && [ -e /srv/far ]'
+check "the end of the pool is the worker's" m sh -c "
+        virsh -q 'vol-delete two --pool t' && systemctl -q is-active $worker &&
+        virsh -q pool-destroy t && ! systemctl -q is-active $worker && virsh -q pool-start t"
+check "it ends when it has nothing to do" m sh -c "
+        virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker"
+check "..." eventually 30 not is_up
+check "... and did not fail" m sh -c "! systemctl -q is-failed $worker"
 
 # --- what was left by a crash, of the machine or of what cleans up ---
 part=$(m sh -c 'systemctl start virtstoraged; (virsh -q vol-create-as t left 400M > /dev/null 2>&1 &)

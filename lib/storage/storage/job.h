@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Work on a volume, as it is handed to vm-volume@ID.service: /run/libvirt/storage/jobs/ID.job. */
+/* Work on a volume, as it is handed to vm-volume@ID.service, or to the worker of its pool:
+ * /run/libvirt/storage/jobs/ID.job. */
 
 #include <sys/types.h>
 
@@ -59,6 +60,8 @@ typedef struct VolumeJob {
         uint64_t offset, length;        /* of a stream */
         uint64_t algorithm;     /* of a wipe: VIR_STORAGE_VOL_WIPE_ALG_x */
         uint64_t flags;         /* of the call */
+        uint64_t weight;        /* bytes that it writes, UINT64_MAX: not known; not in the file */
+        char *worker;           /* the instance of the worker that has it; NULL: it has a unit of its own */
 } VolumeJob;
 
 VolumeJob *volume_job_new(JobVerb verb);
@@ -82,8 +85,17 @@ int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e);
 /* Folder of job files, below path_run(); the file of one: suffix "job", "result", "sock". NULL without memory. */
 #define JOBS_FOLDER "storage/jobs"
 char *volume_job_path(const char *id, const char *suffix);
-/* More than a job file ever has. */
-#define VOLUME_JOB_MAX (64U * 1024)
+/* Reads ID.job. Errno of that, -EBADMSG, -ENOMEM. */
+int volume_job_load(const char *id, VolumeJob **ret);
+/* Writes it. Errno of that, -ENOMEM. */
+int volume_job_save(const VolumeJob *j, const char *id);
+/* Is there an ID.result? */
+bool volume_job_is_over(const char *id);
+/* The IDs of all jobs that have a file: NULL-terminated, may be NULL for none. Errno of reading the folder, -ENOMEM. */
+int volume_job_list(char ***ret);
+
+/* Raw, as a job's format says it: what can be made and copied without qemu-img. */
+bool volume_format_is_raw(const char *format);
 
 /* --- part.c: volumes in the making --- */
 
@@ -99,6 +111,20 @@ int volume_parts_remove(const char *folder);
  * (NULL-terminated), each of a known format, no loops, none that names further files. format NULL: as the header says.
  * -EINVAL with ERROR_OPERATION_INVALID, naming both images. */
 int image_chain_check(const char *path, const char *format, char *const *folders, Error *e);
+
+/* --- between daemon and worker --- */
+
+/* Where the worker of a pool listens, by the instance of its unit. A connection is for one message, the ID of a job,
+ * and its answer: WORKER_OK and, behind a line feed, what is known of the volume and the pool now (lines of
+ * storage/table.h); an error as text; or WORKER_ELSEWHERE: it was not begun, and is for a unit of its own. A worker
+ * that is killed in the middle of a job hangs up; where it ends before it has begun, the kernel resets the connection.
+ * WORKER_WAIT in place of an ID is answered when all is done that came before. */
+char *volume_worker_path(const char *instance);
+#define WORKERS_FOLDER "storage/workers"
+#define WORKER_OK "ok"
+#define WORKER_ELSEWHERE "elsewhere"
+#define WORKER_WAIT "wait"
+#define WORKER_MESSAGE_MAX (64U * 1024)
 
 /* --- frames between daemon and unit, for streams --- */
 

@@ -21,6 +21,10 @@ int scan_entry(int folder, const char *folder_path, const char *name, Volume **r
 /* Looks at an image or device wherever it is. */
 int scan_path(const char *path, const char *name, Volume **ret);
 
+/* The same of a file that this program has just written as a whole, so that its content need not be looked at: it is
+ * raw (or of another format that has no header to read), as long as its file. Errno of stat. */
+int scan_written(const char *folder_path, const char *name, const char *format, Volume **ret);
+
 /* All entries of a folder into the table, which is empty, and the sizes of its file system. Entries that could not be
  * looked at are noted ("!NAME<tab>WHY"), and so is what this host is making or has left behind ("~"), at most
  * SCAN_NOTES_MAX of them. known, which may be NULL, is what an earlier scan found, and has to live as long as t: images
