@@ -2,10 +2,11 @@
 
 /* Bytes to packets and packets to bytes.
  *
- * What is read lands on the stack; packets are handed on where they lie, and only a part of one
- * is kept, so that an idle connection holds no buffers. All later work (offering a refused packet again,
- * writing, changing what is polled for) is one deferred function, after the fibers of this turn have run: calls
- * that came together are answered together. */
+ * What is read lands on the stack; packets are handed on where they lie, and only a part of one is kept, so that an
+ * idle connection holds no buffers. While a stream is open its packets are read into one buffer that stays, each to its
+ * end and no further, so that no byte of them is moved. All later work (offering a refused packet again, writing,
+ * changing what is polled for) is one deferred function, after the fibers of this turn have run: calls that came
+ * together are answered together. */
 
 #include "rpc/link.h"
 
@@ -37,12 +38,14 @@ struct Link {
         OutFd *out_fds;
         size_t n_out_fds;
         size_t packet_max;
+        size_t last_size;       /* of the packet that was taken last */
         LinkBudget *budget;     /* of what waits; or NULL */
         size_t counted;         /* there */
         bool has_part;          /* the owner was told so */
         int error;              /* of the end */
         unsigned n_shakes;
         bool handshake;
+        bool keep;              /* buffers stay when they are empty */
         bool refused;           /* a packet waits for link_resume() */
         bool resumed;
         bool blocked;           /* the last write said -EAGAIN */
@@ -153,6 +156,22 @@ unsigned link_handshake_steps(const Link *l) {
 
 void link_set_packet_max(Link *l, size_t max) {
         l->packet_max = max;
+}
+
+/* What is empty goes at once, what is not when it is. */
+void link_keep_buffers(Link *l, bool keep) {
+        l->keep = keep;
+        if (keep)
+                return;
+        if (l->in.len == l->in_off && l->in.size > BUFFER_KEEP) {
+                buffer_done(&l->in);
+                l->in_off = 0;
+        }
+        if (l->out.len == l->out_off && l->out.size > BUFFER_KEEP) {
+                buffer_done(&l->out);
+                l->out_off = 0;
+        }
+        count_waiting(l);
 }
 
 bool link_is_alive(const Link *l) {
@@ -273,6 +292,7 @@ static ssize_t take_packet(Link *l, const uint8_t *data, size_t len) {
                         return -EBADMSG;
         }
 
+        l->last_size = size;
         r = deliver(l, data, size, n_fds);
         if (r != 0)
                 return r < 0 ? r : -EAGAIN;
@@ -345,8 +365,15 @@ static void in_consume(Link *l, size_t n) {
         if (l->in_off < l->in.len)
                 return;
         l->in_off = l->in.len = 0;
-        if (l->in.size > BUFFER_KEEP)
+        if (l->in.size > BUFFER_KEEP && !l->keep)
                 buffer_done(&l->in);
+}
+
+/* Where a packet is divided, its end is read alone; the next one is probably as long as the last. */
+static size_t read_limit(const Link *l) {
+        size_t size = l->in.len >= 4 ? packet_word(l->in.data) : l->in.len > 0 ? 0 : l->last_size;
+
+        return l->keep && !l->refused && size > l->in.len ? size - l->in.len : SIZE_MAX;
 }
 
 static void take_buffered(Link *l) {
@@ -369,7 +396,8 @@ static ssize_t read_more(Link *l) {
         r = buffer_reserve(&l->in, READ_SIZE);
         if (r < 0)
                 return r;
-        n = l->transport->ops->read(l->transport, l->in.data + l->in.len, l->in.size - l->in.len, &l->in_fds);
+        n = l->transport->ops->read(l->transport, l->in.data + l->in.len, MIN(l->in.size - l->in.len, read_limit(l)),
+                                    &l->in_fds);
         if (n <= 0)
                 return n;
         l->in.len += (size_t) n;
@@ -415,7 +443,7 @@ static void link_read(Link *l) {
         ssize_t n;
 
         do {
-                n = l->in.len > l->in_off ? read_more(l) : read_fresh(l);
+                n = l->in.len > l->in_off || (l->keep && l->in.size > READ_SIZE) ? read_more(l) : read_fresh(l);
                 if (n == 0)
                         link_close(l, 0);
                 else if (n < 0 && n != -EAGAIN)
@@ -460,7 +488,7 @@ static void out_compact(Link *l) {
                 if (l->out.wipe && before > 0)
                         explicit_bzero(l->out.data, before);
                 l->out_off = l->out.len = 0;
-                if (l->out.size > BUFFER_KEEP)
+                if (l->out.size > BUFFER_KEEP && !l->keep)
                         buffer_done(&l->out);
                 return;
         }

@@ -42,6 +42,8 @@ static void stream_end(Stream *s) {
                 s->next->prev = s->prev;
         s->connection->n_streams--;
         s->ops->closed(s);
+        if (s->connection->link && s->connection->n_streams == 0)
+                link_keep_buffers(s->connection->link, false);
         if (s->connection->link)
                 link_resume(s->connection->link);
         if (!s->busy)
@@ -149,6 +151,7 @@ void stream_begin(Stream *s) {
                 return;
         }
         s->begun = true;
+        link_keep_buffers(s->connection->link, true);
         stream_writable(s);
 }
 

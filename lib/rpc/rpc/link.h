@@ -55,6 +55,9 @@ void link_set_budget(Link *l, LinkBudget *budget);
 /* The largest packet taken; PACKET_SIZE_MAX at first. */
 void link_set_packet_max(Link *l, size_t max);
 
+/* While large packets come and go one after the other: buffers that are empty are not given back. */
+void link_keep_buffers(Link *l, bool keep);
+
 /* Where to append whole packets to; follow it by link_flush(). NULL once the link has ended. */
 Buffer *link_out(Link *l);
 /* Sends fd behind what was appended; takes it, also on failure. -EOPNOTSUPP. */
