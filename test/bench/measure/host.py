@@ -137,6 +137,12 @@ def daemon_memory(side, machine, modular, may_end=False):
     return sum(found) / MEMORY
 
 
+def transfer(machine, session, add, key, *words):
+    answer = counted(machine, session, *words)
+    add(key, [UPLOAD_MIB / answer["wall"] * 1e6])
+    add(f"{key}-cpu", [answer["total"]])
+
+
 def volumes(work, side, machine, add):
     """Volumes that are made, copied, filled and removed."""
     source = "/run/bench-source"
@@ -150,9 +156,9 @@ def volumes(work, side, machine, add):
             add("vol-create", [session.ask("vol_create", "work", "made")["wall"] / 1000])
             add("vol-delete", [session.ask("vol_delete", "work", "made")["wall"] / 1000])
         for _ in range(3):
-            add("vol-clone", [session.ask("vol_clone", "work", "original.img", CLONE_MIB)["wall"] / 1000])
-            add("vol-upload", [UPLOAD_MIB / session.ask("vol_upload", "work", "filled", source)["wall"] * 1e6])
-            add("vol-download", [UPLOAD_MIB / session.ask("vol_download", "work", "filled")["wall"] * 1e6])
+            several(machine, session, add, "vol-clone", 1, "vol_clone", "work", "original.img", CLONE_MIB)
+            transfer(machine, session, add, "vol-upload", "vol_upload", "work", "filled", source)
+            transfer(machine, session, add, "vol-download", "vol_download", "work", "filled")
             add("floor-clone", [machine.timed("cp", "/run/bench-work/original.img", "/run/bench-copy").wall / 1000])
             cat = machine.timed("sh", "-c", f"cat {source} | cat > /run/bench-copy; rm /run/bench-copy")
             add("floor-cat", [UPLOAD_MIB / cat.wall * 1e6])
