@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* upload and download: the bytes come from and go to the daemon over a socket, in frames (storage/job.h).
+/* upload and download: the bytes come from the daemon and go to it through memory that both have (storage/ring.h), with
+ * frames over a socket that say so (storage/job.h).
  *
  * An upload of a file from its beginning is written to a hidden file, which takes the volume's place when the last byte
  * has come and been synced: whoever reads the volume sees the old content or the new, and a client that dies leaves it
@@ -11,24 +12,52 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/fds.h"
 #include "base/fs.h"
 #include "base/strings.h"
 #include "volume.h"
 
-static int connect_daemon(const char *id, int *ret, Error *e) {
-        _cleanup_free_ char *path = volume_job_path(id, "sock");
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
+/* The daemon. */
+typedef struct Peer {
+        int fd;
+        Ring ring;
+        size_t unsaid;          /* went out of the ring, and the daemon was not told yet */
+} Peer;
 
-        if (!path || fd < 0)
+static void peer_done(Peer *p) {
+        closep(&p->fd);
+        ring_done(&p->ring);
+}
+#define _cleanup_peer_ _cleanup_(peer_done)
+
+static int receive_ring(Peer *p) {
+        _cleanup_close_ int fd = -EBADF;
+        unsigned n_fds = 0;
+        char byte;
+        ssize_t n = receive_fds(p->fd, &byte, 1, &fd, 1, &n_fds, 0);
+
+        return n < 0 ? (int) n : n == 0 || n_fds != 1 ? -ECONNRESET : ring_map(fd, &p->ring);
+}
+
+static int connect_daemon(const char *id, Peer *p, Error *e) {
+        _cleanup_free_ char *path = volume_job_path(id, "sock");
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        int r;
+
+        p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (!path || p->fd < 0)
                 return -ENOMEM;
         if (strlen(path) >= sizeof a.sun_path)
                 return -ENAMETOOLONG;
         strcpy(a.sun_path, path);
-        if (connect(fd, (struct sockaddr *) &a, sizeof a) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "the client is gone");
-        *ret = TAKE_FD(fd);
-        return 0;
+        r = connect(p->fd, (struct sockaddr *) &a, sizeof a) < 0 ? -errno : receive_ring(p);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "the client is gone") : 0;
+}
+
+static int send_frame(Peer *p, char type, uint64_t len) {
+        JobFrame f = { type, htole64(len) };
+
+        return write_all(p->fd, (const char *) &f, sizeof f);
 }
 
 static int read_exactly(int fd, void *data, size_t len) {
@@ -79,55 +108,76 @@ static int write_hole(int fd, uint64_t at, uint64_t len) {
         return 0;
 }
 
-static int one_frame(const VolumeJob *j, int in, int fd, char *buffer, uint64_t *at, Error *e) {
+/* What came into the ring, to its place in the file. */
+static int write_content(Peer *p, int fd, uint64_t at, uint64_t len) {
+        while (len > 0) {
+                size_t n;
+                const char *data = ring_content(&p->ring, &n);
+                int r;
+
+                r = write_at(fd, data, n, at);
+                if (r < 0)
+                        return r;
+                p->ring.out += n;
+                p->unsaid += n;
+                at += n;
+                len -= n;
+        }
+        return 0;
+}
+
+/* Where the daemon has gone, the next frame says so. */
+static void say_what_went_out(Peer *p) {
+        if (p->unsaid < RING_ACK)
+                return;
+        (void) send_frame(p, 'A', p->unsaid);
+        p->unsaid = 0;
+}
+
+static int one_frame(const VolumeJob *j, Peer *p, int fd, uint64_t *at, Error *e) {
         JobFrame f;
         uint64_t n;
         int r;
 
-        r = read_exactly(in, &f, sizeof f);
+        r = read_exactly(p->fd, &f, sizeof f);
         if (r < 0)
                 return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
         n = le64toh(f.length);
         if (f.type == 'E')
                 return 1;
-        if ((f.type != 'D' || n > JOB_FRAME_MAX) && (f.type != 'H' || n > INT64_MAX - *at))
+        if ((f.type != 'D' || ring_came_in(&p->ring, n) < 0) && (f.type != 'H' || n > INT64_MAX - *at))
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_STORAGE, "a bad frame");
         if (j->length > 0 && *at - j->offset + n > j->length)
                 return error_set(e, -EFBIG, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
                                  "more data than the %llu bytes of the call", (unsigned long long) j->length);
-        r = f.type == 'D' ? read_exactly(in, buffer, (size_t) n) : 0;
-        if (r < 0)
-                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
-        r = f.type == 'D' ? write_at(fd, buffer, (size_t) n, *at) : write_hole(fd, *at, n);
+        r = f.type == 'D' ? write_content(p, fd, *at, n) : write_hole(fd, *at, n);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write to '%s'", j->path);
+        say_what_went_out(p);
         *at += n;
         volume_progress(j, *at - j->offset, j->length);
         return 0;
 }
 
-static int receive(const VolumeJob *j, int in, int fd, uint64_t *ret_end, Error *e) {
-        _cleanup_free_ char *buffer = malloc(JOB_FRAME_MAX);
+static int receive(const VolumeJob *j, Peer *p, int fd, uint64_t *ret_end, Error *e) {
         uint64_t at = j->offset;
         int r;
 
-        if (!buffer)
-                return -ENOMEM;
         do
-                r = one_frame(j, in, fd, buffer, &at, e);
+                r = one_frame(j, p, fd, &at, e);
         while (r == 0);
         *ret_end = at;
         return MIN(r, 0);
 }
 
-static int upload_in_place(const VolumeJob *j, int in, Error *e) {
+static int upload_in_place(const VolumeJob *j, Peer *p, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         uint64_t end;
         int r;
 
         if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
-        r = receive(j, in, fd, &end, e);
+        r = receive(j, p, fd, &end, e);
         return r >= 0 && fdatasync(fd) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot sync '%s'", j->path)
                                            : r;
 }
@@ -151,7 +201,7 @@ static int keep_rest(const VolumeJob *j, int old, int fd, uint64_t end, Error *e
         return 0;
 }
 
-static int upload_anew(const VolumeJob *j, const char *id, int in, int old, Error *e) {
+static int upload_anew(const VolumeJob *j, const char *id, Peer *p, int old, Error *e) {
         _cleanup_free_ char *part = NULL;
         _cleanup_close_ int fd = -EBADF;
         uint64_t end;
@@ -160,7 +210,7 @@ static int upload_anew(const VolumeJob *j, const char *id, int in, int old, Erro
         r = part_open(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
-        r = receive(j, in, fd, &end, e);
+        r = receive(j, p, fd, &end, e);
         if (r >= 0)
                 r = keep_rest(j, old, fd, end, e);
         if (r >= 0 && rename(part, j->path) < 0)
@@ -181,38 +231,55 @@ static bool can_be_replaced(const VolumeJob *j, int old) {
 }
 
 int volume_upload(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_close_ int in = -EBADF, old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_peer_ Peer p = { .fd = -EBADF };
         int r;
 
         if (old < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
-        r = connect_daemon(id, &in, e);
+        r = connect_daemon(id, &p, e);
         if (r < 0)
                 return r;
-        return can_be_replaced(j, old) ? upload_anew(j, id, in, old, e) : upload_in_place(j, in, e);
+        return can_be_replaced(j, old) ? upload_anew(j, id, &p, old, e) : upload_in_place(j, &p, e);
 }
 
 /* --- download --- */
 
-static int send_frame(int out, char type, const void *data, uint64_t len) {
-        JobFrame f = { type, htole64(len) };
-        int r = write_all(out, (const char *) &f, sizeof f);
-
-        return r >= 0 && data ? write_all(out, data, (size_t) len) : r;
-}
-
-static int send_data(const VolumeJob *j, int out, int fd, uint64_t *at, uint64_t end, char *buffer) {
-        while (*at < end) {
-                ssize_t n = pread(fd, buffer, (size_t) MIN(end - *at, (uint64_t) 256 * 1024), (off_t) *at);
+/* Room in the ring, waited for. */
+static int find_space(Peer *p, char **ret, size_t *ret_len) {
+        for (;;) {
+                JobFrame f;
                 int r;
 
+                *ret = ring_space(&p->ring, ret_len);
+                if (*ret_len > 0)
+                        return 0;
+                r = read_exactly(p->fd, &f, sizeof f);
+                if (r >= 0)
+                        r = f.type == 'A' ? ring_went_out(&p->ring, le64toh(f.length)) : -EBADMSG;
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int send_data(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t end) {
+        while (*at < end) {
+                char *space;
+                size_t len;
+                ssize_t n;
+                int r;
+
+                r = find_space(p, &space, &len);
+                if (r < 0)
+                        return r;
+                len = MIN(len, RING_PIECE);
+                n = pread(fd, space, (size_t) MIN(end - *at, (uint64_t) len), (off_t) *at);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-                r = send_frame(out, 'D', buffer, (uint64_t) n);
+                if (n <= 0)
+                        return n < 0 ? -errno : 0;
+                p->ring.in += (uint64_t) n;
+                r = send_frame(p, 'D', (uint64_t) n);
                 if (r < 0)
                         return r;
                 *at += (uint64_t) n;
@@ -221,45 +288,45 @@ static int send_data(const VolumeJob *j, int out, int fd, uint64_t *at, uint64_t
         return 0;
 }
 
-static int send_part(const VolumeJob *j, int out, int fd, uint64_t *at, uint64_t end, char *buffer) {
+static int send_part(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t end) {
         off_t data, hole;
         int r;
 
         if (!(j->flags & STREAM_SPARSE))
-                return send_data(j, out, fd, at, end, buffer);
+                return send_data(j, p, fd, at, end);
         data = lseek(fd, (off_t) *at, SEEK_DATA);
         if (data < 0)
                 data = errno == ENXIO ? (off_t) end : (off_t) *at;
         if ((uint64_t) data > *at) {
                 uint64_t n = MIN((uint64_t) data, end) - *at;
 
-                r = send_frame(out, 'H', NULL, n);
+                r = send_frame(p, 'H', n);
                 *at += n;
                 return r;
         }
         hole = lseek(fd, data, SEEK_HOLE);
-        return send_data(j, out, fd, at, hole > 0 ? MIN((uint64_t) hole, end) : end, buffer);
+        return send_data(j, p, fd, at, hole > 0 ? MIN((uint64_t) hole, end) : end);
 }
 
 int volume_download(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_close_ int out = -EBADF, fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        _cleanup_free_ char *buffer = malloc(256 * 1024);
+        _cleanup_close_ int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         uint64_t at = j->offset, end, size;
+        _cleanup_peer_ Peer p = { .fd = -EBADF };
         int r;
 
-        if (fd < 0 || !buffer)
+        if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         size = (uint64_t) lseek(fd, 0, SEEK_END);
         end = j->length > 0 ? MIN(size, j->offset + j->length) : size;
-        r = connect_daemon(id, &out, e);
+        r = connect_daemon(id, &p, e);
         while (r >= 0 && at < end) {
                 uint64_t before = at;
 
-                r = send_part(j, out, fd, &at, end, buffer);
+                r = send_part(j, &p, fd, &at, end);
                 if (r >= 0 && at == before)
                         break;
         }
         if (r >= 0)
-                r = send_frame(out, 'E', NULL, 0);
+                r = send_frame(&p, 'E', 0);
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read from '%s'", j->path) : 0;
 }

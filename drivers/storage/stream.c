@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Upload and download: between the client's stream and the unit that has the volume open, over a socket, in frames
- * (storage/job.h). A transfer lives as long as either end: the stream, or the fiber that waits for the unit. */
+/* Upload and download: between the client's stream and the unit that has the volume open, through memory that both
+ * have, and a socket (storage/job.h). A transfer lives as long as either end: the stream, or the fiber that waits for
+ * the unit. */
 
 #include "storage.h"
 
@@ -11,10 +12,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/fds.h"
 #include "base/strings.h"
 #include "rpc/stream.h"
 
-#define BUFFER_SIZE (256U * 1024)
+_Static_assert(RING_PIECE == STREAM_CHUNK, "a piece is one packet");
+
 /* A client that sends holes only would fill memory otherwise. */
 #define PENDING_MAX (4U << 20)
 
@@ -27,15 +30,17 @@ typedef struct Transfer {
         Stream *stream;                 /* NULL once it has ended */
         int listener, fd;
         sd_event_source *accept, *io;
+        Ring ring;
+        int ring_fd;                    /* until the unit has it */
         StrBuf pending;                 /* frames for the unit, from the place on */
         size_t at;
+        JobFrame frame;                 /* the unit's, which is being read */
+        size_t frame_have;
         bool finishing;                 /* the client has sent all: the unit's end is the answer */
         bool begun, ended, over;        /* of a download: the client can take data; all has come; the unit has ended */
-        JobFrame frame;                 /* of a download: the one that is being read */
-        size_t frame_have;
-        uint64_t left;                  /* of its data, or of its hole */
-        char *buffer;                   /* read and not taken yet */
-        size_t have, taken;
+        bool full;                      /* ... it cannot take more just now */
+        uint64_t hole;                  /* ... behind what is in the ring */
+        size_t unsaid;                  /* went out of the ring, and the unit was not told yet */
 } Transfer;
 
 static void transfer_unref(Transfer *t) {
@@ -47,8 +52,10 @@ static void transfer_unref(Transfer *t) {
                 close(t->listener);
         if (t->fd >= 0)
                 close(t->fd);
+        if (t->ring_fd >= 0)
+                close(t->ring_fd);
+        ring_done(&t->ring);
         strbuf_done(&t->pending);
-        free(t->buffer);
         volume_job_free(t->job);
         object_unref(&t->pool->object);
         free(t->id);
@@ -63,14 +70,21 @@ static void hang_up(Transfer *t) {
         t->fd = -EBADF;
 }
 
-static void poll_for(Transfer *t, uint32_t events) {
+/* Frames of an upload's unit are always welcome. */
+static void poll_for_what_is_due(Transfer *t) {
+        bool in = t->job->verb == VOLUME_UPLOAD || (t->begun && !t->full && t->stream);
+        uint32_t events = (in ? EPOLLIN : 0) | (t->at < t->pending.len ? EPOLLOUT : 0);
+
         if (!t->io)
                 return;
         (void) sd_event_source_set_io_events(t->io, events);
         (void) sd_event_source_set_enabled(t->io, events ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-/* --- upload --- */
+/* The unit has gone: the fiber tells why. */
+static void poll_no_more(Transfer *t) {
+        t->io = sd_event_source_disable_unref(t->io);
+}
 
 /* True when all is out. A broken pipe is the unit's failure, which the fiber tells. */
 static bool flush(Transfer *t) {
@@ -79,38 +93,53 @@ static bool flush(Transfer *t) {
 
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0) {
-                        poll_for(t, errno == EAGAIN ? EPOLLOUT : 0);
+                if (n < 0 && errno != EAGAIN)
+                        poll_no_more(t);
+                if (n < 0)
                         return false;
-                }
                 t->at += (size_t) n;
         }
         if (t->fd < 0)
                 return false;
-        poll_for(t, 0);
         t->pending.len = t->at = 0;
         return true;
 }
 
-static void add_frame(Transfer *t, char type, const void *data, uint64_t len) {
+static int send_frame(Transfer *t, char type, uint64_t len) {
         JobFrame f = { type, htole64(len) };
 
         strbuf_addn(&t->pending, (const char *) &f, sizeof f);
-        if (data)
-                strbuf_addn(&t->pending, data, (size_t) len);
-}
-
-static ssize_t on_data(Stream *s, const void *data, size_t len, Error *e) {
-        Transfer *t = stream_userdata(s);
-        size_t n = MIN(len, (size_t) JOB_FRAME_MAX);
-
-        if (!flush(t))
-                return 0;
-        add_frame(t, 'D', data, n);
         if (t->pending.failed)
                 return -ENOMEM;
         (void) flush(t);
-        return (ssize_t) n;
+        poll_for_what_is_due(t);
+        return 0;
+}
+
+/* 1: a whole frame is there; 0: it is not; negative: the unit has gone. */
+static int read_frame(Transfer *t) {
+        while (t->frame_have < sizeof t->frame) {
+                ssize_t n =
+                        recv(t->fd, (char *) &t->frame + t->frame_have, sizeof t->frame - t->frame_have, MSG_DONTWAIT);
+
+                if (n < 0)
+                        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+                if (n == 0)
+                        return -ECONNRESET;
+                t->frame_have += (size_t) n;
+        }
+        t->frame_have = 0;
+        return 1;
+}
+
+/* --- upload --- */
+
+static ssize_t on_data(Stream *s, const void *data, size_t len, Error *e) {
+        Transfer *t = stream_userdata(s);
+        size_t n = flush(t) ? ring_put(&t->ring, data, len) : 0;
+        int r = n > 0 ? send_frame(t, 'D', n) : 0;
+
+        return r < 0 ? r : (ssize_t) n;
 }
 
 static int on_hole(Stream *s, uint64_t length, Error *e) {
@@ -118,20 +147,38 @@ static int on_hole(Stream *s, uint64_t length, Error *e) {
 
         if (t->pending.len > PENDING_MAX)
                 return error_set(e, -ENOBUFS, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "too many holes at once");
-        add_frame(t, 'H', NULL, length);
-        if (t->pending.failed)
-                return -ENOMEM;
-        (void) flush(t);
-        return 0;
+        return send_frame(t, 'H', length);
 }
 
 static int on_finish(Stream *s, Error *e) {
         Transfer *t = stream_userdata(s);
+        int r;
 
         t->finishing = true;
-        add_frame(t, 'E', NULL, 0);
+        r = send_frame(t, 'E', 0);
+        return r < 0 ? r : -EINPROGRESS;
+}
+
+static int take_acknowledgements(Transfer *t) {
+        int r;
+
+        while ((r = read_frame(t)) > 0) {
+                r = t->frame.type == 'A' ? ring_went_out(&t->ring, le64toh(t->frame.length)) : -EBADMSG;
+                if (r < 0)
+                        break;
+        }
+        return r;
+}
+
+static void on_upload_io(Transfer *t, uint32_t events) {
+        if (events & (EPOLLHUP | EPOLLERR) || (events & EPOLLIN && take_acknowledgements(t) < 0)) {
+                poll_no_more(t);
+                return;
+        }
         (void) flush(t);
-        return t->pending.failed ? -ENOMEM : -EINPROGRESS;
+        poll_for_what_is_due(t);
+        if (t->stream && !t->finishing && ring_room(&t->ring) > 0)
+                stream_resume(t->stream);
 }
 
 static void on_closed(Stream *s) {
@@ -147,49 +194,31 @@ static const StreamOps upload_ops = { .receive = on_data, .hole = on_hole, .fini
 
 /* --- download --- */
 
-/* What is in the buffer, or a hole, to the client: true when it has taken all. */
+/* The unit is told after a while. */
+static void count_what_went_out(Transfer *t, size_t n) {
+        t->ring.out += n;
+        t->unsaid += n;
+        if (t->unsaid < RING_ACK)
+                return;
+        (void) send_frame(t, 'A', t->unsaid);
+        t->unsaid = 0;
+}
+
+/* What is in the ring, or a hole, to the client: true when it has taken all. */
 static bool pass_on(Transfer *t) {
-        while (t->taken < t->have) {
-                ssize_t n = stream_send(t->stream, t->buffer + t->taken, t->have - t->taken);
+        while (ring_used(&t->ring) > 0) {
+                size_t len;
+                const char *data = ring_content(&t->ring, &len);
+                ssize_t n = stream_send(t->stream, data, len);
 
                 if (n <= 0)
                         return false;
-                t->taken += (size_t) n;
+                count_what_went_out(t, (size_t) n);
         }
-        t->have = t->taken = 0;
-        if (t->frame.type == 'H' && t->left > 0) {
-                if (stream_send_hole(t->stream, t->left) < 0)
-                        return false;
-                t->left = 0;
-        }
+        if (t->hole > 0 && stream_send_hole(t->stream, t->hole) < 0)
+                return false;
+        t->hole = 0;
         return true;
-}
-
-/* 1: a whole header is there; 0: it is not; negative: the unit has gone. */
-static int read_header(Transfer *t) {
-        while (t->frame_have < sizeof t->frame) {
-                ssize_t n =
-                        recv(t->fd, (char *) &t->frame + t->frame_have, sizeof t->frame - t->frame_have, MSG_DONTWAIT);
-
-                if (n < 0)
-                        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-                if (n == 0)
-                        return -ECONNRESET;
-                t->frame_have += (size_t) n;
-        }
-        return 1;
-}
-
-static int read_data(Transfer *t) {
-        ssize_t n = recv(t->fd, t->buffer, (size_t) MIN(t->left, (uint64_t) BUFFER_SIZE), MSG_DONTWAIT);
-
-        if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-        if (n == 0)
-                return -ECONNRESET;
-        t->have = (size_t) n;
-        t->left -= (uint64_t) n;
-        return 1;
 }
 
 /* The client learns of the end when the volume is nobody's any more: the next thing that it does may be a delete. */
@@ -199,37 +228,38 @@ static void end_download(Transfer *t) {
 }
 
 static int one_frame(Transfer *t) {
-        int r;
+        int r = read_frame(t);
 
-        if (t->left > 0)
-                return read_data(t);
-        t->frame_have = 0;
-        r = read_header(t);
         if (r <= 0)
                 return r;
-        t->left = t->frame.type == 'E' ? 0 : le64toh(t->frame.length);
-        if (t->frame.type == 'E') {
+        switch (t->frame.type) {
+        case 'D':
+                r = ring_came_in(&t->ring, le64toh(t->frame.length));
+                return r < 0 ? r : 1;
+        case 'H':
+                t->hole = le64toh(t->frame.length);
+                return 1;
+        case 'E':
                 t->ended = true;
                 end_download(t);
+                return 1;
+        default:
+                return -EBADMSG;
         }
-        return 1;
 }
 
 /* As much as there is and the client takes, and no more than some frames at a time: others want their turn. */
 static void pump(Transfer *t) {
         int r = 1;
 
-        for (unsigned i = 0; i < 16 && r > 0 && t->stream && t->fd >= 0 && !t->ended; i++) {
-                if (!pass_on(t)) {
-                        poll_for(t, 0);
-                        return;
-                }
+        t->full = !pass_on(t);
+        for (unsigned i = 0; i < 16 && r > 0 && !t->full && t->fd >= 0 && !t->ended; i++) {
                 r = one_frame(t);
+                t->full = r > 0 && !pass_on(t);
         }
         if (r < 0 || t->ended)
                 hang_up(t);
-        else if (t->stream)
-                poll_for(t, EPOLLIN);
+        poll_for_what_is_due(t);
 }
 
 static int on_writable(Stream *s, Error *e) {
@@ -244,45 +274,51 @@ static const StreamOps download_ops = { .writable = on_writable, .closed = on_cl
 
 /* --- both --- */
 
+static void on_download_io(Transfer *t, uint32_t events) {
+        (void) flush(t);
+        if (t->begun && t->stream && !t->full)
+                pump(t);
+        else if (events & (EPOLLHUP | EPOLLERR))
+                poll_no_more(t);
+        else
+                poll_for_what_is_due(t);
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         Transfer *t = userdata;
 
         t->n_ref++;
-        if (t->job->verb == VOLUME_DOWNLOAD) {
-                if (t->begun && t->stream)
-                        pump(t);
-                else
-                        poll_for(t, 0);
-        } else if (events & (EPOLLHUP | EPOLLERR))
-                poll_for(t, 0);
-        else if (flush(t) && t->stream && !t->finishing)
-                stream_resume(t->stream);
+        if (t->job->verb == VOLUME_DOWNLOAD)
+                on_download_io(t, events);
+        else
+                on_upload_io(t, events);
         transfer_unref(t);
+        return 0;
+}
+
+static int give_ring(Transfer *t) {
+        ssize_t n = send_fds(t->fd, "", 1, &t->ring_fd, 1, MSG_DONTWAIT);
+
+        if (n < 0)
+                return (int) n;
+        close(t->ring_fd);
+        t->ring_fd = -EBADF;
         return 0;
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         Transfer *t = userdata;
-        int r;
 
         t->fd = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (t->fd < 0)
                 return 0;
         (void) sd_event_source_set_enabled(t->accept, SD_EVENT_OFF);
-        if (!t->stream) {
+        if (!t->stream || give_ring(t) < 0 ||
+            sd_event_add_io(loop_event(t->driver->host->loop), &t->io, t->fd, 0, on_io, t) < 0) {
                 hang_up(t);
                 return 0;
         }
-        r = sd_event_add_io(loop_event(t->driver->host->loop), &t->io, t->fd, 0, on_io, t);
-        if (r < 0) {
-                hang_up(t);
-                return 0;
-        }
-        if (t->job->verb == VOLUME_DOWNLOAD) {
-                if (t->begun)
-                        pump(t);
-        } else if (flush(t) && !t->finishing)
-                stream_resume(t->stream);
+        on_io(t->io, t->fd, 0, t);
         return 0;
 }
 
@@ -330,10 +366,12 @@ static int transfer_new(Call *c, Pool *p, VolumeJob *j, Transfer **ret, Error *e
                          .pool = pool_of(object_ref(&p->object)),
                          .job = j,
                          .listener = -EBADF,
-                         .fd = -EBADF };
+                         .fd = -EBADF,
+                         .ring_fd = -EBADF };
         t->id = job_id(j->verb);
-        t->buffer = j->verb == VOLUME_DOWNLOAD ? malloc(BUFFER_SIZE) : NULL;
-        r = t->id && (t->buffer || j->verb != VOLUME_DOWNLOAD) ? listen_for_unit(t, e) : -ENOMEM;
+        r = t->id ? ring_new(&t->ring, &t->ring_fd) : -ENOMEM;
+        if (r >= 0)
+                r = listen_for_unit(t, e);
         if (r < 0) {
                 transfer_unref(t);
                 return r;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/macros.h"
 #include "model/xml.h"
+#include "storage/ring.h"
 #include "storage/volume.h"
 
 typedef enum JobVerb {
@@ -128,10 +129,12 @@ char *volume_worker_path(const char *instance);
 
 /* --- frames between daemon and unit, for streams --- */
 
-/* 'D' LENGTH bytes, 'H' LENGTH (a hole), 'E' (0: all was said), 'X' LENGTH text (it failed): the type as one byte, the
- * length as eight, little endian. */
+/* First the daemon sends a byte, with which the descriptor of a ring goes (storage/ring.h). Then 'D' LENGTH (so much
+ * came into the ring), 'H' LENGTH (a hole), 'E' 0 (all was said) go one way, and 'A' LENGTH (so much went out of the
+ * ring) the other: the type as one byte, the length as eight, little endian. */
 typedef struct __attribute__((packed)) JobFrame {
         char type;
         uint64_t length;
 } JobFrame;
-#define JOB_FRAME_MAX (1U << 20)
+/* Whoever empties the ring says so when it is that much: the other end has as much again to go on with. */
+#define RING_ACK (RING_SIZE / 4)
