@@ -28,8 +28,18 @@ int server_load_module(const char *file, const char *symbol, const void **ret) {
         return 0;
 }
 
+static char *driver_file(const char *name) {
+        return text_format("libunitvirt-driver-%s.so", name);
+}
+
+bool server_driver_is_installed(const char *name) {
+        _cleanup_free_ char *file = driver_file(name), *path = file ? module_path(file) : NULL;
+
+        return path && access(path, F_OK) >= 0;
+}
+
 int server_load_driver(const char *name, const Driver **ret) {
-        _cleanup_free_ char *file = text_format("libunitvirt-driver-%s.so", name), *path = NULL, *symbol = NULL;
+        _cleanup_free_ char *file = driver_file(name), *path = NULL, *symbol = NULL;
         const void *driver;
         int r;
 

@@ -194,7 +194,7 @@ static int open_elsewhere(Call *call, const ConnectUri *uri, Error *e) {
                 return no_driver(uri, e);
         r = open_at(call, k, uri->text, e);
         if (r < 0 && !error_is_set(e))
-                return error_set_errno(e, r, ORIGIN_RPC, "cannot reach the daemon virt%sd", k->name);
+                return upstream_unreachable(k->name, r, e);
         return r;
 }
 

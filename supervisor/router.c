@@ -75,14 +75,20 @@ static void refuse(Client *c, const Packet *p, const RpcProcedure *procedure, Dr
         connection_reply_error(c->connection, &p->header, -EOPNOTSUPP, &e);
 }
 
+/* A daemon that is not there is nobody, unless its driver is installed: then its socket has failed, or was stopped. */
 static int send_on(Client *c, Packet *p, const RpcProcedure *procedure, DriverClass class) {
+        const char *driver = c->target[class].driver->name;
+        _cleanup_error_ Error e = ERROR_INIT;
         Upstream *u;
         int r;
 
-        r = upstream_get(c, class, c->target[class].driver->name, NULL, &u);
+        r = upstream_get(c, class, driver, NULL, &u);
         if (r >= 0)
                 return upstream_call(u, p, procedure, router_origin(procedure, class));
-        refuse(c, p, procedure, class);
+        if (server_driver_is_installed(driver))
+                connection_reply_error(c->connection, &p->header, upstream_unreachable(driver, r, &e), &e);
+        else
+                refuse(c, p, procedure, class);
         return 0;
 }
 

@@ -167,6 +167,7 @@ void server_stop(Server *s);
 
 /* Loads libexecdir/FILE for good; logs. */
 int server_load_module(const char *file, const char *symbol, const void **ret);
+bool server_driver_is_installed(const char *name);
 /* The driver of that name, from its module. NULL where that is not installed; logs what else is wrong. */
 int server_load_driver(const char *name, const Driver **ret);
 bool server_has_listener(const Server *s, SocketKind kind);

@@ -54,6 +54,7 @@ typedef struct Question {
 struct Upstream {
         Client *client;
         DriverClass class;
+        const char *driver; /* a known one's name, which outlives this */
         Link *link;
         bool opened;
         bool failed;
@@ -281,8 +282,22 @@ static void on_drained(Link *l, void *userdata) {
                 link_resume(u->client->connection->link);
 }
 
+int upstream_unreachable(const char *driver, int r, Error *e) {
+        return error_set_errno(e, r, ORIGIN_RPC, "cannot reach the daemon virt%sd (systemctl status virt%sd.service)",
+                               driver, driver);
+}
+
 /* Daemons without the driver refuse the opening: for the client the function is not supported, as if nobody were there.
- */
+ * One that ends before it has answered could not be started (systemd closes its socket then) or has crashed. */
+static void refuse_call(const Upstream *u, const Pending *q, Error *e) {
+        if (u->opened)
+                error_set(e, -ECONNRESET, ERROR_RPC, ORIGIN_RPC, "the daemon behind this call has gone");
+        else if (u->error.code != 0)
+                error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, q->origin, "%s", q->procedure->api ?: "this call");
+        else
+                (void) upstream_unreachable(u->driver, u->result, e);
+}
+
 static void refuse_pending(Upstream *u) {
         Connection *conn = u->client->connection;
 
@@ -290,10 +305,7 @@ static void refuse_pending(Upstream *u) {
                 const Pending *q = u->pending;
                 _cleanup_error_ Error e = ERROR_INIT;
 
-                if (u->opened)
-                        error_set(&e, -ECONNRESET, ERROR_RPC, ORIGIN_RPC, "the daemon behind this call has gone");
-                else
-                        error_set(&e, -EOPNOTSUPP, ERROR_NO_SUPPORT, q->origin, "%s", q->procedure->api ?: "this call");
+                refuse_call(u, q, &e);
                 connection_reply_error(conn, &q->header, -ECONNRESET, &e);
                 finish_pending(u, &u->pending);
         }
@@ -465,7 +477,7 @@ int upstream_get(Client *c, DriverClass class, const char *driver, const char *u
                 transport_free(t);
                 return -ENOMEM;
         }
-        *u = (Upstream){ .client = c, .class = class };
+        *u = (Upstream){ .client = c, .class = class, .driver = driver };
         r = link_new(c->server->loop, t, &link_ops, u, &u->link);
         if (r >= 0)
                 r = send_opening(u, driver, uri);

@@ -17,6 +17,8 @@ typedef struct Upstream Upstream;
 int upstream_get(Client *c, DriverClass class, const char *driver, const char *uri, Upstream **ret);
 /* Waits, within a fiber, until it has opened. Negative and e where the daemon refuses. */
 int upstream_wait(Call *call, DriverClass class, Error *e);
+/* Fills e for whom upstream_get() failed with r, and for whom the daemon has ended without an answer. Returns r. */
+int upstream_unreachable(const char *driver, int r, Error *e);
 /* A call of our own to that daemon; within a fiber. ret is decoded into, and the caller's to free. Negative and e as
  * the daemon says. */
 int upstream_ask(Call *call, DriverClass class, int32_t procedure, const RpcCodec *codec, const void *args, void *ret,
