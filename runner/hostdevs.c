@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "host/pci.h"
 #include "host/undo.h"
@@ -252,6 +253,15 @@ static int missing_usb(Prepare *p, xmlNode *hostdev, xmlNode *source, const UsbM
         return prepare_refuse(p, -ENODEV, hostdev, "Did not find USB device bus:%u device:%u", m->bus, m->device);
 }
 
+/* One that is given by what it is comes back by itself; without udev's help it does not, and that is all. */
+static void wish_for(const UsbMatch *m) {
+        int r = m->vendor && m->product ? usb_wish(m->vendor, m->product) : 0;
+
+        if (r < 0)
+                log_warning_errno(r, "the USB device %04x:%04x would not come back by itself: %s", m->vendor,
+                                  m->product, strerror(-r));
+}
+
 static int prepare_usb(Prepare *p, xmlNode *hostdev) {
         xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
         UsbMatch m = {
@@ -268,6 +278,7 @@ static int prepare_usb(Prepare *p, xmlNode *hostdev) {
         r = h ? usb_find(&m, &bus, &device, &p->error) : -ENOMEM;
         if (r < 0)
                 return prepare_blame(p, r, hostdev);
+        wish_for(&m);
         if (r == 0)
                 return missing_usb(p, hostdev, source, &m);
         address = address ?: xml_ensure(source, "address");

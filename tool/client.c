@@ -145,3 +145,14 @@ int client_open(Client *c, Error *e) {
         rpc_free((xdrproc_t) xdr_remote_auth_list_ret, &methods);
         return client_call(c, REMOTE_PROC_CONNECT_OPEN, &remote_codec_CONNECT_OPEN, &args, &none, e);
 }
+
+int client_look_up(Client *c, const char *name, remote_nonnull_domain *ret, Error *e) {
+        const remote_domain_lookup_by_name_args args = { .name = (char *) name };
+        remote_domain_lookup_by_name_ret found = {};
+        int r = client_call(c, REMOTE_PROC_DOMAIN_LOOKUP_BY_NAME, &remote_codec_DOMAIN_LOOKUP_BY_NAME, &args, &found,
+                            e);
+
+        if (r >= 0)
+                *ret = found.dom;
+        return r;
+}

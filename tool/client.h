@@ -22,3 +22,6 @@ int client_open(Client *c, Error *ret);
 /* One call of the remote program. *v is what codec->ret says and is freed by rpc_free(); what the daemon refuses is in
  * e with the daemon's code. Negative errno. */
 int client_call(Client *c, int32_t procedure, const RpcCodec *codec, const void *args, void *v, Error *e);
+
+/* The guest of that name; ret->name is the caller's to free. */
+int client_look_up(Client *c, const char *name, remote_nonnull_domain *ret, Error *e);

@@ -23,6 +23,7 @@ static const Command commands[] = {
         { "status", "", "which socket leads to which daemon, what is active, what conflicts", verb_status },
         { "unit", "[--of guest|network|pool] {NAME | UNIT}...",
           "the unit of a guest, network or pool, or the name behind a unit", verb_unit },
+        { "usb", "VENDOR:PRODUCT", "give a USB device that has come to the running guests that it is for", verb_usb },
         { "verify", "[--qemu-version V] [--strict] {FILE... | --all}",
           "say what is wrong with definitions, file:line:element: message, and with qemu.conf", verb_verify },
 };

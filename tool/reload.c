@@ -311,17 +311,6 @@ static int apply(const Difference *d, void *userdata) {
         return 0;
 }
 
-static int look_up(Reload *r, const char *name, Error *e) {
-        const remote_domain_lookup_by_name_args args = { .name = (char *) name };
-        remote_domain_lookup_by_name_ret found = {};
-        int n = client_call(&r->client, REMOTE_PROC_DOMAIN_LOOKUP_BY_NAME, &remote_codec_DOMAIN_LOOKUP_BY_NAME, &args,
-                            &found, e);
-
-        if (n >= 0)
-                r->domain = found.dom;
-        return n;
-}
-
 /* The guest by its name, or, as systemd calls it, by its unit. */
 static int reload(const char *arg, Error *e) {
         _cleanup_free_ char *name = NULL;
@@ -335,7 +324,7 @@ static int reload(const char *arg, Error *e) {
         }
         n = client_open(&r.client, e);
         if (n >= 0)
-                n = look_up(&r, name, e);
+                n = client_look_up(&r.client, name, &r.domain, e);
         if (n >= 0)
                 n = running_differences(name, apply, &r, e);
         free(r.domain.name);

@@ -47,4 +47,5 @@ int verb_explain(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_unit(int argc, char **argv);
+int verb_usb(int argc, char **argv);
 int verb_verify(int argc, char **argv);

@@ -249,6 +249,28 @@ static void a_card_of_qemu_s_own(void **state) {
         assert_false(test_file_exists(h, "run/qemu/web.pending"));
 }
 
+/* QEMU was never told of a device that was missing at the start. */
+static void a_missing_device_goes(void **state) {
+        static const char hostdev[] = "<devices><hostdev mode='subsystem' type='usb' managed='no'>"
+                                      "<source startupPolicy='optional' missing='yes'><vendor id='0x1234'/>"
+                                      "<product id='0x5678'/></source><alias name='hostdev0'/></hostdev>";
+        TestHost *h = *state;
+        _cleanup_free_ char *path = test_path(h, "run/qemu/web.xml"), *xml = NULL, *with = NULL;
+        const char *devices;
+
+        start_for_plugging(h);
+        assert_int_equal(file_read(path, 65536, &xml, NULL), 0);
+        devices = strstr(xml, "<devices>");
+        assert_non_null(devices);
+        assert_true(asprintf(&with, "%.*s%s%s", (int) (devices - xml), xml, hostdev, devices + strlen("<devices>")) >
+                    0);
+        test_write(h, "run/qemu/web.xml", with);
+        assert_true(lives(h, "missing='yes'"));
+        assert_int_equal(detach_alias(h, "hostdev0", LIVE), 0);
+        assert_string_equal(test_commands(h), "");
+        assert_false(lives(h, "hostdev"));
+}
+
 static void both_definitions(void **state) {
         TestHost *h = *state;
 
@@ -499,6 +521,7 @@ int main(void) {
                 TEST(changes_of_the_definition),
                 TEST(a_disk_comes_and_goes),
                 TEST(a_card_of_qemu_s_own),
+                TEST(a_missing_device_goes),
                 TEST(both_definitions),
                 TEST(a_failed_step_leaves_nothing),
                 TEST(a_guest_takes_its_time),

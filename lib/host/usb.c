@@ -75,6 +75,17 @@ int usb_find(const UsbMatch *match, unsigned *ret_bus, unsigned *ret_device, Err
         return found > 1 ? complain(match, &places, e) : (int) found;
 }
 
+char *usb_wish_file(unsigned vendor, unsigned product) {
+        return text_format("%s/usb/%04x:%04x", path_run(), vendor, product);
+}
+
+int usb_wish(unsigned vendor, unsigned product) {
+        _cleanup_free_ char *folder = text_format("%s/usb", path_run()), *path = usb_wish_file(vendor, product);
+        int r = folder && path ? mkdir_p(folder, 0755) : -ENOMEM;
+
+        return r < 0 ? r : file_write_atomic(path, "", 0, 0644, FILE_WRITE_NOSYNC);
+}
+
 int usb_give(unsigned bus, unsigned device, FdSink *sink, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         char path[48];

@@ -92,6 +92,43 @@ refused "... are refused with how many are wanted" "huge pages of 2048 KiB" m vi
 # --- devices of the host ---
 check "define with a USB device that is not there" define usb "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 refused "... start names it" "1234:5678" m virsh start usb
+
+# --- a USB device that is unplugged and comes back (made up, with a QEMU that takes what it gets)
+usb_is() {      # BUS DEVICE
+        m sh -c "d=/srv/sys/bus/usb/devices/$1-1; mkdir -p \$d /dev/bus/usb/00$1 && echo $1 > \$d/busnum && echo $2 > \$d/devnum &&
+                echo 1234 > \$d/idVendor && echo 5678 > \$d/idProduct && touch /dev/bus/usb/00$1/00$2"
+}
+usb_goes() { m sh -c 'rm -r /srv/sys/bus/usb/devices/* /dev/bus/usb/*'; }
+usb_at() { m virsh dumpxml back | grep -qF "<address bus='$1' device='$2'/>"; }
+m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-qemu.d/usb.py /usr/local/lib/fq/
+        cp /run/test/fake-qemu /usr/local/bin/fq-usb; chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-usb
+        for unit in vm@back vm-plug vm-usb@; do
+                mkdir -p /etc/systemd/system/$unit.service.d
+                printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
+        done; systemctl daemon-reload'
+check "define a guest with a USB device that may be missing" define back "<controller type='usb' model='qemu-xhci'/>
+        <hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+m sh -c "virsh -q dumpxml back --inactive | sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-usb</emulator>,' > /root/back.xml && virsh -q define /root/back.xml"
+check "... starts without it" m virsh -q start back
+check "... udev starts what gives it, for such a device only" m test -e /run/libvirt/usb/1234:5678
+usb_is 1 5
+check "... it comes" m systemctl start vm-usb@1234:5678
+check "... and is the guest's" usb_at 1 5
+check "... QEMU has it" contains "device_add hostdev0 /dev/fdset/" m journalctl -q -b -o cat -u vm@back
+check "... nothing is done while it has" m systemctl start vm-usb@1234:5678
+check "... it was given once" equals 1 m sh -c 'journalctl -q -b -o cat -u vm@back | grep -c device_add'
+usb_goes
+usb_is 2 7
+check "... it comes back in another place" m systemctl start vm-usb@1234:5678
+check "... and is the guest's again" usb_at 2 7
+check "... in place of the one that is gone" equals "device_add device_del device_add" \
+        m sh -c "journalctl -q -b -o cat -u vm@back | grep -o 'device_...' | xargs"
+check "... the persistent definition is as it was" m sh -c "! virsh dumpxml back --inactive | grep -q \"device='7'\""
+usb_is 1 9
+refused "two of them are one too many" "Multiple USB devices" m sh -c 'systemctl start vm-usb@1234:5678 || journalctl -q -b -o cat -u vm-usb@1234:5678 && false'
+m virsh -q destroy back
+check "without such a guest nothing is started any more" m sh -c \
+        'rm -r /srv/sys/bus/usb/devices/2-1; systemctl start vm-usb@1234:5678 && [ ! -e /run/libvirt/usb/1234:5678 ]'
 check "one that may be missing" define maybe "<hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 check "... starts" m virsh -q start maybe
 check "... and is missing" contains "missing='yes'" m virsh dumpxml maybe

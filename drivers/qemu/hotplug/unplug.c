@@ -84,6 +84,11 @@ static int ask_once_while_paused(Guest *g, const char *alias, Error *e) {
         return 0;
 }
 
+/* A device of the host that was not there at the start, and may be missing: QEMU has never heard of it. */
+static bool is_missing(const xmlNode *device) {
+        return xml_attr_is(xml_child(device, "source"), "missing", "yes");
+}
+
 int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
         const char *alias = device_alias(device);
         UnplugState state;
@@ -91,6 +96,8 @@ int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
 
         if (!alias || !g->run)
                 return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "the device has no alias");
+        if (is_missing(device))
+                return finish(g, live, device, e);
         r = ask_once_while_paused(g, alias, e);
         if (r >= 0)
                 r = ask_and_wait(g, alias, &state, e);

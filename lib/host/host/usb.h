@@ -17,5 +17,10 @@ typedef struct UsbMatch {
  * by its bus and device numbers. */
 int usb_find(const UsbMatch *match, unsigned *ret_bus, unsigned *ret_device, Error *e);
 
+/* The file /run/libvirt/usb/VENDOR:PRODUCT, which makes udev start vm-usb@VENDOR:PRODUCT.service when such a device
+ * comes (udev/70-unitvirt-usb.rules). It stays until no guest that runs wants one. */
+char *usb_wish_file(unsigned vendor, unsigned product);
+int usb_wish(unsigned vendor, unsigned product);
+
 /* Opens the node of a device for the sink. Returns its number. Error: code 38 and errno, with the path. */
 int usb_give(unsigned bus, unsigned device, FdSink *sink, Error *e);
