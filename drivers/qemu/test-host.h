@@ -23,6 +23,9 @@ typedef struct TestHost {
         bool silent;             /* QEMUs answer nothing */
         bool stubborn;           /* SIGUSR1 ends nothing */
         const char *refuse;      /* QEMUs refuse this command */
+        char *(*lie)(const char *command, void *userdata); /* instead of their answer: "return" or "error" of the reply,
+                                                              owned by who asks */
+        void *liar;
         const char *peripherals; /* what they answer to qom-list */
         bool slow_unplug;        /* devices do not go at once */
         char commands[2048];     /* what they were told since the last time, but for questions: "name;" each */

@@ -27,6 +27,7 @@ struct FakeQemu {
         const char *status;
         char line[4096];
         size_t n;
+        const char *command;    /* that is being answered */
         int owed[16];           /* commands that it has not answered */
         size_t n_owed;
 };
@@ -44,9 +45,10 @@ static void qemu_event(FakeQemu *q, const char *name) {
 }
 
 static void qemu_reply(FakeQemu *q, json_t *id, const char *value) {
-        char text[256];
+        _cleanup_free_ char *lie = q->host->lie ? q->host->lie(q->command, q->host->liar) : NULL, *text = NULL;
 
-        snprintf(text, sizeof(text), "{\"return\": %s, \"id\": %i}\r\n", value, (int) json_integer_value(id));
+        assert_true(asprintf(&text, "{%s%s, \"id\": %i}\r\n", lie ? "" : "\"return\": ", lie ? lie : value,
+                             (int) json_integer_value(id)) > 0);
         qemu_write(q, text);
 }
 
@@ -106,6 +108,7 @@ static void qemu_command(FakeQemu *q, const char *line) {
         json_t *id = json_object_get(m, "id");
 
         assert_non_null(command);
+        q->command = command;
         if (q->host->silent) {
                 if (q->n_owed < ELEMENTSOF(q->owed))
                         q->owed[q->n_owed++] = (int) json_integer_value(id);

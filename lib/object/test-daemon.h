@@ -17,6 +17,7 @@ typedef struct TestDaemon {
         Error error;            /* of the last call */
         const char *deny;       /* access control says no to an object of this name (or uuid) */
         bool readonly;          /* the connection is */
+        bool hasty;             /* nothing is waited for: what is there is handled */
         int held;               /* DriverHost.hold() */
 } TestDaemon;
 

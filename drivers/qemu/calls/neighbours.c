@@ -48,7 +48,8 @@ static int take_neighbour(const struct nlmsghdr *m, NeighbourFunc f, void *userd
 /* One part of the answer: 1 where it was the last. Answers to earlier questions, which nobody waited for, are passed
  * over. */
 static int take_part(const char *buffer, size_t size, uint32_t number, NeighbourFunc f, void *userdata) {
-        int len = (int) size, r = 0;
+        unsigned len = (unsigned) size;
+        int r = 0;
 
         for (const struct nlmsghdr *m = (const void *) buffer; NLMSG_OK(m, len) && r == 0; m = NLMSG_NEXT(m, len)) {
                 if (m->nlmsg_seq != number)
