@@ -134,60 +134,68 @@ static int prepare_file(Prepare *p, const xmlNode *device, const xmlNode *source
         return number < 0 ? prepare_blame(p, number, device) : descriptor_name(p, number, ret);
 }
 
-/* The writing end of a pipe that vm-run reads. */
-static int prepare_console(Prepare *p, const xmlNode *device, const char **ret) {
+static bool is_console(const xmlNode *device) {
+        return xml_is(device, "serial") || xml_is(device, "console");
+}
+
+/* The writing end of a pipe that vm-run reads. What channels and the like carry is no text for the journal. */
+static int prepare_pipe(Prepare *p, const xmlNode *device, const char **ret) {
         int number = descriptor_number(p), r;
 
         if (number < 0)
                 return number;
         r = descriptor_name(p, number, ret);
-        return r < 0 ? r : launch_add_console(&p->launch, device_alias(device), number);
+        return r < 0 ? r : launch_add_console(&p->launch, alias_of(device), number, !is_console(device));
 }
 
 static bool is_second_view(const xmlNode *device) {
         return xml_is(device, "console") && streq_ptr(xml_get(device, "target/@type"), "serial");
 }
 
-/* vm-run reads those that are there at the start. */
-static bool is_console(const Prepare *p, const xmlNode *device) {
-        return (xml_is(device, "serial") || xml_is(device, "console")) && !p->running;
-}
-
 /* A file that vm-run copies what it reads there to. */
 static int prepare_copy(Prepare *p, const xmlNode *device, const char *prefix, const xmlNode *how, const char *path) {
-        _cleanup_free_ char *name = text_format("%s%s", prefix, device_alias(device));
+        _cleanup_free_ char *name = text_format("%s%s", prefix, alias_of(device));
 
         if (!name)
                 return -ENOMEM;
         return prepare_blame(p, prepare_log_file(p, name, path, xml_attr_bool(how, "append", false)), device);
 }
 
-/* What a serial port or console of type file says comes by vm-run, as libvirt has it come by virtlogd; qemu.conf can
- * leave it to QEMU. */
+static bool is_output(const xmlNode *device) {
+        return xml_attr_is(device, "type", "file") && *(xml_get(device, "source/@path") ?: "") == '/';
+}
+
+/* What a port of type file says comes by vm-run, as libvirt has it come by virtlogd; qemu.conf can leave it to QEMU.
+ * vm-run reads those that are there at the start. */
+static bool is_read(const Prepare *p, const xmlNode *device) {
+        return is_output(device) && !p->running && !streq_ptr(p->config->stdio_handler, "file");
+}
+
 static int prepare_output(Prepare *p, const xmlNode *device, QemuChardev *c) {
         const xmlNode *source = xml_child(device, "source");
         const char *path = xml_attr(source, "path");
 
-        if (!is_console(p, device) || streq_ptr(p->config->stdio_handler, "file"))
+        if (!is_read(p, device))
                 return prepare_file(p, device, source, path, &c->path);
         c->path = "/dev/null";
         return prepare_copy(p, device, FILE_FD_PREFIX, source, path);
 }
 
-/* What the guest writes to a serial port or console goes to the journal, and to a file where the definition names
- * one. */
+/* What the guest writes to a serial port or console goes to the journal, and that of any port to a file where the
+ * definition names one. */
 static int prepare_log(Prepare *p, const xmlNode *device, const char **ret) {
         const xmlNode *log = xml_child(device, "log");
         const char *path = xml_attr(log, "file");
-
-        bool console = is_console(p, device), file = path && *path == '/';
+        bool file = path && *path == '/';
         int r = 0;
 
-        if (file && !console)
-                return prepare_file(p, device, log, path, ret);
+        if (p->running)
+                return file ? prepare_file(p, device, log, path, ret) : 0;
         if (file)
                 r = prepare_copy(p, device, LOG_FD_PREFIX, log, path);
-        return r >= 0 && console ? prepare_console(p, device, ret) : r;
+        if (r < 0 || (!file && !is_console(device) && !is_read(p, device)))
+                return r;
+        return prepare_pipe(p, device, ret);
 }
 
 /* A channel without a path gets one in the guest's own folder, where QEMU makes the socket. The live definition says
@@ -205,7 +213,6 @@ static int name_channel(Prepare *p, xmlNode *device) {
 
 static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
         const char *to_listen = path_to_listen_on(device), *to_connect = path_to_connect_to(device);
-        const xmlNode *source = xml_child(device, "source");
         int r;
 
         r = prepare_log(p, device, &c->log_path);
@@ -219,7 +226,7 @@ static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
                 r = prepare_tcp(p, device, &c->fd);
         if (r >= 0 && xml_attr_is(device, "type", "pipe"))
                 r = prepare_pipes(p, device);
-        if (r >= 0 && xml_attr_is(device, "type", "file") && *(xml_attr(source, "path") ?: "") == '/')
+        if (r >= 0 && is_output(device))
                 r = prepare_output(p, device, c);
         return r;
 }

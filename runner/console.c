@@ -148,15 +148,19 @@ void console_read(Run *run, Console *c) {
                         continue;
                 if (n < 0)
                         return;
+                copy(c, data, (size_t) n);
+                if (--turns == 0 && c->quiet)
+                        return;
+                if (c->quiet)
+                        continue;
                 if (c != run->consoles)
                         run->console_bytes += (uint64_t) n;
                 else
                         remember_words(run, data, (size_t) n);
-                copy(c, data, (size_t) n);
                 journal_lines_feed(&c->lines, run->journal_fd, data, (size_t) n);
                 if (c->lines.len > 0)
                         run->flush_at = now_usec() + CONSOLE_SILENCE;
-                if (--turns == 0)
+                if (turns == 0)
                         return;
         }
         if (c->fd < 0)

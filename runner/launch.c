@@ -12,6 +12,7 @@ typedef enum FieldKind {
         FIELD_BOOL,
         FIELD_INT,
         FIELD_CONSOLE,
+        FIELD_COPIED,   /* a quiet one */
 } FieldKind;
 
 static const struct {
@@ -39,6 +40,7 @@ static const struct {
         { "paused",      FIELD_BOOL,    offsetof(Launch, paused) },
         { "monitor-fd",  FIELD_INT,     offsetof(Launch, monitor_fd) },
         { "console",     FIELD_CONSOLE, offsetof(Launch, consoles) },
+        { "copied",      FIELD_COPIED,  offsetof(Launch, consoles) },
         { "image",       FIELD_LIST,    offsetof(Launch, images) },
         { "graphics",    FIELD_LIST,    offsetof(Launch, graphics) },
         { "env",         FIELD_LIST,    offsetof(Launch, environment) },
@@ -67,7 +69,7 @@ void launch_done(Launch *l) {
         *l = (Launch) {};
 }
 
-int launch_add_console(Launch *l, const char *alias, int fd) {
+int launch_add_console(Launch *l, const char *alias, int fd, bool quiet) {
         LaunchConsole *c;
         char *copy;
 
@@ -81,7 +83,7 @@ int launch_add_console(Launch *l, const char *alias, int fd) {
                 free(copy);
                 return -ENOMEM;
         }
-        l->consoles[l->n_consoles++] = (LaunchConsole) { copy, fd };
+        l->consoles[l->n_consoles++] = (LaunchConsole) { copy, fd, quiet };
         return 0;
 }
 
@@ -100,7 +102,8 @@ static int set_field(Launch *l, size_t i, char *value) {
                 return 0;
         case FIELD_INT:
                 return parse_int(value, p);
-        case FIELD_CONSOLE: {
+        case FIELD_CONSOLE:
+        case FIELD_COPIED: {
                 char *colon = strrchr(value, ':');
                 int fd, r;
 
@@ -108,7 +111,7 @@ static int set_field(Launch *l, size_t i, char *value) {
                         return -EINVAL;
                 *colon = 0;
                 r = parse_int(colon + 1, &fd);
-                return r < 0 ? r : launch_add_console(l, value, fd);
+                return r < 0 ? r : launch_add_console(l, value, fd, fields[i].kind == FIELD_COPIED);
         }
         }
         return -EINVAL;
@@ -172,8 +175,11 @@ int launch_format(const Launch *l, char **ret) {
                         strbuf_addf(&b, "%s=%i\n", fields[i].key, *(const int *) p);
                         break;
                 case FIELD_CONSOLE:
+                case FIELD_COPIED:
                         for (size_t k = 0; k < l->n_consoles; k++)
-                                strbuf_addf(&b, "console=%s:%i\n", l->consoles[k].alias, l->consoles[k].fd);
+                                if (l->consoles[k].quiet == (fields[i].kind == FIELD_COPIED))
+                                        strbuf_addf(&b, "%s=%s:%i\n", fields[i].key, l->consoles[k].alias,
+                                                    l->consoles[k].fd);
                         break;
                 }
         }

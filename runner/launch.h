@@ -28,6 +28,7 @@
 typedef struct LaunchConsole {
         char *alias;    /* "serial0" */
         int fd;         /* number under which QEMU gets the writing end */
+        bool quiet;     /* goes to files only: no text for the journal */
 } LaunchConsole;
 
 typedef struct Launch {
@@ -73,4 +74,4 @@ int launch_parse(const char *text, Launch *l, unsigned *ret_line);
 int launch_format(const Launch *l, char **ret);
 
 /* Appends a console. */
-int launch_add_console(Launch *l, const char *alias, int fd);
+int launch_add_console(Launch *l, const char *alias, int fd, bool quiet);

@@ -78,6 +78,7 @@ typedef struct Screen {
 #define CONSOLE_COPIES 2U
 typedef struct Console {
         int fd;
+        bool quiet;              /* it goes to files alone */
         RotatingFile copies[CONSOLE_COPIES]; /* files that it goes to as well; fd -EBADF: none */
         JournalLines lines;
 } Console;

@@ -105,7 +105,7 @@ static int hand_over_inherited(Handovers *h) {
 }
 
 /* A pipe whose lines go to the journal; its writing end is QEMU's, under number or, for stderr, as 1 and 2. */
-static int add_console(Run *run, Handovers *h, const char *identifier, int number) {
+static int add_console(Run *run, Handovers *h, const char *identifier, int number, bool quiet) {
         Console *c = &run->consoles[run->n_consoles];
         int p[2], r;
 
@@ -114,6 +114,7 @@ static int add_console(Run *run, Handovers *h, const char *identifier, int numbe
         (void) fcntl(p[0], F_SETFL, O_NONBLOCK);
         run->n_consoles++;
         *c = (Console){ .fd = p[0],
+                        .quiet = quiet,
                         .lines = { .identifier = identifier, .priority = number < 0 ? 4 : 6 } };
         r = console_open_copies(run, c, identifier);
         if (r >= 0)
@@ -157,9 +158,10 @@ static int prepare(Run *run, Handovers *h) {
         run->consoles = calloc(run->launch.n_consoles + 1, sizeof(Console));
         if (!run->consoles)
                 return -ENOMEM;
-        r = add_console(run, h, "qemu", -1);
+        r = add_console(run, h, "qemu", -1, false);
         for (size_t i = 0; r >= 0 && i < run->launch.n_consoles; i++)
-                r = add_console(run, h, run->launch.consoles[i].alias, run->launch.consoles[i].fd);
+                r = add_console(run, h, run->launch.consoles[i].alias, run->launch.consoles[i].fd,
+                                run->launch.consoles[i].quiet);
         if (r >= 0)
                 r = hand_over_inherited(h);
         return r < 0 ? r : add_monitor(run, h);

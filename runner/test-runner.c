@@ -30,7 +30,8 @@ static void a_launch_file_round_trips(void **state) {
         assert_int_equal(strv_add(&l.argv, "/bin/qemu"), 0);
         assert_int_equal(strv_add(&l.argv, "a=b\nname=evil\\n"), 0);
         assert_int_equal(strv_add(&l.argv, ""), 0);
-        assert_int_equal(launch_add_console(&l, "serial0", 23), 0);
+        assert_int_equal(launch_add_console(&l, "serial0", 23, false), 0);
+        assert_int_equal(launch_add_console(&l, "channel0", 24, true), 0);
         assert_int_equal(launch_format(&l, &text), 0);
         assert_int_equal(launch_parse(text, &again, &line), 0);
         assert_string_equal(again.name, l.name);
@@ -41,6 +42,9 @@ static void a_launch_file_round_trips(void **state) {
         assert_string_equal(again.argv[1], "a=b\nname=evil\\n");
         assert_string_equal(again.consoles[0].alias, "serial0");
         assert_int_equal(again.consoles[0].fd, 23);
+        assert_false(again.consoles[0].quiet);
+        assert_string_equal(again.consoles[1].alias, "channel0");
+        assert_true(again.consoles[1].quiet);
         assert_int_equal(launch_format(&again, &second), 0);
         assert_string_equal(text, second);
 }

@@ -58,14 +58,15 @@ check "virtlogd ends with its last writer" eventually 20 m sh -c '! ls -l /proc/
 # --- those of guests: QEMU's words, <log file=>, and serial ports that are files, with the same limits and without virtlogd
 lines=320
 rom() {
-        gcc -m16 -c -DLINES=$lines -o "$work/flood.o" "$here/flood.S" &&
+        gcc -m16 -c -DLINES=$lines -DPARALLEL=16000 -o "$work/flood.o" "$here/flood.S" &&
                 ld -m elf_i386 -Ttext 0 --oformat binary -o "$work/flood.rom" "$work/flood.o" &&
                 m_with_input sh -c 'cat > /var/lib/libvirt/images/flood.rom' < "$work/flood.rom"
 }
 check "a guest that writes $lines KiB to its serial port, which is a file" rom
 talker() {
         guest_xml talker idle | sed "s|idle.rom|flood.rom|
-                s|<serial type='pty'/>|<serial type='file'><source path='/srv/log/port'/><log file='/srv/log/copy' append='on'/></serial>|" |
+                s|<serial type='pty'/>|<serial type='file'><source path='/srv/log/port'/><log file='/srv/log/copy' append='on'/></serial>\
+                        <parallel type='file'><source path='/srv/log/printer'/></parallel>|" |
                 m_with_input sh -c 'cat > /root/talker.xml && virsh -q define /root/talker.xml'
 }
 check "... and that has a log too" talker
@@ -85,6 +86,10 @@ assert lines[-1] == 'END' and len(lines) > 180, len(lines)
 for i, line in enumerate(reversed(lines[:-1])):
         assert line == '%08x' % i + 'x' * 1015, (i, line)"
 done
+check "a port that is no console has its limit too" m sh -c 'cd /srv/log
+        for f in printer printer.0 printer.1; do [ $(stat -c %s $f) -le 100000 ] || exit 1; done; [ ! -e printer.2 ]'
+check "... all lines are there, each whole" equals 16000 m sh -c 'cd /srv/log; cat printer.1 printer.0 printer | grep -c "^x\{15\}$"'
+check "... the journal has none of them" m sh -c '! journalctl -q -b -o cat -t parallel0 | grep -q xxx'
 check "... nobody but root reads them" equals "600 600 600" m sh -c 'stat -c %a /srv/log/port.0 /srv/log/copy.0 /srv/log/copy.1 | xargs'
 check "NAME.log has how QEMU was started" contains "-name guest=talker" m cat $folder/talker.log
 check "... by whom, and when" m grep -qE '^20[0-9-]+ [0-9:.]+\+0000: starting up Unitvirt version: ' $folder/talker.log

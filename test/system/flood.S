@@ -2,12 +2,13 @@
 /*
  * A guest of 64 KiB, in place of the BIOS as idle.S is: it writes LINES lines of 1024 bytes to the first serial port,
  * each beginning with the number of those that follow, 16 bytes whenever the port is ready as a driver does, then END,
- * and sleeps.
+ * and sleeps. With PARALLEL, it writes so many lines of 16 bytes to the first parallel port before END.
  */
         .code16
         .text
         .globl  _start
         .set COM1, 0x3f8
+        .set LPT1, 0x378
 #ifndef LINES
 #define LINES 10240
 #endif
@@ -54,6 +55,23 @@ burst:
         test    %ebp, %ebp
         jnz     line
 
+#ifdef PARALLEL
+        mov     $PARALLEL, %ebp
+7:      mov     $last, %si
+        mov     $16, %cx
+8:      mov     %cs:(%si), %al
+        inc     %si
+        mov     $LPT1, %dx
+        out     %al, %dx
+        mov     $LPT1 + 2, %dx          /* the strobe, of a printer that is on */
+        mov     $0x0c, %al
+        out     %al, %dx
+        mov     $0x0d, %al
+        out     %al, %dx
+        loop    8b
+        dec     %ebp
+        jnz     7b
+#endif
         mov     $5f, %di
         jmp     wait
 5:      mov     $end, %si

@@ -54,7 +54,7 @@ typedef struct QemuConfig {
         QemuRefusal *refusals;               /* in the order of the table */
         size_t n_refusals;
 
-        char *stdio_handler;                 /* "file": serial ports' files are QEMU's own; NULL, "logd": vm-run's */
+        char *stdio_handler;                 /* "file": files of ports are QEMU's own; NULL, "logd": vm-run's */
         char *lock_manager;                  /* "lockd": config/lockd.h; NULL, "nop": images are not locked */
 } QemuConfig;
 
