@@ -25,6 +25,7 @@
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "prepare.h"
+#include "qemu/args.h"
 #include "qemu/firmware.h"
 #include "qemu/machines.h"
 #include "qemu/version.h"
@@ -166,11 +167,20 @@ static int add_link_states(Prepare *p) {
 
 static int add_balloon(Prepare *p, uint64_t memory, uint64_t current) {
         const xmlNode *balloon = xml_child(definition_devices(p->live), "memballoon");
+        uint64_t period = 0;
+        int r = 0;
 
-        if (!balloon || xml_attr_is(balloon, "model", "none") || current >= memory)
+        if (!balloon || xml_attr_is(balloon, "model", "none"))
                 return 0;
+        (void) xml_get_u64(balloon, "stats/@period", &period);
+        if (period > 0)
+                r = prepare_command(p, json_pack("{s:s,s:{s:s,s:s,s:I}}", "execute", "qom-set", "arguments", "path",
+                                                 QEMU_BALLOON_PATH, "property", QEMU_BALLOON_PERIOD, "value",
+                                                 (json_int_t) period));
+        if (r < 0 || current >= memory)
+                return r;
         return prepare_command(p, json_pack("{s:s,s:{s:I}}", "execute", "balloon", "arguments", "value",
-                                        (json_int_t) (current * 1024)));
+                                            (json_int_t) (current * 1024)));
 }
 
 /* "2 vCPUs, 1.5 GiB" */

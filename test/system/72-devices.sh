@@ -223,6 +223,24 @@ balloon_is() { m virsh dommemstat many | grep -qx "actual $1"; }
 check "balloon: the current memory of the definition" eventually 20 balloon_is 229376
 has_statistics() { m virsh dommemstat many | grep -qE '^(unused|available) [1-9]'; }
 check "dommemstat: statistics of the guest" eventually 20 has_statistics
+period() { m virsh dumpxml ${1-} many | sed -n "s|.*<stats period='\(.*\)'/>.*|\1|p"; }
+asked_every() {
+        m virsh qemu-monitor-command many --hmp 'qom-get /machine/peripheral/balloon0 guest-stats-polling-interval' |
+                tr -d '\r' | grep .
+}
+check "... which come as the definition's period says" equals 1 asked_every
+check "dommemstat --period" m virsh -q dommemstat many --period 2 --live
+check "... is QEMU's now" equals 2 asked_every
+updated() { m virsh dommemstat many | sed -n 's/^last_update //p'; }
+before=$(updated)
+newer() { [ "$(updated)" -gt "$((before + 1))" ]; }
+check "... the guest reports anew" eventually 20 newer
+check "... and in the live definition" equals 2 period
+check "... alone" equals 1 period --inactive
+check "... --config" m virsh -q dommemstat many --period 0 --config
+check "... 0 is none" equals "" period --inactive
+refused "virDomainSetMaxMemory of a guest that runs" "cannot resize the maximum memory on an active domain" m /usr/bin/python3 -c \
+        'import libvirt; libvirt.open().lookupByName("many").setMaxMemory(524288)'
 
 check "vncdisplay" contains "127.0.0.1:0" m virsh vncdisplay many
 check "domdisplay" contains "vnc://127.0.0.1:0" m virsh domdisplay many

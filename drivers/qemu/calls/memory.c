@@ -5,8 +5,8 @@
 #include <inttypes.h>
 
 #include "base/strings.h"
-#include "calls/calls.h"
-#include "object/unit.h"
+#include "calls/edit.h"
+#include "qemu/args.h"
 #include "run/monitor.h"
 
 #define MEMORY_MAXIMUM 4U /* virDomainMemoryModFlags */
@@ -59,12 +59,18 @@ static int set_config(Guest *g, uint64_t kib, bool maximum, Error *e) {
         return r;
 }
 
-static int change(Call *c, Guest *g, uint64_t kib, bool maximum, Error *e) {
-        int r = 0;
+static int check_size(uint64_t kib, Error *e) {
+        if (kib > 0 && kib <= UINT64_MAX / 1024U / 2U)
+                return 0;
+        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                         "memory has to be more than 0 KiB, and a number of bytes");
+}
 
-        if (kib == 0 || kib > UINT64_MAX / 1024U / 2U)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                 "memory has to be more than 0 KiB, and a number of bytes");
+static int change(Call *c, Guest *g, uint64_t kib, bool maximum, Error *e) {
+        int r = check_size(kib, e);
+
+        if (r < 0)
+                return r;
         if (maximum && call_affects_live(c))
                 return object_refuse(&g->object, e, "cannot resize the maximum memory on an active domain");
         if (call_affects_live(c))
@@ -82,7 +88,56 @@ static int set_memory(Call *c, Guest *g, const remote_domain_set_memory_args *ar
         return set_live(g, args->memory, e);
 }
 
+/* The old form: of a definition; what runs is refused. */
+static int set_max_memory(Call *c, Guest *g, const remote_domain_set_max_memory_args *args, rpc_void *ret, Error *e) {
+        int r = check_size(args->memory, e);
+
+        if (r < 0)
+                return r;
+        if (guest_is_active(g))
+                return object_refuse(&g->object, e, "cannot resize the maximum memory on an active domain");
+        return set_config(g, args->memory, true, e);
+}
+
+/* --- how often the guest's balloon driver reports --- */
+
+static int edit_period(Definition *d, const void *what, Error *e) {
+        xmlNode *balloon = xml_child(definition_devices(d), "memballoon"), *stats;
+        int period = *(const int *) what;
+
+        if (!balloon || xml_attr_is(balloon, "model", "none"))
+                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
+                                 "No memory balloon device configured, can not set the collection period");
+        if (period == 0) {
+                xml_remove_children(balloon, "stats");
+                return 0;
+        }
+        stats = xml_ensure(balloon, "stats");
+        if (!stats || xml_set_attrf(stats, "period", "%i", period) < 0)
+                return -ENOMEM;
+        definition_sort(d);
+        return 0;
+}
+
+static int apply_period(Guest *g, const Definition *live, const void *what, Error *e) {
+        json_t *args = json_pack("{s:s,s:s,s:i}", "path", QEMU_BALLOON_PATH, "property", QEMU_BALLOON_PERIOD, "value",
+                                 *(const int *) what);
+
+        return guest_command(g, "qom-set", args, NULL, e);
+}
+
+static int set_period(Call *c, Guest *g, const remote_domain_set_memory_stats_period_args *args, rpc_void *ret,
+                      Error *e) {
+        if (args->period < 0)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                 "period in virDomainSetMemoryStatsPeriod must be zero or greater");
+        return edit_definitions(c, g, &(Edit) { edit_period, apply_period, &args->period, NULL }, e);
+}
+
 static const RpcHandler rows[] = {
+        CALL(DOMAIN_SET_MAX_MEMORY, set_max_memory, .needs = NEED_LOCK | NEED_PERSISTENT),
+        CALL(DOMAIN_SET_MEMORY_STATS_PERIOD, set_period, .flags = AFFECT_LIVE | AFFECT_CONFIG,
+             .needs = NEED_LOCK | NEED_IMPACTS),
         CALL(DOMAIN_SET_MEMORY, set_memory, .needs = NEED_LOCK | NEED_ACTIVE),
         CALL(DOMAIN_SET_MEMORY_FLAGS, set_memory_flags, .flags = AFFECT_LIVE | AFFECT_CONFIG | MEMORY_MAXIMUM,
              .needs = NEED_LOCK | NEED_IMPACTS),

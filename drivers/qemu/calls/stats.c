@@ -9,6 +9,7 @@
 #include "object/list.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
+#include "qemu/args.h"
 #include "run/net-stats.h"
 #include "run/process.h"
 
@@ -58,10 +59,10 @@ static const struct {
 #define MEMORY_RSS 7
 #define MEMORY_LAST_UPDATE 9
 
-/* What the guest's balloon driver reported last; the alias of the device is always the same. */
+/* What the guest's balloon driver reported last. */
 static json_t *guest_memory_stats(const Ask *a) {
         json_t *reply = NULL;
-        json_t *args = json_pack("{s:s,s:s}", "path", "/machine/peripheral/balloon0", "property", "guest-stats");
+        json_t *args = json_pack("{s:s,s:s}", "path", QEMU_BALLOON_PATH, "property", "guest-stats");
 
         return args && ask_qemu(a, "qom-get", args, &reply) >= 0 ? reply : NULL;
 }

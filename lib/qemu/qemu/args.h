@@ -105,6 +105,11 @@ typedef struct QemuHostResources {
 
 void qemu_host_resources_init(QemuHostResources *res);
 
+/* The guest's one balloon in QEMU's tree of objects (its alias is always the same), and the property that says how
+ * often its driver is asked for statistics: seconds, 0 for never. No argument has it. */
+#define QEMU_BALLOON_PATH "/machine/peripheral/balloon0"
+#define QEMU_BALLOON_PERIOD "guest-stats-polling-interval"
+
 /* Builds argv[0] (the emulator) and all arguments of QEMU for a definition
  * that was normalised and has aliases. *ret is a strv of the caller's (strv_free).
  *
