@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The host's model for a guest of mode host-model, decided once a start: QEMU tells what the host can give, and is
- * asked in a unit of its own (vm-cpu@.service) where that is not remembered. */
+/* The host's model for a guest of mode host-model, and what is optional in any CPU, decided once a start: QEMU tells
+ * what the host can give, and is asked in a unit of its own (vm-cpu@.service) where that is not remembered. */
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -40,16 +40,17 @@ int prepare_cpu(Prepare *p) {
         const char *accel = xml_attr_is(domain, "type", "kvm") ? "kvm" : "tcg";
         const char *emulator = xml_text(xml_child(definition_devices(p->live), "emulator"));
         _cleanup_cpu_models_ CpuModels *m = NULL;
+        bool host_model = xml_attr_is(cpu, "mode", "host-model");
         int r;
 
-        if (!xml_attr_is(cpu, "mode", "host-model"))
+        if (!host_model && !cpu_has_optional(cpu))
                 return 0;
         r = emulator ? find_models(emulator, accel, &m) : -ENOENT;
         if (r >= 0)
-                r = cpu_fix_host_model(cpu, m);
+                r = host_model ? cpu_fix_host_model(cpu, m) : cpu_decide_optional(cpu, m);
         if (r == -ENOMEM || r >= 0)
                 return r;
-        log_warning_errno(r, "%s could not be asked for the host's model, proceeding with its own idea of the host: %s",
+        log_warning_errno(r, "%s could not be asked for the host's processor, proceeding with its own idea of it: %s",
                           emulator ?: "QEMU", strerror(-r));
         return 0;
 }

@@ -90,8 +90,8 @@ void cpu_timers(Build *b, StrBuf *cpu) {
 
                 if (b->emulated && !streq(name, "tsc"))
                         continue;
-                if (streq(name, "kvmclock") && xml_attr(t, "present") && !present)
-                        put_opt(cpu, "kvmclock", "off");
+                if (streq(name, "kvmclock") && xml_attr(t, "present"))
+                        put_opt_onoff(cpu, "kvmclock", present);
                 else if (streq(name, "hypervclock") && xml_attr(t, "present") && present)
                         put_opt(cpu, "hv-time", "on");
                 else if (streq(name, "tsc") && attr_u64(b, t, "frequency", 0) > 0)

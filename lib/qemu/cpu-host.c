@@ -46,8 +46,14 @@ static int add_features(xmlNode *cpu, char *const *list, const char *policy) {
         return r;
 }
 
-/* An optional feature is there or not, from now on. */
-static int decide_optional(xmlNode *cpu, const CpuModels *m) {
+bool cpu_has_optional(const xmlNode *cpu) {
+        XML_FOREACH(feature, cpu, "feature")
+                if (xml_attr_is(feature, "policy", "optional"))
+                        return true;
+        return false;
+}
+
+int cpu_decide_optional(xmlNode *cpu, const CpuModels *m) {
         char buf[64];
         int r = 0;
 
@@ -94,7 +100,7 @@ int cpu_fix_host_model(xmlNode *cpu, const CpuModels *m) {
         if (r >= 0)
                 r = set_model(cpu, &choice);
         if (r >= 0)
-                r = decide_optional(cpu, m);
+                r = cpu_decide_optional(cpu, m);
         if (r >= 0)
                 r = add_features(cpu, choice.require, "require");
         if (r >= 0)

@@ -55,6 +55,8 @@ const char *cpu_feature_qemu(const char *name, char buf[static 64]) {
 const char *cpu_feature_name(const char *qemu) {
         char buf[64];
 
+        if (streq(qemu, "pclmulqdq"))
+                return "pclmuldq";
         for (size_t i = 0; strchr(qemu, '-') && i < ELEMENTSOF(underscored); i++)
                 if (streq(cpu_feature_qemu(underscored[i], buf), qemu))
                         return underscored[i];

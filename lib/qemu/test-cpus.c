@@ -60,6 +60,7 @@ static void names_of_features(void **state) {
         assert_string_equal(cpu_feature_qemu("pclmuldq", buf), "pclmulqdq");
         assert_string_equal(cpu_feature_name("lahf-lm"), "lahf_lm");
         assert_string_equal(cpu_feature_name("avx512-bf16"), "avx512-bf16");
+        assert_string_equal(cpu_feature_name("pclmulqdq"), "pclmuldq");
         assert_string_equal(cpu_model_vendor("Icelake-Server-v3"), "Intel");
         assert_string_equal(cpu_model_vendor("EPYC-Rome"), "AMD");
         assert_null(cpu_model_vendor("qemu64"));

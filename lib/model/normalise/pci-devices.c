@@ -60,7 +60,7 @@ static unsigned kind_of_controller(const Normaliser *n, const xmlNode *device) {
         const char *type = attr_or(device, "type", ""), *model = attr_or(device, "model", "");
 
         if (streq(type, "scsi"))
-                return IS_ANY(model, "virtio-scsi", "virtio-non-transitional", "vmpvscsi") ? PCI_EXPRESS
+                return IS_ANY(model, "virtio-scsi", "virtio-non-transitional") ? PCI_EXPRESS
                                                                                            : PCI_CONVENTIONAL;
         if (streq(type, "virtio-serial"))
                 return virtio_kind(device);

@@ -36,6 +36,10 @@ int cpu_choose_host_model(const CpuModels *m, CpuChoice *ret);
  * it. What the definition says of a feature stays. -ENOENT, -ENOMEM. */
 int cpu_fix_host_model(xmlNode *cpu, const CpuModels *m);
 
+/* An optional feature is there or not for the run of a guest, as m says of the host: require or disable. -ENOMEM. */
+int cpu_decide_optional(xmlNode *cpu, const CpuModels *m);
+bool cpu_has_optional(const xmlNode *cpu);
+
 /* What all of these <cpu> have. migratable: without what cannot migrate; limit: nothing that is not in it (NULL: any).
  * Errors as cpu_compare()'s; -ENOENT with code 9 where there is nothing, or no model for it. */
 int cpu_baseline(const CpuModels *m, const xmlNode *const *cpus, size_t n, bool migratable, char *const *limit,
