@@ -2,18 +2,19 @@
 
 /* vm-helper: runs a helper program of a guest in a unit of its own (vm-swtpm@, vm-virtiofsd@).
  *
- *   vm-helper --prepare   as root: the folder of a TPM's state, and what a new TPM is born with
+ *   vm-helper --prepare   as root: the folder of a TPM's state, its passphrase, and what a new TPM is born with
  *   vm-helper             as the unit's user: listens, says that the unit is ready, runs the words UNITVIRT_ARG_1,
  *                         UNITVIRT_ARG_2 ...
  *   vm-helper --ended     as root: where the helper failed, the guest's start failed with its last line
  *
- * The program inherits the listening socket as descriptor 3. What it writes goes on to the journal; its last line is
- * kept. */
+ * The program inherits the listening socket as descriptor 3, and the passphrase where there is one. What it writes
+ * goes on to the journal; its last line is kept. */
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,9 +28,14 @@
 #include "host/sockets.h"
 #include "notify.h"
 #include "plan/helper.h"
+#include "secret/secret.h"
 
 #define WORDS_MAX 64U
 #define LINE_KEPT 1024U
+#define LISTEN_FDS_START 3
+/* Above those that the program gets. */
+#define PARKED 10
+#define STORE_TIMEOUT_MS 30000
 /* Who the certificates of TPMs belong to, by the package of swtpm. */
 #define CERTIFICATES_USER "tss"
 
@@ -95,15 +101,33 @@ static int read_words(const char *words[static WORDS_MAX + 1]) {
         return n > 0 ? 0 : -EINVAL;
 }
 
-_noreturn_ static void become(const char *const *words, int socket_fd, int words_fd) {
+/* A file of its own each time, to be read from the beginning; key_fd -EBADF: there is none. */
+static int give_key(int key_fd) {
+        static const int numbers[] = { HELPER_KEY_FD, HELPER_KEY_FD_AGAIN };
+        char path[64];
+
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%i", key_fd);
+        for (size_t i = 0; key_fd >= 0 && i < ELEMENTSOF(numbers); i++) {
+                int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+                if (fd < 0 || (fd != numbers[i] && dup2(fd, numbers[i]) < 0))
+                        return -errno;
+                if (fd == numbers[i])
+                        (void) fcntl(fd, F_SETFD, 0);
+        }
+        return 0;
+}
+
+_noreturn_ static void become(const char *const *words, int socket_fd, int key_fd, int words_fd) {
         const char *program = find_program(words[0]);
 
-        if (dup2(words_fd, STDERR_FILENO) < 0 || dup2(words_fd, STDOUT_FILENO) < 0 ||
-            dup2(socket_fd, HELPER_SOCKET_FD) < 0)
+        /* out of the way of those that the program knows by number */
+        words_fd = fcntl(words_fd, F_DUPFD_CLOEXEC, PARKED);
+        socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, PARKED);
+        if (words_fd < 0 || socket_fd < 0 || give_key(key_fd) < 0 || dup2(words_fd, STDERR_FILENO) < 0 ||
+            dup2(words_fd, STDOUT_FILENO) < 0 || dup2(socket_fd, HELPER_SOCKET_FD) < 0)
                 _exit(127);
         (void) unsetenv("NOTIFY_SOCKET");
-        if (socket_fd == HELPER_SOCKET_FD)
-                (void) fcntl(HELPER_SOCKET_FD, F_SETFD, 0);
         (void) execv(program, (char *const *) words);
         dprintf(STDERR_FILENO, "cannot start %s: %s\n", program, strerror(errno));
         _exit(127);
@@ -130,7 +154,7 @@ static void leave_line(const char *folder, const LastLine *line) {
                 (void) file_write_atomic(path, line->text, line->n, 0600, FILE_WRITE_NOSYNC);
 }
 
-static int run_program(const char *const *words, const char *folder, int socket_fd) {
+static int run_program(const char *const *words, const char *folder, int socket_fd, int key_fd) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         int ends[2], status = 0;
         LastLine line = {};
@@ -144,7 +168,7 @@ static int run_program(const char *const *words, const char *folder, int socket_
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                become(words, socket_fd, theirs);
+                become(words, socket_fd, key_fd, theirs);
         child = pid;
         closep(&theirs);
         watch(ours, &line);
@@ -168,8 +192,19 @@ static int take_connection(int listening) {
         return fd < 0 ? -errno : fd;
 }
 
+/* What the step before left with the service manager. -EBADF: nothing. */
+static int take_key(void) {
+        unsigned n = 0;
+
+        if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 ||
+            !streq_ptr(getenv("LISTEN_FDNAMES"), HELPER_KEY_NAME))
+                return -EBADF;
+        return fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, PARKED);
+}
+
 static int run(void) {
         const char *words[WORDS_MAX + 1], *folder = getenv("RUNTIME_DIRECTORY");
+        _cleanup_close_ int key = take_key();
         struct sigaction action = { .sa_handler = pass_on };
         _cleanup_free_ char *path = NULL;
         int notify_fd = notify_open(), fd = -EBADF, r;
@@ -187,7 +222,7 @@ static int run(void) {
                 r = fd = take_connection(fd);
         if (r < 0)
                 return log_error_errno(r, "nobody connects: %s", strerror(-r)) < 0;
-        r = run_program(words, folder, fd);
+        r = run_program(words, folder, fd, key);
         return r < 0 ? log_error_errno(r, "cannot run %s: %s", words[0], strerror(-r)) < 0 : r;
 }
 
@@ -218,14 +253,15 @@ static bool has_state(const char *folder, bool old) {
 }
 
 /* A TPM is born with keys and certificates, as from a factory. */
-static int set_up(const char *folder, const char *run_folder, bool old) {
+static int set_up(const char *folder, const char *run_folder, bool old, int key) {
         static const char *const options[][2] = {
                 { "--pcr-banks", "UNITVIRT_TPM_BANKS" },
                 { "--profile-name", "UNITVIRT_TPM_PROFILE" },
                 { "--profile-remove-disable", "UNITVIRT_TPM_REMOVE" },
         };
         enum { FIXED = 9 };
-        const char *words[FIXED + 1 + 2 * ELEMENTSOF(options) + 1] = {
+        char number[16];
+        const char *words[FIXED + 1 + 2 * ELEMENTSOF(options) + 4 + 1] = {
                 "/usr/bin/swtpm_setup", "--tpm-state",            folder,         "--runas",         CERTIFICATES_USER,
                 "--create-ek-cert",     "--create-platform-cert", "--lock-nvram", "--not-overwrite",
         };
@@ -240,11 +276,49 @@ static int set_up(const char *folder, const char *run_folder, bool old) {
                         words[n++] = options[i][0];
                         words[n++] = getenv(options[i][1]);
                 }
+        if (key >= 0) {
+                (void) snprintf(number, sizeof number, "%i", HELPER_KEY_FD);
+                words[n++] = "--cipher";
+                words[n++] = HELPER_KEY_CIPHER;
+                words[n++] = "--pwdfile-fd";
+                words[n++] = number;
+        }
         r = user ? own_all(folder, user->pw_uid, user->pw_gid) : -ESRCH;
         if (r < 0)
                 return log_error_errno(r, "cannot give %s to the user %s: %s", folder, CERTIFICATES_USER, strerror(-r));
-        r = run_program(words, run_folder, STDIN_FILENO);
+        r = run_program(words, run_folder, STDIN_FILENO, key);
         return r == 0 ? 0 : -EIO;
+}
+
+/* The passphrase, for this step and, by the service manager's store, for the program itself. */
+static int find_key(const char *run_folder, int *ret) {
+        const char *uuid = getenv("UNITVIRT_TPM_SECRET");
+        _cleanup_secret_value_ SecretValue v = {};
+        _cleanup_close_ int notify_fd = -EBADF, fd = -EBADF;
+        _cleanup_error_ Error e = ERROR_INIT;
+        LastLine line = {};
+        int r;
+
+        if (!uuid)
+                return 0;
+        r = secret_read(uuid, &v, &e);
+        if (r >= 0)
+                r = secret_value_to_fd(&v, MFD_CLOEXEC, &fd);
+        if (r >= 0)
+                r = notify_fd = notify_open();
+        if (r >= 0)
+                r = notify_store_fd(notify_fd, HELPER_KEY_NAME, fd);
+        if (r >= 0)
+                r = notify_wait(notify_fd, STORE_TIMEOUT_MS);
+        if (r >= 0) {
+                *ret = fd;
+                fd = -EBADF;
+                return 0;
+        }
+        (void) snprintf(line.text, sizeof line.text, "cannot get the passphrase of the TPM: %s", error_text(&e, r));
+        line.n = strlen(line.text);
+        leave_line(run_folder, &line);
+        return log_error_errno(r, "%s", line.text);
 }
 
 static int explain(const char *folder, const char *run_folder, int r) {
@@ -262,6 +336,7 @@ static int explain(const char *folder, const char *run_folder, int r) {
 static int prepare(void) {
         const char *folder = getenv("UNITVIRT_STATE"), *run_folder = getenv("RUNTIME_DIRECTORY");
         bool old = streq_ptr(getenv("UNITVIRT_TPM"), "1.2");
+        _cleanup_close_ int key = -EBADF;
         struct stat st;
         int r;
 
@@ -270,7 +345,9 @@ static int prepare(void) {
         r = folder_make(folder, st.st_uid, st.st_gid);
         if (r < 0)
                 return explain(folder, run_folder, r) < 0;
-        if (!has_state(folder, old) && set_up(folder, run_folder, old) < 0)
+        if (find_key(run_folder, &key) < 0)
+                return EXIT_FAILURE;
+        if (!has_state(folder, old) && set_up(folder, run_folder, old, key) < 0)
                 return EXIT_FAILURE;
         r = own_all(folder, st.st_uid, st.st_gid);
         return r < 0 ? explain(folder, run_folder, r) < 0 : EXIT_SUCCESS;

@@ -65,6 +65,26 @@ static bool is_old(const xmlNode *tpm, const xmlNode *backend) {
         return version ? streq(version, "1.2") : !xml_attr_is(tpm, "model", "tpm-crb");
 }
 
+/* What it keeps is encrypted, and what it would send along with a guest that moves. */
+static int add_key_words(Sidecar *s, const char *secret) {
+        static const struct {
+                const char *option;
+                int fd;
+        } keys[] = { { "--key", HELPER_KEY_FD }, { "--migration-key", HELPER_KEY_FD_AGAIN } };
+        int r;
+
+        if (!secret)
+                return 0;
+        r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM_SECRET=%s", secret);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(keys); i++) {
+                _cleanup_free_ char *value = text_format("pwdfd=%i,mode=" HELPER_KEY_CIPHER, keys[i].fd);
+                const char *const words[] = { keys[i].option, value };
+
+                r = value ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+        }
+        return r;
+}
+
 static int add_swtpm_words(Sidecar *s, const char *state, bool old, const char *debug) {
         _cleanup_free_ char *control = text_format("type=unixio,fd=%i", HELPER_SOCKET_FD);
         _cleanup_free_ char *where = text_format("dir=%s,mode=0600", state);
@@ -120,7 +140,9 @@ int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
                 r = add_profile(&s, xml_child(backend, "profile"));
         if (r >= 0)
                 r = plan_add(s.plan, PLAN_SERVICE, "BindPaths", bind);
-        return r < 0 ? r : add_swtpm_words(&s, state, old, xml_attr(backend, "debug"));
+        if (r >= 0)
+                r = add_swtpm_words(&s, state, old, xml_attr(backend, "debug"));
+        return r < 0 ? r : add_key_words(&s, xml_get(backend, "encryption/@secret"));
 }
 
 static void add_option(StrBuf *b, const char *name, const char *value) {

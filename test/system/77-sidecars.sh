@@ -47,6 +47,30 @@ check "defined again" define tpm "$tpm" "$uuid"
 check "undefine" m virsh -q undefine tpm
 check "... takes it away" m sh -c 'test -z "$(ls /var/lib/libvirt/swtpm)"'
 
+# --- a TPM whose state is encrypted ---
+key=5a1d3f38-4b1d-4f3e-8b87-5f4a3b0c9d11
+m_with_input sh -c 'cat > /root/key.xml && virsh -q secret-define /root/key.xml' <<XML
+<secret ephemeral='no' private='yes'><uuid>$key</uuid><usage type='vtpm'><name>locked</name></usage></secret>
+XML
+passphrase() { m sh -c "printf '$1' > /root/key && virsh -q secret-set-value $key --file /root/key --plain && rm /root/key"; }
+check "define with an encrypted TPM" define locked \
+        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'><encryption secret='$key'/></backend></tpm>"
+refused "... without the passphrase it does not start" "passphrase of the TPM" m virsh start locked
+passphrase 'open sesame'
+check "... with it it does" m virsh -q start locked
+check "... runs" shows_running locked
+check "the passphrase is no word of the helper" not contains sesame m sh -c 'tr "\0" " " < /proc/$(pidof swtpm)/cmdline'
+check "... nor of its unit" not contains sesame m systemctl show vm-swtpm@locked.service
+check "destroy" m virsh -q destroy locked
+check "start again" m virsh -q start locked
+check "destroy" m virsh -q destroy locked
+passphrase 'open barley'
+refused "with another passphrase it does not start" "Failed to start domain" m virsh start locked
+passphrase 'open sesame'
+check "with the first it does" m virsh -q start locked
+check "destroy" m virsh -q destroy locked
+check "undefine" m sh -c "virsh -q undefine locked && virsh -q secret-undefine $key"
+
 # --- folders ---
 check "folders to share" m sh -c 'mkdir -p /srv/share /srv/nine && echo hello > /srv/share/word'
 refused "virtiofs without shared memory says what to add" "memfd" define private "$(folder /srv/share share)"

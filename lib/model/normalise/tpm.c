@@ -5,10 +5,26 @@
 #include "base/strings.h"
 #include "normalise.h"
 
+/* The secret's uuid as libvirt writes it. */
+static int check_encryption(Normaliser *n, xmlNode *encryption) {
+        const char *secret = xml_attr(encryption, "secret");
+        uint8_t uuid[16];
+        char text[37];
+
+        if (!encryption)
+                return 0;
+        if (!secret || uuid_parse(secret, uuid) < 0)
+                return fail_xml(n, encryption, "Missing required attribute 'secret' in element 'encryption'");
+        uuid_format(uuid, text);
+        norm_set(n, encryption, "secret", text);
+        return 0;
+}
+
 static int check_emulator(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
         xmlNode *source = xml_child(backend, "source"), *banks = xml_child(backend, "active_pcr_banks");
         xmlNode *profile = xml_child(backend, "profile");
         bool crb = xml_attr_is(tpm, "model", "tpm-crb"), old;
+        int r;
 
         norm_set_default(n, backend, "version", crb ? "2.0" : "1.2");
         old = xml_attr_is(backend, "version", "1.2");
@@ -22,6 +38,9 @@ static int check_emulator(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
                 xml_remove(profile);
         if (source && (!xml_attr(source, "path") || xml_attr_is(source, "type", "unix")))
                 return fail_xml(n, source, "the state of an emulated TPM is in a 'dir' with a path");
+        r = check_encryption(n, xml_child(backend, "encryption"));
+        if (r < 0)
+                return r;
         norm_set_default(n, source, "type", "dir");
         if (number_or(backend, "debug", 1) == 0)
                 xml_unset_attr(backend, "debug");
@@ -36,6 +55,7 @@ static int check_passthrough(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
         if (!xml_attr(device, "path"))
                 norm_set(n, norm_ensure(n, backend, "device"), "path", "/dev/tpm0");
         xml_unset_attr(backend, "version");
+        xml_remove_children(backend, "encryption");
         return 0;
 }
 
@@ -46,6 +66,7 @@ static int check_external(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
                 return fail_xml(n, source ?: backend,
                                 "missing path and type='unix' of the <source> of an external TPM");
         norm_set_default(n, source, "mode", "connect");
+        xml_remove_children(backend, "encryption");
         return 0;
 }
 

@@ -8,6 +8,13 @@
 /* The helper gets its listening socket under this number. */
 #define HELPER_SOCKET_FD 3
 
+/* The passphrase of what a TPM keeps, twice, since each is read to its end; and its name in the service manager's
+ * store. The cipher is libvirt's. */
+#define HELPER_KEY_FD 4
+#define HELPER_KEY_FD_AGAIN 5
+#define HELPER_KEY_NAME "key"
+#define HELPER_KEY_CIPHER "aes-256-cbc"
+
 /* In the helper's folder: its socket; the last line that it wrote, once it has failed. */
 #define HELPER_SOCKET "socket"
 #define HELPER_ERROR "error"
