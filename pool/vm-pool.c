@@ -147,17 +147,14 @@ static int show(const PoolSpec *spec, const char *text, Error *e) {
 }
 
 /* The live definition is what says that the pool is active, so it comes last. */
-static int show_live(const PoolSpec *spec, const Definition *d, Error *e) {
-        _cleanup_free_ char *path = pool_file(POOL_LIVE, spec->name), *text = NULL;
-        int r;
+static int show_live(const PoolSpec *spec, const char *xml, Error *e) {
+        _cleanup_free_ char *path = pool_file(POOL_LIVE, spec->name);
+        int r = path ? file_write_atomic(path, xml, strlen(xml), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
 
-        r = definition_format(d, 0, &text);
-        if (r >= 0)
-                r = path ? file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path ?: "") : 0;
 }
 
-static int begin(PoolSpec *spec, const Definition *d, Error *e) {
+static int begin(PoolSpec *spec, const char *xml, Error *e) {
         const PoolBackend *b = pool_backend(spec->type);
         _cleanup_free_ char *text = NULL;
         int r;
@@ -170,7 +167,7 @@ static int begin(PoolSpec *spec, const Definition *d, Error *e) {
         if (r >= 0)
                 r = show(spec, text, e);
         if (r >= 0)
-                r = show_live(spec, d, e);
+                r = show_live(spec, xml, e);
         if (r < 0 && b->stop)
                 (void) b->stop(spec, NULL);
         return r;
@@ -185,16 +182,35 @@ static void adopt_autostart(const char *name) {
                 autostart_adopt_and_say(link, UNITDIR, unit);
 }
 
-static int start(const char *name, Error *e) {
+/* What the daemon has left, or else what the definition says. */
+static int load_next(const char *name, PoolSpec **ret, char **ret_xml, Error *e) {
+        _cleanup_free_ char *stamp = pool_definition_stamp(name);
         _cleanup_definition_ Definition *d = NULL;
-        _cleanup_pool_spec_ PoolSpec *spec = NULL;
         int r;
 
-        r = pool_load(name, false, &d, &spec, e);
+        if (stamp && pool_known_load(name, stamp, ret, ret_xml) >= 0)
+                return 0;
+        pool_known_forget(name);
+        r = pool_load(name, false, &d, ret, e);
+        return r < 0 ? r : definition_format(d, 0, ret_xml);
+}
+
+static int load_live(const char *name, PoolSpec **ret, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
+
+        return pool_known_load(name, NULL, ret, NULL) >= 0 ? 0 : pool_load(name, true, &d, ret, e);
+}
+
+static int start(const char *name, Error *e) {
+        _cleanup_pool_spec_ PoolSpec *spec = NULL;
+        _cleanup_free_ char *xml = NULL;
+        int r;
+
+        r = load_next(name, &spec, &xml, e);
         if (r >= 0)
                 r = pool_build_wanted(spec, e);
         if (r >= 0)
-                r = begin(spec, d, e);
+                r = begin(spec, xml, e);
         if (r >= 0)
                 adopt_autostart(name);
         return r;
@@ -209,14 +225,14 @@ static void forget(const char *name) {
                 if (path)
                         (void) unlink(path);
         }
+        pool_known_forget(name);
 }
 
 static int stop(const char *name, Error *e) {
-        _cleanup_definition_ Definition *d = NULL;
         _cleanup_pool_spec_ PoolSpec *spec = NULL;
         int r;
 
-        r = pool_load(name, true, &d, &spec, e);
+        r = load_live(name, &spec, e);
         if (r >= 0 && pool_backend(spec->type)->stop)
                 r = pool_backend(spec->type)->stop(spec, e);
         forget(name);
@@ -235,7 +251,6 @@ static void mark_stale(const char *name) {
 }
 
 static int refresh(const char *name, Error *e) {
-        _cleanup_definition_ Definition *d = NULL;
         _cleanup_pool_spec_ PoolSpec *spec = NULL;
         _cleanup_volume_table_ VolumeTable known = {};
         _cleanup_free_ char *path = pool_file(POOL_VOLUMES, name), *text = NULL;
@@ -245,7 +260,7 @@ static int refresh(const char *name, Error *e) {
                 return -ENOMEM;
         /* what cannot be read is found anew */
         (void) volume_table_load(path, &known);
-        r = pool_load(name, true, &d, &spec, e);
+        r = load_live(name, &spec, e);
         if (r >= 0)
                 r = scan(spec, &known, &text, e);
         /* the folder has answered the child: it will answer here */

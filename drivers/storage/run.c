@@ -66,7 +66,17 @@ int pool_start(Pool *p, bool transient, Error *e) {
         return r;
 }
 
+void pool_hand_over(const Definition *d, const char *stamp) {
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        _cleanup_free_ char *xml = NULL;
+
+        if (stamp && pool_spec_from_xml(definition_root(d), &s, NULL) >= 0 && !pool_type_missing(s->type) &&
+            definition_format(d, 0, &xml) >= 0)
+                (void) pool_known_save(stamp, s, xml);
+}
+
 static int create(Call *c, Pool *p, uint32_t flags, Error *e) {
+        _cleanup_free_ char *stamp = pool_definition_stamp(p->object.name);
         _cleanup_definition_ Definition *d = NULL;
         bool transient = p->object.transient;
         int r;
@@ -80,7 +90,10 @@ static int create(Call *c, Pool *p, uint32_t flags, Error *e) {
                 r = object_write_dropin(&p->object, d, transient, e);
         if (r >= 0)
                 r = pool_request_build(p, flags, e);
-        return r < 0 ? r : pool_start(p, transient, e);
+        if (r < 0)
+                return r;
+        pool_hand_over(d, stamp);
+        return pool_start(p, transient, e);
 }
 
 /* --- stop --- */

@@ -83,6 +83,8 @@ void pool_emit_refresh(Pool *p);
 
 /* Starts the unit, or fails with its words. Waits. */
 int pool_start(Pool *p, bool transient, Error *e);
+/* What was read of the definition, in canonical form, for the unit's start; stamp as it was before, may be NULL. */
+void pool_hand_over(const Definition *d, const char *stamp);
 /* flags: of virStoragePoolCreate(): what is to be built before the start. */
 int pool_request_build(Pool *p, uint32_t flags, Error *e);
 

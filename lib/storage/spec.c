@@ -2,6 +2,7 @@
 
 /* Pools' types, and their definitions in few words. */
 
+#include "base/keyfile.h"
 #include "base/strings.h"
 #include "storage/pool.h"
 
@@ -50,6 +51,16 @@ uint32_t pool_type_list_bit(PoolType type) {
 
 const char *pool_type_missing(PoolType type) {
         return types[type].missing;
+}
+
+PoolSpec *pool_spec_new(void) {
+        PoolSpec *s = calloc(1, sizeof *s);
+
+        if (s) {
+                s->type = _POOL_TYPE_INVALID;
+                s->mode = s->uid = s->gid = (unsigned) -1;
+        }
+        return s;
 }
 
 PoolSpec *pool_spec_free(PoolSpec *s) {
@@ -138,12 +149,11 @@ static int read_lists(const xmlNode *root, PoolSpec *s) {
 }
 
 int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e) {
-        _cleanup_pool_spec_ PoolSpec *s = calloc(1, sizeof *s);
+        _cleanup_pool_spec_ PoolSpec *s = pool_spec_new();
         int r;
 
         if (!s)
                 return -ENOMEM;
-        s->mode = s->uid = s->gid = (unsigned) -1;
         s->type = pool_type_from_name(xml_attr(root, "type"));
         if (s->type < 0)
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_STORAGE, "unknown storage pool type %s",
@@ -163,3 +173,61 @@ int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e) {
         return 0;
 }
 
+/* --- as lines --- */
+
+static const struct {
+        const char *key;
+        size_t at;
+} lists[] = {
+        { "device", offsetof(PoolSpec, devices) },
+        { "mount-option", offsetof(PoolSpec, mount_options) },
+};
+
+static const struct {
+        const char *key;
+        size_t at;
+} numbers[] = {
+        { "mode", offsetof(PoolSpec, mode) },
+        { "uid", offsetof(PoolSpec, uid) },
+        { "gid", offsetof(PoolSpec, gid) },
+};
+
+#define MEMBER(s, type, at) (*(type *) ((char *) (s) + (at)))
+
+void pool_spec_to_lines(const PoolSpec *s, StrBuf *b) {
+        keyfile_add(b, "type", pool_type_name(s->type));
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (MEMBER(s, char *, texts[i].at))
+                        keyfile_add(b, texts[i].path, MEMBER(s, char *, texts[i].at));
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (char **v = MEMBER(s, char **, lists[i].at); v && *v; v++)
+                        keyfile_add(b, lists[i].key, *v);
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
+                strbuf_addf(b, "%s=%u\n", numbers[i].key, MEMBER(s, unsigned, numbers[i].at));
+}
+
+int pool_spec_set_line(PoolSpec *s, const char *key, const char *value) {
+        uint64_t n;
+
+        if (streq(key, "type")) {
+                s->type = pool_type_from_name(value);
+                return s->type < 0 ? -EBADMSG : 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (streq(key, texts[i].path)) {
+                        free(MEMBER(s, char *, texts[i].at));
+                        MEMBER(s, char *, texts[i].at) = strdup(value);
+                        return MEMBER(s, char *, texts[i].at) ? 0 : -ENOMEM;
+                }
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                if (streq(key, lists[i].key))
+                        return strv_add(&MEMBER(s, char **, lists[i].at), value);
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
+                if (streq(key, numbers[i].key)) {
+                        if (parse_u64(value, 10, &n) < 0 || n > UINT32_MAX)
+                                return -EBADMSG;
+                        MEMBER(s, unsigned, numbers[i].at) = (unsigned) n;
+                        return 0;
+                }
+        return -EBADMSG;
+}

@@ -528,6 +528,58 @@ static void chains_do_not_lead_astray(void **state) {
 
 /* --- pools --- */
 
+static PoolSpec *spec_of(const char *xml) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        PoolSpec *s = NULL;
+
+        assert_int_equal(definition_parse_as(&document_pool, xml, strlen(xml), NULL, 0, &d, &e), 0);
+        assert_int_equal(definition_normalise(d, NULL, &e), 0);
+        assert_int_equal(pool_spec_from_xml(definition_root(d), &s, &e), 0);
+        return s;
+}
+
+static char *lines_of(const PoolSpec *s) {
+        StrBuf b = {};
+
+        pool_spec_to_lines(s, &b);
+        return strbuf_take(&b);
+}
+
+/* What a daemon has read counts as long as it is of the file that is there. */
+static void what_is_known_of_a_definition(void **state) {
+        static const char xml[] =
+                "<pool type='iscsi-direct'><name>k</name><source><host name='h' port='99'/><device path='a\\nb'/>"
+                "<device path='c'/><auth type='chap' username='u'><secret usage='s=1'/></auth>"
+                "<initiator><iqn name='iqn.2026-01.x:y'/></initiator></source></pool>";
+        _cleanup_free_ char *etc = in_folder("known-etc"), *run = in_folder("known-run"),
+                            *a = in_folder("known-etc/storage"), *b = in_folder("known-run/storage");
+        _cleanup_free_ char *stamp = NULL, *later = NULL, *before = NULL, *after = NULL, *text = NULL;
+        _cleanup_pool_spec_ PoolSpec *s = spec_of(xml), *back = NULL, *stale = NULL, *none = NULL;
+
+        assert_true(mkdir(etc, 0700) >= 0 && mkdir(run, 0700) >= 0 && mkdir(a, 0700) >= 0 && mkdir(b, 0700) >= 0);
+        assert_true(setenv("UNITVIRT_ETC", etc, 1) >= 0 && setenv("UNITVIRT_RUN", run, 1) >= 0);
+        assert_null(pool_definition_stamp("k"));
+        write_file("known-etc/storage/k.xml", xml, strlen(xml), (off_t) strlen(xml));
+        stamp = pool_definition_stamp("k");
+        assert_int_equal(pool_known_save(stamp, s, "<a>\n</a>\n"), 0);
+        assert_int_equal(pool_known_load("k", stamp, &back, &text), 0);
+        before = lines_of(s);
+        after = lines_of(back);
+        assert_string_equal(before, after);
+        assert_string_equal(text, "<a>\n</a>\n");
+        assert_string_equal(back->devices[0], "a\\nb");
+        write_file("known-run/storage/other.known", "type=dir\nname=k\nxml=x\n", 23, 23);
+        assert_int_equal(pool_known_load("other", NULL, &none, NULL), -EBADMSG);
+        write_file("known-etc/storage/k.xml", xml, strlen(xml), (off_t) strlen(xml) + 1);
+        later = pool_definition_stamp("k");
+        assert_int_equal(pool_known_load("k", later, &none, NULL), -ESTALE);
+        assert_int_equal(pool_known_load("k", NULL, &stale, NULL), 0);
+        pool_known_forget("k");
+        assert_int_equal(pool_known_load("k", NULL, &none, NULL), -ENOENT);
+        assert_true(unsetenv("UNITVIRT_ETC") >= 0 && unsetenv("UNITVIRT_RUN") >= 0);
+}
+
 static void definitions_in_few_words(void **state) {
         static const char xml[] =
                 "<pool type='netfs'><name>n</name><source><host name='h'/><dir path='/d'/><format type='nfs'/>"
@@ -535,13 +587,8 @@ static void definitions_in_few_words(void **state) {
                 "<group>7</group></permissions></target><fs:mount_opts "
                 "xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'><fs:option "
                 "name='sync'/></fs:mount_opts></pool>";
-        _cleanup_definition_ Definition *d = NULL;
-        _cleanup_pool_spec_ PoolSpec *s = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_pool_spec_ PoolSpec *s = spec_of(xml);
 
-        assert_int_equal(definition_parse_as(&document_pool, xml, strlen(xml), NULL, 0, &d, &e), 0);
-        assert_int_equal(definition_normalise(d, NULL, &e), 0);
-        assert_int_equal(pool_spec_from_xml(definition_root(d), &s, &e), 0);
         assert_int_equal(s->type, POOL_NETFS);
         assert_string_equal(s->host, "h");
         assert_string_equal(s->protocol, "4.1");
@@ -656,6 +703,7 @@ int main(void) {
                 cmocka_unit_test(parts_of_nobody_are_removed),
                 cmocka_unit_test(chains_do_not_lead_astray),
                 cmocka_unit_test(definitions_in_few_words),
+                cmocka_unit_test(what_is_known_of_a_definition),
                 cmocka_unit_test(every_type_has_a_backend_and_a_bit),
                 cmocka_unit_test(children_answer_fail_and_hang),
                 cmocka_unit_test(children_can_only_read),

@@ -46,6 +46,8 @@ refused "a second pool on the folder" "Storage source conflict with pool: 'p'" d
 refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
 refused "a type that was left out is named" "built without librbd" m sh -c "echo \"<pool type='rbd'><name>r</name><source><name>x</name><host name='h'/></source></pool>\" > /tmp/r.xml; virsh pool-define /tmp/r.xml"
 check "stop and start by systemctl" m sh -c 'systemctl stop vm-pool@p && virsh pool-info p | grep -q "State: *inactive" && systemctl start vm-pool@p && virsh pool-info p | grep -q "State: *running"'
+check "a definition that was changed by hand counts at the next start" m sh -c 'virsh -q "pool-define-as hand dir --target /srv/hand; pool-build hand; pool-start hand" && systemctl stop vm-pool@hand && mkdir /srv/other && touch /srv/other/v && sed -i s,/srv/hand,/srv/other, /etc/libvirt/storage/hand.xml && systemctl daemon-reload && systemctl start vm-pool@hand && systemctl reload vm-pool@hand && virsh vol-list hand | grep -q /srv/other/v && virsh -q "pool-destroy hand; pool-undefine hand"'
+check "nothing of a pool stays that has ended" m sh -c '[ -z "$(ls -d /run/libvirt/storage/hand* 2>/dev/null)" ]'
 check "pool-dumpxml has sizes" m sh -c "virsh pool-dumpxml p | grep -qE \"<capacity unit='bytes'>[1-9]\""
 check "... and its folder's mode and owner, as they are" m sh -c "virsh pool-dumpxml p | tr -d '\n ' | grep -q '<permissions><mode>0711</mode><owner>0</owner><group>0</group></permissions>' && ! virsh pool-dumpxml --inactive p | grep -q permissions && chmod 755 /srv/p && virsh -q pool-refresh p && virsh pool-dumpxml p | grep -q '<mode>0755</mode>' && chmod 711 /srv/p"
 check "pool-capabilities" says "<pool type='dir' supported='yes'>" m virsh pool-capabilities

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "base/strings.h"
 #include "model/xml.h"
 #include "storage/sandbox.h"
 #include "storage/table.h"
@@ -64,12 +65,32 @@ typedef struct PoolSpec {
         char *password;         /* what that secret is, for whoever put it there; wiped with the rest */
 } PoolSpec;
 
+/* Nothing is said; NULL without memory. */
+PoolSpec *pool_spec_new(void);
 PoolSpec *pool_spec_free(PoolSpec *s);
 DEFINE_CLEANUP(PoolSpec *, pool_spec_free);
 #define _cleanup_pool_spec_ _cleanup_(pool_spec_freep)
 
 /* From the root of a definition in canonical form. -EBADMSG with e, -ENOMEM. */
 int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e);
+
+/* As lines KEY=VALUE (base/keyfile.h), but for the password, and from one. -EBADMSG, -ENOMEM. */
+void pool_spec_to_lines(const PoolSpec *s, StrBuf *b);
+int pool_spec_set_line(PoolSpec *s, const char *key, const char *value);
+
+/* --- known.c: what a daemon that starts a pool has read of its definition already --- */
+
+/* To read XML costs a unit more than a hundred images do. So the daemon leaves the pool's spec and its definition in
+ * canonical form in /run/libvirt/storage/NAME.known. It counts at the start where the definition's file is still the
+ * one that it was read from, and from then on until the pool ends. */
+
+/* Which file the next start's definition is, to be asked before it is read; the caller's. NULL: none, or no memory. */
+char *pool_definition_stamp(const char *name);
+int pool_known_save(const char *stamp, const PoolSpec *s, const char *xml);
+/* stamp NULL: of a pool that has started. ret_xml may be NULL. -ENOENT, -ESTALE where it is of another file, -EBADMSG,
+ * -ENOMEM, errno. */
+int pool_known_load(const char *name, const char *stamp, PoolSpec **ret, char **ret_xml);
+void pool_known_forget(const char *name);
 
 /* Flags of build and of remove: VIR_STORAGE_POOL_BUILD_x, VIR_STORAGE_POOL_DELETE_x of libvirt-storage.h. */
 #define POOL_BUILD_NO_OVERWRITE 4U
