@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What lies below an image: followed only as far as nobody can be led astray by a header. */
+/* What lies below an image that root's qemu-img is to read once: in folders of active pools, and nowhere else.
+ *
+ * Guests are another thing (lib/chain): they are started again and again and write to their images, so what was
+ * accepted is kept, more places count, and a definition may name what a header may not. */
 
 #include <fcntl.h>
 #include <sys/stat.h>
