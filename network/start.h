@@ -31,6 +31,7 @@ typedef struct NetworkStart {
         ForwardMode mode;
         char bridge[16];          /* "" where the network has none of its own */
         bool adopted;             /* the bridge is there, with guests */
+        bool docker_passed;       /* Docker's chain lets it pass, and that is on the list */
         Netlink *links;
         UndoList undo;
         StrBuf notices;           /* what the user should know though the start went well, a line each */

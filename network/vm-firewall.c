@@ -18,7 +18,8 @@
 #define QUIET_MS 1500
 #define GATHER_MS 100
 
-static int look_after(const char *path) {
+/* docker NULL: there is none. */
+static int look_after(const char *path, DockerChain *docker, StrBuf *bridges) {
         _cleanup_free_ char *text = NULL;
         _cleanup_xml_ xmlDocPtr doc = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -38,30 +39,45 @@ static int look_after(const char *path) {
         bridge = network_bridge(network);
         if (!bridge || !forward_mode_has_own_bridge(network_forward_mode(network)))
                 return 0;
-        if (network_forward_mode(network) != FORWARD_NONE)
-                r = rules_pass_docker(network, bridge, &e);
-        if (r < 0)
-                log_warning("%s, ignoring", error_text(&e, r));
-        else if (r > 0)
-                log_info("let %s pass Docker's chain again", bridge);
+        if (docker && network_forward_mode(network) != FORWARD_NONE)
+                r = docker_chain_let_pass(docker, network, bridge);
+        if (r > 0)
+                strbuf_addf(bridges, "%s%s", bridges->len > 0 ? ", " : "", bridge);
         if (network_forward_mode(network) != FORWARD_OPEN || xml_get(network, "bridge/@zone"))
                 (void) bus_add_to_zone(bridge, xml_get(network, "bridge/@zone") ?: "libvirt");
         return r;
 }
 
+static void commit(DockerChain *docker, const StrBuf *bridges) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = docker_chain_commit(docker, &e);
+
+        if (r < 0)
+                log_warning("%s, ignoring", error_text(&e, r));
+        else if (r > 0)
+                log_info("let %s pass Docker's chain again", bridges->data ?: "");
+}
+
 static void look_after_all(void) {
         _cleanup_free_ char *folder = text_format("%s/network", path_run());
-        DIR *d = folder && (rules_have_docker() || bus_has_firewalld()) ? opendir(folder) : NULL;
+        _cleanup_docker_chain_ DockerChain *docker = NULL;
+        _cleanup_strbuf_ StrBuf bridges = {};
         const struct dirent *de;
+        DIR *d;
+
+        (void) docker_chain_open(&docker);
+        d = folder && (docker || bus_has_firewalld()) ? opendir(folder) : NULL;
 
         while (d && (de = readdir(d))) {
                 _cleanup_free_ char *path = text_format("%s/%s", folder, de->d_name);
 
                 if (path && endswith(de->d_name, ".xml"))
-                        (void) look_after(path);
+                        (void) look_after(path, docker, &bridges);
         }
         if (d)
                 closedir(d);
+        if (docker)
+                commit(docker, &bridges);
 }
 
 /* Reads all events away; whether the buffer ran over does not matter, as none is looked at. */

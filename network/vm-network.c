@@ -65,8 +65,9 @@ static int pass_others(NetworkStart *s) {
 
         if (!*s->bridge)
                 return 0;
-        r = undo_add(&s->undo, UNDO_DOCKER, s->bridge);
-        if (r >= 0 && s->mode != FORWARD_NONE)
+        /* also for a Docker that comes later */
+        r = s->docker_passed ? 0 : undo_add(&s->undo, UNDO_DOCKER, s->bridge);
+        if (r >= 0 && s->mode != FORWARD_NONE && !s->docker_passed)
                 r = rules_pass_docker(s->network, s->bridge, &s->error);
         if (r >= 0)
                 r = undo_add(&s->undo, UNDO_ZONE, s->bridge);
