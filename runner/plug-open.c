@@ -153,12 +153,11 @@ static int open_disk(Prepare *p, xmlNode *disk) {
 }
 
 static int open_interface(Prepare *p, xmlNode *interface) {
-        if (xml_attr_is(interface, "type", "hostdev") ||
-            (xml_attr_is(interface, "type", "user") && xml_attr_is(xml_child(interface, "backend"), "type", "passt")))
+        if (xml_attr_is(interface, "type", "hostdev"))
                 return prepare_refuse(p, -EOPNOTSUPP, interface,
-                                      "a card of the host, or one with passt, cannot be plugged into a guest that "
-                                      "runs yet");
+                                      "a card of the host cannot be plugged into a guest that runs yet");
         p->res.nets = p->nets;
+        p->res.chardevs = p->chardevs;
         return prepare_interface(p, interface);
 }
 

@@ -172,6 +172,39 @@ int object_unit_stop(Object *o, uint64_t timeout, Error *e) {
                          "%s did not stop (job: %s); see 'journalctl -u %s'", unit, job_result_to_string(result), unit);
 }
 
+/* --- helpers --- */
+
+#define HELPER_TIMEOUT (100U * 1000000U) /* it has a limit of its own */
+
+int object_helper_start(Object *o, const Plan *helper, Error *e) {
+        Systemd *systemd = o->index->host->systemd;
+        const char *unit = plan_unit(helper);
+        JobResult result = JOB_DONE;
+        int r;
+
+        r = mkdir_p(dropin_folder(true), 0755);
+        if (r >= 0)
+                r = plan_write_dropin(helper, dropin_folder(true));
+        if (r < 0)
+                return error_set_errno(e, r, object_kind(o)->origin, "cannot write the settings of %s", unit);
+        show_dropins_to_systemd();
+        r = systemd_unit_refresh(systemd, unit, e);
+        if (r >= 0)
+                r = systemd_run_job(systemd, "StartUnit", unit, HELPER_TIMEOUT, &result, e);
+        return r < 0 || result == JOB_DONE ? r : start_failed(o, unit, result, e);
+}
+
+void object_helper_stop(Object *o, const Plan *helper) {
+        const char *unit = plan_unit(helper);
+        _cleanup_free_ char *folder = text_format("%s/%s.d", dropin_folder(true), unit);
+        JobResult result;
+
+        if (!folder || access(folder, F_OK) < 0)
+                return;
+        (void) systemd_run_job(o->index->host->systemd, "StopUnit", unit, HELPER_TIMEOUT, &result, NULL);
+        (void) plan_remove_dropin_of(unit, dropin_folder(true));
+}
+
 /* --- autostart --- */
 
 static char *systemd_link(const ObjectKind *k, const char *name) {

@@ -258,20 +258,31 @@ static int add_addresses(Sidecar *s, const xmlNode *interface) {
         return 0;
 }
 
-int plan_passt(GuestPlan *g, const xmlNode *interface) {
+void plan_card_part(const xmlNode *interface, bool late, char ret[PLAN_PART_MAX]) {
+        const char *alias = xml_get(interface, "alias/@name");
+        unsigned index = 0;
+        uint32_t hash = 0x811c9dc5U; /* FNV-1a */
+
+        if (late && alias) {
+                for (const char *p = alias; *p; p++)
+                        hash = (hash ^ (unsigned char) *p) * 0x01000193U;
+                (void) snprintf(ret, PLAN_PART_MAX, "late%08x", hash);
+                return;
+        }
+        for (const xmlNode *p = interface->prev; p; p = p->prev)
+                index += xml_is(p, "interface");
+        (void) snprintf(ret, PLAN_PART_MAX, "net%u", index);
+}
+
+static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *part) {
         _cleanup_free_ char *fd = text_format("--fd=%i", HELPER_SOCKET_FD);
         const char *dev = xml_get(interface, "source/@dev");
         const char *const words[] = {
                 "/usr/bin/passt", "--foreground", "--quiet", fd, dev ? "--interface" : NULL, dev
         };
-        unsigned index = 0;
         Sidecar s = {};
-        char part[24];
         int r;
 
-        for (const xmlNode *p = interface->prev; p; p = p->prev)
-                index += xml_is(p, "interface");
-        (void) snprintf(part, sizeof part, "net%u", index);
         r = fd ? begin(g, &unit_passt, part, part, &s) : -ENOMEM;
         /* it talks to one connection, which is there before it */
         if (r >= 0)
@@ -281,4 +292,27 @@ int plan_passt(GuestPlan *g, const xmlNode *interface) {
         if (r >= 0)
                 r = add_addresses(&s, interface);
         return r < 0 ? r : add_forwards(&s, interface);
+}
+
+int plan_passt(GuestPlan *g, const xmlNode *interface) {
+        char part[PLAN_PART_MAX];
+
+        plan_card_part(interface, false, part);
+        return plan_passt_as(g, interface, part);
+}
+
+int plan_build_late_card(const Definition *d, const xmlNode *interface, Plan **ret, Error *e) {
+        GuestPlan g = { .definition = d, .domain = definition_root(d), .error = e };
+        _cleanup_plan_ Plan *p = NULL;
+        char part[PLAN_PART_MAX];
+        int r;
+
+        plan_card_part(interface, true, part);
+        r = plan_new(&unit_guest, definition_name(d), &p);
+        g.plan = p;
+        if (r >= 0)
+                r = plan_passt_as(&g, interface, part);
+        if (r >= 0)
+                *ret = TAKE_PTR(p);
+        return r;
 }

@@ -208,7 +208,7 @@ static int write_one(const Plan *p, const char *unit_dir, bool *ret_old) {
         return r < 0 ? r : 1;
 }
 
-static int remove_dropin_of(const char *unit, const char *unit_dir) {
+int plan_remove_dropin_of(const char *unit, const char *unit_dir) {
         _cleanup_free_ char *dir = text_format("%s/%s.d", unit_dir, unit), *path = NULL;
 
         if (!dir)
@@ -256,7 +256,7 @@ static int remove_sidecars(const UnitKind *kind, const char *name, const Plan *p
                         r = unit_instance(*s, name, &instance);
                         unit = r >= 0 ? sidecar_of(*s, instance, entry->d_name) : NULL;
                         if (unit && !is_planned(p, unit))
-                                r = remove_dropin_of(unit, unit_dir);
+                                r = plan_remove_dropin_of(unit, unit_dir);
                 }
         (void) closedir(d);
         return r;
@@ -285,7 +285,7 @@ static int remove_one(const Plan *p, const char *unit_dir) {
         _cleanup_free_ char *path = NULL;
 
         if (p->kind)
-                return remove_dropin_of(p->unit, unit_dir);
+                return plan_remove_dropin_of(p->unit, unit_dir);
         path = text_format("%s/%s", unit_dir, p->unit);
         if (!path)
                 return -ENOMEM;
@@ -307,7 +307,7 @@ int plan_remove_dropin_as(const UnitKind *kind, const char *name, const char *un
 
         r = unit_name_for(kind, name, &unit);
         if (r >= 0)
-                r = remove_dropin_of(unit, unit_dir);
+                r = plan_remove_dropin_of(unit, unit_dir);
         return r < 0 ? r : remove_sidecars(kind, name, NULL, unit_dir);
 }
 

@@ -146,6 +146,17 @@ static const struct {
         [QEMU_PART_DEVICE] = { "device_add", "device_del", "id" },
 };
 
+/* QEMU looks a stream's descriptor up in a thread that knows no monitor, and so none of its names. What it calls a
+ * socket has the same frames, and takes the name at once. */
+static json_t *netdev_arguments(json_t *props) {
+        json_t *address = json_object_get(props, "addr");
+        const char *fd = json_string_value(json_object_get(address, "str"));
+
+        if (!streq_ptr(json_string_value(json_object_get(props, "type")), "stream") || !fd)
+                return json_incref(props);
+        return json_pack("{s:O,s:s,s:s}", "id", json_object_get(props, "id"), "type", "socket", "fd", fd);
+}
+
 int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remove, Error *e) {
         const char *id = part->kind < _QEMU_PART_KIND_MAX && commands[part->kind].add
                                  ? json_string_value(json_object_get(part->props, commands[part->kind].id))
@@ -160,7 +171,9 @@ int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remo
                                  "-%s of QEMU cannot be added to a guest that runs",
                                  part->name ? part->name + (*part->name == '-') : "audiodev");
         else {
-                *ret_add = json_pack("{s:s,s:O}", "execute", commands[part->kind].add, "arguments", part->props);
+                *ret_add = json_pack("{s:s,s:o}", "execute", commands[part->kind].add, "arguments",
+                                     part->kind == QEMU_PART_NETDEV ? netdev_arguments(part->props)
+                                                                    : json_incref(part->props));
                 *ret_remove = json_pack("{s:s,s:{s:s}}", "execute", commands[part->kind].remove, "arguments",
                                         commands[part->kind].id, id);
         }

@@ -183,7 +183,24 @@ check "... starts" m virsh -q start passt
 check "... runs" shows_running passt
 check "its helper is a unit of its own" equals active helper_state vm-passt@passt-net0.service
 check "... which listens for the guest" eventually 10 contains :2222 m ss -ltn
+
+late="<interface type='user'><mac address='52:54:00:77:77:77'/><portForward proto='tcp'><range start='2233' to='22'/></portForward><model type='usb-net'/><backend type='passt'/></interface>"
+late_xml() { m_with_input sh -c 'cat > /root/late.xml' <<<"$late"; }
+late_units() { m sh -c "systemctl list-units --plain --no-legend 'vm-passt@passt-late*' | awk '{ print \$1, \$3 }' | sed 's/late[0-9a-f]*/late/'"; }
+late_files() { m sh -c 'ls -d /run/systemd/system/vm-passt@passt-late*'; }
+check "another one is plugged in while it runs" eval 'late_xml && m virsh -q attach-device passt /root/late.xml --live'
+check "... its passt is a unit, too" equals "vm-passt@passt-late.service active" late_units
+check "... which listens" eventually 10 contains :2233 m ss -ltn
+check "... QEMU is connected to it" contains "hostnet1: index=0,type=socket,socket: fd=" m virsh qemu-monitor-command passt --hmp info network
+check "... it goes" m virsh -q detach-device passt /root/late.xml --live
+check "... with its passt" eventually 10 equals "" late_units
+check "... and its settings" not late_files
+check "... the first one goes on" contains :2222 m ss -ltn
+check "... and it comes again" m virsh -q attach-device passt /root/late.xml --live
+check "... which ends with the guest, too" equals "vm-passt@passt-late.service active" late_units
 check "destroy" m virsh -q destroy passt
+check "... no settings are left" eventually 15 not late_files
+check "... and no unit" eventually 15 equals "" late_units
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-passt@passt-net0.service
 
 finish

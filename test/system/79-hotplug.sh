@@ -240,9 +240,9 @@ not_live "a PCI device of the host comes at the start" "a device of the host of 
         "$(host pci "managed='yes'" "domain='0x0000' bus='0x06' slot='0x12' function='0x5'")"
 not_live "so does a mediated one" "a device of the host of type 'mdev' cannot be plugged into" \
         "$(host mdev "model='vfio-pci'" "uuid='b0a67f2e-4d0b-4a50-8a57-0d1e2f3a4b5c'")"
-not_live "and a card with passt" "or one with passt, cannot be plugged into" \
-        "<interface type='user'><mac address='52:54:00:55:55:55'/><backend type='passt'/><model type='usb-net'/>
-        </interface>"
+not_live "and a card of the host" "a card of the host cannot be plugged into" \
+        "<interface type='hostdev' managed='yes'><mac address='52:54:00:55:55:55'/><source>
+        <address type='pci' domain='0x0000' bus='0x06' slot='0x12' function='0x5'/></source></interface>"
 xml port <<<"<controller type='pci' model='pcie-root-port'/>"
 refused "a bus of the board's" "'pci' controller cannot be hot plugged" \
         m virsh attach-device plug /root/port.xml --live

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hotplug/ask.h"
 #include "loop/fiber.h"
+#include "object/unit.h"
 #include "plan/names.h"
 
 #define ANSWER_TIMEOUT (60U * 1000000U)
@@ -94,6 +95,40 @@ int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e) {
                 return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_SYSTEMD, "%s did not start: %s", unit,
                                  job_result_to_string(result));
         return r;
+}
+
+static bool has_passt(const xmlNode *device) {
+        return xml_is(device, "interface") && xml_attr_is(device, "type", "user") &&
+               xml_attr_is(xml_child(device, "backend"), "type", "passt");
+}
+
+int plug_start_helper(Guest *g, const Definition *live, const xmlNode *device, Plan **ret, Error *e) {
+        _cleanup_plan_ Plan *p = NULL;
+        int r;
+
+        *ret = NULL;
+        if (!has_passt(device))
+                return 0;
+        r = plan_build_late_card(live, device, &p, e);
+        if (r >= 0)
+                r = object_helper_start(&g->object, plan_other(p, 0), e);
+        if (r < 0)
+                plug_stop_helper(g, p);
+        else
+                *ret = TAKE_PTR(p);
+        return r;
+}
+
+void plug_stop_helper(Guest *g, const Plan *helper) {
+        if (helper)
+                object_helper_stop(&g->object, plan_other(helper, 0));
+}
+
+void plug_stop_helper_of(Guest *g, const Definition *live, const xmlNode *device) {
+        _cleanup_plan_ Plan *p = NULL;
+
+        if (has_passt(device) && plan_build_late_card(live, device, &p, NULL) >= 0)
+                plug_stop_helper(g, p);
 }
 
 int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsigned set, PlugAnswer *ret, Error *e) {

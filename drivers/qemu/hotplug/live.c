@@ -53,6 +53,7 @@ static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugA
 static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_free_ char *alias = strdup(device_alias(device) ?: "");
+        _cleanup_plan_ Plan *helper = NULL;
         bool here = plug_here_can(device);
         char version[32];
         unsigned set = 0;
@@ -67,11 +68,15 @@ static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
                 return r;
         r = here ? plug_here(live, device, version, &answer, e) : plug_guard_filter(g, device, e);
         if (r >= 0 && !here)
+                r = plug_start_helper(g, live, device, &helper, e);
+        if (r >= 0 && !here)
                 r = plug_ask_attach(g, alias, version, set, &answer, e);
         if (r >= 0)
                 r = give_to_qemu(g, live, device, &answer, e);
-        if (r < 0)
+        if (r < 0) {
+                plug_stop_helper(g, helper);
                 plug_ask_release(g, alias);
+        }
         pending_remove(g);
         return r > 0 ? -EIO : r;
 }

@@ -36,6 +36,7 @@ static int finish(Guest *g, Definition *live, xmlNode *device, Error *e) {
         if (!alias)
                 return -ENOMEM;
         steps_take_away(g, live, device, false);
+        plug_stop_helper_of(g, live, device);
         plug_ask_release(g, alias);
         xml_remove(device);
         r = g->run ? live_write(g, live, e) : 0;
@@ -178,6 +179,7 @@ static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error
                         emit_device_added(g, alias);
                 } else {
                         steps_take_away(g, pending, device, true);
+                        plug_stop_helper_of(g, pending, device);
                         plug_ask_release(g, alias);
                 }
         }

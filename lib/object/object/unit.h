@@ -5,6 +5,7 @@
 
 #include "dbus/systemd.h"
 #include "object/kind.h"
+#include "plan/plan.h"
 
 /* The unit's name, the caller's. Fills e where the name of the object cannot be a unit's. */
 int object_unit(const Object *o, char **ret, Error *e);
@@ -21,6 +22,11 @@ void object_remove_dropin(ObjectIndex *i, const char *name, bool transient);
 int object_unit_start(Object *o, bool transient, void (*began)(Object *o), Error *e);
 /* StopUnit, and waits for its job. Code 9 where it failed. */
 int object_unit_stop(Object *o, uint64_t timeout, Error *e);
+
+/* A unit beside that of an object that runs: its drop-in, below /run/systemd/system, and its start, which is waited
+ * for. Stopping removes the drop-in as well; nothing there is no error. */
+int object_helper_start(Object *o, const Plan *helper, Error *e);
+void object_helper_stop(Object *o, const Plan *helper);
 
 /* Autostart is systemd's: EnableUnitFiles() makes a link in kind->unit->wants. libvirt's own link counts as well (the
  * generator reads it), and goes when autostart is switched. One truth: on where either is there. */
