@@ -2,10 +2,10 @@
 
 /* Kinds of devices of a few lines each: USB, links, graphics, mediated and vDPA devices. */
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "nodedev.h"
 
-#define LINK_LIMIT 4096U
 
 /* --- USB --- */
 
@@ -128,33 +128,28 @@ static const char *mdev_parent(sd_device *d) {
         return sd_device_get_parent(d, &parent) >= 0 && sd_device_get_sysname(parent, &sysname) >= 0 ? sysname : NULL;
 }
 
-/* The last part of what a link of the device leads to, in buffer. */
-static const char *link_end(sd_device *d, const char *name, char buffer[static LINK_LIMIT]) {
+/* The last part of what a link of the device leads to; NULL where there is none. The caller's. */
+static char *link_end(sd_device *d, const char *name) {
         _cleanup_free_ char *path = NULL;
         const char *syspath;
-        ssize_t n;
+        char *end;
 
         if (sd_device_get_syspath(d, &syspath) < 0 || !(path = text_format("%s/%s", syspath, name)))
                 return NULL;
-        n = readlink(path, buffer, LINK_LIMIT - 1);
-        if (n <= 0)
-                return NULL;
-        buffer[n] = '\0';
-        return strrchr(buffer, '/') ? strrchr(buffer, '/') + 1 : buffer;
+        return link_target_name(path, &end) < 0 ? NULL : end;
 }
 
 static void describe_mdev(Description *d) {
-        char buffer[LINK_LIMIT];
-        const char *s = link_end(d->device, "mdev_type", buffer);
+        _cleanup_free_ char *type = link_end(d->device, "mdev_type"), *group = link_end(d->device, "iommu_group");
+        const char *s;
 
-        if (s)
-                document_attr(d->writer, document_add(d->writer, d->capability, "type", NULL), "id", s);
+        if (type)
+                document_attr(d->writer, document_add(d->writer, d->capability, "type", NULL), "id", type);
         if (sd_device_get_sysname(d->device, &s) >= 0)
                 describe_text(d, "uuid", s);
         describe_text(d, "parent_addr", mdev_parent(d->device));
-        s = link_end(d->device, "iommu_group", buffer);
-        if (s)
-                document_attr(d->writer, document_add(d->writer, d->capability, "iommuGroup", NULL), "number", s);
+        if (group)
+                document_attr(d->writer, document_add(d->writer, d->capability, "iommuGroup", NULL), "number", group);
 }
 
 const DeviceKind device_mdev = {
