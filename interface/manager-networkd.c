@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "model/interface.h"
 #include "manager.h"
 #include "snapshot.h"
 #include "store.h"
@@ -240,7 +241,7 @@ static int restore_link(Host *h, int changes, const char *name, Error *e) {
                 _cleanup_definition_ Definition *d = NULL;
 
                 /* a link that others have removed is theirs to bring back */
-                r = store_load(name, &d, e);
+                r = interface_definition_load(name, &d, e);
                 return r == -ENOENT ? 0 : r < 0 ? r : wait_until_up(h, changes, name, e);
         }
         if (up > 0)

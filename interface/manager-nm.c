@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "model/interface.h"
 #include "connection.h"
 #include "manager.h"
 #include "snapshot.h"
@@ -286,7 +287,7 @@ static int bring_back(Host *h, const char *name, Error *e) {
 
         if (link_read(h->netlink, name, &facts) >= 0)
                 return 0;
-        r = store_load(name, &d, e);
+        r = interface_definition_load(name, &d, e);
         return r == -ENOENT ? 0 : r < 0 ? r : start(h, name, d, e);
 }
 

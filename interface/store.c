@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "model/interface.h"
 #include "store.h"
 
 #define FILE_LIMIT (1024U * 1024U)
@@ -35,32 +36,8 @@ int store_each(const char *folder, int (*f)(const char *path, const char *name, 
 
 /* --- definitions --- */
 
-char *store_definition_path(const char *interface) {
-        return text_format("%s/interface/%s.xml", path_etc(), interface);
-}
-
-int store_load(const char *interface, Definition **ret, Error *e) {
-        _cleanup_free_ char *path = store_definition_path(interface);
-        _cleanup_definition_ Definition *d = NULL;
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        if (access(path, F_OK) < 0 && errno == ENOENT)
-                return -ENOENT;
-        r = definition_load_as(&document_interface, path, 0, &d, e);
-        if (r >= 0)
-                r = definition_normalise(d, NULL, e);
-        if (r >= 0 && !streq(definition_name(d), interface))
-                r = error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_INTERFACE, "%s: it is of interface '%s'", path,
-                              definition_name(d));
-        if (r >= 0)
-                *ret = TAKE_PTR(d);
-        return r;
-}
-
 int store_save(const Definition *d, Error *e) {
-        _cleanup_free_ char *path = store_definition_path(definition_name(d)), *text = NULL,
+        _cleanup_free_ char *path = interface_definition_path(definition_name(d)), *text = NULL,
                             *folder = text_format("%s/interface", path_etc());
         int r = definition_format(d, DEFINITION_FORMAT_INACTIVE, &text);
 
@@ -72,7 +49,7 @@ int store_save(const Definition *d, Error *e) {
 }
 
 int store_remove(const char *interface, Error *e) {
-        _cleanup_free_ char *path = store_definition_path(interface);
+        _cleanup_free_ char *path = interface_definition_path(interface);
         int r = path ? file_remove(path) : -ENOMEM;
 
         if (r >= 0)

@@ -17,9 +17,7 @@
 /* The folder below UNITVIRT_HOST (tests; else the host's own); the caller's. */
 char *store_folder(const char *folder);
 
-char *store_definition_path(const char *interface);
-/* 0; -ENOENT, without an error, where there is none. */
-int store_load(const char *interface, Definition **ret, Error *e);
+/* The definition's own file, which interface_definition_load() reads. */
 int store_save(const Definition *d, Error *e);
 int store_remove(const char *interface, Error *e);
 

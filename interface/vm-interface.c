@@ -14,6 +14,7 @@
 #include "base/keyfile.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "model/interface.h"
 #include "manager.h"
 #include "snapshot.h"
 #include "store.h"
@@ -46,7 +47,7 @@ static int connect_host(Host *h, Error *e) {
 /* --- the verbs --- */
 
 static int load_or_none(const char *name, Definition **ret, Error *e) {
-        int r = store_load(name, ret, e);
+        int r = interface_definition_load(name, ret, e);
 
         return r == -ENOENT ? 0 : r;
 }
@@ -160,7 +161,7 @@ static int undo_definition(const char *path, const char *file, void *userdata) {
 
         if (!name || snapshot_has_definition(name))
                 return 0;
-        r = store_load(name, &d, &e);
+        r = interface_definition_load(name, &d, &e);
         if (r >= 0)
                 r = manager_find(h, name, d, &manager, &e);
         if (r >= 0)

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "interface.h"
+#include "model/interface.h"
 
 #define CALL(NAME, f, ...) OBJECT_CALL(remote, REMOTE, &kind_interface, Interface, NAME, f, __VA_ARGS__)
 #define PLAIN(NAME, f, ...) PLAIN_CALL(remote, REMOTE, &kind_interface, NAME, f, __VA_ARGS__)
@@ -116,7 +117,7 @@ static int get_xml_desc(Call *c, Interface *i, const remote_interface_get_xml_de
         int r = -ENOENT;
 
         if (!i->is_there || (call_flags(c) & INTERFACE_XML_INACTIVE))
-                r = interface_definition(i->object.name, &d, e);
+                r = interface_definition_load(i->object.name, &d, e);
         if (r == -ENOENT && i->is_there)
                 return describe_link(i, &ret->xml, e);
         return r == -ENOENT ? object_error_gone(&i->object, e)

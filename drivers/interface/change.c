@@ -27,23 +27,6 @@ static int work(InterfaceDriver *d, const char *verb, const char *name, const ch
         return r;
 }
 
-int interface_definition(const char *name, Definition **ret, Error *e) {
-        _cleanup_free_ char *path = text_format("%s/interface/%s.xml", path_etc(), name);
-        _cleanup_definition_ Definition *d = NULL;
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        if (access(path, F_OK) < 0 && errno == ENOENT)
-                return -ENOENT;
-        r = definition_load_as(&document_interface, path, 0, &d, e);
-        if (r >= 0)
-                r = definition_normalise(d, NULL, e);
-        if (r >= 0)
-                *ret = TAKE_PTR(d);
-        return r;
-}
-
 static int define_xml(Call *c, const remote_interface_define_xml_args *args, remote_interface_define_xml_ret *ret,
                       Error *e) {
         InterfaceDriver *driver = call_driver(c);

@@ -32,9 +32,6 @@ void links_close(InterfaceDriver *d);
 /* Brings the index up to date, where links changed since. */
 void links_follow(InterfaceDriver *d);
 
-/* The definition of an interface; -ENOENT, without an error, where it has none. */
-int interface_definition(const char *name, Definition **ret, Error *e);
-
 /* The document of a link as it is now, owned by the caller: valid against libvirt's schema. links: all that there
  * are. */
 int interface_describe(Netlink *netlink, const HostLink *links, size_t n, const HostLink *l, char **ret);

@@ -9,8 +9,11 @@
  *   vlan                  @tag is 1 to 4094, interface/@name is there
  *   protocol              @family is there, one of a kind; addresses are of the family, with @prefix */
 
+#include "base/fs.h"
 #include "base/ip.h"
 #include "base/strings.h"
+#include "model/interface.h"
+#include "model/kind.h"
 #include "normalise/normaliser.h"
 #include "schema.h"
 
@@ -172,3 +175,27 @@ const DocumentKind document_interface = {
         .schema = &schema_interface,
         .steps = steps,
 };
+
+char *interface_definition_path(const char *name) {
+        return text_format("%s/interface/%s.xml", path_etc(), name);
+}
+
+int interface_definition_load(const char *name, Definition **ret, Error *e) {
+        _cleanup_free_ char *path = interface_definition_path(name);
+        _cleanup_definition_ Definition *d = NULL;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        if (access(path, F_OK) < 0 && errno == ENOENT)
+                return -ENOENT;
+        r = definition_load_as(&document_interface, path, 0, &d, e);
+        if (r >= 0)
+                r = definition_normalise(d, NULL, e);
+        if (r >= 0 && !streq(definition_name(d), name))
+                r = error_set(e, -EBADMSG, ERROR_XML_ERROR, ORIGIN_INTERFACE, "%s: it is of interface '%s'", path,
+                              definition_name(d));
+        if (r >= 0)
+                *ret = TAKE_PTR(d);
+        return r;
+}
