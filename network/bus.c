@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/log.h"
+#include "plan/names.h"
 #include "start.h"
 
 #define JOB_TIMEOUT_USEC (100U * 1000000U)
@@ -150,6 +151,41 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
                 return error_set_errno(e, r, ORIGIN_SYSTEMD, "waiting for %s failed", unit);
         *ret_result = TAKE_PTR(job.result);
         return 0;
+}
+
+static int set_description(const char *unit, const char *description) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = sd_bus_open_system(&bus);
+
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        r = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                               "org.freedesktop.systemd1.Manager", "SetUnitProperties", &error, NULL, "sba(sv)", unit,
+                               true, 1, "Description", "s", description);
+        if (r < 0)
+                log_debug("SetUnitProperties(%s): %s", unit, error.message ?: strerror(-r));
+        return r < 0 ? r : 0;
+}
+
+int bus_describe_network(const char *name, const char *description) {
+        _cleanup_free_ char *unit = NULL;
+        int r = unit_name_for(&unit_network, name, &unit);
+
+        return r < 0 ? r : set_description(unit, description);
+}
+
+/* The file that systemd keeps it in stays, with what the template says: systemd would want to be told that it is
+ * gone. */
+void bus_undescribe_network(const char *name) {
+        _cleanup_free_ char *unit = NULL, *file = NULL, *description = text_format("Virtual Network %s", name);
+
+        if (!description || unit_name_for(&unit_network, name, &unit) < 0)
+                return;
+        file = text_format("/run/systemd/system.control/%s.d/50-Description.conf", unit);
+        if (file && access(file, F_OK) >= 0)
+                (void) set_description(unit, description);
 }
 
 /* --- firewalld --- */

@@ -60,6 +60,7 @@ static char *environment_of(const NetworkStart *s) {
                 return NULL;
         add_variable(&b, "VIR_BRIDGE_NAME", s->bridge);
         add_variable(&b, "UNITVIRT_CONFIG", config);
+        add_variable(&b, "UNITVIRT_NETWORK", s->name);
         return strbuf_take(&b);
 }
 

@@ -69,6 +69,11 @@ int dhcp_stop(const char *name);
 /* replug.c */
 int replug_guests(NetworkStart *s);
 
+/* bus.c: what the unit of the network is called in lists and by "systemctl status"; and as its template has it
+ * again. */
+int bus_describe_network(const char *name, const char *description);
+void bus_undescribe_network(const char *name);
+
 /* bus.c */
 /* Starts or stops a unit, and waits for it. *ret_result is systemd's word, "done" or why not; the caller's. */
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e);

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/network-news.h"
 #include "base/strings.h"
 #include "network/files.h"
 #include "network/leases.h"
@@ -21,18 +22,21 @@ static int store(const char *path, const LeaseList *l) {
         return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0644, 0);
 }
 
-/* "vm-dnsmasq@default.service: 3 leases in use" */
-static void tell(const LeaseList *l) {
-        _cleanup_close_ int fd = notify_open();
-
-        (void) notify_send(fd, "STATUS=%zu lease%s in use", l->n, l->n == 1 ? "" : "s");
-        (void) notify_wait(fd, 1000);
-}
-
 static const char *variable(const char *name) {
         const char *value = getenv(name);
 
         return value && *value ? value : NULL;
+}
+
+/* "vm-dnsmasq@default.service: 3 leases in use" */
+static void tell(const LeaseList *l) {
+        _cleanup_close_ int fd = notify_open();
+        const char *network = variable("UNITVIRT_NETWORK");
+
+        (void) notify_send(fd, "STATUS=%zu lease%s in use", l->n, l->n == 1 ? "" : "s");
+        (void) notify_wait(fd, 1000);
+        if (network)
+                network_news(network);
 }
 
 /* For IPv6, dnsmasq's first word is the client's DUID, and its MAC, if it knows it, a variable. */

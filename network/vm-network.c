@@ -248,6 +248,7 @@ static int verb_down(const char *name, int notify_fd) {
         remove_files(name, live, ELEMENTSOF(live));
         if (ports)
                 (void) rmdir(ports);   /* guests that run on keep theirs */
+        bus_undescribe_network(name);
         r = undo_run(name, notify_fd);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "base/fs.h"
+#include "base/network-news.h"
 #include "base/strings.h"
 #include "host/undo.h"
 #include "model/writer.h"
@@ -67,8 +68,8 @@ static int format_port(const Prepare *p, const xmlNode *interface, const Network
         return document_finish(w, ret);
 }
 
-static int write_file(Prepare *p, const char *folder, const xmlNode *interface, const NetworkPort *port,
-                      const char *uuid) {
+static int write_file(Prepare *p, const char *network, const char *folder, const xmlNode *interface,
+                      const NetworkPort *port, const char *uuid) {
         _cleanup_free_ char *path = text_format("%s/%s.xml", folder, uuid), *text = NULL;
         int r;
 
@@ -81,7 +82,10 @@ static int write_file(Prepare *p, const char *folder, const xmlNode *interface, 
                 r = mkdir_p(folder, 0700);
         if (r >= 0)
                 r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
-        return r < 0 ? prepare_refuse(p, r, interface, "cannot write %s: %s", path, strerror(-r)) : 0;
+        if (r < 0)
+                return prepare_refuse(p, r, interface, "cannot write %s: %s", path, strerror(-r));
+        network_news(network);
+        return 0;
 }
 
 int network_port_write(Prepare *p, const xmlNode *network, xmlNode *interface, const NetworkPort *port) {
@@ -95,7 +99,7 @@ int network_port_write(Prepare *p, const xmlNode *network, xmlNode *interface, c
                 return r;
         uuid_format(bytes, uuid);
         r = xml_set_attr(xml_child(interface, "source"), "portid", uuid);
-        return r < 0 ? r : write_file(p, folder, interface, port, uuid);
+        return r < 0 ? r : write_file(p, network_name(network), folder, interface, port, uuid);
 }
 
 /* Whoever chooses has the folder locked until the choice is written down. */

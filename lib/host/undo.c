@@ -7,6 +7,8 @@
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/keyfile.h"
+#include "base/network-news.h"
+#include "base/strings.h"
 #include "host/fifo.h"
 #include "host/filter.h"
 #include "host/macvtap.h"
@@ -21,8 +23,21 @@
 
 #define LIST_MAX (4U * 1024 * 1024) /* bytes of a list that are read */
 
+/* The port of a card on a network, RUN/network/NAME.ports/UUID.xml, goes: its network has a guest less. */
+static void tell_network(const char *path) {
+        _cleanup_free_ char *folder = text_format("%s/network/", path_run()), *name = NULL;
+        const char *rest = folder ? startswith(path, folder) : NULL, *end = rest ? strstr(rest, ".ports/") : NULL;
+
+        name = end ? strndup(rest, (size_t) (end - rest)) : NULL;
+        if (name)
+                network_news(name);
+}
+
 static int remove_file(const char *path) {
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        if (unlink(path) < 0)
+                return errno != ENOENT ? -errno : 0;
+        tell_network(path);
+        return 0;
 }
 
 static int remove_empty(const char *path) {

@@ -87,6 +87,9 @@ has_lease() { m virsh net-dhcp-leases default | grep -q "52:54:00:00:00:$1 .*ipv
 check "alpha has its lease" eventually 120 has_lease 0a 11 alpha
 check "beta has its lease" eventually 60 has_lease 0b 12 beta
 check "systemctl counts leases" contains "2 leases in use" m systemctl show -P StatusText vm-dnsmasq@default
+has_guests() { [ "$(m systemctl show -P Description vm-network@default)" = "Virtual Network default$1" ]; }
+check "... and guests, at the network" eventually 20 has_guests ": 2 guests, 2 leases"
+check "... for which nothing stays" eventually 20 not m systemctl -q is-active vm-network-status.service
 domain_address() { m virsh domifaddr "$1" --source "$2" | grep -q "vnet.*52:54:00:00:00:$3 *ipv4 *192.168.122.$4/"; }
 check "virsh domifaddr, from leases" domain_address alpha lease 0a 11
 check "libnss-libvirt finds the guest by name" m sh -c "grep -q libvirt /etc/nsswitch.conf || sed -i 's/^hosts:.*/hosts: files libvirt libvirt_guest dns/' /etc/nsswitch.conf; getent hosts alpha | grep -q 192.168.122.11"
@@ -252,10 +255,12 @@ check "... all end" many sh -c 'systemctl stop $(seq -f vm-network@many%.0f 100)
 check "... without a trace" m sh -c '! ip -br link | grep ^many && ! nft list tables | grep many && ! ls /run/libvirt/network | grep many && ! pgrep -x -a dnsmasq | grep many'
 
 m virsh -q destroy alpha; m virsh -q destroy beta
+check "its unit's name says when guests have gone" eventually 20 m sh -c 'systemctl show -P Description vm-network@default | grep -q ": 0 guests"'
 check "virt-install --network network=default" many virt-install --name made --memory 64 --disk none --virt-type qemu --osinfo detect=on,require=off --noautoconsole --import \
         --boot loader=/var/lib/libvirt/images/idle.rom,loader.readonly=yes,loader.type=rom --network network=default,model=e1000 --graphics none
 check "... it is on the network" contains "network   default   e1000" m virsh domiflist made
 check "systemctl stop of the network ends the guests that require it" m sh -c 'systemctl stop vm-network@default && virsh domstate made | grep -q "shut off"'
+check "... and its unit has its own name again" eventually 10 has_guests ""
 check "... nothing is left" no_trace virbr0 default
 check "a guest starts its network" m sh -c 'virsh -q start made && virsh net-list | grep -q default'
 check "no program of ours crashed on the way" not m sh -c "journalctl -b -q -o cat -u 'vm-*' | grep -E 'status=(6|11)/'"
