@@ -136,6 +136,28 @@ int qemu_machines_get(const char *emulator, bool may_run, char ***ret) {
         return r;
 }
 
+/* Is it a line of what is remembered? */
+static bool is_remembered(const char *emulator, const char *machine) {
+        _cleanup_free_ char *known = NULL;
+        size_t n = strlen(machine);
+
+        if (n == 0 || strchr(machine, '\n') || program_recall(CACHE, emulator, MAX_LIST, &known) < 0)
+                return false;
+        for (const char *p = known; (p = strstr(p, machine)); p += n)
+                if ((p == known || p[-1] == '\n') && (!p[n] || p[n] == '\n'))
+                        return true;
+        return false;
+}
+
+/* Not even where the list cannot be had is a machine refused. Each definition that is read asks: the list that is
+ * remembered is not taken apart for that. */
+static bool has_machine(const char *emulator, bool may_run, const char *machine) {
+        _cleanup_strv_ char **list = NULL;
+
+        return is_remembered(emulator, machine) || qemu_machines_get(emulator, may_run, &list) < 0 ||
+               strv_contains(list, machine);
+}
+
 /* --- what a definition asks for --- */
 
 _printf_(6, 7) static int refuse(const Definition *d, const xmlNode *at, int r, ErrorCode code, Error *e,
@@ -160,10 +182,8 @@ static const char *alias_of(const char *machine) {
 static int check_machine(const Definition *d, const char *emulator, bool may_run, Error *e) {
         const xmlNode *type = xml_find(definition_root(d), "os/type");
         const char *machine = xml_attr(type, "machine");
-        _cleanup_strv_ char **list = NULL;
 
-        if (!machine || streq(machine, "pc") || streq(machine, "q35") ||
-            qemu_machines_get(emulator, may_run, &list) < 0 || strv_contains(list, machine))
+        if (!machine || streq(machine, "pc") || streq(machine, "q35") || has_machine(emulator, may_run, machine))
                 return 0;
         return refuse(d, type, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, e,
                       "Emulator '%s' does not support machine type '%s': write '%s' for the newest that it has",

@@ -115,6 +115,11 @@ static void what_cannot_start_is_named(void **state) {
         install(p, &program, sizeof(program));
         check(p, "q35", p->program, 0, NULL);
         check(p, "pc-q35-rhel9.4.0", p->program, 0, NULL);
+        check(p, "pc-q35-4.0", p->program, 0, NULL);
+        check(p, "pc-q35-4.0.1", p->program, 0, NULL);
+        check(p, "pc-q35-4", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);
+        check(p, "q35-9.2", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);
+        check(p, "pc-q35-9.2&#10;pc-q35-4.0.1", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);
         check(p, "pc-q35-9.3", p->program, ERROR_CONFIG_UNSUPPORTED, "/etc/a.xml:2: /domain/os/type: ");
         check(p, "pc-i440fx-bionic", p->program, ERROR_CONFIG_UNSUPPORTED, "write 'pc'");
         check(p, "pc-q35-noble", p->program, ERROR_CONFIG_UNSUPPORTED, "write 'q35'");
