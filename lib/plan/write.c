@@ -230,31 +230,53 @@ static bool is_planned(const Plan *p, const char *unit) {
         return false;
 }
 
-/* "vm-swtpm@NAME.service.d" or "vm-swtpm@NAME-PART.service.d" to the unit; NULL for what is another's. */
-static char *sidecar_of(const UnitKind *kind, const char *instance, const char *entry) {
-        const char *rest = startswith(entry, kind->prefix);
-        _cleanup_free_ char *end = text_format("%s.d", kind->suffix);
+/* "vm-swtpm@NAME.service.d" or "vm-swtpm@NAME-PART.service.d" to the unit; NULL for what is another's. start:
+ * "vm-swtpm@NAME". Each entry of a folder that may have thousands comes by here. */
+static char *sidecar_of(const UnitKind *kind, const char *start, const char *entry) {
+        const char *rest = startswith(entry, start), *end;
 
-        rest = rest ? startswith(rest, instance) : NULL;
-        if (!rest || !end || !(*rest == '-' || streq(rest, end)) || !endswith(entry, end))
+        if (!rest || (*rest != '-' && *rest != *kind->suffix))
                 return NULL;
-        return strndup(entry, strlen(entry) - strlen(".d"));
+        end = endswith(rest, ".d");
+        if (!end || (size_t) (end - rest) < strlen(kind->suffix))
+                return NULL;
+        rest = *rest == '-' ? end - strlen(kind->suffix) : rest;
+        return (size_t) (end - rest) == strlen(kind->suffix) && startswith(rest, kind->suffix)
+                       ? strndup(entry, (size_t) (end - entry))
+                       : NULL;
+}
+
+/* How the names of its sidecars begin, one for each kind of them. */
+static int sidecar_starts(const UnitKind *kind, const char *name, char ***ret) {
+        _cleanup_strv_ char **starts = NULL;
+
+        for (const UnitKind *const *s = kind->sidecars; *s; s++) {
+                _cleanup_free_ char *instance = NULL;
+                int r = unit_instance(*s, name, &instance);
+
+                if (r >= 0)
+                        r = strv_consume(&starts, text_format("%s%s", (*s)->prefix, instance));
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(starts);
+        return 0;
 }
 
 /* Sidecars of the thing that p (NULL: nothing) does not have any more. */
 static int remove_sidecars(const UnitKind *kind, const char *name, const Plan *p, const char *unit_dir) {
+        _cleanup_strv_ char **starts = NULL;
         struct dirent *entry;
         DIR *d = kind->sidecars ? opendir(unit_dir) : NULL;
-        int r = 0;
+        int r;
 
         if (!d)
                 return kind->sidecars && errno != ENOENT ? -errno : 0;
+        r = sidecar_starts(kind, name, &starts);
         while (r >= 0 && (entry = readdir(d)))
-                for (const UnitKind *const *s = kind->sidecars; *s && r >= 0; s++) {
-                        _cleanup_free_ char *instance = NULL, *unit = NULL;
+                for (size_t i = 0; kind->sidecars[i] && r >= 0; i++) {
+                        _cleanup_free_ char *unit = sidecar_of(kind->sidecars[i], starts[i], entry->d_name);
 
-                        r = unit_instance(*s, name, &instance);
-                        unit = r >= 0 ? sidecar_of(*s, instance, entry->d_name) : NULL;
                         if (unit && !is_planned(p, unit))
                                 r = plan_remove_dropin_of(unit, unit_dir);
                 }
