@@ -37,16 +37,19 @@ int client_check_name(const char *name, Error *e) {
 }
 
 /* What would fail at every start is refused now. Where there is no QEMU yet, definitions can be made all the same. */
-static int check_emulator(const QemuDriver *d, const Definition *def, const HostFacts *facts, Error *e) {
+static int check_emulator(QemuDriver *d, const Definition *def, const HostFacts *facts, Error *e) {
         const xmlNode *root = definition_root(def);
-        const char *emulator = xml_get(root, "devices/emulator"), *arch = xml_get(root, "os/type/@arch");
+        const char *emulator = xml_get(root, "devices/emulator"), *arch = xml_get(root, "os/type/@arch"),
+                   *machine = xml_get(root, "os/type/@machine");
         const QemuCaps *caps;
         char version[32];
         int r;
 
         if (!emulator || d->emulator.version == 0)
                 return 0;
-        r = qemu_emulator_check(def, false, e);
+        r = emulator_has_board(d, emulator, machine) ? 0 : qemu_emulator_check(def, false, e);
+        if (r >= 0)
+                emulator_remember_board(d, emulator, machine);
         if (r < 0 || !streq(emulator, facts->emulator))
                 return r;
         snprintf(version, sizeof(version), "%u.%u", facts->qemu_version / 1000000U,

@@ -31,6 +31,7 @@ typedef struct QemuDriver {
         struct {
                 FileStamp file;
                 unsigned version;    /* 0: not known */
+                char board[64];      /* one that it has; "": not known */
         } emulator;                  /* QEMU as it was looked at last, see guest/emulator.h */
         struct {
                 FileStamp file;      /* of QEMU */

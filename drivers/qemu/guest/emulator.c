@@ -51,6 +51,7 @@ int emulator_version(QemuDriver *d, unsigned *ret, Error *e) {
         file_stamp_of(&st, &stamp);
         if (!d->emulator.version || !file_stamp_equal(&d->emulator.file, &stamp)) {
                 d->emulator.version = 0;
+                d->emulator.board[0] = 0;
                 r = find_version(emulator, &d->emulator.version, e);
                 if (r < 0)
                         return r;
@@ -58,6 +59,15 @@ int emulator_version(QemuDriver *d, unsigned *ret, Error *e) {
         }
         *ret = d->emulator.version;
         return 0;
+}
+
+bool emulator_has_board(const QemuDriver *d, const char *emulator, const char *machine) {
+        return machine && *machine && streq(emulator, DEFAULT_EMULATOR) && streq(d->emulator.board, machine);
+}
+
+void emulator_remember_board(QemuDriver *d, const char *emulator, const char *machine) {
+        if (machine && streq(emulator, DEFAULT_EMULATOR) && strlen(machine) < sizeof(d->emulator.board))
+                strcpy(d->emulator.board, machine);
 }
 
 static int facts_of(unsigned version, HostFacts *ret, Error *e) {

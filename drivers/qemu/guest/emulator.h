@@ -8,6 +8,11 @@
 /* Its version, 10000013 for 10.0.13. May run QEMU once; then from a cache. Waits. -ENOENT where there is none. */
 int emulator_version(QemuDriver *d, unsigned *ret, Error *e);
 
+/* Has QEMU in this state of its file this board (machine), as was found out before? One of the host's own emulator
+ * is remembered, the last one; others are looked for each time. */
+bool emulator_has_board(const QemuDriver *d, const char *emulator, const char *machine);
+void emulator_remember_board(QemuDriver *d, const char *emulator, const char *machine);
+
 /* What normalising must know about this host. Waits as above. */
 int driver_host_facts(QemuDriver *d, HostFacts *ret, Error *e);
 
