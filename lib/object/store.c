@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "known.h"
 #include "object/event.h"
 #include "object/store.h"
 
@@ -17,6 +18,7 @@
 
 struct ObjectStore {
         sd_event_source *watches[_STORE_PLACE_MAX];
+        KnownFiles *known;      /* while the first scan lasts */
 };
 
 /* --- names of files --- */
@@ -86,31 +88,42 @@ static bool identity_agrees(const ObjectKind *k, const FileIdentity *i, const ch
         return uuid_parse(key, uuid) >= 0 && memcmp(uuid, i->uuid, 16) == 0;
 }
 
-static int identity_read(const ObjectKind *k, const char *path, const char *key, const char *head, size_t len,
-                         uint8_t ret[16]) {
+/* A document that is unusual, or another's. */
+static int identity_settle(const ObjectKind *k, StorePlace place, const char *key, bool is_found, FileIdentity *found) {
+        _cleanup_free_ char *path = object_path(k, place, key);
         _cleanup_error_ Error e = ERROR_INIT;
-        bool has_name = k->wire.name_at != OBJECT_NO_MEMBER;
+        int r = path ? 0 : -ENOMEM;
+
+        if (r >= 0 && !is_found)
+                r = identify_whole(k, path, found, &e);
+        if (r < 0)
+                log_warning("%s, ignoring this definition", error_text(&e, r));
+        else if (!identity_agrees(k, found, key)) {
+                log_warning("%s: the %s is '%s', not that of the file, ignoring this definition", path,
+                            found->name ? "name" : "uuid", found->name ? found->name : "another");
+                r = -EBADMSG;
+        }
+        return r;
+}
+
+static int identity_read(const ObjectKind *k, StorePlace place, const char *key, const char *head, size_t len,
+                         uint8_t ret[16]) {
+        bool has_name = k->wire.name_at != OBJECT_NO_MEMBER, is_found;
         FileIdentity found = {};
         int r = 0;
 
-        if (!peek_identity(k->store->document->root, has_name, head, len, &found.name, found.uuid))
-                r = identify_whole(k, path, &found, &e);
-        if (r < 0)
-                log_warning("%s, ignoring this definition", error_text(&e, r));
-        else if (!identity_agrees(k, &found, key)) {
-                log_warning("%s: the %s is '%s', not that of the file, ignoring this definition", path,
-                            found.name ? "name" : "uuid", found.name ? found.name : "another");
-                r = -EBADMSG;
-        }
+        is_found = peek_identity(k->store->document->root, has_name, head, len, &found.name, found.uuid);
+        if (!is_found || !identity_agrees(k, &found, key))
+                r = identity_settle(k, place, key, is_found, &found);
         memcpy(ret, found.uuid, 16);
         free(found.name);
         return r;
 }
 
-/* Reads a head; known is what the index has, which is kept without reading where the stamp is the same. */
-static int head_read(const ObjectKind *k, StorePlace place, const char *key, const FileStamp *known,
-                     const uint8_t *known_uuid, StoreHead *ret) {
-        _cleanup_free_ char *path = object_path(k, place, key);
+/* Reads a head from a file of this folder (AT_FDCWD: of this path); known is what the index has, which is kept without
+ * reading where the stamp is the same. */
+static int head_read_at(const ObjectKind *k, StorePlace place, int folder, const char *file, const char *key,
+                        const FileStamp *known, const uint8_t *known_uuid, StoreHead *ret) {
         _cleanup_close_ int fd = -EBADF;
         char buffer[HEAD_SIZE];
         struct stat st;
@@ -118,9 +131,7 @@ static int head_read(const ObjectKind *k, StorePlace place, const char *key, con
         int r;
 
         *ret = (StoreHead) { .id = -1 };
-        if (!path)
-                return k->store->folders[place] ? -ENOMEM : 0;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (fstat(fd, &st) < 0)
@@ -138,9 +149,34 @@ static int head_read(const ObjectKind *k, StorePlace place, const char *key, con
                 return -errno;
         if (place == STORE_LIVE)
                 ret->id = peek_id(k->store->document->root, buffer, (size_t) n);
-        r = identity_read(k, path, key, buffer, (size_t) n, ret->uuid);
+        r = identity_read(k, place, key, buffer, (size_t) n, ret->uuid);
         ret->there = r >= 0;
         return r;
+}
+
+static int head_read(const ObjectKind *k, StorePlace place, const char *key, const FileStamp *known,
+                     const uint8_t *known_uuid, StoreHead *ret) {
+        _cleanup_free_ char *path = object_path(k, place, key);
+
+        *ret = (StoreHead) { .id = -1 };
+        if (!path)
+                return k->store->folders[place] ? -ENOMEM : 0;
+        return head_read_at(k, place, AT_FDCWD, path, key, known, known_uuid, ret);
+}
+
+/* What the last daemon knew of a file that has not changed since. */
+static bool head_recall(const KnownFiles *f, int folder, const char *file, const char *key, StoreHead *ret) {
+        const uint8_t *uuid;
+        struct stat st;
+
+        *ret = (StoreHead) { .id = -1, .there = true };
+        if (!f || fstatat(folder, file, &st, 0) < 0 || !S_ISREG(st.st_mode))
+                return false;
+        file_stamp_of(&st, &ret->stamp);
+        uuid = known_files_find(f, key, &ret->stamp);
+        if (uuid)
+                memcpy(ret->uuid, uuid, 16);
+        return uuid;
 }
 
 /* --- one object --- */
@@ -250,8 +286,9 @@ Object *object_refresh(ObjectIndex *i, const char *key, bool quietly) {
 
 /* --- all objects --- */
 
-static void for_each_file(ObjectIndex *i, StorePlace place,
-                          void (*f)(ObjectIndex *i, StorePlace place, const char *file)) {
+typedef void (*FoundFile)(ObjectIndex *i, StorePlace place, int folder, const char *file);
+
+static void for_each_file(ObjectIndex *i, StorePlace place, FoundFile f) {
         _cleanup_free_ char *path = folder_of(i->kind, place);
         struct dirent *entry;
         DIR *dir;
@@ -261,11 +298,11 @@ static void for_each_file(ObjectIndex *i, StorePlace place,
                 return;
         while ((entry = readdir(dir)))
                 if (entry->d_name[0] != '.')
-                        f(i, place, entry->d_name);
+                        f(i, place, dirfd(dir), entry->d_name);
         closedir(dir);
 }
 
-static void found_in_run(ObjectIndex *i, StorePlace place, const char *file) {
+static void found_in_run(ObjectIndex *i, StorePlace place, int folder, const char *file) {
         _cleanup_free_ char *key = key_of_file(file);
 
         if (key && !find_key(i, key))
@@ -273,45 +310,50 @@ static void found_in_run(ObjectIndex *i, StorePlace place, const char *file) {
 }
 
 /* All of /run was read before, so an object that is not known yet has this one file. */
-static void found_in_etc(ObjectIndex *i, StorePlace place, const char *file) {
+static void found_in_etc(ObjectIndex *i, StorePlace place, int folder, const char *file) {
         _cleanup_free_ char *key = key_of_file(file);
         StoreHead h;
         Object *o;
 
-        if (!key || find_key(i, key) || head_read(i->kind, place, key, NULL, NULL, &h) < 0 || !h.there)
+        if (!key || find_key(i, key))
+                return;
+        if (!head_recall(i->store->known, folder, file, key, &h) &&
+            (head_read_at(i->kind, place, folder, file, key, NULL, NULL, &h) < 0 || !h.there))
                 return;
         if (add_object(i, key, h.uuid, &o) >= 0)
                 take_persistent(o, &h, false);
 }
 
-static void found_other(ObjectIndex *i, StorePlace place, const char *file) {
+static void found_other(ObjectIndex *i, StorePlace place, int folder, const char *file) {
         if (!endswith(file, ".xml"))
                 i->kind->store->other(i, place, file, true);
 }
 
 /* "web.xml.x1y2z3.new": a daemon that was killed was writing it (file_write_atomic()). */
-static void remove_stray(ObjectIndex *i, StorePlace place, const char *file) {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
+static void remove_stray(ObjectIndex *i, StorePlace place, int folder, const char *file) {
+        _cleanup_free_ char *path = NULL;
 
         if (!file_is_temporary(file, ".xml"))
                 return;
-        folder = folder_of(i->kind, place);
-        path = folder ? text_format("%s/%s", folder, file) : NULL;
-        if (path && unlink(path) >= 0)
-                log_notice("removed %s: it was being written when the daemon ended", path);
+        path = folder_of(i->kind, place);
+        if (path && unlinkat(folder, file, 0) >= 0)
+                log_notice("removed %s/%s: it was being written when the daemon ended", path, file);
 }
 
-/* Thousands are not active, with nothing in /run, and tens are: each of the former costs one file that is opened. */
+/* Thousands are not active, with nothing in /run, and tens are: each of the former costs one file that is looked at,
+ * and opened where the last daemon did not know it. */
 static void first_scan(ObjectIndex *i) {
+        i->store->known = known_files_load(i->kind);
         for_each_file(i, STORE_PERSISTENT, remove_stray);
         for_each_file(i, STORE_LIVE, found_in_run);
         for_each_file(i, STORE_TRANSIENT, found_in_run);
         for_each_file(i, STORE_PERSISTENT, found_in_etc);
         for (StorePlace p = 0; p < _STORE_PLACE_MAX && i->kind->store->other; p++)
                 for_each_file(i, p, found_other);
+        i->store->known = known_files_free(i->store->known);
 }
 
-static void found_again(ObjectIndex *i, StorePlace place, const char *file) {
+static void found_again(ObjectIndex *i, StorePlace place, int folder, const char *file) {
         _cleanup_free_ char *key = key_of_file(file);
 
         if (key)
@@ -407,6 +449,7 @@ int object_store_start(ObjectIndex *i, Error *e) {
 void object_store_stop(ObjectIndex *i) {
         if (!i->store)
                 return;
+        known_files_save(i);
         for (StorePlace p = 0; p < _STORE_PLACE_MAX; p++)
                 sd_event_source_disable_unref(i->store->watches[p]);
         free(i->store);
