@@ -48,6 +48,7 @@ Object *object_unref(Object *o) {
         if (object_kind(o)->done)
                 object_kind(o)->done(o);
         object_unref(o->parent);
+        object_job_done(o);
         free(o->name);
         free(o);
         return NULL;

@@ -56,15 +56,23 @@ typedef struct ObjectAsync {
         void *userdata;
 } ObjectAsync;
 
+/* The asynchronous job and the one before it: of the few objects that ever had one. */
+typedef struct ObjectAsyncJob {
+        ObjectAsync now;                /* word NULL: none */
+        ObjectProgress progress;        /* of that one */
+        ObjectProgress last;            /* of the one before that, complete */
+} ObjectAsyncJob;
+
 /* Embedded in Object. Zero is idle. */
 typedef struct ObjectJob {
         unsigned n_queries;
         const char *modifier;           /* the call that modifies, for error texts; NULL: none */
-        ObjectAsync async;              /* word NULL: none */
-        ObjectProgress progress;        /* of the asynchronous job */
-        ObjectProgress last;            /* of the one before that, complete */
+        ObjectAsyncJob *async;          /* NULL: there never was one */
         FiberQueue waiters;
 } ObjectJob;
+
+/* With the object. */
+void object_job_done(Object *o);
 
 /* Waits until the object is free for it, 30 seconds at most: -ETIMEDOUT with code 68, naming who holds it. what: name
  * of the call (borrowed until the end). In a fiber. Whoever has waited looks again whether the object is gone. */
