@@ -27,6 +27,7 @@ typedef struct TestHost {
                                                               owned by who asks */
         void *liar;
         const char *peripherals; /* what they answer to qom-list */
+        const char *places;      /* ... to query-hotpluggable-cpus */
         bool slow_unplug;        /* devices do not go at once */
         char commands[2048];     /* what they were told since the last time, but for questions: "name;" each */
         const char *plug_answer; /* what vm-plug answers to attach */

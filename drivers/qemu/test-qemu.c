@@ -80,6 +80,10 @@ static bool qemu_device_command(FakeQemu *q, json_t *m, const char *command, jso
                 qemu_reply(q, id, q->host->peripherals ? q->host->peripherals : "[]");
                 return true;
         }
+        if (streq(command, "query-hotpluggable-cpus") && q->host->places) {
+                qemu_reply(q, id, q->host->places);
+                return true;
+        }
         if (streq(command, "closefd")) {
                 qemu_refuse(q, id);
                 return true;

@@ -2,6 +2,7 @@
 
 /* Limits and counts that are changed while a guest runs, and from its next start on. */
 
+#include "base/fs.h"
 #include "test-steps.h"
 
 #include "rpc/typed-params.h"
@@ -254,10 +255,58 @@ static void pins(void **state) {
         assert_false(shows(h, 0, "vcpupin"));
 }
 
+/* QEMU would not notice. */
+static void make_kvm(TestHost *h) {
+        static const char from[] = "type='qemu'", to[] = "type='kvm' ";
+        _cleanup_free_ char *path = test_path(h, "run/qemu/web.xml"), *text = NULL;
+
+        assert_int_equal(file_read(path, 65536, &text, NULL), 0);
+        memcpy(strstr(text, from), to, strlen(to));
+        test_write(h, "run/qemu/web.xml", text);
+}
+
+/* One that was plugged in goes with the guest's leave, now or later; one that was there from the start stays. */
+static void vcpus_taken_away(void **state) {
+        TestHost *h = *state;
+        remote_domain_set_vcpus_flags_args args = { .dom = dom_of("web", UUID), .nvcpus = 1, .flags = LIVE };
+        rpc_void none;
+
+        start_web(h);
+        h->places = "[{\"type\": \"c\", \"props\": {\"socket-id\": 1}, \"qom-path\": \"/machine/peripheral/vcpu1\"},"
+                    " {\"type\": \"c\", \"props\": {\"socket-id\": 0},"
+                    " \"qom-path\": \"/machine/unattached/device[0]\"}]";
+        assert_true(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none) < 0);
+        assert_int_equal(h->daemon.error.code, 84);
+        make_kvm(h);
+        (void) test_commands(h);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none), 0);
+        assert_string_equal(test_commands(h), "device_del;");
+        assert_true(shows(h, 0, "<vcpu placement='static' current='1'>2</vcpu>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<vcpu placement='static'>2</vcpu>"));
+        args.nvcpus = 2;
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_SET_VCPUS_FLAGS, &args, &none), 0);
+
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_SUSPEND), 0);
+        h->slow_unplug = true;
+        assert_true(single_vcpu(h, "1", 0, LIVE) < 0);
+        assert_int_equal(h->daemon.error.code, 68);
+        assert_true(shows(h, 0, "<vcpu placement='static'>2</vcpu>"));
+        test_qemu_say(h, "web", "{'event': 'DEVICE_DELETED', 'data': {'device': 'vcpu1', 'path': '/'}, "
+                                "'timestamp': {'seconds': 1, 'microseconds': 2}}");
+        test_pump(h);
+        assert_true(shows(h, 0, "<vcpu placement='static' current='1'>2</vcpu>"));
+
+        h->places = "[{\"type\": \"c\", \"props\": {\"socket-id\": 1},"
+                    " \"qom-path\": \"/machine/unattached/device[1]\"}]";
+        assert_true(single_vcpu(h, "1", 0, LIVE) < 0);
+        assert_int_equal(h->daemon.error.code, 84);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(shares_and_quota), TEST(memory_limits),   TEST(disks_of_the_host), TEST(iothreads_come_and_go),
                 TEST(counts_of_vcpus),  TEST(ends_of_life),    TEST(pins),              TEST(single_vcpus),
+                TEST(vcpus_taken_away),
                 TEST(how_an_iothread_waits),
         };
 

@@ -142,7 +142,8 @@ refused "... twice" "already in requested state" m virsh setvcpu single 2 --enab
 refused "... of the first" "vCPU '0' can't be modified" m virsh setvcpu single 0 --disable --live
 refused "... two at once" "only one hotpluggable entity can be selected" m virsh setvcpu single 1,2 --enable --live
 refused "... that is not there" "vcpu '7' is out of range" m virsh setvcpu single 7 --enable --live
-refused "... away" "taking vCPUs away from a running domain is not supported" m virsh setvcpu single 2 --disable --live
+refused "... away, without KVM" "vcpu '2' can't be unplugged from a domain without KVM" \
+        m virsh setvcpu single 2 --disable --live
 check "setvcpu --config" m virsh setvcpu single 1 --enable --config
 check "... says the definition" contains "<vcpu id='1' enabled='yes' hotpluggable='yes'/>" \
         m virsh dumpxml --inactive single

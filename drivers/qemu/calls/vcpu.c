@@ -4,6 +4,8 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "calls/vcpus.h"
+#include "hotplug/unplug.h"
 #include "run/monitor.h"
 
 #define VCPUS_MAX 4096U
@@ -100,19 +102,20 @@ static int edit(Definition *d, const void *what, Error *e) {
 
 /* --- of a guest that runs --- */
 
-static unsigned id_of(const Definition *live, json_t *props) {
+unsigned vcpu_id(const Definition *live, const json_t *place) {
+        const json_t *props = json_object_get(place, "props");
         const xmlNode *root = definition_root(live);
         unsigned threads = number(root, "cpu/topology/@threads", 1), cores = number(root, "cpu/topology/@cores", 1),
                  dies = number(root, "cpu/topology/@dies", 1);
-        json_int_t socket = json_integer_value(json_object_get(props, "socket-id")),
-                   die = json_integer_value(json_object_get(props, "die-id")),
-                   core = json_integer_value(json_object_get(props, "core-id")),
-                   thread = json_integer_value(json_object_get(props, "thread-id"));
+        uint64_t socket = (uint64_t) json_integer_value(json_object_get(props, "socket-id")),
+                 die = (uint64_t) json_integer_value(json_object_get(props, "die-id")),
+                 core = (uint64_t) json_integer_value(json_object_get(props, "core-id")),
+                 thread = (uint64_t) json_integer_value(json_object_get(props, "thread-id"));
 
         return (unsigned) (((socket * dies + die) * cores + core) * threads + thread);
 }
 
-static int plug(Guest *g, json_t *place, unsigned id, Error *e) {
+int vcpu_plug(Guest *g, json_t *place, unsigned id, Error *e) {
         json_t *arguments = json_copy(json_object_get(place, "props"));
         char name[32];
 
@@ -123,6 +126,31 @@ static int plug(Guest *g, json_t *place, unsigned id, Error *e) {
                 return -ENOMEM;
         }
         return guest_command(g, "device_add", arguments, NULL, e);
+}
+
+const char *vcpu_alias(const json_t *place) {
+        const char *path = json_string_value(json_object_get(place, "qom-path"));
+
+        return path ? startswith(path, "/machine/peripheral/") : NULL;
+}
+
+int vcpu_unplug(Guest *g, const Definition *live, const json_t *place, unsigned id, Error *e) {
+        const char *alias = vcpu_alias(place);
+        bool gone = false;
+        int r;
+
+        if (!xml_attr_is(definition_root(live), "type", "kvm"))
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "vcpu '%u' can't be unplugged from a domain without KVM; setvcpus --guest switches "
+                                 "it off", id);
+        if (!alias)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "vcpu '%u' can't be unplugged", id);
+        r = unplug_alias(g, alias, &gone, e);
+        if (r < 0 || gone)
+                return r;
+        return error_set(e, -ETIMEDOUT, ERROR_OPERATION_TIMEOUT, ORIGIN_QEMU,
+                         "vcpu unplug request timed out. Unplug result must be manually inspected in the domain");
 }
 
 static int apply(Guest *g, const Definition *live, const void *what, Error *e) {
@@ -145,16 +173,12 @@ static int apply(Guest *g, const Definition *live, const void *what, Error *e) {
         json_array_foreach(places, i, place) {
                 bool is_on = json_object_get(place, "qom-path");
 
-                if (id_of(live, json_object_get(place, "props")) != id)
+                if (vcpu_id(live, place) != id)
                         continue;
                 if (is_on == s->on)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                          "vcpu '%u' is already in requested state", id);
-                if (!s->on)
-                        return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
-                                         "taking vCPUs away from a running domain is not supported; setvcpus --guest "
-                                         "switches them off");
-                return plug(g, place, id, e);
+                return s->on ? vcpu_plug(g, place, id, e) : vcpu_unplug(g, live, place, id, e);
         }
         return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "QEMU has no place for vCPU %u", id);
 }

@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "calls/guest-vcpus.h"
+#include "calls/vcpus.h"
 #include "run/monitor.h"
 
 /* --- virsh setvcpus --- */
@@ -49,26 +50,46 @@ static int edit_count(Definition *d, const void *what, Error *e) {
         return xml_set_text(vcpu, text) < 0 ? -ENOMEM : set_current(vcpu, MIN(current, (uint64_t) c->n), c->n);
 }
 
-/* QEMU's list of places for processors, the first ones last. */
-static int plug(Guest *g, json_t *place, Error *e) {
-        json_t *arguments = json_copy(json_object_get(place, "props"));
-        json_int_t socket = json_integer_value(json_object_get(arguments, "socket-id"));
-        json_int_t core = json_integer_value(json_object_get(arguments, "core-id"));
-        json_int_t thread = json_integer_value(json_object_get(arguments, "thread-id"));
-        char name[64];
-
-        snprintf(name, sizeof(name), "vcpu-%lld-%lld-%lld", (long long) socket, (long long) core, (long long) thread);
-        if (!arguments ||
-            json_object_set(arguments, "driver", json_object_get(place, "type")) < 0 ||
-            json_object_set_new(arguments, "id", json_string(name)) < 0) {
-                json_decref(arguments);
-                return -ENOMEM;
-        }
-        return guest_command(g, "device_add", arguments, NULL, e);
-}
-
 static bool is_free(json_t *place) {
         return !json_object_get(place, "qom-path");
+}
+
+/* QEMU's list of places for processors has the first ones last. */
+static int plug_more(Guest *g, const Definition *live, json_t *places, size_t on, size_t wanted, Error *e) {
+        int r = 0;
+
+        for (size_t i = json_array_size(places); i-- > 0 && on < wanted && r >= 0;) {
+                json_t *place = json_array_get(places, i);
+
+                if (!is_free(place))
+                        continue;
+                r = vcpu_plug(g, place, vcpu_id(live, place), e);
+                on += r >= 0;
+        }
+        if (r >= 0 && on < wanted)
+                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
+                                 "QEMU has no place for another vCPU");
+        return r;
+}
+
+static int unplug_some(Guest *g, const Definition *live, json_t *places, size_t on, size_t wanted, Error *e) {
+        size_t removable = 0, i;
+        json_t *place;
+        int r = 0;
+
+        json_array_foreach(places, i, place)
+                removable += vcpu_alias(place) != NULL;
+        if (on - wanted > removable)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "failed to find appropriate hotpluggable vcpus to reach the desired target vcpu "
+                                 "count");
+        json_array_foreach(places, i, place) {
+                if (r < 0 || on <= wanted || !vcpu_alias(place))
+                        continue;
+                r = vcpu_unplug(g, live, place, vcpu_id(live, place), e);
+                on -= r >= 0;
+        }
+        return r;
 }
 
 static int apply_count(Guest *g, const Definition *live, const void *what, Error *e) {
@@ -87,21 +108,7 @@ static int apply_count(Guest *g, const Definition *live, const void *what, Error
                 return r;
         json_array_foreach(places, i, place)
                 on += !is_free(place);
-        if (c->n < on)
-                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
-                                 "taking vCPUs away from a running domain is not supported; setvcpus --guest "
-                                 "switches them off");
-        for (i = json_array_size(places); i-- > 0 && on < c->n && r >= 0;) {
-                place = json_array_get(places, i);
-                if (!is_free(place))
-                        continue;
-                r = plug(g, place, e);
-                on += r >= 0;
-        }
-        if (r >= 0 && on < c->n)
-                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
-                                 "QEMU has no place for another vCPU");
-        return r;
+        return c->n < on ? unplug_some(g, live, places, on, c->n, e) : plug_more(g, live, places, on, c->n, e);
 }
 
 static int set_count(Call *c, Guest *g, unsigned n, uint32_t flags, Error *e) {

@@ -90,22 +90,31 @@ static bool is_missing(const xmlNode *device) {
         return xml_attr_is(xml_child(device, "source"), "missing", "yes");
 }
 
-int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
-        const char *alias = device_alias(device);
-        UnplugState state;
+int unplug_alias(Guest *g, const char *alias, bool *ret_gone, Error *e) {
+        UnplugState state = UNPLUG_ASKED;
         int r;
 
-        if (!alias || !g->run)
-                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "the device has no alias");
-        if (is_missing(device))
-                return finish(g, live, device, e);
         r = ask_once_while_paused(g, alias, e);
         if (r >= 0)
                 r = ask_and_wait(g, alias, &state, e);
         if (r >= 0 && state == UNPLUG_REFUSED)
                 return error_set(e, -EBUSY, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
                                  "unplug of device was rejected by the guest");
-        return r >= 0 && state == UNPLUG_GONE ? finish(g, live, device, e) : r;
+        *ret_gone = r >= 0 && state == UNPLUG_GONE;
+        return r;
+}
+
+int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
+        const char *alias = device_alias(device);
+        bool gone = false;
+        int r;
+
+        if (!alias || !g->run)
+                return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "the device has no alias");
+        if (is_missing(device))
+                return finish(g, live, device, e);
+        r = unplug_alias(g, alias, &gone, e);
+        return r >= 0 && gone ? finish(g, live, device, e) : r;
 }
 
 /* --- nobody waits --- */
@@ -116,16 +125,38 @@ typedef struct Late {
         char *alias;    /* NULL: all are looked at */
 } Late;
 
+/* A vCPU that the guest has given away after nobody waited for it any more. */
+static int finish_vcpu(Guest *g, Definition *live, unsigned id, Error *e) {
+        xmlNode *root = definition_root(live), *vcpu = xml_child(root, "vcpu");
+        unsigned on = 0, own;
+        int r = 0;
+
+        if (parse_uint(xml_attr(vcpu, "current") ?: xml_text(vcpu), &on) < 0 || on < 2)
+                return 0;
+        XML_FOREACH(n, xml_child(root, "vcpus"), "vcpu")
+                if (r >= 0 && xml_attr_uint(n, "id", &own) >= 0 && own == id) {
+                        xml_unset_attr(n, "order");
+                        r = xml_set_attr(n, "enabled", "no");
+                }
+        if (r >= 0)
+                r = xml_set_attrf(vcpu, "current", "%u", on - 1);
+        return r < 0 || !g->run ? r : live_write(g, live, e);
+}
+
 static void finish_one(Guest *g, const char *alias) {
+        const char *vcpu = startswith(alias, "vcpu");
         _cleanup_definition_ Definition *live = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
         xmlNode *device;
+        unsigned id;
         int r;
 
         r = object_load(&g->object, OBJECT_LIVE, &live, &e);
         device = r >= 0 ? device_of(live, alias) : NULL;
         if (device)
                 r = finish(g, live, device, &e);
+        else if (r >= 0 && vcpu && parse_uint(vcpu, &id) >= 0)
+                r = finish_vcpu(g, live, id, &e);
         if (r < 0)
                 log_warning("domain '%s': device %s has gone, and the live definition has it: %s", g->object.name,
                             alias, error_text(&e, r));
