@@ -3,10 +3,14 @@
 /* The worker of a pool, in vm-volume-worker@INSTANCE.service: jobs that are over soon, one after the other, each by a
  * connection (storage/job.h), for as long as some come. So such a job costs no unit of its own.
  *
- * The first job shows which folder it is about; from then on this process can write nowhere else, and has no rights but
- * those over files. A job that needs more is sent back. It reads no image: what it says of a volume is what it has
- * written itself. */
+ * The first job shows which folder it is about; from then on this process can write nowhere else, and has no
+ * rights but those over files. A job that needs more is sent back. It reads no image: what it says of a volume is what
+ * it has written itself.
+ *
+ * For that it has a view of the file systems of its own, in which the folder is mounted once more. What is mounted
+ * later on the host could be written to there, and what is unmounted would stay busy; so it ends at either. */
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -25,6 +29,7 @@
 
 typedef struct Worker {
         int listener;
+        int mounts;             /* tells of mounts, once there is a folder */
         char *folder;           /* where it may write; NULL: not known yet */
         dev_t device;           /* of the folder */
 } Worker;
@@ -61,6 +66,9 @@ static int settle(Worker *w, const char *folder) {
         r = stat(folder, &st) < 0 ? -errno : confine_to(folder);
         if (r < 0)
                 return r;
+        w->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+        if (w->mounts < 0)
+                return -errno;
         w->device = st.st_dev;
         w->folder = strdup(folder);
         return w->folder ? 0 : -ENOMEM;
@@ -147,8 +155,20 @@ static void serve_one(Worker *w, int fd) {
                 (void) send(fd, b.data, b.len, MSG_NOSIGNAL);
 }
 
+/* A connection; -EBADF where it is time to end. Those that wait then are reset by the kernel, and their jobs done by
+ * the next worker. */
+static int next_connection(const Worker *w) {
+        struct pollfd p[] = { { w->listener, POLLIN, 0 }, { w->mounts, POLLPRI, 0 } };
+        int n;
+
+        do
+                n = poll(p, ELEMENTSOF(p), IDLE_MSEC);
+        while (n < 0 && errno == EINTR);
+        return n > 0 && p[1].revents == 0 ? accept4(w->listener, NULL, NULL, SOCK_CLOEXEC) : -EBADF;
+}
+
 int volume_serve(const char *instance) {
-        Worker w = { .listener = listen_at(instance) };
+        Worker w = { .listener = listen_at(instance), .mounts = -EBADF };
         int r = w.listener < 0 ? w.listener : say_ready();
 
         if (r < 0) {
@@ -156,15 +176,11 @@ int volume_serve(const char *instance) {
                 return EXIT_FAILURE;
         }
         for (;;) {
-                struct pollfd p = { w.listener, POLLIN, 0 };
-                _cleanup_close_ int fd = -EBADF;
+                _cleanup_close_ int fd = next_connection(&w);
 
-                r = poll(&p, 1, IDLE_MSEC);
-                if (r == 0)
+                if (fd < 0)
                         break;
-                fd = r > 0 ? accept4(w.listener, NULL, NULL, SOCK_CLOEXEC) : -EBADF;
-                if (fd >= 0)
-                        serve_one(&w, fd);
+                serve_one(&w, fd);
         }
         free(w.folder);
         return EXIT_SUCCESS;

@@ -183,6 +183,16 @@ check "a link is resized where it leads" m sh -c 'truncate -s 1M /srv/far; ln -s
 check "the end of the pool is the worker's" m sh -c "
         virsh -q 'vol-delete two --pool t' && systemctl -q is-active $worker &&
         virsh -q pool-destroy t && ! systemctl -q is-active $worker && virsh -q pool-start t"
+check "what is mounted on the folder is where volumes go" m sh -c 'mkdir /srv/u
+        virsh -q "pool-define-as u dir --target /srv/u; pool-start u; vol-create-as u a 1M"
+        mount -t tmpfs none /srv/u && virsh -q "pool-refresh u; vol-create-as u b 1M" && [ "$(ls /srv/u)" = b ] &&
+        umount /srv/u && virsh -q "pool-refresh u; vol-create-as u c 1M" && [ "$(ls /srv/u)" = "$(printf "a\nc")" ] &&
+        virsh -q "pool-destroy u; pool-undefine u"'
+check "a mount elsewhere, which could be written to, ends it" m sh -c "
+        virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker &&
+        mkdir /srv/late && mount -t tmpfs none /srv/late"
+check "..." eventually 5 not is_up
+m umount /srv/late
 check "it ends when it has nothing to do" m sh -c "
         virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker"
 check "..." eventually 30 not is_up
