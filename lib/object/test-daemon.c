@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "object/event.h"
+#include "rpc/access.h"
 #include "rpc/stream.h"
 #include "test-daemon.h"
 
@@ -113,6 +114,10 @@ static bool is_denied(const Call *c, const char *const *details) {
 
 int call_check_access_to(Call *c, uint32_t flags, const char *const *details, Error *e) {
         return is_denied(c, details) ? error_set(e, -EACCES, ERROR_ACCESS_DENIED, ORIGIN_ACCESS, "denied") : 0;
+}
+
+bool call_has_access_rules(const Call *c) {
+        return c->daemon->deny;
 }
 
 int call_filter_access_to(Call *c, const char *const *details) {

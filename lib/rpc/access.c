@@ -170,6 +170,10 @@ int call_filter_access_to(Call *c, const char *const *details) {
         return ask(c, filter, strlen(filter), details, &e) > 0;
 }
 
+bool call_has_access_rules(const Call *c) {
+        return is_on(c);
+}
+
 int call_filter_access(Call *c, ...) {
         const char *details[DETAILS_MAX + 1];
         va_list ap;

@@ -14,3 +14,7 @@ int call_check_connect(Call *c, Error *e);
 /* Does the acl speak of an object, so that the handler must ask? */
 bool call_needs_check(const Call *c);
 void call_set_checked(Call *c);
+
+/* Would anybody look at the pairs of call_check_access_to() and call_filter_access_to()? For who would make them up for
+ * thousands of objects. */
+bool call_has_access_rules(const Call *c);
