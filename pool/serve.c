@@ -14,10 +14,10 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "notify.h"
 #include "storage/scan.h"
@@ -37,13 +37,14 @@ typedef struct Worker {
 static int listen_at(const char *instance) {
         _cleanup_free_ char *path = volume_worker_path(instance);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        struct sockaddr_un a;
+        int r;
 
         if (!path || fd < 0)
                 return path ? -errno : -ENOMEM;
-        if (strlen(path) >= sizeof a.sun_path)
-                return -ENAMETOOLONG;
-        strcpy(a.sun_path, path);
+        r = unix_address(path, &a);
+        if (r < 0)
+                return r;
         (void) unlink(path);
         if (bind(fd, (struct sockaddr *) &a, sizeof a) < 0 || listen(fd, SOMAXCONN) < 0)
                 return -errno;

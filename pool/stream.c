@@ -10,10 +10,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fds.h"
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "volume.h"
 
@@ -41,16 +41,10 @@ static int receive_ring(Peer *p) {
 
 static int connect_daemon(const char *id, Peer *p, Error *e) {
         _cleanup_free_ char *path = volume_job_path(id, "sock");
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
         int r;
 
-        p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (!path || p->fd < 0)
-                return -ENOMEM;
-        if (strlen(path) >= sizeof a.sun_path)
-                return -ENAMETOOLONG;
-        strcpy(a.sun_path, path);
-        r = connect(p->fd, (struct sockaddr *) &a, sizeof a) < 0 ? -errno : receive_ring(p);
+        p->fd = path ? unix_connect(path, SOCK_STREAM) : -ENOMEM;
+        r = p->fd < 0 ? p->fd : receive_ring(p);
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "the client is gone") : 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "client.h"
 #include "config/names.h"
@@ -21,22 +21,8 @@ void client_close(Client *c) {
 
 static int connect_to(const char *daemon) {
         _cleanup_free_ char *path = daemon_socket_path(daemon_by_name(daemon), SUFFIX_MAIN, path_run());
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
-        int fd, r = 0;
 
-        if (!path)
-                return -ENOMEM;
-        if (strlen(path) >= sizeof(a.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(a.sun_path, path, strlen(path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, (struct sockaddr *) &a, sizeof(a)) < 0) {
-                r = -errno;
-                close(fd);
-        }
-        return r < 0 ? r : fd;
+        return path ? unix_connect(path, SOCK_STREAM) : -ENOMEM;
 }
 
 /* --- packets --- */

@@ -8,10 +8,10 @@
 #include <getopt.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "config/names.h"
 
@@ -90,19 +90,6 @@ static char *find_socket(const Uri *u, const char *folder, SocketSuffix suffix) 
         return daemon_socket_path(daemon_by_name("libvirtd"), suffix, folder);
 }
 
-static int connect_to(const char *path) {
-        struct sockaddr_un sa = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -EBADF;
-
-        if (strlen(path) >= sizeof(sa.sun_path))
-                return -ENAMETOOLONG;
-        strcpy(sa.sun_path, path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
-                return -errno;
-        return TAKE_FD(fd);
-}
-
 /* 1: bytes went over, 0: the end, negative: broken. */
 static int copy_some(int from, int to) {
         char buffer[COPY_SIZE];
@@ -165,7 +152,7 @@ static int run(const char *text, bool readonly) {
                 path = find_socket(&u, folder, readonly && !session ? SUFFIX_RO : SUFFIX_MAIN);
         if (!path)
                 return log_oom();
-        fd = connect_to(path);
+        fd = unix_connect(path, SOCK_STREAM);
         if (fd < 0)
                 return log_error_errno(fd, "cannot connect to %s: %s", path, strerror(-fd));
         r = copy_both(fd);

@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fds.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "rpc/stream.h"
 
@@ -324,12 +324,11 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 
 static int listen_for_unit(Transfer *t, Error *e) {
         _cleanup_free_ char *path = volume_job_path(t->id, "sock");
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
-        int r;
+        struct sockaddr_un a;
+        int r = path ? unix_address(path, &a) : -ENOMEM;
 
-        if (!path || strlen(path) >= sizeof a.sun_path)
-                return -ENAMETOOLONG;
-        strcpy(a.sun_path, path);
+        if (r < 0)
+                return r;
         t->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (t->listener < 0 || bind(t->listener, (struct sockaddr *) &a, sizeof a) < 0 || listen(t->listener, 1) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot listen at '%s'", path);

@@ -7,8 +7,8 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "base/socket.h"
 #include "base/strings.h"
 #include "dbus/systemd.h"
 #include "plan/names.h"
@@ -83,18 +83,11 @@ static int bury(Pool *p, const char *instance, unsigned number, Error *e) {
 
 static int connect_to(const char *instance, int *ret) {
         _cleanup_free_ char *path = volume_worker_path(instance);
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
+        int fd = path ? unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK) : -ENOMEM;
 
-        if (!path || fd < 0)
-                return path ? -errno : -ENOMEM;
-        if (strlen(path) >= sizeof a.sun_path)
-                return -ENAMETOOLONG;
-        strcpy(a.sun_path, path);
-        if (connect(fd, (struct sockaddr *) &a, sizeof a) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
+        if (fd >= 0)
+                *ret = fd;
+        return fd < 0 ? fd : 0;
 }
 
 /* The worker, started where there is none. */

@@ -2,8 +2,8 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "base/socket.h"
 #include "base/strings.h"
 #include "guest/live.h"
 #include "plan/names.h"
@@ -82,19 +82,6 @@ bool guest_has_agent(Guest *g) {
 
 /* --- the connection --- */
 
-static int connect_socket(const char *path, int *ret) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 /* A socket in the guest's own folder is the guest's user's to replace; one that the definition names is root's. */
 static int connect_to(Guest *g, const char *path) {
         _cleanup_free_ char *user = NULL, *folder = NULL;
@@ -108,10 +95,9 @@ static int connect_to(Guest *g, const char *path) {
         if (!folder)
                 return -ENOMEM;
         name = startswith(path, folder);
-        if (name && *name == '/')
-                r = g->run->dir_fd < 0 ? -ENOTCONN : qmp_connect(g->run->dir_fd, name + 1, g->run->uid, &fd, NULL);
-        else
-                r = connect_socket(path, &fd);
+        if (!name || *name != '/')
+                return unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
+        r = g->run->dir_fd < 0 ? -ENOTCONN : qmp_connect(g->run->dir_fd, name + 1, g->run->uid, &fd, NULL);
         return r < 0 ? r : fd;
 }
 
