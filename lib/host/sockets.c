@@ -6,10 +6,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 
 /* of each address, while the service manager waits for the guest */
@@ -50,11 +50,9 @@ static int remove_stale(const struct sockaddr_un *address) {
 }
 
 static int free_path(const char *path, struct sockaddr_un *ret) {
-        *ret = (struct sockaddr_un) { .sun_family = AF_UNIX };
-        if (strlen(path) >= SOCKET_PATH_MAX)
-                return -ENAMETOOLONG;
-        strcpy(ret->sun_path, path);
-        return remove_stale(ret);
+        int r = unix_address(path, ret);
+
+        return r < 0 ? r : remove_stale(ret);
 }
 
 int socket_remove(const char *path) {
@@ -84,17 +82,11 @@ int socket_listen(const char *path, int *ret) {
 }
 
 int socket_connect(const char *path, int *ret) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -EBADF;
+        int fd = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
 
-        if (strlen(path) >= SOCKET_PATH_MAX)
-                return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
+        if (fd >= 0)
+                *ret = fd;
+        return fd < 0 ? fd : 0;
 }
 
 int socket_link(const char *path, const char *target) {
