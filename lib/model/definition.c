@@ -128,7 +128,7 @@ int definition_parse_as(const DocumentKind *kind, const char *text, size_t len, 
         if (r < 0)
                 return r;
         if (!(flags & DEFINITION_UNCHECKED)) {
-                r = schema_check(d, definition_root(d), d->kind->schema, flags, e);
+                r = schema_check(d, definition_root(d), *d->kind->schema, flags, e);
                 if (r < 0)
                         return r;
                 /* Every element that had a namespace is gone now. */
@@ -284,7 +284,7 @@ int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, E
                 return definition_error(d, root, -EBADMSG, ERROR_XML_ERROR, e, "'%s' is not a device", xml_name(root));
         if (row->flags & SCHEMA_REFUSED)
                 return definition_error(d, root, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, e,
-                                        "element '%s' is not supported", row->name);
+                                        "element '%s' is not supported", SCHEMA_NAME(row));
         r = schema_check(d, root, row, flags, e);
         if (r < 0)
                 return r;
@@ -294,7 +294,7 @@ int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, E
 }
 
 void definition_sort(Definition *d) {
-        schema_sort(definition_root(d), d->kind->schema);
+        schema_sort(definition_root(d), *d->kind->schema);
 }
 
 xmlNode *definition_add_device(Definition *d, const xmlNode *device) {

@@ -19,16 +19,16 @@ static bool sweep(xmlNode *n, const SchemaElement *row, unsigned marks, bool dro
         bool any = false;
         xmlNode *next;
 
-        for (const SchemaAttribute *a = row->attributes; a && a->name; a++) {
-                if (!goes(a->flags, marks, n) || !xml_attr(n, a->name))
+        SCHEMA_FOREACH(a, SCHEMA_ATTRIBUTES(row)) {
+                if (!goes(a->flags, marks, n) || !xml_attr(n, SCHEMA_NAME(a)))
                         continue;
                 if (!drop)
                         return true;
-                xml_unset_attr(n, a->name);
+                xml_unset_attr(n, SCHEMA_NAME(a));
                 any = true;
         }
         for (xmlNode *c = xml_child(n, NULL); c; c = next) {
-                const SchemaElement *known = schema_find_element(row->children, c);
+                const SchemaElement *known = schema_find_element(SCHEMA_CHILDREN(row), c);
 
                 next = xml_next(c, NULL);
                 if (!known || !(known->flags & SCHEMA_MARKED))
@@ -52,12 +52,12 @@ int definition_format(const Definition *d, unsigned flags, char **ret) {
         int r;
 
         /* A copy costs as much as the printing; most have nothing that would be left out. */
-        if (!sweep(definition_root(d), d->kind->schema, marks, false))
+        if (!sweep(definition_root(d), *d->kind->schema, marks, false))
                 return xml_format(definition_root(d), ret);
 
         r = definition_copy(d, &copy);
         if (r < 0)
                 return r;
-        (void) sweep(definition_root(copy), d->kind->schema, marks, true);
+        (void) sweep(definition_root(copy), *d->kind->schema, marks, true);
         return xml_format(definition_root(copy), ret);
 }

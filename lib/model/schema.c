@@ -20,24 +20,26 @@ typedef struct Check {
 const SchemaElement *schema_find_element(const SchemaElement *rows, const xmlNode *n) {
         const char *name = xml_name(n);
 
-        if (!rows || n->ns)
+        if (n->ns)
                 return NULL;
 
-        for (; rows->name; rows++) {
-                const char *row = rows->name;
+        SCHEMA_FOREACH(row, rows) {
+                const char *known = SCHEMA_NAME(row);
 
-                if (*row == *name && streq(row, name))
-                        return rows;
+                if (*known == *name && streq(known, name))
+                        return row;
         }
 
         return NULL;
 }
 
 const SchemaAttribute *schema_find_attribute(const SchemaAttribute *rows, const char *name) {
-        if (rows)
-                for (; rows->name; rows++)
-                        if (*rows->name == *name && streq(rows->name, name))
-                                return rows;
+        SCHEMA_FOREACH(row, rows) {
+                const char *known = SCHEMA_NAME(row);
+
+                if (*known == *name && streq(known, name))
+                        return row;
+        }
 
         return NULL;
 }
@@ -63,7 +65,7 @@ static int ignore(Check *c, const xmlNode *at, const char *what, const char *nam
 static int check_enum(Check *c, const xmlNode *at, const char *label, const char *name, const SchemaValue *values,
                       const char *value) {
         for (; values->text; values++) {
-                if (!streq(values->text, value))
+                if (!streq(SCHEMA_TEXT_OF(values), value))
                         continue;
                 if (values->refused)
                         return definition_error(c->d, at, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
@@ -164,7 +166,7 @@ static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
 
         for (xmlAttr *a = n->properties; a; a = next) {
                 const char *name = (const char *) a->name;
-                const SchemaAttribute *known = a->ns ? NULL : schema_find_attribute(row->attributes, name);
+                const SchemaAttribute *known = a->ns ? NULL : schema_find_attribute(SCHEMA_ATTRIBUTES(row), name);
 
                 next = a->next;
                 if (!known) {
@@ -178,7 +180,8 @@ static int check_attributes(Check *c, xmlNode *n, const SchemaElement *row) {
                         return definition_error(c->d, n, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
                                                 "attribute '%s' is not supported", name);
 
-                r = check_value(c, n, "attribute", name, known->type, known->flags, known->values, xml_attr(n, name));
+                r = check_value(c, n, "attribute", name, known->type, known->flags, SCHEMA_VALUES(known),
+                                xml_attr(n, name));
                 if (r < 0)
                         return r;
         }
@@ -214,7 +217,7 @@ static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
                         next = t->next;
                         if (t->type == XML_ELEMENT_NODE)
                                 continue;
-                        r = xmlIsBlankNode(t) ? 0 : ignore(c, n, "text in", row->name, "has no meaning");
+                        r = xmlIsBlankNode(t) ? 0 : ignore(c, n, "text in", SCHEMA_NAME(row), "has no meaning");
                         if (r < 0)
                                 return r;
                         xml_remove(t);
@@ -226,7 +229,7 @@ static int check_text(Check *c, xmlNode *n, const SchemaElement *row) {
         if (r < 0)
                 return r;
 
-        return check_value(c, n, "element", row->name, row->type, row->flags, row->values, xml_text(n));
+        return check_value(c, n, "element", SCHEMA_NAME(row), row->type, row->flags, SCHEMA_VALUES(row), xml_text(n));
 }
 
 /* What a later element says belongs to the first, unless that one says it already. */
@@ -265,8 +268,8 @@ static int join_children(xmlNode *n, const SchemaElement *row) {
         xmlNode *next;
 
         for (xmlNode *child = xml_child(n, NULL); child; child = next) {
-                const SchemaElement *known = schema_find_element(row->children, child);
-                xmlNode *first = known && known->flags & SCHEMA_JOINED ? xml_child(n, known->name) : child;
+                const SchemaElement *known = schema_find_element(SCHEMA_CHILDREN(row), child);
+                xmlNode *first = known && known->flags & SCHEMA_JOINED ? xml_child(n, SCHEMA_NAME(known)) : child;
                 int r = 0;
 
                 next = xml_next(child, NULL);
@@ -289,11 +292,11 @@ static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
         if (r < 0)
                 return r;
         for (xmlNode *child = xml_child(n, NULL); child; child = next) {
-                const SchemaElement *known = schema_find_element(row->children, child);
+                const SchemaElement *known = schema_find_element(SCHEMA_CHILDREN(row), child);
                 bool many = known && known->flags & SCHEMA_MANY;
 
                 next = xml_next(child, NULL);
-                if (!known || (!many && xml_child(n, known->name) != child && !child->ns)) {
+                if (!known || (!many && xml_child(n, SCHEMA_NAME(known)) != child && !child->ns)) {
                         r = ignore_element(c, child, known);
                         if (r < 0)
                                 return r;
@@ -302,12 +305,13 @@ static int check_children(Check *c, xmlNode *n, const SchemaElement *row) {
                 }
                 if (known->flags & SCHEMA_REFUSED)
                         return definition_error(c->d, child, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, c->error,
-                                                "element '%s' is not supported", known->name);
+                                                "element '%s' is not supported", SCHEMA_NAME(known));
 
                 /* Whoever looks for duplicates compares each with each. */
                 if (++count > XML_MAX_CHILDREN)
                         return definition_error(c->d, child, -EBADMSG, ERROR_XML_ERROR, c->error,
-                                                "element '%s' has more than %u elements", row->name, XML_MAX_CHILDREN);
+                                                "element '%s' has more than %u elements", SCHEMA_NAME(row),
+                                                XML_MAX_CHILDREN);
                 r = check_node(c, child, known);
                 if (r < 0)
                         return r;
@@ -334,15 +338,15 @@ static int check_node(Check *c, xmlNode *n, const SchemaElement *row) {
 
 /* Position of the rows; what has none goes last. */
 static size_t element_rank(const SchemaElement *row, const xmlNode *n) {
-        const SchemaElement *e = schema_find_element(row->children, n);
+        const SchemaElement *e = schema_find_element(SCHEMA_CHILDREN(row), n);
 
-        return e ? (size_t) (e - row->children) : SIZE_MAX;
+        return e ? (size_t) (e - SCHEMA_CHILDREN(row)) : SIZE_MAX;
 }
 
 static size_t attribute_rank(const SchemaElement *row, const xmlAttr *a) {
-        const SchemaAttribute *e = schema_find_attribute(row->attributes, (const char *) a->name);
+        const SchemaAttribute *e = schema_find_attribute(SCHEMA_ATTRIBUTES(row), (const char *) a->name);
 
-        return e ? (size_t) (e - row->attributes) : SIZE_MAX;
+        return e ? (size_t) (e - SCHEMA_ATTRIBUTES(row)) : SIZE_MAX;
 }
 
 static void sort_children(xmlNode *n, const SchemaElement *row) {
@@ -398,13 +402,13 @@ void schema_sort(xmlNode *node, const SchemaElement *row) {
                 return;
 
         sort_attributes(node, row);
-        if (!row->children)
+        if (row->children == 0)
                 return;
         if (!(row->flags & SCHEMA_AS_WRITTEN))
                 sort_children(node, row);
 
         XML_FOREACH(c, node, NULL) {
-                const SchemaElement *e = schema_find_element(row->children, c);
+                const SchemaElement *e = schema_find_element(SCHEMA_CHILDREN(row), c);
 
                 if (e)
                         schema_sort(c, e);
@@ -412,15 +416,15 @@ void schema_sort(xmlNode *node, const SchemaElement *row) {
 }
 
 static const SchemaElement *find_row(const SchemaElement *rows, const char *name) {
-        for (; rows && rows->name; rows++)
-                if (streq(rows->name, name))
-                        return rows;
+        SCHEMA_FOREACH(row, rows)
+                if (streq(SCHEMA_NAME(row), name))
+                        return row;
 
         return NULL;
 }
 
 const SchemaElement *schema_device(const char *name) {
-        return find_row(find_row(schema_domain.children, "devices")->children, name);
+        return find_row(SCHEMA_CHILDREN(find_row(SCHEMA_CHILDREN(schema_domain), "devices")), name);
 }
 
 int schema_check(Definition *d, xmlNode *node, const SchemaElement *row, unsigned flags, Error *e) {
@@ -437,15 +441,15 @@ int schema_check(Definition *d, xmlNode *node, const SchemaElement *row, unsigne
 
 /* The row of path below row, and for ".../@name" the attribute too. */
 static const SchemaElement *walk(const char *path, const SchemaAttribute **ret_attribute) {
-        const SchemaElement *row = &schema_domain;
+        const SchemaElement *row = schema_domain;
 
         *ret_attribute = NULL;
         while (row && *path && *path != '@') {
-                const SchemaElement *children = row->children;
+                const SchemaElement *children = SCHEMA_CHILDREN(row);
                 size_t len = strcspn(path, "/");
 
                 for (row = children; row && row->name; row++)
-                        if (strncmp(row->name, path, len) == 0 && !row->name[len])
+                        if (strncmp(SCHEMA_NAME(row), path, len) == 0 && !SCHEMA_NAME(row)[len])
                                 break;
                 if (!row || !row->name || row->flags & SCHEMA_REFUSED)
                         return NULL;
@@ -453,8 +457,8 @@ static const SchemaElement *walk(const char *path, const SchemaAttribute **ret_a
         }
         if (!row || *path != '@')
                 return row;
-        for (const SchemaAttribute *a = row->attributes; a && a->name; a++)
-                if (streq(a->name, path + 1) && !(a->flags & SCHEMA_REFUSED)) {
+        SCHEMA_FOREACH(a, SCHEMA_ATTRIBUTES(row))
+                if (streq(SCHEMA_NAME(a), path + 1) && !(a->flags & SCHEMA_REFUSED)) {
                         *ret_attribute = a;
                         return row;
                 }
@@ -470,13 +474,13 @@ bool definition_takes(const char *path) {
 const char *definition_value(const char *path, size_t *position) {
         const SchemaAttribute *attribute;
         const SchemaElement *row = walk(path, &attribute);
-        const SchemaValue *values = !row ? NULL : attribute ? attribute->values : row->values;
+        const SchemaValue *values = !row ? NULL : attribute ? SCHEMA_VALUES(attribute) : SCHEMA_VALUES(row);
 
         while (values && values[*position].text) {
                 const SchemaValue *v = &values[(*position)++];
 
                 if (!v->refused)
-                        return v->text;
+                        return SCHEMA_TEXT_OF(v);
         }
         return NULL;
 }

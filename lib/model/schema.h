@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The tables that compile.py makes of the schema files. Each list ends with a row whose name is NULL; the order
- * of rows is the order in which they are printed. */
+/* The tables that compile.py makes of the schema files. Each list ends with a row without a name; the order of rows is
+ * the order in which they are printed.
+ *
+ * A row says what belongs to it by offsets from itself, 0 for nothing: with pointers the tables would be relocated, and
+ * so be memory of their own in every process (120 KiB). */
 
 #include "definition-private.h"
 
@@ -42,32 +45,40 @@ enum {
 };
 
 typedef struct SchemaValue {
-        const char *text;
+        int32_t text;
         bool refused;
 } SchemaValue;
 
 typedef struct SchemaAttribute {
-        const char *name;
-        SchemaType type;
-        unsigned flags;
-        const SchemaValue *values;
+        int32_t name, values;
+        uint16_t flags;
+        uint8_t type;
 } SchemaAttribute;
 
 typedef struct SchemaElement {
-        const char *name;
-        SchemaType type;
-        unsigned flags;
-        const SchemaValue *values;
-        const SchemaAttribute *attributes;
-        const struct SchemaElement *children;
+        int32_t name, values, attributes, children;
+        uint16_t flags;
+        uint8_t type;
 } SchemaElement;
 
+static inline const void *schema_at(const void *row, int32_t offset) {
+        return offset != 0 ? (const char *) row + offset : NULL;
+}
+
+/* What a row has: its name (or the text of a value), NULL at the end of a list; the first row of a list, NULL where
+ * there is none. */
+#define SCHEMA_NAME(row) ((const char *) schema_at((row), (row)->name))
+#define SCHEMA_TEXT_OF(value) ((const char *) schema_at((value), (value)->text))
+#define SCHEMA_VALUES(row) ((const SchemaValue *) schema_at((row), (row)->values))
+#define SCHEMA_ATTRIBUTES(row) ((const SchemaAttribute *) schema_at((row), (row)->attributes))
+#define SCHEMA_CHILDREN(row) ((const SchemaElement *) schema_at((row), (row)->children))
+
+#define SCHEMA_FOREACH(it, first) for (typeof(first) it = (first); it && it->name; it++)
+
 /* One for each root of the schema files. */
-extern const SchemaElement schema_domain;
-extern const SchemaElement schema_network;
-extern const SchemaElement schema_networkport;
-extern const SchemaElement schema_secret, schema_pool, schema_volume, schema_filter, schema_filterbinding,
-        schema_interface;
+extern const SchemaElement *const schema_domain, *const schema_network, *const schema_networkport,
+        *const schema_secret, *const schema_pool, *const schema_volume, *const schema_filter,
+        *const schema_filterbinding, *const schema_interface;
 
 /* The row of a device, NULL for what is none. */
 const SchemaElement *schema_device(const char *name);

@@ -74,22 +74,22 @@ static void test_cpusets(void **state) {
 /* A row that stands twice would never be reached; a refused value that is the only one makes no sense of a row. */
 static void walk(const SchemaElement *e, unsigned depth) {
         assert_true(depth < 20);
-        assert_int_equal(e->type == SCHEMA_ENUM, e->values != NULL);
-        for (const SchemaAttribute *a = e->attributes; a && a->name; a++) {
-                assert_int_equal(a->type == SCHEMA_ENUM, a->values != NULL);
-                for (const SchemaAttribute *other = a + 1; other->name; other++)
-                        assert_string_not_equal(a->name, other->name);
+        assert_int_equal(e->type == SCHEMA_ENUM, SCHEMA_VALUES(e) != NULL);
+        SCHEMA_FOREACH(a, SCHEMA_ATTRIBUTES(e)) {
+                assert_int_equal(a->type == SCHEMA_ENUM, SCHEMA_VALUES(a) != NULL);
+                SCHEMA_FOREACH(other, a + 1)
+                        assert_string_not_equal(SCHEMA_NAME(a), SCHEMA_NAME(other));
         }
-        for (const SchemaElement *c = e->children; c && c->name; c++) {
-                for (const SchemaElement *other = c + 1; other->name; other++)
-                        assert_string_not_equal(c->name, other->name);
-                if (c->children != e->children)
+        SCHEMA_FOREACH(c, SCHEMA_CHILDREN(e)) {
+                SCHEMA_FOREACH(other, c + 1)
+                        assert_string_not_equal(SCHEMA_NAME(c), SCHEMA_NAME(other));
+                if (SCHEMA_CHILDREN(c) != SCHEMA_CHILDREN(e))
                         walk(c, depth + 1);
         }
 }
 
 static void test_tables(void **state) {
-        walk(&schema_domain, 0);
+        walk(schema_domain, 0);
         assert_non_null(schema_device("disk"));
         assert_null(schema_device("name"));
         assert_null(schema_device("disc"));

@@ -26,7 +26,7 @@ struct DocumentKind {
         ErrorOrigin origin;                     /* of errors about such documents */
         const char *key; /* what tells them apart: "name", "uuid", "@name", "portdev/@name"; NULL: nothing */
         bool key_made_up;                       /* a document without it gets one from a step; else it is refused */
-        const struct SchemaElement *schema;     /* of the root; which rows are live and which secret is said there */
+        const struct SchemaElement *const *schema; /* the root's row; which are live and which secret is said there */
         const DocumentNamespace *namespaces;    /* ends with {}; NULL: none */
         const NormaliseStep *steps;             /* ends with NULL; NULL: none */
 };

@@ -19,7 +19,7 @@ int definition_normalise(Definition *d, const HostFacts *facts, Error *e) {
                         return -ENOMEM;
         }
 
-        schema_sort(n.root, d->kind->schema);
+        schema_sort(n.root, *d->kind->schema);
         return 0;
 }
 

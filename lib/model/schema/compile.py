@@ -66,13 +66,97 @@ def read(paths):
     return groups
 
 
+class Tables:
+    """What the rows are made of: lists, each kept once. A row is a tuple of what C has of it; the last part has its
+    name and the numbers of lists, None where it has none."""
+
+    def __init__(self):
+        self.lists = {"values": [], "attributes": [], "elements": []}
+        self.known = {}
+
+    def reserve(self, table):
+        self.lists[table].append(None)
+        return len(self.lists[table]) - 1
+
+    def add(self, table, rows):
+        if not rows:
+            return None
+        key = table, tuple(rows)
+        if key not in self.known:
+            self.known[key] = self.reserve(table)
+            self.lists[table][self.known[key]] = rows
+        return self.known[key]
+
+
+# For each table the offsets at the head of its rows, and where they lead to.
+OFFSETS = {"values": (("text", "names"),),
+           "attributes": (("name", "names"), ("values", "values")),
+           "elements": (("name", "names"), ("values", "values"), ("attributes", "attributes"),
+                        ("children", "elements"))}
+
+
+class Writer:
+    """Tables as one object in C, in which each row says how far it is from itself to what belongs to it: nothing in it
+    has to be relocated, so all programs share it."""
+
+    def __init__(self, tables):
+        self.tables = tables
+        self.names = {}
+        self.text = [""]      # the empty name is nobody's: an offset is never 0
+        self.size = 1
+        self.starts, self.counts = {}, {"names": 0}
+        for table, lists in tables.lists.items():
+            self.starts[table], self.counts[table] = [], 0
+            for rows in lists:
+                self.starts[table].append(self.counts[table])
+                self.counts[table] += len(rows) + 1
+
+    def name(self, name):
+        if name not in self.names:
+            self.names[name] = self.size
+            self.text.append(name)
+            self.size += len(name) + 1
+        return self.names[name]
+
+    def offset(self, table, position, to, target):
+        if target is None:
+            return "0"
+        target = self.name(target) if to == "names" else self.starts[to][target]
+        if (table, position) == (to, target):
+            sys.exit("a recursive element is the first of its list: its offset would be 0, which says that it has none")
+        return f"TO({table}, {position}, {to}, {target})"
+
+    def row(self, table, position, row):
+        *rest, offsets = row
+        offsets = [f".{field} = {self.offset(table, position, to, target)}"
+                   for (field, to), target in zip(OFFSETS[table], offsets) if target is not None]
+        return "                { " + ", ".join(offsets + rest) + " },"
+
+    def table(self, table):
+        lines = [f"        .{table} = {{"]
+        for start, rows in zip(self.starts[table], self.tables.lists[table]):
+            lines += [self.row(table, start + i, row) for i, row in enumerate(rows)] + ["                {},"]
+        return lines + ["        },"]
+
+    def write(self, roots):
+        body = [line for table in OFFSETS if self.counts[table] for line in self.table(table)]
+        names = [f'                "{name}\\0"' for name in self.text]
+        types = {"values": "SchemaValue", "attributes": "SchemaAttribute", "elements": "SchemaElement"}
+        fields = [f"        {types[table]} {table}[{max(1, self.counts[table])}];" for table in OFFSETS]
+        return ["/* Written by compile.py from the schema files. */", "#include <stddef.h>", '#include "schema.h"', "",
+                "#define TO(from, i, to, j) "
+                "((int32_t) offsetof(struct tables, to[j]) - (int32_t) offsetof(struct tables, from[i]))", "",
+                "static const struct tables {", *fields, f"        char names[{self.size + 1}];", "} tables = {", *body,
+                "        .names =", *names, "};",
+                *(f"const SchemaElement *const schema_{name} = &tables.elements[{self.starts['elements'][number]}];"
+                  for name, number in roots)]
+
+
 class Compiler:
     def __init__(self, groups):
         self.groups = groups
-        self.out = ["/* Written by compile.py from the schema files. */", '#include "schema.h"']
-        self.values = {}
-        self.roots = {}       # name: (attributes, elements, marked), None while it is being written
-        self.number = 0
+        self.tables = Tables()
+        self.roots = {}       # name: the list with its one row, None while it is being made
 
     def expand(self, row):
         rows = []
@@ -90,76 +174,71 @@ class Compiler:
         return rows
 
     def type_of(self, row):
+        """The type's name in C, and the list of its values."""
         if row.kind in TYPES:
-            return f"SCHEMA_{row.kind.upper()}", "NULL"
+            return f"SCHEMA_{row.kind.upper()}", None
         if not re.fullmatch(r"!?[\w.-]+(\|!?[\w.-]+)*", row.kind):
             sys.exit(f"{row.place}: '{row.kind}' is no type")
-        if row.kind not in self.values:
-            self.values[row.kind] = f"values_{len(self.values)}"
-            items = ", ".join('{ "%s", %s }' % (v.lstrip("!"), "true" if v.startswith("!") else "false")
-                              for v in row.kind.split("|"))
-            self.out.append(f"static const SchemaValue {self.values[row.kind]}[] = {{ {items}, {{}} }};")
-        return "SCHEMA_ENUM", self.values[row.kind]
+        values = [(*([".refused = true"] if v.startswith("!") else []), (v.lstrip("!"),)) for v in row.kind.split("|")]
+        return "SCHEMA_ENUM", self.tables.add("values", values)
 
     def flags(self, row, marked):
         names = [MARKS[m] for m in row.marks]
         names += ["MANY"] * row.many + ["JOINED"] * row.joined + ["REFUSED"] * row.refused + ["MARKED"] * marked
-        return " | ".join("SCHEMA_" + n for n in names) or "0"
+        return " | ".join("SCHEMA_" + n for n in names)
 
-    def attributes(self, rows, number):
+    def row(self, row, kind, flags, offsets):
+        return (f".type = {kind}", *([f".flags = {flags}"] if flags else []), (row.name, *offsets))
+
+    def attributes(self, rows):
         lines = []
         for r in (r for r in rows if r.attribute):
             kind, values = self.type_of(r)
-            lines.append(f'        {{ "{r.name}", {kind}, {self.flags(r, False)}, {values} }},')
-        if not lines:
-            return "NULL"
-        lines = [f"static const SchemaAttribute attributes_{number}[] = {{", *lines, "        {}", "};"]
-        self.out.append("\n".join(lines))
-        return f"attributes_{number}"
+            lines.append(self.row(r, kind, self.flags(r, False), (values,)))
+        return self.tables.add("attributes", lines)
 
-    def row(self, row, kind, values, marked, attributes, elements):
-        return f'{{ "{row.name}", {kind}, {self.flags(row, marked)}, {values}, {attributes}, {elements} }}'
+    def elements(self, children, attributes, marks):
+        """The list of children, and whether something in it is dropped at times."""
+        again = [r for r in children if r.kind == "recursive"]
+        number = self.tables.reserve("elements") if again else None
+        done = {r: self.element(r) for r in children if r not in again}
+        marked = any(m in DROPPED for m in marks) or any(marked for _, marked in done.values())
+        for r in again:
+            done[r] = self.row(r, "SCHEMA_NONE", self.flags(r, marked), (None, attributes, number)), marked
+        rows = [done[r][0] for r in children]
+        if again:
+            self.tables.lists["elements"][number] = rows
+        else:
+            number = self.tables.add("elements", rows)
+        return number, marked
 
     def element(self, row):
-        """Writes the tables below row; returns its initializer, its tables, and whether something in it is dropped at
-        times."""
+        """The row in C, and whether something in it is dropped at times."""
         if row.kind == "see":
             return self.seen(row)
         rows = self.expand(row)
-        number, self.number = self.number, self.number + 1
-        children = [r for r in rows if not r.attribute]
-        again = [r for r in children if r.kind == "recursive"]
-        if again:
-            self.out.append(f"static const SchemaElement elements_{number}[{len(children) + 1}];")
-        attributes, elements = self.attributes(rows, number), "NULL"
-        done = {r: self.element(r) for r in children if r not in again}
-        marked = any(m in DROPPED for r in [row] + rows for m in r.marks) or any(d[3] for d in done.values())
-        for r in again:
-            done[r] = (self.row(r, "SCHEMA_NONE", "NULL", marked, attributes, f"elements_{number}"),)
-        if children:
-            elements = f"elements_{number}"
-            lines = "\n".join(f"        {done[r][0]}," for r in children)
-            self.out.append(f"static const SchemaElement {elements}[] = {{\n{lines}\n        {{}}\n}};")
+        attributes = self.attributes(rows)
+        elements, marked = self.elements([r for r in rows if not r.attribute], attributes,
+                                         [m for r in [row] + rows for m in r.marks])
         kind, values = self.type_of(row)
-        return self.row(row, kind, values, marked, attributes, elements), attributes, elements, marked
+        return self.row(row, kind, self.flags(row, marked), (values, attributes, elements)), marked
 
     def seen(self, row):
         """A document within a document."""
         if row.other not in self.groups or not self.groups[row.other].root:
             sys.exit(f"{row.place}: there is no document {row.other}")
-        attributes, elements, marked = self.document(row.other, row.place)
+        (*_, offsets), marked = self.document(row.other, row.place)
         marked = marked or any(m in DROPPED for m in row.marks)
-        return self.row(row, "SCHEMA_NONE", "NULL", marked, attributes, elements), attributes, elements, marked
+        return self.row(row, "SCHEMA_NONE", self.flags(row, marked), (None, *offsets[2:])), marked
 
     def document(self, name, place):
         if name not in self.roots:
             self.roots[name] = None
-            row, *tables = self.element(self.groups[name])
-            self.out.append(f"const SchemaElement schema_{name} = {row};")
-            self.roots[name] = tables
+            done = self.element(self.groups[name])
+            self.roots[name] = done, self.tables.add("elements", [done[0]])
         if not self.roots[name]:
             sys.exit(f"{place}: {name} holds itself")
-        return self.roots[name]
+        return self.roots[name][0]
 
 
 def main():
@@ -168,7 +247,7 @@ def main():
         if row.root:
             c.document(name, row.place)
     with open(sys.argv[1], "w", encoding="utf-8") as f:
-        f.write("\n".join(c.out) + "\n")
+        f.write("\n".join(Writer(c.tables).write([(name, number) for name, (_, number) in c.roots.items()])) + "\n")
 
 
 main()
