@@ -15,10 +15,12 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/fds.h"
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/log.h"
@@ -154,10 +156,14 @@ static void leave_line(const char *folder, const LastLine *line) {
                 (void) file_write_atomic(path, line->text, line->n, 0600, FILE_WRITE_NOSYNC);
 }
 
-static int run_program(const char *const *words, const char *folder, int socket_fd, int key_fd) {
+static int exit_status(int status) {
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* Until it ends, or goes on in the background. */
+static int run_program(const char *const *words, const char *folder, int socket_fd, int key_fd, LastLine *line) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         int ends[2], status = 0;
-        LastLine line = {};
         pid_t pid;
 
         if (pipe2(ends, O_CLOEXEC) < 0)
@@ -171,18 +177,18 @@ static int run_program(const char *const *words, const char *folder, int socket_
                 become(words, socket_fd, key_fd, theirs);
         child = pid;
         closep(&theirs);
-        watch(ours, &line);
+        watch(ours, line);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         child = 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        leave_line(folder, &line);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        if (exit_status(status) != 0)
+                leave_line(folder, line);
+        return exit_status(status);
 }
 
-/* For a program that wants a connection in place of a socket that listens. */
-static int take_connection(int listening) {
+/* --- a program with one connection --- */
+
+static int accept_one(int listening) {
         int fd;
 
         do
@@ -190,6 +196,40 @@ static int take_connection(int listening) {
         while (fd < 0 && errno == EINTR && child >= 0);
         (void) close(listening);
         return fd < 0 ? -errno : fd;
+}
+
+/* What has gone into the background is ours, too. */
+static int wait_for_all(void) {
+        int status = 0;
+
+        while (waitpid(-1, &status, 0) >= 0 || errno == EINTR)
+                ;
+        return exit_status(status);
+}
+
+/* It talks to one connection, which is there before it, and goes into the background when all that it needs is there:
+ * then whoever waits is given the other end. Else the last word is. */
+static int run_for_one(const char *const *words, const char *folder, int listening) {
+        _cleanup_close_ int connection = accept_one(listening), ours = -EBADF, theirs = -EBADF;
+        LastLine line = {};
+        int ends[2], r;
+
+        if (connection < 0)
+                return log_error_errno(connection, "nobody connects: %s", strerror(-connection));
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+                return -errno;
+        ours = ends[0];
+        theirs = ends[1];
+        r = run_program(words, folder, theirs, -EBADF, &line);
+        closep(&theirs);
+        if (r != 0) {
+                (void) send_fds(connection, line.text, MAX(line.n, (size_t) 1), NULL, 0, 0);
+                return r;
+        }
+        (void) send_fds(connection, HELPER_READY, strlen(HELPER_READY), &ours, 1, 0);
+        closep(&connection);
+        closep(&ours);
+        return wait_for_all();
 }
 
 /* What the step before left with the service manager. -EBADF: nothing. */
@@ -207,6 +247,7 @@ static int run(void) {
         _cleanup_close_ int key = take_key();
         struct sigaction action = { .sa_handler = pass_on };
         _cleanup_free_ char *path = NULL;
+        LastLine line = {};
         int notify_fd = notify_open(), fd = -EBADF, r;
 
         path = folder ? text_format("%s/%s", folder, HELPER_SOCKET) : NULL;
@@ -218,11 +259,8 @@ static int run(void) {
         if (r < 0)
                 return log_error_errno(r, "cannot listen at %s: %s", path, strerror(-r)) < 0;
         (void) notify_send(notify_fd, "READY=1\n");
-        if (streq_ptr(getenv("UNITVIRT_ACCEPT"), "yes"))
-                r = fd = take_connection(fd);
-        if (r < 0)
-                return log_error_errno(r, "nobody connects: %s", strerror(-r)) < 0;
-        r = run_program(words, folder, fd, key);
+        r = streq_ptr(getenv("UNITVIRT_ACCEPT"), "yes") ? run_for_one(words, folder, fd)
+                                                        : run_program(words, folder, fd, key, &line);
         return r < 0 ? log_error_errno(r, "cannot run %s: %s", words[0], strerror(-r)) < 0 : r;
 }
 
@@ -266,6 +304,7 @@ static int set_up(const char *folder, const char *run_folder, bool old, int key)
                 "--create-ek-cert",     "--create-platform-cert", "--lock-nvram", "--not-overwrite",
         };
         size_t n = FIXED;
+        LastLine line = {};
         const struct passwd *user = getpwnam(CERTIFICATES_USER);
         int r;
 
@@ -286,7 +325,7 @@ static int set_up(const char *folder, const char *run_folder, bool old, int key)
         r = user ? own_all(folder, user->pw_uid, user->pw_gid) : -ESRCH;
         if (r < 0)
                 return log_error_errno(r, "cannot give %s to the user %s: %s", folder, CERTIFICATES_USER, strerror(-r));
-        r = run_program(words, run_folder, STDIN_FILENO, key);
+        r = run_program(words, run_folder, STDIN_FILENO, key, &line);
         return r == 0 ? 0 : -EIO;
 }
 

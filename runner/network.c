@@ -293,7 +293,7 @@ static int prepare_user(Prepare *p, xmlNode *interface) {
                 return 0;
         plan_card_part(interface, p->running, part);
         r = p->running ? note_late_passt(p, interface) : 0;
-        return r < 0 ? r : prepare_connect_helper(p, interface, part);
+        return r < 0 ? r : prepare_wait_for_helper(p, interface, part);
 }
 
 static int check_port(Prepare *p, const xmlNode *interface) {

@@ -5,14 +5,20 @@
 
 #include <fcntl.h>
 #include <linux/vhost.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "base/fds.h"
 #include "base/fs.h"
 #include "base/strings.h"
 #include "host/sockets.h"
 #include "plan/helper.h"
 #include "prepare.h"
+
+/* How long a helper may take until it is ready. */
+#define HELPER_WAIT_S 20
+#define HELPER_LINE_MAX 1024U
 
 #define FIRST_CID 3U
 #define LAST_CID 0xfffffffeU
@@ -49,28 +55,56 @@ int prepare_device_name(Prepare *p, const xmlNode *element, const char *path, in
         return number < 0 ? number : descriptor_name(p, number, ret);
 }
 
-/* The helper that runs in a unit of its own beside the guest's: QEMU gets a connection to it. */
-int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part) {
+static int store_connection(Prepare *p, const xmlNode *device, int fd) {
+        QemuChardev *c = next(p, device);
+        int r = c ? descriptor_store(p, fd) : -ENOMEM;
+
+        if (r >= 0)
+                c->fd = r;
+        return r < 0 ? r : 0;
+}
+
+/* The helper that runs in a unit of its own beside the guest's. */
+static int connect_to_helper(Prepare *p, const xmlNode *device, const char *part, int *ret) {
         _cleanup_free_ char *folder = helper_folder(p->name, part), *path = NULL, *error = NULL, *line = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        QemuChardev *c;
         int r;
 
         path = folder ? text_format("/run/%s/%s", folder, HELPER_SOCKET) : NULL;
         error = folder ? text_format("/run/%s/%s", folder, HELPER_ERROR) : NULL;
         if (!path || !error)
                 return -ENOMEM;
-        r = socket_connect(path, &fd);
+        r = socket_connect(path, ret);
         if (r < 0 && file_read(error, 4096, &line, NULL) >= 0)
                 return prepare_refuse(p, r, device, "its helper failed: %s", line);
-        if (r < 0)
-                return prepare_refuse(p, r, device, "cannot connect to its helper at %s: %s", path, strerror(-r));
-        c = next(p, device);
-        r = c ? descriptor_store(p, fd) : -ENOMEM;
+        return r < 0 ? prepare_refuse(p, r, device, "cannot connect to its helper at %s: %s", path, strerror(-r)) : 0;
+}
+
+int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = connect_to_helper(p, device, part, &fd);
+
+        return r < 0 ? r : store_connection(p, device, fd);
+}
+
+int prepare_wait_for_helper(Prepare *p, const xmlNode *device, const char *part) {
+        _cleanup_close_ int fd = -EBADF, theirs = -EBADF;
+        struct pollfd answer = { .events = POLLIN };
+        char text[HELPER_LINE_MAX + 1] = "";
+        unsigned n = 0;
+        int r = connect_to_helper(p, device, part, &fd);
+
         if (r < 0)
                 return r;
-        c->fd = r;
-        return 0;
+        answer.fd = fd;
+        if (poll(&answer, 1, HELPER_WAIT_S * 1000) == 0)
+                return prepare_refuse(p, -ETIMEDOUT, device, "its helper is not ready after %i seconds",
+                                      HELPER_WAIT_S);
+        r = (int) receive_fds(fd, text, sizeof text - 1, &theirs, 1, &n, 0);
+        if (r >= 0 && n == 1)
+                return store_connection(p, device, theirs);
+        text[strcspn(text, "\r\n")] = 0;
+        return prepare_refuse(p, -EIO, device, "its helper failed: %s",
+                              r < 0 ? strerror(-r) : *text ? text : "it has not said why");
 }
 
 static int prepare_tpm(Prepare *p, xmlNode *tpm) {

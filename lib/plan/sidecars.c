@@ -278,13 +278,13 @@ static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *par
         _cleanup_free_ char *fd = text_format("--fd=%i", HELPER_SOCKET_FD);
         const char *dev = xml_get(interface, "source/@dev");
         const char *const words[] = {
-                "/usr/bin/passt", "--foreground", "--quiet", fd, dev ? "--interface" : NULL, dev
+                "/usr/bin/passt", "--quiet", fd, dev ? "--interface" : NULL, dev
         };
         Sidecar s = {};
         int r;
 
         r = fd ? begin(g, &unit_passt, part, part, &s) : -ENOMEM;
-        /* it talks to one connection, which is there before it */
+        /* it talks to one connection, which is there before it, and goes into the background when it is ready */
         if (r >= 0)
                 r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACCEPT=yes");
         if (r >= 0)

@@ -15,6 +15,10 @@
 #define HELPER_KEY_NAME "key"
 #define HELPER_KEY_CIPHER "aes-256-cbc"
 
+/* passt has one connection in place of a socket that listens. Whoever connects to its vm-helper is sent the other end
+ * of that, with this word, once it is ready; else its last line, and no descriptor. */
+#define HELPER_READY "ready"
+
 /* In the helper's folder: its socket; the last line that it wrote, once it has failed. */
 #define HELPER_SOCKET "socket"
 #define HELPER_ERROR "error"
