@@ -3,6 +3,9 @@
 /* The host's ends of serial ports, channels and the like: QEMU, as the guest's user in its sandbox, could not make
  * sockets and files at the paths that definitions name, so it gets them open. */
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/strings.h"
 #include "host/fifo.h"
 #include "host/output.h"
@@ -138,10 +141,29 @@ static bool is_console(const xmlNode *device) {
         return xml_is(device, "serial") || xml_is(device, "console");
 }
 
+/* The same for a port that is plugged in: vm-run is given the other end. */
+static int prepare_late_pipe(Prepare *p, const xmlNode *device, const char **ret) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int ends[2], number, r;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return error_set_errno(&p->error, -errno, ORIGIN_QEMU, "cannot make a pipe");
+        ours = ends[0];
+        theirs = ends[1];
+        p->late->quiet = !is_console(device);
+        r = number = descriptor_store(p, theirs);
+        if (r >= 0)
+                r = late_port_add(p->late, LATE_PORT_PIPE, ours);
+        return r < 0 ? r : descriptor_name(p, number, ret);
+}
+
 /* The writing end of a pipe that vm-run reads. What channels and the like carry is no text for the journal. */
 static int prepare_pipe(Prepare *p, const xmlNode *device, const char **ret) {
-        int number = descriptor_number(p), r;
+        int number, r;
 
+        if (p->late)
+                return prepare_late_pipe(p, device, ret);
+        number = descriptor_number(p);
         if (number < 0)
                 return number;
         r = descriptor_name(p, number, ret);
@@ -165,10 +187,14 @@ static bool is_output(const xmlNode *device) {
         return xml_attr_is(device, "type", "file") && *(xml_get(device, "source/@path") ?: "") == '/';
 }
 
-/* What a port of type file says comes by vm-run, as libvirt has it come by virtlogd; qemu.conf can leave it to QEMU.
- * vm-run reads those that are there at the start. */
+/* The vm-run of a version that took no ports while its guest runs may be there still. */
+static bool reads_ports(const Prepare *p) {
+        return !p->running || p->late;
+}
+
+/* What a port of type file says comes by vm-run, as libvirt has it come by virtlogd; qemu.conf can leave it to QEMU. */
 static bool is_read(const Prepare *p, const xmlNode *device) {
-        return is_output(device) && !p->running && !streq_ptr(p->config->stdio_handler, "file");
+        return is_output(device) && reads_ports(p) && !streq_ptr(p->config->stdio_handler, "file");
 }
 
 static int prepare_output(Prepare *p, const xmlNode *device, QemuChardev *c) {
@@ -189,7 +215,7 @@ static int prepare_log(Prepare *p, const xmlNode *device, const char **ret) {
         bool file = path && *path == '/';
         int r = 0;
 
-        if (p->running)
+        if (!reads_ports(p))
                 return file ? prepare_file(p, device, log, path, ret) : 0;
         if (file)
                 r = prepare_copy(p, device, LOG_FD_PREFIX, log, path);
@@ -240,9 +266,22 @@ static xmlNode *end_of(xmlNode *device) {
         return backend != device && !xml_attr_is(backend, "model", "egd") ? NULL : backend;
 }
 
+/* After this vm-run reads, where there is anything to be read. */
+static int send_late(Prepare *p, const xmlNode *device) {
+        int r;
+
+        if (!p->late || p->late->n == 0)
+                return 0;
+        p->late->alias = strdup(device_alias(device));
+        (void) parse_u64(p->launch.log_size ?: "0", 10, &p->late->log_size);
+        r = p->late->alias ? late_port_send(p->late, p->run_dir, p->uid) : -ENOMEM;
+        return r < 0 ? prepare_refuse(p, r, device, "the guest's vm-run does not take the port: %s", strerror(-r)) : 0;
+}
+
 int prepare_chardev_of(Prepare *p, xmlNode *device) {
         xmlNode *end = end_of(device);
         QemuChardev *c;
+        int r;
 
         p->res.chardevs = p->chardevs;
         if (!end)
@@ -252,7 +291,8 @@ int prepare_chardev_of(Prepare *p, xmlNode *device) {
         p->device = device_alias(device);
         c = &p->chardevs[p->res.n_chardevs++];
         *c = (QemuChardev) { .alias = device_alias(device), .fd = -EBADF };
-        return prepare_chardev(p, end, c);
+        r = prepare_chardev(p, end, c);
+        return r < 0 ? r : send_late(p, device);
 }
 
 int prepare_chardevs(Prepare *p) {

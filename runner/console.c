@@ -33,17 +33,16 @@ static void remember_words(Run *run, const char *data, size_t n) {
 
 /* --- files --- */
 
-/* A descriptor of its own: what was inherited is closed. */
-static int own_copy(const char *name) {
-        int fd = inherited_fd(name);
+/* A descriptor of its own: what was inherited, or came with a late port, is closed. */
+static int own_copy(const LatePort *late, const char *name) {
+        int fd = late ? late_port_fd(late, name) : inherited_fd(name);
 
         return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-static int open_copy(const Run *run, RotatingFile *f, const char *prefix, const char *alias) {
+static int open_copy(const LatePort *late, RotatingFile *f, const char *prefix, const char *alias, uint64_t size) {
         _cleanup_free_ char *name = text_format("%s%s", prefix, alias);
-        int fd = name ? own_copy(name) : -ENOMEM, backups[ROTATE_BACKUPS_MAX];
-        uint64_t size = 0;
+        int fd = name ? own_copy(late, name) : -ENOMEM, backups[ROTATE_BACKUPS_MAX];
         unsigned n = 0;
 
         if (fd < 0)
@@ -51,22 +50,26 @@ static int open_copy(const Run *run, RotatingFile *f, const char *prefix, const 
         for (; n < ROTATE_BACKUPS_MAX; n++) {
                 _cleanup_free_ char *backup = text_format("%s.%u", name, n);
 
-                backups[n] = backup ? own_copy(backup) : -ENOMEM;
+                backups[n] = backup ? own_copy(late, backup) : -ENOMEM;
                 if (backups[n] < 0)
                         break;
         }
-        (void) parse_u64(run->launch.log_size ?: "0", 10, &size);
         return rotate_adopt(f, fd, backups, n, size);
 }
 
-int console_open_copies(Run *run, Console *c, const char *alias) {
+int console_open_copies(const Run *run, Console *c, const char *alias, const LatePort *late) {
         static const char *const prefixes[CONSOLE_COPIES] = { LOG_FD_PREFIX, FILE_FD_PREFIX };
+        uint64_t size = 0;
         int r = 0;
 
+        if (late)
+                size = late->log_size;
+        else
+                (void) parse_u64(run->launch.log_size ?: "0", 10, &size);
         for (size_t i = 0; i < CONSOLE_COPIES; i++)
                 c->copies[i].fd = -EBADF;
         for (size_t i = 0; r >= 0 && i < CONSOLE_COPIES; i++)
-                r = open_copy(run, &c->copies[i], prefixes[i], alias);
+                r = open_copy(late, &c->copies[i], prefixes[i], alias, size);
         return r;
 }
 
@@ -74,6 +77,8 @@ void console_done(Console *c) {
         closep(&c->fd);
         for (size_t i = 0; i < CONSOLE_COPIES; i++)
                 rotate_close(&c->copies[i]);
+        c->vacant = c->late_alias;
+        free(TAKE_PTR(c->late_alias));
 }
 
 /* A full disk is no reason to stop the guest. */
@@ -166,8 +171,9 @@ void console_read(Run *run, Console *c) {
         if (c->fd < 0)
                 return;
         journal_lines_flush(&c->lines, run->journal_fd);
-        close(c->fd);
-        c->fd = -EBADF;
+        closep(&c->fd);
+        if (c->late_alias) /* its port was unplugged */
+                console_done(c);
 }
 
 void consoles_flush(Run *run) {

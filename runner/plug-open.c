@@ -18,6 +18,7 @@
 void plug_done(Plug *p) {
         for (size_t i = 0; i < p->n_fds; i++)
                 close(p->fds[i]);
+        late_port_done(&p->late);
         free(p->user);
         free(p->prepare.run_dir);
         strv_free(p->prepare.paths);
@@ -358,6 +359,8 @@ int plug_open(Plug *p, const char *guest, const char *device, const char *versio
                               "%s has no device %s", guest, device);
         if (r >= 0)
                 r = prepare_config(prepare);
+        if (r >= 0 && late_port_is_heard(prepare->run_dir))
+                prepare->late = &p->late;
         if (r >= 0)
                 r = open_for(prepare, node);
         if (r >= 0)

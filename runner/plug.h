@@ -12,6 +12,7 @@ typedef struct Plug {
         Prepare prepare;
         int fds[MESSAGE_FDS_MAX];
         size_t n_fds;
+        LatePort late;
         char *user;
 } Plug;
 

@@ -39,6 +39,7 @@
 #include "host/image.h"
 #include "host/sink.h"
 #include "host/tap.h"
+#include "late-port.h"
 #include "launch.h"
 #include "model/definition.h"
 #include "qemu/args.h"
@@ -80,6 +81,7 @@ struct Prepare {
 
         Definition *live;         /* what NAME.xml will say */
         Launch launch;
+        LatePort *late;           /* vm-plug: what vm-run is to read of the port; NULL: it reads no more ports */
         QemuConfig *config;       /* qemu.conf, or its defaults */
         bool paused;              /* asked for by the supervisor */
         bool reset_nvram;

@@ -127,41 +127,63 @@ static int run_timers(Run *run) {
         return next <= now ? 0 : (int) ((next - now + 999) / 1000);
 }
 
-static int loop(Run *run) {
-        size_t n = 3 + run->n_consoles + run->n_screens;
-        struct pollfd *screens;
-        _cleanup_free_ struct pollfd *p = calloc(n, sizeof(struct pollfd));
+/* What is waited for, in this order; behind them the consoles, and the screens. */
+enum { AT_SIGNAL, AT_MONITOR, AT_DUMP, AT_PORTS, AT_CONSOLES };
 
-        if (!p)
-                return -ENOMEM;
-        screens = p + 3 + run->n_consoles;
+static size_t fill(const Run *run, struct pollfd *p) {
+        size_t n = AT_CONSOLES;
+
+        p[AT_SIGNAL] = (struct pollfd) { run->signal_fd, POLLIN, 0 };
+        p[AT_MONITOR] = (struct pollfd) { run->monitor.fd, POLLIN, 0 };
+        p[AT_DUMP] = (struct pollfd) { run->dump.fd, POLLIN, 0 };
+        p[AT_PORTS] = (struct pollfd) { run->ports_fd, POLLIN, 0 };
+        for (size_t i = 0; i < run->n_consoles; i++)
+                p[n++] = (struct pollfd) { run->consoles[i].fd, POLLIN, 0 };
+        for (size_t i = 0; i < run->n_screens; i++)
+                p[n++] = (struct pollfd) { screens_fd(run, i), POLLIN, 0 };
+        return n;
+}
+
+/* Ports last: there may be another console afterwards. */
+static void act(Run *run, const struct pollfd *p) {
+        const struct pollfd *screens = p + AT_CONSOLES + run->n_consoles;
+
+        for (size_t i = 0; i < run->n_consoles; i++)
+                if (p[AT_CONSOLES + i].revents)
+                        console_read(run, &run->consoles[i]);
+        for (size_t i = 0; i < run->n_screens; i++)
+                if (screens[i].revents && screens_fd(run, i) >= 0)
+                        screens_accept(run, i);
+        if (p[AT_MONITOR].revents)
+                monitor_read(run);
+        if (p[AT_DUMP].revents && run->dump.fd >= 0)
+                run_dump_read(run);
+        if (p[AT_SIGNAL].revents)
+                signals_read(run);
+        if (p[AT_PORTS].revents)
+                ports_accept(run);
+}
+
+static int loop(Run *run) {
+        _cleanup_free_ struct pollfd *p = NULL;
+        size_t size = 0;
+
         while (run->qemu > 0) {
+                size_t n = AT_CONSOLES + run->n_consoles + run->n_screens;
                 int timeout = run_timers(run);
 
-                p[0] = (struct pollfd) { run->signal_fd, POLLIN, 0 };
-                p[1] = (struct pollfd) { run->monitor.fd, POLLIN, 0 };
-                p[2] = (struct pollfd) { run->dump.fd, POLLIN, 0 };
-                for (size_t i = 0; i < run->n_consoles; i++)
-                        p[3 + i] = (struct pollfd) { run->consoles[i].fd, POLLIN, 0 };
-                for (size_t i = 0; i < run->n_screens; i++)
-                        screens[i] = (struct pollfd) { screens_fd(run, i), POLLIN, 0 };
-                if (poll(p, n, timeout) < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
+                if (n > size) {
+                        struct pollfd *more = reallocarray(p, n, sizeof(struct pollfd));
+
+                        if (!more)
+                                return -ENOMEM;
+                        p = more;
+                        size = n;
                 }
-                for (size_t i = 0; i < run->n_consoles; i++)
-                        if (p[3 + i].revents)
-                                console_read(run, &run->consoles[i]);
-                for (size_t i = 0; i < run->n_screens; i++)
-                        if (screens[i].revents && screens_fd(run, i) >= 0)
-                                screens_accept(run, i);
-                if (p[1].revents)
-                        monitor_read(run);
-                if (p[2].revents && run->dump.fd >= 0)
-                        run_dump_read(run);
-                if (p[0].revents)
-                        signals_read(run);
+                if (poll(p, fill(run, p), timeout) >= 0)
+                        act(run, p);
+                else if (errno != EINTR)
+                        return -errno;
         }
         return 0;
 }
@@ -216,6 +238,7 @@ static void run_done(Run *run) {
         monitor_done(&run->monitor);
         screens_close(run);
         closep(&run->dump.fd);
+        closep(&run->ports_fd);
         for (size_t i = 0; i < run->n_consoles; i++)
                 console_done(&run->consoles[i]);
         free(run->consoles);
@@ -238,6 +261,7 @@ static int run_guest(Run *run, const char *name) {
                 return GUEST_EXIT_START_FAILED;
         }
         screens_open(run);
+        ports_open(run);
         websocket_start(run);
         r = spawn_qemu(run);
         release_store(run);
@@ -259,6 +283,7 @@ int main(int argc, char **argv) {
                 .signal_fd = -EBADF,
                 .monitor.fd = -EBADF,
                 .dump.fd = -EBADF,
+                .ports_fd = -EBADF,
         };
         int r;
 

@@ -10,6 +10,7 @@
  *   button.c    the power button, and whether it is heard
  *   signals.c   what the service manager and machined ask for
  *   console.c   what the guest and QEMU write
+ *   ports.c     ... at ports that were plugged in later
  *   monitor.c   QMP: one command at a time, its answer, events
  *   threads.c   where and how QEMU's threads run
  *   spawn.c     QEMU's descriptors and process
@@ -26,6 +27,7 @@
 #include "base/macros.h"
 #include "base/rotate.h"
 #include "image-locks.h"
+#include "late-port.h"
 #include "launch.h"
 #include "notify.h"
 
@@ -78,6 +80,8 @@ typedef struct Screen {
 #define CONSOLE_COPIES 2U
 typedef struct Console {
         int fd;
+        char *late_alias;        /* of one that was plugged in later */
+        bool vacant;             /* ... and is gone */
         bool quiet;              /* it goes to files alone */
         RotatingFile copies[CONSOLE_COPIES]; /* files that it goes to as well; fd -EBADF: none */
         JournalLines lines;
@@ -117,6 +121,7 @@ struct Run {
         bool handing;            /* a client is on its way to QEMU */
         Console *consoles;       /* stderr first, then those of the launch file */
         size_t n_consoles;
+        int ports_fd;            /* where such ports are waited for */
         char words[2048];        /* the end of what QEMU wrote to stderr */
         size_t n_words;
 
@@ -194,6 +199,11 @@ void console_read(Run *run, Console *c);
 /* Sends unfinished lines. */
 void consoles_flush(Run *run);
 
+/* ports.c */
+/* Listens for them. */
+void ports_open(Run *run);
+void ports_accept(Run *run);
+
 /* screens.c */
 /* Takes what vm-prepare opened. */
 void screens_open(Run *run);
@@ -233,8 +243,8 @@ int spawn_qemu(Run *run);
 /* The descriptor that vm-prepare stored under this name, -ENOENT when there is none. */
 int inherited_fd(const char *name);
 /* console.c */
-/* Opens the console's copies, by its alias. */
-int console_open_copies(Run *run, Console *c, const char *alias);
+/* Opens the console's copies, by its alias: what vm-prepare left, or what came with a late port. */
+int console_open_copies(const Run *run, Console *c, const char *alias, const LatePort *late);
 void console_done(Console *c);
 /* NAME.log: how QEMU is started, and how the guest ended; alias "qemu". */
 void console_log_start(Run *run);

@@ -116,7 +116,7 @@ static int add_console(Run *run, Handovers *h, const char *identifier, int numbe
         *c = (Console){ .fd = p[0],
                         .quiet = quiet,
                         .lines = { .identifier = identifier, .priority = number < 0 ? 4 : 6 } };
-        r = console_open_copies(run, c, identifier);
+        r = console_open_copies(run, c, identifier, NULL);
         if (r >= 0)
                 r = hand_over(h, p[1], number < 0 ? STDERR_FILENO : number);
         if (r >= 0 && number < 0)

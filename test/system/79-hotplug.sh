@@ -218,6 +218,10 @@ one_of "a tablet" "<input type='tablet' bus='usb'/>" "type='tablet'"
 one_of "a channel" "<channel type='unix'><source mode='bind' path='/run/libvirt/qemu/plug.chan'/>
         <target type='virtio' name='org.example.plug'/></channel>" org.example.plug
 check "... its socket is gone" not m test -e /run/libvirt/qemu/plug.chan
+one_of "a channel that is a file, with a log" "<channel type='file'><source path='/srv/late'/>
+        <log file='/srv/late.log'/><target type='virtio' name='org.example.file'/></channel>" org.example.file
+check "... no descriptor is left with vm-run" eventually 10 m sh -c \
+        '! ls -l /proc/$(systemctl show -P MainPID vm@plug)/fd | grep -q late'
 one_of "a SCSI controller" "<controller type='scsi' index='3' model='virtio-scsi'/>" "type='scsi' index='3'"
 one_of "a USB disk" "<disk type='file'><driver name='qemu' type='raw'/><source file='$images/three.raw'/>
         <target dev='sdu' bus='usb'/></disk>" three.raw

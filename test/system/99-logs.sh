@@ -103,6 +103,40 @@ check "the next start begins a port anew, and its backups with it" m sh -c 'prin
 check "... without a limit" eventually 120 ended port
 check "... all of it is there" equals "$((lines * 1024 + 4))" m stat -c %s /srv/log/port
 m virsh -q destroy talker
+# --- ports that are plugged in (with a QEMU that has the guest say a thousand lines at each)
+m sh -c 'mkdir -p /usr/local/lib/fq; cp /run/test/fake-qemu.d/ports.py /usr/local/lib/fq/
+        cp /run/test/fake-qemu /usr/local/bin/fq-ports; chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-ports
+        printf "max_size = 1000\nmax_backups = 2\n" > /etc/libvirt/virtlogd.conf'
+late() {
+        guest_xml late idle "<controller type='virtio-serial'/>" | sed "s,<devices>,<devices><emulator>/usr/local/bin/fq-ports</emulator>," |
+                m_with_input sh -c 'cat > /root/late.xml && virsh -q define /root/late.xml'
+}
+check "a guest" late
+check "... starts" m virsh -q start late
+channel() {
+        m_with_input sh -c "cat > /root/channel.xml; virsh -q $1-device late /root/channel.xml --live" <<XML
+<channel type='file'><source path='/srv/log/channel'/><log file='/srv/log/channel.log'/><target type='virtio' name='a.b'/></channel>
+XML
+}
+open_ones() { m sh -c 'ls -l /proc/$(systemctl show -P MainPID vm@late)/fd | grep -c /srv/log'; }
+check "a channel is plugged in, which is a file, and has a log" channel attach
+whole() { m sh -c "cd /srv/log; [ -s $1.1 ] && [ \"\$(tail -n 1 $1)\" = 'line 0999' ]"; }
+for file in channel channel.log; do
+        check "... $file is written to its end" eventually 20 whole $file
+        check "... within its limit" m sh -c "cd /srv/log; for f in $file $file.0 $file.1; do [ \$(stat -c %s \$f) -le 1000 ] || exit 1; done; [ ! -e $file.2 ]"
+        check "... with whole lines" m sh -c "cd /srv/log; cat $file.1 $file.0 $file | grep -vc '^line [0-9]\{4\}\$' | grep -qx 0"
+done
+check "... it goes" channel detach
+check "... and its files are closed" eventually 10 equals 0 open_ones
+check "... it comes again, in place of what was there" channel attach
+check "... and is written" eventually 20 whole channel
+check "... and goes" channel detach
+check "a serial port's words are in the journal, too" m_with_input sh -c 'cat > /root/port.xml; virsh -q attach-device late /root/port.xml --live' <<XML
+<serial type='null'><target type='pci-serial' port='1'/></serial>
+XML
+check "... all of them" eventually 20 contains "line 0999" m journalctl -q -b -o cat -t serial1 -u vm@late
+m virsh -q destroy late
+m sh -c 'printf "max_size = 0\n" > /etc/libvirt/virtlogd.conf'
 check "the log is added to" m grep -q "starting up" $folder/talker.log
 check "... the two starts are in it" equals 2 m grep -c "starting up Unitvirt" $folder/talker.log
 check "stdio_handler = file: QEMU writes ports' files" m sh -c 'printf "max_size = 1000\n" > /etc/libvirt/virtlogd.conf; echo "stdio_handler = \"file\"" > /etc/libvirt/qemu.conf; virsh -q start talker'

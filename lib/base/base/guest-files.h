@@ -57,3 +57,4 @@ char *guest_folder(const char *user);
 #define GUEST_FOLDER_MONITOR "qmp.sock"
 #define GUEST_FOLDER_RUN "run"
 #define GUEST_FOLDER_ERROR "error"
+#define GUEST_FOLDER_PORTS "ports" /* a socket: runner/late-port.h */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "late-port.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fds.h"
+#include "base/guest-files.h"
+#include "base/keyfile.h"
+#include "base/socket.h"
+#include "base/strings.h"
+
+#define TEXT_MAX 16384U
+#define ANSWER_MS 5000
+
+void late_port_done(LatePort *p) {
+        for (unsigned i = 0; i < p->n; i++) {
+                free(p->names[i]);
+                close(p->fds[i]);
+        }
+        free(p->alias);
+        *p = (LatePort) {};
+}
+
+static int take(LatePort *p, const char *name, int fd) {
+        char *copy = p->n < LATE_PORT_FDS_MAX ? strdup(name) : NULL;
+
+        if (!copy) {
+                close(fd);
+                return p->n < LATE_PORT_FDS_MAX ? -ENOMEM : -E2BIG;
+        }
+        p->names[p->n] = copy;
+        p->fds[p->n++] = fd;
+        return 0;
+}
+
+int late_port_add(LatePort *p, const char *name, int fd) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+        return copy < 0 ? -errno : take(p, name, copy);
+}
+
+int late_port_fd(const LatePort *p, const char *name) {
+        for (unsigned i = 0; i < p->n; i++)
+                if (streq(p->names[i], name))
+                        return p->fds[i];
+        return -ENOENT;
+}
+
+static int check_peer(int connection, uid_t uid) {
+        struct ucred peer;
+        socklen_t len = sizeof peer;
+
+        if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+                return -errno;
+        return peer.uid == uid ? 0 : -EPERM;
+}
+
+/* --- vm-plug --- */
+
+/* The socket itself, by a descriptor of it. */
+static int open_socket(const char *folder) {
+        _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
+        struct stat st;
+
+        fd = dir < 0 ? dir : openat(dir, GUEST_FOLDER_PORTS, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISSOCK(st.st_mode) ? TAKE_FD(fd) : -ENOTSOCK;
+}
+
+bool late_port_is_heard(const char *folder) {
+        _cleanup_close_ int fd = open_socket(folder);
+
+        return fd >= 0;
+}
+
+static int connect_to(const char *folder, uid_t uid, int *ret) {
+        _cleanup_close_ int file = open_socket(folder), fd = -EBADF;
+        _cleanup_free_ char *path = text_format("/proc/self/fd/%i", file);
+        int r;
+
+        if (file < 0 || !path)
+                return file < 0 ? file : -ENOMEM;
+        r = fd = unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
+        if (r >= 0)
+                r = check_peer(fd, uid);
+        if (r < 0)
+                return r;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static char *format(const LatePort *p) {
+        _cleanup_free_ char *size = text_format("%llu", (unsigned long long) p->log_size);
+        _cleanup_strbuf_ StrBuf b = {};
+
+        keyfile_add(&b, "alias", p->alias ?: "");
+        keyfile_add(&b, "quiet", p->quiet ? "yes" : "no");
+        keyfile_add(&b, "log_size", size ?: "0");
+        for (unsigned i = 0; i < p->n; i++)
+                keyfile_add(&b, "fd", p->names[i]);
+        return size ? strbuf_take(&b) : NULL;
+}
+
+int late_port_send(const LatePort *p, const char *folder, uid_t uid) {
+        struct pollfd answer = { .events = POLLIN };
+        _cleanup_free_ char *text = format(p);
+        _cleanup_close_ int fd = -EBADF;
+        char byte;
+        ssize_t n;
+        int r;
+
+        r = text ? connect_to(folder, uid, &fd) : -ENOMEM;
+        if (r < 0)
+                return r;
+        n = send_fds(fd, text, strlen(text), p->fds, p->n, 0);
+        if (n < 0)
+                return (int) n;
+        answer.fd = fd;
+        r = poll(&answer, 1, ANSWER_MS);
+        if (r <= 0)
+                return r < 0 ? -errno : -ETIMEDOUT;
+        n = recv(fd, &byte, 1, 0);
+        return n < 0 ? -errno : n == 0 ? -EPIPE : 0;
+}
+
+/* --- vm-run --- */
+
+/* Descriptors belong to the names that have no other yet. */
+static int take_line(LatePort *p, const char *key, const char *value, const int *fds, unsigned n_fds) {
+        if (streq(key, "alias") && !p->alias) {
+                p->alias = strdup(value);
+                return p->alias ? 0 : -ENOMEM;
+        }
+        if (streq(key, "quiet"))
+                p->quiet = streq(value, "yes");
+        else if (streq(key, "log_size"))
+                return parse_u64(value, 10, &p->log_size);
+        else if (!streq(key, "fd") || p->n == n_fds)
+                return -EBADMSG;
+        else
+                return late_port_add(p, value, fds[p->n]);
+        return 0;
+}
+
+static int parse(char *text, const int *fds, unsigned n_fds, LatePort *ret) {
+        char *rest = text, *line, *value;
+        int r = 0;
+
+        while (r >= 0 && (line = strsep(&rest, "\n")))
+                if (*line) {
+                        r = keyfile_parse_line(line, &value);
+                        if (r >= 0)
+                                r = take_line(ret, line, value, fds, n_fds);
+                }
+        return r < 0 ? r : ret->alias && *ret->alias && ret->n == n_fds ? 0 : -EBADMSG;
+}
+
+int late_port_receive(int connection, uid_t uid, LatePort *ret) {
+        char text[TEXT_MAX + 1];
+        int fds[LATE_PORT_FDS_MAX], r;
+        unsigned n_fds = 0;
+        ssize_t n;
+
+        r = check_peer(connection, uid);
+        if (r < 0)
+                return r;
+        n = receive_fds(connection, text, TEXT_MAX, fds, LATE_PORT_FDS_MAX, &n_fds, 0);
+        if (n > 0) {
+                text[n] = 0;
+                r = parse(text, fds, n_fds, ret);
+        } else
+                r = n < 0 ? (int) n : -EPIPE;
+        for (unsigned i = 0; i < n_fds; i++)
+                close(fds[i]);
+        return r;
+}
+
+int late_port_answer(int connection) {
+        return send(connection, "1", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
