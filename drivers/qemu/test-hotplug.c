@@ -7,46 +7,8 @@
 
 #include "rpc/typed-params.h"
 
-#define LIVE 1U
-#define CONFIG 2U
 #define DISK(dev) "<disk type='file'><source file='/images/" dev ".raw'/><target dev='" dev "'/></disk>"
 #define CARD(mac) "<interface type='user'><mac address='" mac "'/><model type='virtio'/></interface>"
-
-static int attach(TestHost *h, const char *xml, unsigned flags) {
-        remote_args_DOMAIN_ATTACH_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
-
-        return test_call(h, REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS, &args, NULL);
-}
-
-static int detach(TestHost *h, const char *xml, unsigned flags) {
-        remote_args_DOMAIN_DETACH_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
-
-        return test_call(h, REMOTE_PROC_DOMAIN_DETACH_DEVICE_FLAGS, &args, NULL);
-}
-
-static int detach_alias(TestHost *h, const char *alias, unsigned flags) {
-        remote_args_DOMAIN_DETACH_DEVICE_ALIAS args = { dom_of("web", UUID), (char *) alias, flags };
-
-        return test_call(h, REMOTE_PROC_DOMAIN_DETACH_DEVICE_ALIAS, &args, NULL);
-}
-
-static int update(TestHost *h, const char *xml, unsigned flags) {
-        remote_args_DOMAIN_UPDATE_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
-
-        return test_call(h, REMOTE_PROC_DOMAIN_UPDATE_DEVICE_FLAGS, &args, NULL);
-}
-
-#define assert_refused(h, code_, text)                                                                       \
-        do {                                                                                                 \
-                assert_int_equal((h)->daemon.error.code, (code_));                                           \
-                assert_non_null(strstr((h)->daemon.error.message, (text)));                                  \
-        } while (false)
-
-static bool has(TestHost *h, const char *text) {
-        _cleanup_free_ char *xml = dumpxml(h, 2); /* inactive */
-
-        return strstr(xml, text);
-}
 
 static void a_disk_of_the_definition(void **state) {
         TestHost *h = *state;
@@ -195,12 +157,6 @@ static void changes_of_the_definition(void **state) {
         "\"undo\": {\"execute\": \"blockdev-del\", \"arguments\": {\"node-name\": \"n\"}}},"                      \
         "{\"do\": {\"execute\": \"device_add\", \"arguments\": {\"id\": \"virtio-disk1\"}},"                      \
         "\"undo\": {\"execute\": \"device_del\", \"arguments\": {\"id\": \"virtio-disk1\"}}}], \"after\": []}"
-
-static bool lives(TestHost *h, const char *text) {
-        _cleanup_free_ char *xml = dumpxml(h, 0);
-
-        return strstr(xml, text);
-}
 
 static void start_for_plugging(TestHost *h) {
         start_web(h);

@@ -48,3 +48,39 @@ void start_web(TestHost *h) {
         assert_int_equal(SIMPLE_CALL(h, DOMAIN_CREATE), 0);
         assert_state(h, DOMAIN_RUNNING, RUNNING_BOOTED);
 }
+
+int attach(TestHost *h, const char *xml, unsigned flags) {
+        remote_args_DOMAIN_ATTACH_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
+
+        return test_call(h, REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS, &args, NULL);
+}
+
+int detach(TestHost *h, const char *xml, unsigned flags) {
+        remote_args_DOMAIN_DETACH_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
+
+        return test_call(h, REMOTE_PROC_DOMAIN_DETACH_DEVICE_FLAGS, &args, NULL);
+}
+
+int detach_alias(TestHost *h, const char *alias, unsigned flags) {
+        remote_args_DOMAIN_DETACH_DEVICE_ALIAS args = { dom_of("web", UUID), (char *) alias, flags };
+
+        return test_call(h, REMOTE_PROC_DOMAIN_DETACH_DEVICE_ALIAS, &args, NULL);
+}
+
+int update(TestHost *h, const char *xml, unsigned flags) {
+        remote_args_DOMAIN_UPDATE_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, flags };
+
+        return test_call(h, REMOTE_PROC_DOMAIN_UPDATE_DEVICE_FLAGS, &args, NULL);
+}
+
+bool has(TestHost *h, const char *text) {
+        _cleanup_free_ char *xml = dumpxml(h, 2); /* inactive */
+
+        return strstr(xml, text);
+}
+
+bool lives(TestHost *h, const char *text) {
+        _cleanup_free_ char *xml = dumpxml(h, 0);
+
+        return strstr(xml, text);
+}

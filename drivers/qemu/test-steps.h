@@ -47,4 +47,23 @@ unsigned count(TestHost *h, unsigned flags);
 /* Defines it and starts it. */
 void start_web(TestHost *h);
 
+/* Devices of the guest are attached, detached and changed; the handler's result. */
+#define LIVE 1U
+#define CONFIG 2U
+int attach(TestHost *h, const char *xml, unsigned flags);
+int detach(TestHost *h, const char *xml, unsigned flags);
+int detach_alias(TestHost *h, const char *alias, unsigned flags);
+int update(TestHost *h, const char *xml, unsigned flags);
+
+/* Is the text in the guest's persistent, or live, definition? */
+bool has(TestHost *h, const char *text);
+bool lives(TestHost *h, const char *text);
+
+/* The last call was refused with this code, and says so. */
+#define assert_refused(h, code_, text)                                                                       \
+        do {                                                                                                 \
+                assert_int_equal((h)->daemon.error.code, (code_));                                           \
+                assert_non_null(strstr((h)->daemon.error.message, (text)));                                  \
+        } while (false)
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_host_setup, test_host_teardown)

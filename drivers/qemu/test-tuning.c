@@ -7,9 +7,6 @@
 
 #include "rpc/typed-params.h"
 
-#define LIVE AFFECT_LIVE
-#define CONFIG AFFECT_CONFIG
-
 static remote_typed_param number(const char *name, TypedParamType type, uint64_t v) {
         remote_typed_param p = { .field = (char *) name, .value = { .type = (int) type } };
 

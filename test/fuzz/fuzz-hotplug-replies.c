@@ -53,24 +53,6 @@ static char *lie(const char *command, void *userdata) {
         return made_byte(m) & 1 ? made_reply(m, "") : NULL;
 }
 
-static void attach(TestHost *h, const char *xml) {
-        remote_args_DOMAIN_ATTACH_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, 1 };
-
-        (void) test_call(h, REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS, &args, NULL);
-}
-
-static void update(TestHost *h, const char *xml) {
-        remote_args_DOMAIN_UPDATE_DEVICE_FLAGS args = { dom_of("web", UUID), (char *) xml, 1 };
-
-        (void) test_call(h, REMOTE_PROC_DOMAIN_UPDATE_DEVICE_FLAGS, &args, NULL);
-}
-
-static void detach(TestHost *h, const char *alias) {
-        remote_args_DOMAIN_DETACH_DEVICE_ALIAS args = { dom_of("web", UUID), (char *) alias, 1 };
-
-        (void) test_call(h, REMOTE_PROC_DOMAIN_DETACH_DEVICE_ALIAS, &args, NULL);
-}
-
 static void set_vcpus(TestHost *h, unsigned n) {
         remote_args_DOMAIN_SET_VCPUS_FLAGS args = { dom_of("web", UUID), n, 1 };
 
@@ -119,18 +101,18 @@ static void step(TestHost *h, MadeJson *m) {
         uint8_t c = made_byte(m);
 
         switch (c % 12) {
-        case 0: return attach(h, CARD);
-        case 1: return attach(h, MEMORY);
-        case 2: return attach(h, DISK);
+        case 0: return (void) attach(h, CARD, LIVE);
+        case 1: return (void) attach(h, MEMORY, LIVE);
+        case 2: return (void) attach(h, DISK, LIVE);
         case 3:
-        case 4: return detach(h, aliases[(c >> 4) % ELEMENTSOF(aliases)]);
+        case 4: return (void) detach_alias(h, aliases[(c >> 4) % ELEMENTSOF(aliases)], LIVE);
         case 5: return set_vcpus(h, 1 + (c >> 4) % 4U);
         case 6: return add_iothread(h, 2 + (c >> 6));
         case 7: return del_iothread(h, 1 + (c >> 6));
         case 8: return resize(h);
-        case 9: return update(h, "<disk type='file' device='cdrom'><target dev='sda' bus='scsi'/></disk>");
-        case 10: return update(h, "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/>"
-                                  "<link state='down'/></interface>");
+        case 9: return (void) update(h, "<disk type='file' device='cdrom'><target dev='sda' bus='scsi'/></disk>", LIVE);
+        case 10: return (void) update(h, "<interface type='user'><mac address='52:54:00:00:00:01'/>"
+                                         "<model type='virtio'/><link state='down'/></interface>", LIVE);
         default: return say(h, m);
         }
 }
