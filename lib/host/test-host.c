@@ -218,6 +218,35 @@ static void a_device_may_leave_before_its_guest(void **state) {
         leave_run(dir);
 }
 
+/* All of a VFIO group is the guest's, or nothing of it is: what undoes it is unknown here, and so is counted. */
+static void a_device_stays_for_its_companion(void **state) {
+        static const char *const lines[][3] = {
+                { "hostdev0", UNDO_PCI, "0000:ff:01.0 nvidia" }, { "hostdev0", UNDO_VFIO, "4294967294" },
+                { "hostdev1", UNDO_PCI, "0000:ff:01.1 snd" },    { "hostdev1", UNDO_VFIO, "4294967294" },
+                { "hostdev2", UNDO_VFIO, "4294967293" },
+        };
+        _cleanup_free_ char *first = NULL, *second = NULL;
+        char dir[] = "/tmp/test-host-XXXXXX";
+        int n = 0;
+
+        enter_run(dir);
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+                assert_int_equal(undo_add_for("web", lines[i][0], lines[i][1], lines[i][2]), 0);
+        write_file("of_one", "");
+        assert_int_equal(undo_add_for("web", "hostdev0", UNDO_FILE, "of_one"), 0);
+        assert_int_equal(undo_device("web", "hostdev0", count_reports, &n), 0);
+        assert_int_equal(access("of_one", F_OK), -1);
+        assert_int_equal(file_read("qemu/web.undo", 4096, &first, NULL), 0);
+        assert_string_equal(first, "pci@hostdev1=0000:ff:01.0 nvidia\npci@hostdev1=0000:ff:01.1 snd\n"
+                                   "vfio@hostdev1=4294967294\nvfio@hostdev2=4294967293\n");
+        /* the last one takes all with it */
+        assert_int_equal(undo_device("web", "hostdev1", count_reports, &n), 0);
+        assert_int_equal(file_read("qemu/web.undo", 4096, &second, NULL), 0);
+        assert_string_equal(second, "vfio@hostdev2=4294967293\n");
+        assert_int_equal(n, 0);
+        leave_run(dir);
+}
+
 static void a_half_line_was_never_made_and_the_newest_goes_first(void **state) {
         char dir[] = "/tmp/test-host-XXXXXX";
         int n = 0;
@@ -364,6 +393,7 @@ int main(void) {
                 cmocka_unit_test(pipes_are_the_guests_for_a_while),
                 cmocka_unit_test(a_path_leads_to_the_socket_in_the_guests_folder),
                 cmocka_unit_test(what_was_made_is_undone),
+                cmocka_unit_test(a_device_stays_for_its_companion),
                 cmocka_unit_test(a_device_may_leave_before_its_guest),
                 cmocka_unit_test(a_half_line_was_never_made_and_the_newest_goes_first),
                 cmocka_unit_test(ports_belong_to_guests),

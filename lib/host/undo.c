@@ -139,8 +139,52 @@ static bool is_for(const char *line, const char *device) {
         return rest && *rest == '=' && memchr(line, '=', (size_t) (at - line)) == NULL;
 }
 
+static const char *next_line(const char *line) {
+        const char *end = strchr(line, '\n');
+
+        return end ? end + 1 : NULL;
+}
+
+/* The value of "vfio@DEVICE=GROUP", from the "=" on, where that is the device; NULL. */
+static const char *group_of(const char *line, const char *device) {
+        return startswith(line, UNDO_VFIO "@") && (!device || is_for(line, device)) ? strchr(line, '=') : NULL;
+}
+
+static bool is_same(const char *value, const char *other) {
+        size_t n = strcspn(value, "\n");
+
+        return n == strcspn(other, "\n") && strncmp(value, other, n) == 0;
+}
+
+/* Another device of the same VFIO group, which the guest keeps: all of a group is the guest's, or nothing of it is.
+ * NULL: there is none. */
+static char *find_companion(const char *text, const char *device) {
+        const char *group = NULL;
+
+        for (const char *line = text; line && !group; line = next_line(line))
+                group = group_of(line, device);
+        for (const char *line = group ? text : NULL; line; line = next_line(line)) {
+                const char *value = group_of(line, NULL), *name = value ? strchr(line, '@') + 1 : NULL;
+
+                if (value && !is_for(line, device) && is_same(value, group))
+                        return strndup(name, (size_t) (value - name));
+        }
+        return NULL;
+}
+
+/* A line stays, or goes; or it is the companion's from now on, who has the group already. */
+static void sort_line(const char *line, const char *device, const char *companion, StrBuf *keep, StrBuf *go) {
+        bool own = is_for(line, device);
+
+        if (own && companion && startswith(line, UNDO_PCI "@"))
+                strbuf_addf(keep, UNDO_PCI "@%s%s\n", companion, strchr(line, '='));
+        else if (!own || !companion || !startswith(line, UNDO_VFIO "@"))
+                strbuf_addf(own ? go : keep, "%s\n", line);
+}
+
 int undo_device(const char *name, const char *device, UndoReport report, void *userdata) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL, *others = NULL, *own = NULL;
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL, *others = NULL, *own = NULL,
+                            *companion = NULL;
         _cleanup_strbuf_ StrBuf keep = {}, go = {};
         char *rest, *line;
         int r;
@@ -150,13 +194,14 @@ int undo_device(const char *name, const char *device, UndoReport report, void *u
         r = file_read(path, LIST_MAX, &text, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
+        companion = find_companion(text, device);
         for (rest = text; (line = strsep(&rest, "\n")) && rest;)
-                strbuf_addf(is_for(line, device) ? &go : &keep, "%s\n", line);
+                sort_line(line, device, companion, &keep, &go);
         others = strbuf_take(&keep);
         own = strbuf_take(&go);
         if (!others || !own)
                 return -ENOMEM;
-        if (!*own)
+        if (!*own && !companion)
                 return 0;
         undo_text(own, false, report, userdata);
         return file_write_atomic(path, others, strlen(others), 0600, FILE_WRITE_NOSYNC);

@@ -47,7 +47,8 @@ typedef void (*UndoReport)(const char *key, const char *value, int r, void *user
 int undo_run(const char *name, UndoReport report, void *userdata);
 
 /* Undoes what was made for one device, newest first, and takes it off the list. 0 as well where there is nothing. The
- * list is written anew: nobody else may add to it meanwhile. */
+ * list is written anew: nobody else may add to it meanwhile. A PCI device stays VFIO's for as long as the guest has
+ * another one of the same IOMMU group: giving it back is that one's then. */
 int undo_device(const char *name, const char *device, UndoReport report, void *userdata);
 
 /* The same for the text of a list; for what another version left elsewhere, known_only leaves out what is not known
