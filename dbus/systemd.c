@@ -378,6 +378,23 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
         return 0;
 }
 
+int systemd_unit_devices(Systemd *s, const char *unit, char ***ret, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_strv_ char **list = NULL;
+        const char *path, *access;
+        int r;
+
+        r = systemd_get_property(s, unit, "Service", "DeviceAllow", "a(ss)", &reply, e);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &path, &access)) > 0)
+                r = strv_addf(&list, "%s %s", path, access);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
 static int add_once(char ***list, const char *unit) {
         return strv_length(*list) > CHANGED_MAX || strv_contains(*list, unit) ? 0 : strv_add(list, unit);
 }

@@ -93,9 +93,11 @@ static int take(Prepare *p, const xmlNode *device, const PciHostAddress *a) {
         r = undo ? prepare_undo(p, UNDO_PCI, undo) : -ENOMEM;
         if (r >= 0)
                 r = pci_bind(a, wanted);
+        if (r >= 0)
+                r = pci_check_driver(a, wanted);
         if (r < 0)
                 return prepare_refuse(p, r, device, "cannot give %s to the driver %s: %s", pci_name(a).s, wanted,
-                                      strerror(-r));
+                                      r == -ENXIO ? "the driver does not take it, or is not there" : strerror(-r));
         return 0;
 }
 
@@ -189,42 +191,56 @@ static int set_card(Prepare *p, const xmlNode *interface, const PciHostAddress *
                      : change_card(p, interface, links, &place, &wanted);
 }
 
-/* All of the guest's are taken before one is given: they may be of one group. */
-static int prepare_pci(Prepare *p) {
-        PciHostAddress list[PCI_MAX];
+/* All that the guest has, and is to have: they may be of one group. */
+static size_t list_pci(const Prepare *p, PciHostAddress list[static PCI_MAX]) {
         size_t n = 0;
-        int r = 0;
 
         XML_FOREACH(device, definition_devices(p->live), NULL)
                 if (is_pci(device) && n < PCI_MAX)
                         list[n++] = address_of(device);
-        XML_FOREACH(device, definition_devices(p->live), NULL) {
-                PciHostAddress a = address_of(device);
+        return n;
+}
 
-                if (!is_pci(device))
-                        continue;
-                r = check_card(p, device, &a);
-                if (r >= 0)
-                        r = check_group(p, device, &a, list, n);
-                if (r < 0)
-                        return r;
-        }
-        XML_FOREACH(device, definition_devices(p->live), NULL) {
-                PciHostAddress a = address_of(device);
-                unsigned group;
+static int check_pci(Prepare *p, const xmlNode *device, const PciHostAddress *list, size_t n) {
+        PciHostAddress a = address_of(device);
+        int r = check_card(p, device, &a);
 
-                if (!is_pci(device))
-                        continue;
-                r = take(p, device, &a);
-                if (r >= 0)
-                        r = set_card(p, device, &a);
-                if (r >= 0)
-                        r = pci_group(&a, &group);
-                if (r >= 0)
-                        r = give_group(p, device, group);
-                if (r < 0)
-                        return r;
-        }
+        return r < 0 ? r : check_group(p, device, &a, list, n);
+}
+
+static int give_pci(Prepare *p, const xmlNode *device) {
+        PciHostAddress a = address_of(device);
+        unsigned group;
+        int r;
+
+        p->device = device_alias(device);
+        r = take(p, device, &a);
+        if (r >= 0)
+                r = set_card(p, device, &a);
+        if (r >= 0)
+                r = pci_group(&a, &group);
+        return r < 0 ? r : give_group(p, device, group);
+}
+
+int prepare_pci_device(Prepare *p, const xmlNode *device) {
+        PciHostAddress list[PCI_MAX];
+        int r = check_pci(p, device, list, list_pci(p, list));
+
+        return r < 0 ? r : give_pci(p, device);
+}
+
+/* All are looked at before one is taken, and nothing of a guest that cannot start was touched. */
+static int prepare_pci(Prepare *p) {
+        PciHostAddress list[PCI_MAX];
+        size_t n = list_pci(p, list);
+        int r = 0;
+
+        XML_FOREACH(device, definition_devices(p->live), NULL)
+                if (r >= 0 && is_pci(device))
+                        r = check_pci(p, device, list, n);
+        XML_FOREACH(device, definition_devices(p->live), NULL)
+                if (r >= 0 && is_pci(device))
+                        r = give_pci(p, device);
         return r;
 }
 

@@ -153,24 +153,18 @@ static int open_disk(Prepare *p, xmlNode *disk) {
         return r < 0 ? r : prepare_chain_record(p);
 }
 
+/* One on a network of devices of the host becomes one of type hostdev there. */
 static int open_interface(Prepare *p, xmlNode *interface) {
-        if (xml_attr_is(interface, "type", "hostdev"))
-                return prepare_refuse(p, -EOPNOTSUPP, interface,
-                                      "a card of the host cannot be plugged into a guest that runs yet");
+        int r;
+
         p->res.nets = p->nets;
         p->res.chardevs = p->chardevs;
-        return prepare_interface(p, interface);
+        r = prepare_interface(p, interface);
+        return r < 0 || !xml_attr_is(interface, "type", "hostdev") ? r : prepare_pci_device(p, interface);
 }
 
 static int open_hostdev(Prepare *p, xmlNode *hostdev) {
-        static const char *const known[] = { "usb", "scsi" };
-
-        for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (xml_attr_is(hostdev, "type", known[i]))
-                        return prepare_hostdev(p, hostdev);
-        return prepare_refuse(p, -EOPNOTSUPP, hostdev,
-                              "a device of the host of type '%s' cannot be plugged into a guest that runs yet",
-                              xml_attr(hostdev, "type") ?: "");
+        return xml_attr_is(hostdev, "type", "pci") ? prepare_pci_device(p, hostdev) : prepare_hostdev(p, hostdev);
 }
 
 static int open_device(Prepare *p, xmlNode *device) {

@@ -3,7 +3,6 @@
 /* The CPUs of the host that threads of a guest's QEMU may run on. Who asks says which threads those are; what is of no
  * process of the guest's unit is refused, whoever named it. */
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
@@ -12,29 +11,12 @@
 #include "model/definition.h"
 #include "plan/names.h"
 #include "plug.h"
+#include "unit-process.h"
 
 #define CPUS_MAX 4096U
-#define CGROUP_MAX (16U * 1024U)
-
-/* Is one of the folders of its control group the guest's unit? */
-static bool is_in_unit(pid_t thread, const char *unit) {
-        _cleanup_free_ char *path = text_format("/proc/%i/cgroup", thread);
-        _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -EBADF;
-        char text[CGROUP_MAX];
-        ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-        size_t n = strlen(unit);
-
-        if (length < 0)
-                return false;
-        text[length] = 0;
-        for (const char *p = text; (p = strstr(p, unit)); p += n)
-                if (p > text && p[-1] == '/' && (p[n] == '/' || p[n] == '\n'))
-                        return true;
-        return false;
-}
 
 static int bind_thread(pid_t thread, const char *unit, size_t size, const cpu_set_t *set, Error *e) {
-        if (!is_in_unit(thread, unit))
+        if (!process_is_in_unit(thread, unit))
                 /* one that ends meanwhile is no error */
                 return kill(thread, 0) < 0 && errno == ESRCH
                                ? 0

@@ -174,11 +174,6 @@ static int plug_into_pci(Prepare *p, xmlNode *interface, xmlNode *network) {
         xmlNode *device;
         int r;
 
-        if (p->running)
-                return prepare_refuse(p, -EOPNOTSUPP, interface,
-                                      "network '%s' has devices of the host, and such a card cannot be plugged into a "
-                                      "guest that runs yet",
-                                      network_name(network));
         r = prepare_refuse_filter(p, interface, "hostdev");
         if (r >= 0)
                 r = network_port_take(p, network, interface, &device);

@@ -67,6 +67,9 @@ int systemd_unit_string(Systemd *s, const char *unit, const char *interface, con
                         Error *e);
 int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const char *property, bool *ret, Error *e);
 
+/* The settings DeviceAllow= of a unit that is loaded, "char-kvm rw" each; a list of strings, the caller's. Waits. */
+int systemd_unit_devices(Systemd *s, const char *unit, char ***ret, Error *e);
+
 /* Did systemd skip the unit's last start because of a condition? Then 1, and *ret is it, as the unit's file says it:
  * "ConditionPathExists=/nope"; the caller's. Waits. */
 int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e);

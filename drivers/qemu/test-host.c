@@ -112,6 +112,7 @@ int test_host_teardown(void **state) {
         while (h->qemus)
                 fake_qemu_free(h->qemus);
         fake_plug_free(h);
+        strv_free(h->devices);
         sd_bus_close_unref(h->client);
         sd_bus_close_unref(h->server);
         strbuf_done(&h->jobs);

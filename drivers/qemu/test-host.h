@@ -19,6 +19,8 @@ typedef struct TestHost {
         const char *chardevs;    /* what QEMUs answer to query-chardev */
         bool reloaded;           /* systemd reads the folder of generated units */
         const char *unit_state;  /* ActiveState of all units; NULL: active while there is a live definition */
+        bool fail_other;         /* units that are no guests' do not start */
+        char **devices;          /* what units may open, DeviceAllow= */
         const char *unmet;       /* starts are skipped: there is no such path */
         bool silent;             /* QEMUs answer nothing */
         bool stubborn;           /* SIGUSR1 ends nothing */

@@ -92,6 +92,10 @@ static int on_start_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 r = sd_bus_reply_method_return(m, "o", job);
                 return r < 0 ? r : send_job_removed(h, job, unit, "done");
         }
+        if (!startswith(unit, "vm@")) {
+                r = sd_bus_reply_method_return(m, "o", job);
+                return r < 0 ? r : send_job_removed(h, job, unit, h->fail_other ? "failed" : "done");
+        }
         assert_int_equal(guest_name_from_unit(unit, &name), 0);
         if (failing) {
                 snprintf(path, sizeof(path), "run/qemu/%s.error", name);
@@ -183,6 +187,39 @@ static int get_conditions(sd_bus *bus, const char *path, const char *interface, 
                                      "ConditionPathExists", 0, 1, ((TestHost *) userdata)->unmet, -1);
 }
 
+static int get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        TestHost *h = userdata;
+        int r = sd_bus_message_open_container(reply, 'a', "(ss)");
+
+        for (char **d = h->devices; r >= 0 && d && *d; d++)
+                r = sd_bus_message_append(reply, "(ss)", *d, "rw");
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* An empty list takes all away. */
+static void set_devices(TestHost *h, sd_bus_message *m) {
+        const char *path, *access;
+        bool empty = true;
+
+        assert_true(sd_bus_message_enter_container(m, 'v', "a(ss)") > 0);
+        assert_true(sd_bus_message_enter_container(m, 'a', "(ss)") > 0);
+        for (; sd_bus_message_read(m, "(ss)", &path, &access) > 0; empty = false)
+                assert_int_equal(strv_add(&h->devices, path), 0);
+        assert_true(sd_bus_message_exit_container(m) >= 0);
+        assert_true(sd_bus_message_exit_container(m) >= 0);
+        if (empty) {
+                strv_free(h->devices);
+                h->devices = NULL;
+        }
+}
+
+static const sd_bus_vtable service_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("DeviceAllow", "a(ss)", get_devices, 0, 0),
+        SD_BUS_VTABLE_END,
+};
+
 static const sd_bus_vtable unit_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("ConditionResult", "b", get_condition_result, 0, 0),
@@ -250,7 +287,10 @@ static int on_set_properties(sd_bus_message *m, void *userdata, sd_bus_error *er
         assert_true(sd_bus_message_enter_container(m, 'a', "(sv)") > 0);
         while (sd_bus_message_enter_container(m, 'r', "sv") > 0) {
                 assert_true(sd_bus_message_read(m, "s", &name) > 0);
-                assert_true(sd_bus_message_skip(m, "v") >= 0);
+                if (streq(name, "DeviceAllow"))
+                        set_devices(h, m);
+                else
+                        assert_true(sd_bus_message_skip(m, "v") >= 0);
                 assert_true(sd_bus_message_exit_container(m) >= 0);
                 strbuf_addf(&h->jobs, " %s", name);
         }
@@ -287,6 +327,8 @@ void test_connect_buses(TestHost *h) {
                                              "org.freedesktop.systemd1.Manager", manager, h) >= 0);
         assert_true(sd_bus_add_object_vtable(h->server, NULL, "/org/freedesktop/systemd1/unit/asked",
                                              "org.freedesktop.systemd1.Unit", unit_vtable, h) >= 0);
+        assert_true(sd_bus_add_object_vtable(h->server, NULL, "/org/freedesktop/systemd1/unit/asked",
+                                             "org.freedesktop.systemd1.Service", service_vtable, h) >= 0);
         assert_true(sd_bus_start(h->server) >= 0);
         assert_true(sd_bus_attach_event(h->server, event, 0) >= 0);
         assert_true(sd_bus_new(&h->client) >= 0);

@@ -108,23 +108,6 @@ static int give_back(const PciHostAddress *a, const char *now, const char *befor
         return value ? pci_return(value) : -ENOMEM;
 }
 
-#define PROBE_TRIES 20U
-#define PROBE_STEP (100U * 1000U) /* microseconds */
-
-/* The kernel takes a preference, and says nothing where the driver does not want the device; some drivers take their
- * time. */
-static int check_driver(const PciHostAddress *a, const char *wanted) {
-        for (unsigned i = 0; i < PROBE_TRIES; i++) {
-                _cleanup_free_ char *now = NULL;
-                int r = pci_driver(a, &now);
-
-                if (r < 0 || streq(now, wanted))
-                        return r;
-                (void) usleep(PROBE_STEP);
-        }
-        return -ENXIO;
-}
-
 int pci_detach(const PciHostAddress *a, const char *driver, Error *e) {
         const char *wanted = driver ?: DEFAULT_DRIVER;
         _cleanup_free_ char *before = NULL;
@@ -141,7 +124,7 @@ int pci_detach(const PciHostAddress *a, const char *driver, Error *e) {
                 return r;
         r = pci_bind(a, wanted);
         if (r >= 0)
-                r = check_driver(a, wanted);
+                r = pci_check_driver(a, wanted);
         if (r >= 0)
                 return 0;
         (void) give_back(a, "", before);
@@ -165,7 +148,7 @@ int pci_reattach(const PciHostAddress *a, Error *e) {
                 return 0;
         r = give_back(a, now, before);
         if (r >= 0 && before && *before)
-                r = check_driver(a, before);
+                r = pci_check_driver(a, before);
         if (r < 0)
                 return error_set(e, r, ERROR_INTERNAL, ORIGIN_NODEDEV,
                                  "cannot give PCI device '%s' back to driver '%s': %s", pci_name(a).s, before ?: "any",

@@ -12,6 +12,10 @@
 /* The class of a bridge between PCI buses: VFIO leaves it to the host. */
 #define CLASS_PCI_BRIDGE 0x0604U
 
+/* A driver that is to take a device is waited for so often, so many microseconds each time. */
+#define PROBE_TRIES 20U
+#define PROBE_STEP (100U * 1000U)
+
 PciName pci_name(const PciHostAddress *a) {
         PciName name;
 
@@ -147,6 +151,18 @@ static int write_of_device(const PciHostAddress *a, const char *file, const char
         _cleanup_free_ char *path = device_path(a, file);
 
         return path ? write_text(path, text) : -ENOMEM;
+}
+
+int pci_check_driver(const PciHostAddress *a, const char *wanted) {
+        for (unsigned i = 0; i < PROBE_TRIES; i++) {
+                _cleanup_free_ char *now = NULL;
+                int r = pci_driver(a, &now);
+
+                if (r < 0 || streq(now, wanted))
+                        return r;
+                (void) usleep(PROBE_STEP);
+        }
+        return -ENXIO;
 }
 
 int pci_bind(const PciHostAddress *a, const char *driver) {

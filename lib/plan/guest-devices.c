@@ -53,6 +53,13 @@ int plan_vfio(GuestPlan *g, const xmlNode *from) {
         return r < 0 ? r : add_memlock(g);
 }
 
+/* One of PCI, which is taken from the host's driver. */
+static int plan_pci(GuestPlan *g, const xmlNode *device) {
+        int r = xml_attr_is(device, "managed", "yes") ? plan_pci_driver(g->plan, xml_get(device, "driver/@model")) : 0;
+
+        return r < 0 ? r : plan_vfio(g, device);
+}
+
 int plan_raw_io(GuestPlan *g) {
         int r;
 
@@ -73,7 +80,9 @@ int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
         r = rom && xml_attr_bool(rom, "enabled", true) ? guest_plan_readable(g, rom, xml_attr(rom, "file")) : 0;
         if (r < 0)
                 return r;
-        if (xml_attr_is(hostdev, "type", "pci") || xml_attr_is(hostdev, "type", "mdev"))
+        if (xml_attr_is(hostdev, "type", "pci"))
+                return plan_pci(g, hostdev);
+        if (xml_attr_is(hostdev, "type", "mdev"))
                 return plan_vfio(g, hostdev);
         for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
                 if (xml_attr_is(hostdev, "type", nodes[i].type))
@@ -170,7 +179,7 @@ int plan_special_interface(GuestPlan *g, const xmlNode *interface) {
                 return r < 0 ? r : 1;
         }
         if (xml_attr_is(interface, "type", "hostdev")) {
-                r = plan_vfio(g, interface);
+                r = plan_pci(g, interface);
                 return r < 0 ? r : 1;
         }
         if (xml_attr_is(interface, "type", "direct")) {

@@ -116,7 +116,9 @@ static int plan_network_disk(GuestPlan *g, const xmlNode *source, bool readonly)
 }
 
 static int plan_nvme(GuestPlan *g, const xmlNode *source, bool readonly) {
-        return plan_vfio(g, source);
+        int r = xml_attr_is(source, "managed", "yes") ? plan_pci_driver(g->plan, NULL) : 0;
+
+        return r < 0 ? r : plan_vfio(g, source);
 }
 
 static int plan_vhost_user(GuestPlan *g, const xmlNode *source, bool readonly) {

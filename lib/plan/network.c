@@ -26,6 +26,8 @@ int plan_network(const Definition *d, const PlanFacts *facts, Plan *p, Error *e)
 
         if (xml_attr_is(forward, "mode", "bridge"))
                 r = plan_after_link(p, xml_get(root, "bridge/@name"));
+        if (r >= 0 && xml_attr_is(forward, "mode", "hostdev") && xml_attr_is(forward, "managed", "yes"))
+                r = plan_pci_driver(p, xml_get(forward, "driver/@model"));
         if (r >= 0)
                 r = plan_after_link(p, xml_get(forward, "pf/@dev"));
         XML_FOREACH(interface, forward, "interface")

@@ -36,6 +36,9 @@ int plan_require(Plan *p, const char *unit);
 /* The same for the unit of another thing, a network or a pool: only its name is needed. */
 int plan_require_unit_of(Plan *p, const UnitKind *kind, const char *name);
 
+/* The driver of the host that leaves PCI devices to guests (NULL: vfio-pci) may be a module: it is loaded before. */
+int plan_pci_driver(Plan *p, const char *model);
+
 /* A helper beside the unit of p, an instance of its own template: kind is one of p's kind's sidecars; part (NULL: there
  * is but one) tells several of them apart. It is bound to the unit of p and started before it. *ret belongs to p. */
 int plan_add_sidecar(Plan *p, const UnitKind *kind, const char *part, Plan **ret);

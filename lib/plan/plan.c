@@ -102,6 +102,22 @@ int plan_require_unit_of(Plan *p, const UnitKind *kind, const char *name) {
         return r < 0 ? r : plan_require(p, unit);
 }
 
+/* systemd's own unit for modules loads it, for which a hyphen is as good as the other line. */
+int plan_pci_driver(Plan *p, const char *model) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+        _cleanup_free_ char *unit = text_format("modprobe@%s.service", model ?: "vfio_pci");
+        int r;
+
+        if (!unit)
+                return -ENOMEM;
+        if (model && strspn(model, letters) != strlen(model))
+                return 0; /* no module's name */
+        for (char *c = strchr(unit, '@'); *c; c++)
+                *c = *c == '-' ? '_' : *c;
+        r = plan_add(p, PLAN_UNIT, "Wants", unit);
+        return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
+}
+
 /* Takes other. */
 static int add_other(Plan *p, Plan *other) {
         Plan **others = other ? reallocarray(p->others, p->n_others + 1, sizeof(Plan *)) : NULL;

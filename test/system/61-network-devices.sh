@@ -115,7 +115,7 @@ m sh -ec 'mkdir /srv/sys; cd /srv/sys; mkdir -p bus/pci/devices bus/pci/drivers/
                 echo 0x020000 > devices/$v/class
                 ln -s ../../../../devices/$v kernel/iommu_groups/$i/devices/; done
         for d in devices/*; do ln -s ../../../$d bus/pci/devices/; done; chmod -R go+rX /srv/sys
-        for u in vm@ vm-network@; do mkdir -p /etc/systemd/system/$u.service.d
+        for u in vm@ vm-network@ vm-plug; do mkdir -p /etc/systemd/system/$u.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" \
                         > /etc/systemd/system/$u.service.d/sys.conf; done
         systemctl daemon-reload'
@@ -148,7 +148,11 @@ refused "both are taken" "requires exclusive access to interfaces, but none are 
 guest g1 ''
 m virsh -q start g1
 attach() { m sh -c "echo \"$(card pool 02)\" > /root/card.xml; virsh attach-device g1 /root/card.xml --live"; }
-refused "such a card is not plugged into a guest that runs" "cannot be plugged into a guest that runs yet" attach
+refused "a guest that runs gets one, too: both are taken" "but none are available" attach
+m sh -c 'rm /run/libvirt/network/pool.ports/*.xml'
+refused "... they are free, and the card is down" "because the PF is not online" attach
+check "... the function is free again" equals 0 ports pool
+check "... and the guest has no card" not contains "<interface" m virsh dumpxml g1
 m virsh -q destroy g1
 check "the network ends" m virsh -q net-destroy pool
 finish

@@ -114,6 +114,7 @@ check "huge pages that are not there" define huge "" "<memoryBacking><hugepages>
 refused "... are refused with how many are wanted" "huge pages of 2048 KiB" m virsh start huge
 
 # --- devices of the host ---
+mdev=c2177883-f1bb-47f0-914d-32a22e3a8804
 check "define with a USB device that is not there" define usb "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 refused "... start names it" "1234:5678" m virsh start usb
 
@@ -126,7 +127,7 @@ usb_goes() { m sh -c 'rm -r /srv/sys/bus/usb/devices/* /dev/bus/usb/*'; }
 usb_at() { m virsh dumpxml back | grep -qF "<address bus='$1' device='$2'/>"; }
 m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-qemu.d/usb.py /usr/local/lib/fq/
         cp /run/test/fake-qemu /usr/local/bin/fq-usb; chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-usb
-        for unit in vm@back vm-plug vm-usb@; do
+        for unit in vm@back vm@hot vm-plug vm-usb@; do
                 mkdir -p /etc/systemd/system/$unit.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
         done; systemctl daemon-reload'
@@ -160,6 +161,90 @@ check "destroy" m virsh -q destroy maybe
 check "define with a PCI device that is not there" define pci "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x00ff' bus='0x06' slot='0x12' function='0x5'/></source></hostdev>"
 refused "... start names it" "00ff:06:12.5" m virsh start pci
 check "... and its unit could lock all memory" equals infinity m systemctl show -P LimitMEMLOCK vm@pci.service
+
+# --- devices of PCI that come to a guest that runs, and go again (made up, with a kernel that gives them to who is asked for)
+m_with_input sh -c 'cat > /root/kernel.sh' <<'EOF'
+cd /srv/sys/bus/pci; while read -r -N 12 a; do
+        d=$(head -n 1 devices/$a/driver_override); ln -sfn ../../bus/pci/drivers/${d:-host} devices/$a/driver
+done <> drivers_probe
+EOF
+m sh -ec 'cp /run/test/fake-qemu.d/vfio.py /usr/local/lib/fq/; cp /run/test/fake-qemu /usr/local/bin/fq-vfio
+        cd /srv/sys; mkdir -p bus/pci/devices bus/mdev/devices/'$mdev' devices kernel/iommu_groups/9
+        for d in host vfio-pci; do mkdir -p bus/pci/drivers/$d; touch bus/pci/drivers/$d/unbind; done
+        mkfifo bus/pci/drivers_probe; ln -s ../../../../kernel/iommu_groups/9 bus/mdev/devices/'$mdev'/iommu_group
+        for f in 0 1; do d=devices/0000:09:00.$f; mkdir -p $d kernel/iommu_groups/7/devices
+                touch $d/driver_override; echo 0x020000 > $d/class
+                ln -s ../../bus/pci/drivers/host $d/driver; ln -s ../../kernel/iommu_groups/7 $d/iommu_group
+                ln -s ../../../$d bus/pci/devices/; ln -s ../../../../$d kernel/iommu_groups/7/devices/; done
+        chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-vfio /srv/sys
+        mkdir -p /dev/vfio /etc/systemd/system/virtqemud.service.d
+        touch /dev/vfio/vfio /dev/vfio/7 /dev/vfio/9; chmod 600 /dev/vfio/*; chmod 666 /dev/vfio/vfio
+        printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/virtqemud.service.d/test.conf
+        systemctl daemon-reload; systemctl stop virtqemud.service
+        systemd-run -q --unit=test-kernel bash /root/kernel.sh'
+driver() { m sh -c "basename \$(readlink /srv/sys/devices/0000:09:00.$1/driver)"; }
+drivers() { echo "$(driver 0) $(driver 1)"; }
+function_xml() { printf "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='9' slot='0' function='%s'/></source></hostdev>" "$1"; }
+mdev_xml() { printf "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='%s'/></source></hostdev>" $mdev; }
+hot() { m_with_input sh -c "cat > /root/hot.xml; virsh -q $1-device hot /root/hot.xml --live"; }
+pci() { function_xml "$2" | hot "$1"; }
+mediated() { mdev_xml | hot "$1"; }
+said() { m journalctl -q -b -o cat -u vm@hot; }
+open_to() { m systemctl show -P DeviceAllow vm@hot.service; }
+view() { m sh -c 'ls /proc/$(systemctl show -P MainPID vm@hot)/root/dev/vfio'; }
+owner() { m stat -c %U "/dev/vfio/$1"; }
+lives() { m virsh dumpxml hot; }
+check "define a guest without devices of the host" define hot ""
+m sh -c "virsh -q dumpxml hot --inactive | sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-vfio</emulator>,' > /root/hot.xml && virsh -q define /root/hot.xml"
+check "... starts" m virsh -q start hot
+check "... its QEMU sees none" not view
+refused "a function whose neighbour is the host's" \
+        "the IOMMU group of 0000:09:00.0 is not viable: the host uses 0000:09:00.1 (driver host) of it" pci attach 0
+check "... stays the host's" equals host driver 0
+m rm /srv/sys/devices/0000:09:00.1/driver
+check "without that it comes" pci attach 0
+check "... VFIO has it" equals vfio-pci driver 0
+check "... QEMU has opened its group" contains "opened 7" said
+# where this machine may raise limits
+if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then check "... and may lock its memory" contains "may lock all" said; fi
+check "... no other one may be opened" contains "/dev/vfio/7 rw" open_to
+check "... of all that are seen" not contains "/dev/vfio/9" open_to
+refused "... once more" "device is already in the domain configuration" pci attach 0
+m ln -s ../../bus/pci/drivers/host /srv/sys/devices/0000:09:00.1/driver
+check "its neighbour comes too" pci attach 1
+check "the first one goes" pci detach 0
+check "... out of the definition" not contains "bus='0x09' slot='0x00' function='0x0'/>" lives
+check "... and stays VFIO's, as the guest has the group" equals vfio-pci driver 0
+check "the second one goes" pci detach 1
+check "... and both are the host's again" eventually 10 equals "host host" drivers
+check "... the group is root's" equals root owner 7
+check "... nothing may be opened any more" not contains vfio open_to
+m rm /srv/sys/devices/0000:09:00.1/driver
+check "a mediated device comes" mediated attach
+check "... QEMU has opened its group" contains "opened 9" said
+check "... it goes" mediated detach
+check "... its group is root's" equals root owner 9
+check "QEMU is killed with one" pci attach 0
+check "... which is VFIO's" equals vfio-pci driver 0
+m systemctl kill -s KILL vm@hot.service
+check "... and the host's afterwards" eventually 15 equals host driver 0
+check "... the group is root's" equals root owner 7
+check "... nothing is kept of what it might open" eventually 10 not m test -e "/run/systemd/system.control/vm@hot.service.d/50-DeviceAllow.conf"
+m systemctl reset-failed vm@hot.service
+check "the daemon is killed with one" m virsh -q start hot
+check "... that has come" pci attach 0
+m sh -c 'systemctl kill -s KILL virtqemud.service; sleep 0.5; systemctl reset-failed virtqemud.service; systemctl stop "virtqemud*.socket" virtqemud.service'
+check "... QEMU gives it away meanwhile" m /usr/bin/python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.connect("/run/libvirt/qemu/vm-hot/qmp.sock"); f = s.makefile("rw"); f.readline()
+for c in ("qmp_capabilities\"}", "device_del\", \"arguments\": {\"id\": \"hostdev0\"}}"):
+    f.write("{\"execute\": \"" + c + "\n"); f.flush()
+    while "return" not in f.readline(): pass'
+m systemctl start virtqemud.socket virtqemud-ro.socket virtqemud-admin.socket virtqemud.service
+check "... the next one gives it back" eventually 20 equals host driver 0
+check "... the definition has it no more" eventually 10 not contains hostdev lives
+check "... nothing may be opened any more" eventually 10 not contains vfio open_to
+m virsh -q destroy hot
+m sh -c 'systemctl stop test-kernel; rm -r /etc/systemd/system/virtqemud.service.d /dev/vfio; systemctl daemon-reload; systemctl stop virtqemud.service'
 
 # --- network ---
 card() { printf "<interface type='%s'>%s<model type='virtio'/></interface>" "$1" "$2"; }

@@ -15,6 +15,7 @@
 #include "hotplug/pending.h"
 #include "hotplug/steps.h"
 #include "hotplug/unplug.h"
+#include "hotplug/vfio.h"
 
 /* --- one that is complete --- */
 
@@ -37,6 +38,8 @@ static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugA
         if (!now)
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_QEMU, "vm-plug gave no device");
         r = a->n_fds > 0 ? pending_write(g, live, e) : 0; /* else it is as it was */
+        if (r >= 0)
+                r = vfio_admit(g, live, now, e);
         if (r >= 0)
                 r = steps_run(g, device_alias(now), a, false, e);
         if (r < 0 || !g->run)
@@ -68,6 +71,8 @@ static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
                 return r;
         r = here ? plug_here(live, device, version, &answer, e) : plug_guard_filter(g, device, e);
         if (r >= 0 && !here)
+                r = vfio_load_driver(g, device);
+        if (r >= 0 && !here)
                 r = plug_start_helper(g, live, device, &helper, e);
         if (r >= 0 && !here)
                 r = plug_ask_attach(g, alias, version, set, &answer, e);
@@ -76,6 +81,7 @@ static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
         if (r < 0) {
                 plug_stop_helper(g, helper);
                 plug_ask_release(g, alias);
+                vfio_settle(g);
         }
         pending_remove(g);
         return r > 0 ? -EIO : r;

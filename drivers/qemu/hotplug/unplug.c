@@ -9,6 +9,7 @@
 #include "hotplug/pending.h"
 #include "hotplug/steps.h"
 #include "hotplug/unplug.h"
+#include "hotplug/vfio.h"
 #include "loop/fiber.h"
 #include "object/job.h"
 #include "qemu/live.h"
@@ -40,6 +41,7 @@ static int finish(Guest *g, Definition *live, xmlNode *device, Error *e) {
         plug_ask_release(g, alias);
         xml_remove(device);
         r = g->run ? live_write(g, live, e) : 0;
+        vfio_settle(g);
         emit_device_removed(g, alias);
         return r;
 }
@@ -85,9 +87,11 @@ static int ask_once_while_paused(Guest *g, const char *alias, Error *e) {
         return 0;
 }
 
-/* A device of the host that was not there at the start, and may be missing: QEMU has never heard of it. */
+/* QEMU has never heard of it: a device of the host that was not there at the start, and may be missing, or that the
+ * guest has without being shown it. */
 static bool is_missing(const xmlNode *device) {
-        return xml_attr_is(xml_child(device, "source"), "missing", "yes");
+        return xml_attr_is(xml_child(device, "source"), "missing", "yes") ||
+               xml_attr_is(xml_child(device, "address"), "type", "unassigned");
 }
 
 int unplug_alias(Guest *g, const char *alias, bool *ret_gone, Error *e) {
@@ -212,6 +216,7 @@ static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error
                         steps_take_away(g, pending, device, true);
                         plug_stop_helper_of(g, pending, device);
                         plug_ask_release(g, alias);
+                        vfio_settle(g);
                 }
         }
         pending_remove(g);

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 
 #include "run/unit-limits.h"
+#include "base/fs.h"
 #include "base/keyfile.h"
 #include "base/strings.h"
 #include "object/unit.h"
 #include "plan/plan.h"
 
 #define CPUS_MAX 16384U
+#define UNDO_MAX (4U * 1024 * 1024)
 
 typedef enum LimitKind {
         LIMIT_NUMBER,   /* t; none: all ones */
@@ -141,38 +143,56 @@ static int append(sd_bus_message *m, void *userdata) {
         return r;
 }
 
-/* A line of host/undo.h's list, whose library brings with it what makes such things. */
-static int add_line(const char *path, const char *value) {
+/* What systemd keeps of a setting would hold for the next run too: a line of host/undo.h's list, whose library brings
+ * with it what makes such things. */
+static char *undo_line(const char *unit, const char *key) {
+        _cleanup_free_ char *file = text_format("/run/systemd/system.control/%s.d/50-%s.conf", unit, key);
         _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        ssize_t n;
 
-        keyfile_add(&b, "file", value);
-        text = strbuf_take(&b);
-        if (!text)
-                return -ENOMEM;
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return -errno;
-        n = write(fd, text, strlen(text));
-        return n < 0 ? -errno : (size_t) n < strlen(text) ? -EIO : 0;
+        if (!file)
+                return NULL;
+        keyfile_add(&b, "file", file);
+        return strbuf_take(&b);
 }
 
-/* What systemd keeps of it would hold for the next run too. */
-static int promise_undo(Guest *g, const Changes *c, Error *e) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name);
-        int r = path ? 0 : -ENOMEM;
+static bool is_on_list(const char *path, const char *line) {
+        _cleanup_free_ char *list = NULL;
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(limits); i++) {
-                _cleanup_free_ char *line = NULL;
+        return file_read(path, UNDO_MAX, &list, NULL) >= 0 && strstr(list, line);
+}
 
-                if (!c->changed[i])
-                        continue;
-                line = text_format("/run/systemd/system.control/%s.d/50-%s.conf", plan_unit(c->plan), limits[i].key);
-                r = line ? add_line(path, line) : -ENOMEM;
-        }
+static int add_line(const char *path, const char *line) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = write(fd, line, strlen(line));
+        return n < 0 ? -errno : (size_t) n < strlen(line) ? -EIO : 0;
+}
+
+bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *line = undo_line(unit, key);
+
+        return path && line && is_on_list(path, line);
+}
+
+int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *line = undo_line(unit, key);
+        int r = path && line ? 0 : -ENOMEM;
+
+        if (r >= 0 && !is_on_list(path, line))
+                r = add_line(path, line);
         return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot write %s", path ?: "the undo list") : 0;
+}
+
+static int promise_undo(Guest *g, const Changes *c, Error *e) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(limits); i++)
+                if (c->changed[i])
+                        r = unit_setting_promise(g, plan_unit(c->plan), limits[i].key, e);
+        return r;
 }
 
 int unit_limits_change(Guest *g, const Definition *before, const Definition *after, Error *e) {

@@ -9,3 +9,9 @@
  * differ in that, systemd is told, for this run: the files that systemd keeps of it are on the undo list. They are read
  * after the definition's own drop-in (10-unitvirt.conf) and so hold until the run ends. Within a fiber. */
 int unit_limits_change(Guest *g, const Definition *before, const Definition *after, Error *e);
+
+/* Puts what systemd keeps of such a setting ("DeviceAllow") of a unit onto the guest's undo list, before it is made: it
+ * would hold for the next run too. */
+int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e);
+/* Whether that was done in this run. */
+bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key);

@@ -39,6 +39,10 @@ int pci_driver(const PciHostAddress *a, char **ret);
  * as well where it has it already. */
 int pci_bind(const PciHostAddress *a, const char *driver);
 
+/* Whether the driver has it, which may take it a moment: the kernel takes a preference, and says nothing where the
+ * driver does not want the device. -ENXIO where it has not. */
+int pci_check_driver(const PciHostAddress *a, const char *wanted);
+
 /* What undoes it: "0000:01:00.0 nvidia", "0000:01:00.0 " for no driver: the value of UNDO_PCI. */
 int pci_return(const char *value);
 
