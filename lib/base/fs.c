@@ -6,11 +6,34 @@
 #include "base/fs.h"
 #include "base/strings.h"
 
+static int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
+        size_t len = 0;
+
+        while (len < size) {
+                ssize_t n = read(fd, data + len, size - len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t) n;
+        }
+        *ret_len = len;
+        return 0;
+}
+
+/* The kernel's own files say 4096 in /sys and 0 in /proc, whatever is in them. */
+#define NO_SIZE_MAX ((size_t) 1024 * 1024)
+
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *data = NULL;
         size_t len = 0, size;
         struct stat st;
+        bool known;
+        int r;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
@@ -21,24 +44,17 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
                 return -EISDIR;
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
-        if ((uint64_t) st.st_size > max)
-                return -EFBIG;
-
-        size = (size_t) st.st_size + 1;
-        data = malloc(size);
+        known = st.st_size > 0 && (uint64_t) st.st_size <= max;
+        size = known ? (size_t) st.st_size : st.st_size > 0 ? max : MIN(max, NO_SIZE_MAX);
+        data = malloc(size + 2);
         if (!data)
                 return -ENOMEM;
-        while (len < size - 1) {
-                ssize_t n = read(fd, data + len, size - 1 - len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                len += (size_t) n;
-        }
+        /* one more shows that there is more */
+        r = read_up_to(fd, data, known ? size : size + 1, &len);
+        if (r < 0)
+                return r;
+        if (len > size)
+                return -EFBIG;
         data[len] = 0;
         *ret = TAKE_PTR(data);
         if (ret_len)

@@ -193,6 +193,15 @@ static void a_file_is_replaced_whole(void **state) {
         free(TAKE_PTR(data));
         assert_int_equal(file_read(path, 4, &data, &n), -EFBIG);
         assert_int_equal(file_read(dir, 4, &data, &n), -EISDIR);
+        /* the kernel's, which say that they are larger, or that they are empty */
+        assert_int_equal(file_read("/sys/devices/system/cpu/kernel_max", 16, &data, &n), 0);
+        assert_true(n > 1 && data[n - 1] == '\n');
+        free(TAKE_PTR(data));
+        assert_int_equal(file_read("/sys/devices/system/cpu/kernel_max", 1, &data, &n), -EFBIG);
+        assert_int_equal(file_read("/proc/self/mounts", 1024 * 1024, &data, &n), 0);
+        assert_true(n > 1 && data[n - 1] == '\n');
+        free(TAKE_PTR(data));
+        assert_int_equal(file_read("/proc/self/mounts", 4, &data, &n), -EFBIG);
         unlink(path);
         path[strlen(path) - 2] = 0;
         rmdir(path);

@@ -9,8 +9,9 @@
 
 #include "base/macros.h"
 
-/* Reads a regular file of at most max bytes. *ret is NUL-terminated and owned by the caller.
- * -EFBIG when larger, -EISDIR, -EINVAL for what is no regular file, errno of open otherwise. */
+/* Reads a regular file of at most max bytes; of one that says no size (in /proc), at most 1 MiB. *ret is NUL-terminated
+ * and owned by the caller. -EFBIG when larger, -EISDIR, -EINVAL for what is no regular file, errno of open
+ * otherwise. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
 /* Writes path's new content beside it, with fsync, then renames, then syncs the folder.
