@@ -6,6 +6,8 @@
 #
 #   machine_up [NSPAWN-OPTION...]     boots the machine, with the guests' images in /var/lib/libvirt/images; where bare=yes,
 #                                     without Unitvirt
+#   whole_machine_up [QEMU-OPTION...] boots a whole machine, with a kernel of its own and everything that this has, in place of that; all
+#                                     is slower in it, so that `eventually` and LIMIT have ten times as long
 #   m COMMAND...                      runs a command in it
 #   guest_xml NAME [KIND [DEVICES]]   a definition on standard output; KIND: idle (answers the power button), stubborn
 #                                     (does not), linux (a disk, a login prompt)
@@ -29,13 +31,14 @@ images=$("$here/guest-image") || exit 1
 virt_admin=$("$here/virt-admin") || exit 1
 work=$(mktemp -d "/tmp/unitvirt-$area.XXXXXX")
 dir=$work/machine
+machine=container patience=1
 passed=0 failed=0
 export LIBVIRT_DEFAULT_URI=qemu:///system
 uri=qemu:///system
 
 clean_up() {
         trap - EXIT
-        "$here/container" down "$dir" >/dev/null 2>&1
+        "$here/$machine" down "$dir" >/dev/null 2>&1
         rm -rf "$work"
 }
 trap clean_up EXIT
@@ -51,12 +54,21 @@ machine_up() {
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
         m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
 }
-machine_down() { "$here/container" down "$dir"; }
-m() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
-m_with_input() { "$here/container" sh "$dir" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+whole_machine_up() {
+        machine=whole-machine patience=10
+        mkdir -p "$work/tree"/{var/lib/libvirt/images,srv/test,etc/tmpfiles.d}
+        cp "$images"/{vmlinuz,*.img,*.rom,disk.qcow2} "$work/tree/var/lib/libvirt/images"
+        cp "$here"/*.{py,sh} "$work/tree/srv/test"
+        printf 'L /run/test - - - - /srv/test\nL /run/guest - - - - /var/lib/libvirt/images\n' > "$work/tree/etc/tmpfiles.d/test.conf"
+        "$here/whole-machine" up "$dir" --owner $$ --install "$build" --tree "$work/tree" -- "$@" ||
+                { echo "not ok - $area: the machine boots"; failed=1; finish; }
+}
+machine_down() { "$here/$machine" down "$dir"; }
+m() { "$here/$machine" sh "$dir" timeout "${LIMIT:-$((60 * patience))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
+m_with_input() { "$here/$machine" sh "$dir" timeout "${LIMIT:-$((60 * patience))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
 
 # Reboots the machine; its files are as they were, /run and /tmp are new.
-machine_reboot() { "$here/container" reboot "$dir" "${1:-90}"; }
+machine_reboot() { "$here/$machine" reboot "$dir" "${1:-$((90 * patience))}"; }
 keep_journal() { m sh -c 'mkdir -p /var/log/journal; sed -i s/volatile/persistent/ /etc/systemd/journald.conf.d/test.conf; systemctl restart systemd-journald'; }
 
 report() {
@@ -77,7 +89,7 @@ refused() {
         report 0 "$what"
 }
 eventually() {
-        local until=$((SECONDS + $1)); shift
+        local until=$((SECONDS + $1 * patience)); shift
         until "$@"; do
                 [ $SECONDS -lt $until ] || return 1
                 sleep 0.2
