@@ -23,7 +23,7 @@ int descriptor_store(Prepare *p, int fd) {
         if (p->keep)
                 return p->keep(p, number, fd);
         (void) snprintf(name, sizeof name, "qemu-%i", number);
-        r = notify_store_fd(p->notify_fd, name, fd);
+        r = parcel_put(p->parcel_fd, name, fd);
         if (r < 0)
                 return error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager");
         return number;

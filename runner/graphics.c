@@ -147,7 +147,7 @@ static int listen_at(Prepare *p, const xmlNode *graphics, const char *address, i
         for (int i = 0; i < n; i++) {
                 (void) snprintf(text, sizeof(text), "%s%u", prefix, (*number)++);
                 if (r >= 0)
-                        r = notify_store_fd(p->notify_fd, text, fds[i]);
+                        r = parcel_put(p->parcel_fd, text, fds[i]);
                 close(fds[i]);
         }
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a socket to the service manager") : 0;

@@ -4,18 +4,16 @@
 /* What a run of a guest leaves on the host, and the lock that tells whether one lives.
  *
  * /run/libvirt/qemu/NAME.lock is held (flock) from the first thing that vm-prepare does until vm-run has ended, by a
- * descriptor that goes from one to the other through the service manager's store; QEMU does not get it. So whoever
+ * descriptor that goes from one to the other with the parcel; QEMU does not get it. So whoever
  * takes the lock knows that the run is over, whatever was killed, and may clean up. */
 
 #include "base/macros.h"
 
-/* The descriptor's name in the service manager's store. */
+/* The descriptor's name in the parcel (parcel.h). */
 #define LOCK_FD_NAME "lock"
 /* Those of locks on images and leases (host/lock.h), which vm-run has for no other purpose. "image-lock-ALIAS" is let
  * go of when the disk ALIAS goes. */
 #define IMAGE_LOCK_FD_NAME "image-lock"
-/* What the service manager takes: sd_pid_notify_with_fds(3). */
-#define FD_NAME_MAX 255U
 
 /* Takes the lock; wait: as long as a cleanup needs. *ret is the descriptor. -EWOULDBLOCK where a run lives. */
 int leftovers_lock(const char *name, bool wait, int *ret);

@@ -41,7 +41,7 @@ static int keep(Locks *l, int fd, const xmlNode *disk) {
         l->n++;
         if (disk && (l->p->running || xml_attr_is(disk, "device", "floppy")))
                 return keep_with_disk(l->p, fd, device);
-        r = notify_store_fd(l->p->notify_fd, strlen(name) > FD_NAME_MAX ? IMAGE_LOCK_FD_NAME : name, fd);
+        r = parcel_put(l->p->parcel_fd, strlen(name) > PARCEL_NAME_MAX ? IMAGE_LOCK_FD_NAME : name, fd);
         return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_SYSTEMD, "cannot hand a lock to the service manager")
                      : 0;
 }

@@ -39,7 +39,7 @@ static void read_limits(Prepare *p) {
 }
 
 static int hand_over(Prepare *p, const char *name, int fd) {
-        int r = p->late ? late_port_add(p->late, name, fd) : notify_store_fd(p->notify_fd, name, fd);
+        int r = p->late ? late_port_add(p->late, name, fd) : parcel_put(p->parcel_fd, name, fd);
 
         if (r < 0 && p->late)
                 return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot hand a file to the guest's vm-run");

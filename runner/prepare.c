@@ -350,7 +350,7 @@ static int write_launch(Prepare *p) {
         if (r < 0)
                 return r;
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        r = fd < 0 ? -errno : notify_store_fd(p->notify_fd, "launch", fd);
+        r = fd < 0 ? -errno : parcel_put(p->parcel_fd, "launch", fd);
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand %s to the service manager", path) : 0;
 }
 
@@ -364,9 +364,11 @@ static int write_live(Prepare *p) {
 }
 
 /* Nothing that vm-run needs may get lost with our end. */
-static int leave_store(Prepare *p) {
-        int r = notify_wait(p->notify_fd, STORE_TIMEOUT_MS);
+static int leave_parcel(Prepare *p) {
+        int r = notify_store_fd(p->notify_fd, PARCEL_FD_NAME, p->parcel_out);
 
+        if (r >= 0)
+                r = notify_wait(p->notify_fd, STORE_TIMEOUT_MS);
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD,
                                        "the service manager did not take the guest's files")
                      : 0;
@@ -429,7 +431,7 @@ static int prepare_registration(Prepare *p) {
                          "cannot connect to the system bus, proceeding without machined: %m");
                 return 0;
         }
-        r = notify_store_fd(p->notify_fd, REGISTER_FD_NAME, fd);
+        r = parcel_put(p->parcel_fd, REGISTER_FD_NAME, fd);
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager")
                      : 0;
 }
@@ -467,7 +469,7 @@ static int prepare(Prepare *p) {
         if (r >= 0)
                 r = write_live(p);
         if (r >= 0)
-                r = leave_store(p);
+                r = leave_parcel(p);
         if (r >= 0)
                 prepare_autostart(p);
         return r;
@@ -525,13 +527,13 @@ static void undo_earlier_run(const char *name) {
 
 /* Nobody cleans up behind this run before it is over. What an earlier one left, whose vm-cleanup was killed, goes
  * now. */
-static int take_over(const char *name, int notify_fd) {
+static int take_over(const char *name, int parcel_fd) {
         _cleanup_close_ int lock = -EBADF;
         int r;
 
         r = leftovers_lock(name, true, &lock);
         if (r >= 0)
-                r = notify_store_fd(notify_fd, LOCK_FD_NAME, lock);
+                r = parcel_put(parcel_fd, LOCK_FD_NAME, lock);
         if (r < 0)
                 return log_error_errno(r, "cannot mark the guest as running: %s", strerror(-r));
         if (leftovers_exist(name))
@@ -541,16 +543,21 @@ static int take_over(const char *name, int notify_fd) {
 
 static int prepare_guest(const char *name, int notify_fd) {
         _cleanup_free_ char *stale = guest_file(GUEST_FILE_ERROR, name);
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        int r = parcel_open(&in, &out);
         Prepare p = {
                 .name = name,
                 .notify_fd = notify_fd,
+                .parcel_fd = in,
+                .parcel_out = out,
                 .sink = { descriptor_give },
                 .next_fd = FIRST_FD,
                 .next_set = 1,
         };
-        int r;
 
-        if (take_over(name, notify_fd) < 0)
+        if (r < 0)
+                return log_error_errno(r, "cannot make a socket for what is opened: %s", strerror(-r)) < 0;
+        if (take_over(name, in) < 0)
                 return EXIT_FAILURE;
         if (stale)
                 (void) unlink(stale);

@@ -42,6 +42,7 @@
 #include "late-port.h"
 #include "launch.h"
 #include "model/definition.h"
+#include "parcel.h"
 #include "qemu/args.h"
 
 #define NETS_MAX 64U
@@ -71,9 +72,9 @@ struct Prepare {
         uid_t uid;                /* that user */
         gid_t gid;
         int notify_fd;
+        int parcel_fd, parcel_out; /* for what vm-run gets, and the end that it gets (parcel.h) */
         FdSink sink;              /* for lib/host: what follows */
-        int (*keep)(Prepare *p, int number, int fd); /* where descriptors wait for QEMU; NULL: in the service
-                                                               manager's store */
+        int (*keep)(Prepare *p, int number, int fd); /* where descriptors wait for QEMU; NULL: in the parcel */
         bool running;             /* the guest runs already: vm-plug */
         const char *device;       /* alias of the device that is at work, for the undo list; NULL: of none */
 

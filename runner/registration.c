@@ -54,7 +54,7 @@ static _noreturn_ void child(int fd, const Registration *g) {
 
 void registration_begin(Run *run) {
         const Registration g = { run->launch.machine, run->launch.unit, run->launch.uuid, getpid() };
-        int fd = inherited_fd(REGISTER_FD_NAME);
+        int fd = parcel_find(&run->parcel, REGISTER_FD_NAME);
         pid_t pid;
 
         if (fd < 0 || !g.machine || !g.unit || !g.uuid)

@@ -209,7 +209,7 @@ static int load_launch(Run *run, const char *name) {
         unsigned line = 0;
         int fd, r;
 
-        fd = inherited_fd("launch");
+        fd = parcel_find(&run->parcel, "launch");
         if (fd >= 0)
                 r = read_all(fd, &text);
         else {
@@ -245,14 +245,16 @@ static void run_done(Run *run) {
         free(run->known_threads);
         image_locks_done(&run->image_locks);
         launch_done(&run->launch);
+        /* not the parcel: the mark that the guest runs goes with this process, and not before */
 }
 
 static int run_guest(Run *run, const char *name) {
         int r;
 
-        close_inherited_on_exec();
-        r = load_launch(run, name);
+        r = take_parcel(run);
         if (r < 0)
+                log_error_errno(r, "cannot take what vm-prepare opened: %s", strerror(-r));
+        if (r < 0 || load_launch(run, name) < 0)
                 return GUEST_EXIT_START_FAILED;
         registration_begin(run);
         r = signals_open(run);
@@ -264,7 +266,6 @@ static int run_guest(Run *run, const char *name) {
         ports_open(run);
         websocket_start(run);
         r = spawn_qemu(run);
-        release_store(run);
         if (r < 0) {
                 run_fail_start(run, "cannot start %s: %s", run->launch.argv[0], strerror(-r));
                 return GUEST_EXIT_START_FAILED;

@@ -30,6 +30,7 @@
 #include "late-port.h"
 #include "launch.h"
 #include "notify.h"
+#include "parcel.h"
 
 /* What this QEMU does. "Ending" is irrevocable: it was told to quit, or killed. */
 typedef enum RunState {
@@ -109,6 +110,7 @@ struct Run {
         pid_t qemu;
         int signal_fd;
         int notify_fd;
+        Parcel parcel;           /* what vm-prepare opened */
         int journal_fd;
         pid_t registrar;         /* has a connection to the bus as root: ends before the guest's first instruction */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY or NULL */
@@ -236,12 +238,11 @@ void registration_begin(Run *run);
 void registration_end(Run *run);
 
 /* spawn.c */
-/* Keeps QEMU from what the service manager gave vm-run. */
-void close_inherited_on_exec(void);
+/* Unpacks what vm-prepare left with the service manager, which has it no more then: QEMU's copies are the only ones
+ * once it runs, so locks and taps go with it. */
+int take_parcel(Run *run);
 /* Starts QEMU; fills consoles, monitor.fd and qemu. Negative errno. */
 int spawn_qemu(Run *run);
-/* The descriptor that vm-prepare stored under this name, -ENOENT when there is none. */
-int inherited_fd(const char *name);
 /* console.c */
 /* Opens the console's copies, by its alias: what vm-prepare left, or what came with a late port. */
 int console_open_copies(const Run *run, Console *c, const char *alias, const LatePort *late);
@@ -249,6 +250,3 @@ void console_done(Console *c);
 /* NAME.log: how QEMU is started, and how the guest ended; alias "qemu". */
 void console_log_start(Run *run);
 void console_log_end(Run *run, const char *reason);
-/* Takes what vm-prepare opened out of the manager's store: QEMU's copies are the only ones then,
- * so locks and taps go with it. */
-void release_store(Run *run);

@@ -17,7 +17,7 @@ static void open_screen(Run *run, const char *protocol, unsigned number) {
         int fd;
 
         (void) snprintf(name, sizeof name, SCREEN_FD_PREFIX "%s-%u", protocol, number);
-        fd = inherited_fd(name);
+        fd = parcel_find(&run->parcel, name);
         fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
         if (fd >= 0)
                 run->screens[run->n_screens++] = (Screen) { fd, protocol };

@@ -13,51 +13,25 @@
 #define PARKING 1024
 #define STORED_PREFIX "qemu-"
 
-/* The name of the n-th descriptor in $LISTEN_FDNAMES. */
-static int inherited_name(unsigned n, char *ret, size_t size) {
-        const char *names = getenv("LISTEN_FDNAMES");
-        size_t len;
-
-        while (names && n-- > 0) {
-                names = strchr(names, ':');
-                names = names ? names + 1 : NULL;
-        }
-        if (!names)
-                return -ENOENT;
-        len = strcspn(names, ":");
-        if (len >= size)
-                return -E2BIG;
-        memcpy(ret, names, len);
-        ret[len] = 0;
-        return 0;
-}
-
-static unsigned inherited_count(void) {
+/* The socket that the service manager had in its store: no other descriptor is in there. */
+static int stored_fd(void) {
         unsigned n = 0;
 
-        return parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 ? 0 : n;
+        if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 ||
+            !startswith(getenv("LISTEN_FDNAMES") ?: "", PARCEL_FD_NAME))
+                return -ENOENT;
+        return LISTEN_FDS_START;
 }
 
-int inherited_fd(const char *name) {
-        char s[FD_NAME_MAX + 1];
+int take_parcel(Run *run) {
+        int fd = stored_fd(), r;
 
-        for (unsigned i = 0; i < inherited_count(); i++)
-                if (inherited_name(i, s, sizeof s) >= 0 && streq(s, name))
-                        return LISTEN_FDS_START + (int) i;
-        return -ENOENT;
-}
-
-void close_inherited_on_exec(void) {
-        for (unsigned i = 0; i < inherited_count(); i++)
-                (void) fcntl(LISTEN_FDS_START + (int) i, F_SETFD, FD_CLOEXEC);
-}
-
-void release_store(Run *run) {
-        char s[FD_NAME_MAX + 1];
-
-        for (unsigned i = 0; i < inherited_count(); i++)
-                if (inherited_name(i, s, sizeof s) >= 0)
-                        (void) notify_send(run->notify_fd, "FDSTOREREMOVE=1\nFDNAME=%s", s);
+        if (fd < 0)
+                return 0;
+        r = parcel_unpack(fd, &run->parcel);
+        close(fd);
+        (void) notify_send(run->notify_fd, "FDSTOREREMOVE=1\nFDNAME=" PARCEL_FD_NAME);
+        return r;
 }
 
 /* Which descriptor gets which number in QEMU. */
@@ -86,18 +60,14 @@ static int hand_over(Handovers *h, int fd, int number) {
 }
 
 /* What vm-prepare opened. */
-static int hand_over_inherited(Handovers *h) {
-        for (unsigned i = 0; i < inherited_count(); i++) {
-                const char *number;
-                char s[FD_NAME_MAX + 1];
+static int hand_over_parcel(const Parcel *p, Handovers *h) {
+        for (size_t i = 0; i < p->n; i++) {
+                const char *number = startswith(p->items[i].name, STORED_PREFIX);
                 int n, r;
 
-                if (inherited_name(i, s, sizeof s) < 0)
-                        continue;
-                number = startswith(s, STORED_PREFIX);
                 if (!number || parse_int(number, &n) < 0 || n < LISTEN_FDS_START || n >= PARKING)
                         continue;
-                r = hand_over(h, LISTEN_FDS_START + (int) i, n);
+                r = hand_over(h, p->items[i].fd, n);
                 if (r < 0)
                         return r;
         }
@@ -163,7 +133,7 @@ static int prepare(Run *run, Handovers *h) {
                 r = add_console(run, h, run->launch.consoles[i].alias, run->launch.consoles[i].fd,
                                 run->launch.consoles[i].quiet);
         if (r >= 0)
-                r = hand_over_inherited(h);
+                r = hand_over_parcel(&run->parcel, h);
         return r < 0 ? r : add_monitor(run, h);
 }
 
@@ -224,19 +194,16 @@ static int start_child(Run *run, const Handovers *h, char **env) {
 
 /* vm-run itself has no use for disks and taps, but for the mark that the guest runs, and the locks of its images. */
 static int close_unused(Run *run) {
-        char s[FD_NAME_MAX + 1];
         int r = 0;
 
-        for (unsigned i = 0; i < inherited_count(); i++) {
-                int fd = LISTEN_FDS_START + (int) i;
-                const char *lock = NULL;
+        for (size_t i = 0; i < run->parcel.n; i++) {
+                struct ParcelItem *item = &run->parcel.items[i];
+                const char *lock = startswith(item->name, IMAGE_LOCK_FD_NAME);
 
-                if (inherited_name(i, s, sizeof s) >= 0)
-                        lock = startswith(s, IMAGE_LOCK_FD_NAME);
                 if (lock && *lock == '-' && r >= 0)
-                        r = image_locks_add(&run->image_locks, lock + 1, fd);
-                else if (!lock && !streq(s, LOCK_FD_NAME))
-                        close(fd);
+                        r = image_locks_add(&run->image_locks, lock + 1, TAKE_FD(item->fd));
+                else if (!lock && !streq(item->name, LOCK_FD_NAME))
+                        close(TAKE_FD(item->fd));
         }
         return r;
 }

@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "launch.h"
 #include "notify.h"
+#include "parcel.h"
 #include "words.h"
 
 static void a_launch_file_round_trips(void **state) {
@@ -248,6 +249,58 @@ static void a_status_is_one_line(void **state) {
         close(s[1]);
 }
 
+/* Its sender is gone before anybody reads it; what is left in it is closed with it. */
+static void a_parcel_keeps_what_was_put_in(void **state) {
+        char long_name[PARCEL_NAME_MAX + 2], c;
+        int in, out, p[2], last[2];
+        Parcel parcel = {};
+
+        memset(long_name, 'x', sizeof long_name - 1);
+        long_name[sizeof long_name - 1] = 0;
+        assert_int_equal(parcel_open(&in, &out), 0);
+        assert_int_equal(pipe(p), 0);
+        assert_int_equal(pipe(last), 0);
+        assert_int_equal(parcel_put(in, long_name, p[0]), -ENAMETOOLONG);
+        for (int i = 0; i < 200; i++)
+                assert_int_equal(parcel_put(in, i == 150 ? "qemu-15" : "other", p[0]), 0);
+        assert_int_equal(parcel_put(in, "launch", last[1]), 0);
+        close(last[1]);
+        close(p[0]);
+        close(in);
+        assert_int_equal(write(p[1], "a", 1), 1);
+
+        assert_int_equal(parcel_unpack(out, &parcel), 0);
+        assert_int_equal(parcel.n, 201);
+        assert_int_equal(parcel_find(&parcel, "qemu"), -ENOENT);
+        assert_int_equal(read(parcel_find(&parcel, "qemu-15"), &c, 1), 1);
+        assert_int_equal(fcntl(parcel_find(&parcel, "launch"), F_GETFD), FD_CLOEXEC);
+        close(TAKE_FD(parcel.items[200].fd));
+        assert_int_equal(parcel_find(&parcel, "launch"), -ENOENT);
+        assert_int_equal(read(last[0], &c, 1), 0);
+        parcel_done(&parcel);
+        assert_int_equal(parcel.n, 0);
+        close(out);
+        close(p[1]);
+        close(last[0]);
+}
+
+static void a_parcel_that_is_not_one_is_refused(void **state) {
+        int in, out, p[2];
+        Parcel parcel = {};
+
+        assert_int_equal(parcel_open(&in, &out), 0);
+        assert_int_equal(pipe(p), 0);
+        assert_int_equal(parcel_put(in, "good", p[0]), 0);
+        assert_int_equal(send(in, "without", 8, 0), 8);
+        assert_int_equal(parcel_unpack(out, &parcel), -EBADMSG);
+        assert_int_equal(parcel.n, 1);
+        parcel_done(&parcel);
+        close(in);
+        close(out);
+        close(p[0]);
+        close(p[1]);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(a_launch_file_round_trips),
@@ -259,6 +312,8 @@ int main(void) {
                 cmocka_unit_test(a_module_that_is_not_installed_is_named),
                 cmocka_unit_test(the_manager_is_waited_for),
                 cmocka_unit_test(a_status_is_one_line),
+                cmocka_unit_test(a_parcel_keeps_what_was_put_in),
+                cmocka_unit_test(a_parcel_that_is_not_one_is_refused),
                 cmocka_unit_test(long_lines_are_divided_and_lost_ones_counted),
         };
 

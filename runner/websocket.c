@@ -17,7 +17,7 @@
 #define PROXY "/usr/lib/systemd/systemd-socket-proxyd"
 #define LISTEN_FDS_START 3
 
-static int inherit(int *fds) {
+static int inherit(const Run *run, int *fds) {
         int n = 0;
 
         for (unsigned i = 0; i < WEBSOCKETS_MAX; i++) {
@@ -25,7 +25,7 @@ static int inherit(int *fds) {
                 int fd;
 
                 (void) snprintf(name, sizeof name, WEBSOCKET_FD_PREFIX "%u", i);
-                fd = inherited_fd(name);
+                fd = parcel_find(&run->parcel, name);
                 if (fd >= 0)
                         fds[n++] = fd;
         }
@@ -67,7 +67,7 @@ static _noreturn_ void become_proxy(const Run *run, int *fds, int n, pid_t us) {
 }
 
 void websocket_start(Run *run) {
-        int fds[WEBSOCKETS_MAX], n = run->launch.websocket > 0 ? inherit(fds) : 0;
+        int fds[WEBSOCKETS_MAX], n = run->launch.websocket > 0 ? inherit(run, fds) : 0;
         pid_t us = getpid();
 
         if (n == 0)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Descriptors with names on their way from vm-prepare to vm-run.
+ *
+ * The service manager's store takes them one by one, and each that comes or goes makes it look at /proc and tell
+ * everybody on the bus. So they wait in a socket that nobody reads yet, and the store has but that: what is in it lives
+ * as long as its one end does (unix(7), SCM_RIGHTS). */
+
+#include "base/macros.h"
+
+/* The socket's name in the store; the longest that a descriptor in it may have. */
+#define PARCEL_FD_NAME "parcel"
+#define PARCEL_NAME_MAX 255U
+
+/* A parcel: *ret_in is the end that descriptors are put into, *ret_out the one that is handed on; both the caller's. */
+int parcel_open(int *ret_in, int *ret_out);
+
+/* Puts in a copy of fd, which stays the caller's. -ENAMETOOLONG; -EAGAIN when there are thousands. */
+int parcel_put(int in, const char *name, int fd);
+
+/* What was in a parcel. */
+typedef struct Parcel {
+        struct ParcelItem {
+                char *name;
+                int fd;
+        } *items;
+        size_t n;
+} Parcel;
+
+/* Takes all out of it, close-on-exec, at numbers above the standard ones. What was read before an error stays in p. */
+int parcel_unpack(int out, Parcel *p);
+
+/* The descriptor of this name, which stays p's; -ENOENT. */
+int parcel_find(const Parcel *p, const char *name);
+
+/* Closes what was not taken (fd set to -EBADF), and frees. */
+void parcel_done(Parcel *p);
