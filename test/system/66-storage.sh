@@ -214,7 +214,7 @@ fi
 # --- guests ---
 install() { LIMIT=180 m virt-install --memory 192 --virt-type qemu --osinfo detect=on,require=off --noautoconsole --network none --graphics none "$@"; }
 m cp /run/guest/disk.qcow2 $images/there.qcow2
-check "virt-install --import of a disk" install --name imported --import --disk $images/there.qcow2,bus=virtio --boot "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=imported quiet tsc=reliable no_timer_check\""
+check "virt-install --import of a disk" install --name imported --import --disk $images/there.qcow2,bus=virtio --boot "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=imported quiet $kernel_words\""
 check "... it boots from it" eventually 90 m sh -c "journalctl -b -o cat --no-pager VM_NAME=imported | grep -q 'imported login:'"
 check "... a pool came with it" m sh -c "virsh pool-list | grep -q ' images '"
 check "virt-install --disk size=" install --name sized --import --disk size=1,bus=virtio --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"

@@ -116,7 +116,7 @@ many() {
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
-    <cmdline>console=ttyS0 root=/dev/vda hostname=many quiet report tsc=reliable no_timer_check maxcpus=1</cmdline>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=many quiet report $kernel_words maxcpus=1</cmdline>
   </os>
   <features><acpi/></features>
   <pm><suspend-to-mem enabled='yes'/><suspend-to-disk enabled='no'/></pm>
@@ -447,7 +447,7 @@ old() {
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
-    <cmdline>console=ttyS0 root=/dev/vda hostname=old quiet report tsc=reliable no_timer_check</cmdline>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=old quiet report $kernel_words</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <clock offset='timezone' timezone='Asia/Tokyo'/>

@@ -12,7 +12,7 @@ m cp /run/guest/disk.qcow2 $images/made.qcow2
 
 install() { LIMIT=120 m virt-install --memory 192 --disk none --virt-type qemu --osinfo detect=on,require=off \
         --noautoconsole "$@"; }
-kernel() { echo "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=$1 quiet tsc=reliable no_timer_check\""; }
+kernel() { echo "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=$1 quiet $kernel_words\""; }
 disk=(--xml ./devices/disk/@type=file --xml ./devices/disk/driver/@name=qemu --xml ./devices/disk/driver/@type=qcow2
       --xml "./devices/disk/source/@file=$images/made.qcow2" --xml ./devices/disk/target/@dev=vda --xml ./devices/disk/target/@bus=virtio)
 
@@ -63,7 +63,7 @@ check "destroy, undefine" m sh -c 'virsh -q destroy clouded && virsh -q undefine
 m sh -c "mkdir /srv/tree; cp $images/vmlinuz $images/initrd.img /srv/tree; printf '%s\n' '[general]' family=Test version=1 \
         arch=x86_64 '[images-x86_64]' kernel=vmlinuz initrd=initrd.img > /srv/tree/.treeinfo"
 check "virt-install --location of a local tree" installs --name located --location /srv/tree \
-        --extra-args 'console=ttyS0 root=/dev/vda hostname=located quiet tsc=reliable no_timer_check'
+        --extra-args "console=ttyS0 root=/dev/vda hostname=located quiet $kernel_words"
 check "... it boots the tree's kernel" eventually 60 booted located
 check "... the next boot is from the disk" m sh -c "! virsh dumpxml --inactive located | grep -E '<(kernel|initrd|cmdline)>' &&
         virsh dumpxml --inactive located | grep -q \"<boot dev='hd'/>\""

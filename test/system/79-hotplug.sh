@@ -25,7 +25,7 @@ plug() {
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$images/vmlinuz</kernel><initrd>$images/initrd.img</initrd>
-    <cmdline>console=ttyS0 root=/dev/vda hostname=plug quiet tsc=reliable no_timer_check</cmdline>
+    <cmdline>console=ttyS0 root=/dev/vda hostname=plug quiet $kernel_words</cmdline>
   </os>
   <features><acpi/></features>
   <cpu><numa><cell id='0' cpus='0' memory='192' unit='MiB'/></numa></cpu>

@@ -35,6 +35,8 @@ machine=container patience=1
 passed=0 failed=0
 export LIBVIRT_DEFAULT_URI=qemu:///system
 uri=qemu:///system
+# What an emulated processor need not do when Linux starts: a quarter of the time that it takes.
+kernel_words='tsc=reliable no_timer_check mitigations=off nokaslr cryptomgr.notests random.trust_cpu=on'
 
 clean_up() {
         trap - EXIT
@@ -123,7 +125,7 @@ guest_xml() {
         idle | stubborn) boot="<loader readonly='yes' type='rom'>/var/lib/libvirt/images/$kind.rom</loader>" memory=16;;
         linux)
                 boot="<kernel>/var/lib/libvirt/images/vmlinuz</kernel><initrd>/var/lib/libvirt/images/initrd.img</initrd>
-                <cmdline>console=ttyS0 root=/dev/vda hostname=$name quiet tsc=reliable no_timer_check</cmdline>"
+                <cmdline>console=ttyS0 root=/dev/vda hostname=$name quiet $kernel_words</cmdline>"
                 memory=192
                 extra="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
                 <source file='/var/lib/libvirt/images/$name.qcow2'/><target dev='vda' bus='virtio'/></disk>"
