@@ -94,20 +94,34 @@ void object_index_init(ObjectIndex *i, const ObjectKind *kind, DriverHost *host,
 static void free_nothing(void *p) {
 }
 
+/* One that is in neither tree any more. */
+static void let_go(Object *o) {
+        o->index->n--;
+        o->gone = true;
+        if (object_kind(o)->gone)
+                object_kind(o)->gone(o);
+        fiber_queue_wake_all(&o->waiters, 0);
+        fiber_queue_wake_all(&o->job.waiters, 0);
+        object_unref(o);
+}
+
+/* The trees go as a whole: to take thousands out one by one, each with a tree in balance, is what a daemon's end would
+ * mostly be. */
 void object_index_done(ObjectIndex *i) {
-        Object **list;
-        size_t n;
+        Object **list = NULL;
+        size_t n = 0;
 
         if (!i->kind)
                 return;
-        if (object_snapshot(i, NULL, &list, &n) >= 0) {
-                for (size_t k = 0; k < n; k++)
-                        object_index_remove(list[k]);
-                object_release(list, n);
-        }
+        if (object_snapshot(i, NULL, &list, &n) < 0)
+                n = 0;
         tdestroy(i->by_name, free_nothing);
         tdestroy(i->by_uuid, free_nothing);
         i->by_name = i->by_uuid = NULL;
+        for (size_t k = 0; k < n; k++)
+                if (!list[k]->gone)
+                        let_go(list[k]);
+        object_release(list, n);
 }
 
 static int tree_add(Object *o, void **root, int (*compare)(const void *a, const void *b)) {
@@ -147,13 +161,7 @@ void object_index_remove(Object *o) {
                 tdelete(o, &i->by_name, compare_names);
         if (has_uuids(i->kind))
                 tdelete(o, &i->by_uuid, compare_uuids);
-        i->n--;
-        o->gone = true;
-        if (i->kind->gone)
-                i->kind->gone(o);
-        fiber_queue_wake_all(&o->waiters, 0);
-        fiber_queue_wake_all(&o->job.waiters, 0);
-        object_unref(o);
+        let_go(o);
 }
 
 int object_index_rename(Object *o, const char *name) {
