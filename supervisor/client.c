@@ -33,6 +33,8 @@
 static int client_call(Connection *conn, Packet *p);
 static int client_ready(Connection *conn);
 static int client_stream(Connection *conn, Packet *p);
+static PipeEnd *client_pipe(Connection *conn, const PacketHeader *h, size_t len);
+static void client_moved(Connection *conn, const PacketHeader *h, size_t len);
 static void client_drained(Connection *conn);
 static void client_closed(Connection *conn, int r);
 static void client_call_ended(size_t *n_calls);
@@ -42,6 +44,8 @@ static const ConnectionOps client_ops = {
         .call = client_call,
         .access = client_access,
         .other = client_stream,
+        .other_pipe = client_pipe,
+        .other_moved = client_moved,
         .ready = client_ready,
         .part = client_part,
         .drained = client_drained,
@@ -316,6 +320,14 @@ int client_new(Server *s, Listener *l, int fd) {
 /* Streams that are not of this process belong to calls that were passed on. */
 static int client_stream(Connection *conn, Packet *p) {
         return upstream_stream(connection_client(conn), p);
+}
+
+static PipeEnd *client_pipe(Connection *conn, const PacketHeader *h, size_t len) {
+        return upstream_pipe(connection_client(conn), h, len);
+}
+
+static void client_moved(Connection *conn, const PacketHeader *h, size_t len) {
+        upstream_moved(connection_client(conn), h, len);
 }
 
 static void client_drained(Connection *conn) {

@@ -9,6 +9,7 @@
 
 #include "upstream.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -33,6 +34,14 @@ typedef struct Pending {
         ErrorOrigin origin;
         struct Pending *next;
 } Pending;
+
+/* What passes unread from one link to the other: see link-pipe.c. */
+typedef struct Duct {
+        PipeEnd *in, *out;
+} Duct;
+/* The kernel's limit for who has no right to more; a payload has to find room in it as a whole. */
+#define DUCT_SIZE (1U << 20)
+#define DUCT_PAYLOAD_MAX (DUCT_SIZE / 2)
 
 /* A stream that a call opened there. */
 typedef struct Passage {
@@ -63,6 +72,8 @@ struct Upstream {
         FiberQueue waiters;
         Pending *pending;
         Passage *passages;
+        Duct there, here;       /* to the daemon, to the client */
+        bool moving;            /* what the client's link moves is for this daemon */
         Question *questions;
         uint32_t n_asked;
         Upstream *next;
@@ -109,6 +120,60 @@ static int pass(Link *to, Packet *p) {
         return r;
 }
 
+static PipeEnd *duct_in(Duct *d) {
+        int p[2];
+
+        if (d->in)
+                return d->in;
+        if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
+                return NULL;
+        (void) fcntl(p[1], F_SETPIPE_SZ, DUCT_SIZE);
+        if (fcntl(p[1], F_GETPIPE_SZ) < (int) DUCT_SIZE) {
+                close(p[0]);
+                close(p[1]);
+                return NULL;
+        }
+        d->out = pipe_end_new(p[0]);
+        d->in = pipe_end_new(p[1]);
+        if (d->in && d->out) {
+                d->in->duct = true;
+                return d->in;
+        }
+        d->in = pipe_end_unref(d->in);
+        d->out = pipe_end_unref(d->out);
+        return NULL;
+}
+
+static void duct_done(Duct *d) {
+        d->in = pipe_end_unref(d->in);
+        d->out = pipe_end_unref(d->out);
+}
+
+static PipeEnd *pipe_to(Link *to, const PacketHeader *h, size_t len, Duct *d) {
+        bool data = h->type == PACKET_STREAM && h->status == PACKET_CONTINUE;
+
+        return data && len <= DUCT_PAYLOAD_MAX && link_pending(to) <= LINK_OUT_HIGH && link_can_move(to) ? duct_in(d)
+                                                                                                         : NULL;
+}
+
+/* The payload is in the duct; its packet follows what was appended before. */
+static void pass_moved(Link *to, const PacketHeader *h, size_t len, const Duct *d) {
+        Buffer *out = link_out(to);
+        size_t start;
+        int r;
+
+        if (!out)
+                return;
+        r = packet_begin(out, h, &start);
+        if (r >= 0) {
+                packet_set_size(out->data + start, PACKET_HEADER_SIZE + len);
+                r = link_add_pipe(to, d->out, len);
+        }
+        if (r < 0)
+                link_close(to, r);
+        link_flush(to);
+}
+
 static void finish_pending(Upstream *u, Pending **at) {
         Connection *conn = u->client->connection;
         Pending *q = *at;
@@ -125,6 +190,9 @@ static int add_passage(Upstream *u, const PacketHeader *h) {
                 return -ENOMEM;
         *s = (Passage){ .header = *h, .next = u->passages };
         u->passages = s;
+        link_keep_buffers(u->link, true);
+        if (u->client->connection->link)
+                link_keep_buffers(u->client->connection->link, true);
         return 0;
 }
 
@@ -245,6 +313,23 @@ static int daemon_keepalive(Upstream *u, const Packet *p) {
         return packet_add(link_out(u->link), &pong, NULL, 0);
 }
 
+static PipeEnd *on_pipe(Link *l, const PacketHeader *h, size_t len, void *userdata) {
+        Upstream *u = userdata;
+        Connection *conn = u->client->connection;
+
+        if (!conn->link || !link_is_alive(conn->link) || !find_passage(u, h))
+                return NULL;
+        return pipe_to(conn->link, h, len, &u->here);
+}
+
+static void on_moved(Link *l, const PacketHeader *h, size_t len, void *userdata) {
+        Upstream *u = userdata;
+        Connection *conn = u->client->connection;
+
+        if (conn->link)
+                pass_moved(conn->link, h, len, &u->here);
+}
+
 static int on_packet(Link *l, Packet *p, void *userdata) {
         Upstream *u = userdata;
         Connection *conn = u->client->connection;
@@ -337,6 +422,8 @@ static void upstream_free(Upstream *u) {
         drop_questions(u);
         fiber_queue_wake_all(&u->waiters, -ECONNRESET);
         link_free(u->link);
+        duct_done(&u->there);
+        duct_done(&u->here);
         error_done(&u->error);
         free(u);
 }
@@ -362,6 +449,8 @@ static void on_closed(Link *l, int r, void *userdata) {
 
 static const LinkOps link_ops = {
         .packet = on_packet,
+        .pipe = on_pipe,
+        .moved = on_moved,
         .drained = on_drained,
         .closed = on_closed,
 };
@@ -578,6 +667,24 @@ int upstream_stream(Client *c, Packet *p) {
                 return pass(u->link, p) == -ENOMEM ? -ENOMEM : 0;
         }
         return 0;
+}
+
+PipeEnd *upstream_pipe(Client *c, const PacketHeader *h, size_t len) {
+        PipeEnd *end = NULL;
+
+        for (Upstream *u = c->upstreams; u; u = u->next) {
+                u->moving = !end && !u->failed && find_passage(u, h);
+                if (u->moving)
+                        end = pipe_to(u->link, h, len, &u->there);
+        }
+        return end;
+}
+
+/* Also where the daemon has ended the stream meanwhile: it does not mind. */
+void upstream_moved(Client *c, const PacketHeader *h, size_t len) {
+        for (Upstream *u = c->upstreams; u; u = u->next)
+                if (u->moving && !u->failed)
+                        pass_moved(u->link, h, len, &u->there);
 }
 
 void upstream_client_drained(Client *c) {

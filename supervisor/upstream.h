@@ -27,6 +27,9 @@ int upstream_ask(Call *call, DriverClass class, int32_t procedure, const RpcCode
 int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOrigin origin);
 /* As ConnectionOps.other: a stream's packet. */
 int upstream_stream(Client *c, Packet *p);
+/* As ConnectionOps.other_pipe and .other_moved. */
+PipeEnd *upstream_pipe(Client *c, const PacketHeader *h, size_t len);
+void upstream_moved(Client *c, const PacketHeader *h, size_t len);
 /* The client takes packets again. */
 void upstream_client_drained(Client *c);
 /* Ends the client's connections to other daemons. */

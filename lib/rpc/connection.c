@@ -8,6 +8,8 @@
 
 static int on_packet(Link *l, Packet *p, void *userdata);
 static bool is_urgent(const PacketHeader *h);
+static PipeEnd *on_pipe(Link *l, const PacketHeader *h, size_t len, void *userdata);
+static void on_moved(Link *l, const PacketHeader *h, size_t len, void *userdata);
 static void on_drained(Link *l, void *userdata);
 static int on_ready(Link *l, void *userdata);
 static void on_closed(Link *l, int r, void *userdata);
@@ -16,6 +18,8 @@ static void on_part(Link *l, bool waiting, void *userdata);
 static const LinkOps link_ops = {
         .packet = on_packet,
         .urgent = is_urgent,
+        .pipe = on_pipe,
+        .moved = on_moved,
         .drained = on_drained,
         .ready = on_ready,
         .part = on_part,
@@ -188,11 +192,21 @@ static void send_keepalive(Connection *c, int32_t procedure) {
                 link_flush(c->link);
 }
 
+/* A disk that hangs may not hide from the client that we live. */
+static void stop_moving(Connection *c) {
+        PacketHeader h;
+        size_t left;
+
+        if (link_stop_move(c->link, &h, &left) && !c->moves_other)
+                connection_stream_unpiped(c, &h, left);
+}
+
 static int on_keepalive_tick(sd_event_source *s, uint64_t usec, void *userdata) {
         Connection *c = userdata;
 
         if (!connection_is_alive(c))
                 return 0;
+        stop_moving(c);
         if (c->heard)
                 c->keepalive_missed = 0;
         else if (c->keepalive_missed >= c->keepalive_count) {
@@ -250,6 +264,22 @@ static int on_packet(Link *l, Packet *p, void *userdata) {
 /* A client that asks whether we live is answered while its calls wait. */
 static bool is_urgent(const PacketHeader *h) {
         return h->program == KEEPALIVE_PROGRAM;
+}
+
+static PipeEnd *on_pipe(Link *l, const PacketHeader *h, size_t len, void *userdata) {
+        Connection *c = userdata;
+        PipeEnd *end = connection_stream_pipe(c, h, len);
+
+        c->heard = true;
+        c->moves_other = !end && c->ops->other_pipe;
+        return c->moves_other ? c->ops->other_pipe(c, h, len) : end;
+}
+
+static void on_moved(Link *l, const PacketHeader *h, size_t len, void *userdata) {
+        Connection *c = userdata;
+
+        if (c->moves_other)
+                c->ops->other_moved(c, h, len);
 }
 
 static void on_drained(Link *l, void *userdata) {

@@ -8,51 +8,12 @@
  * changing what is polled for) is one deferred function, after the fibers of this turn have run: calls that came
  * together are answered together. */
 
-#include "rpc/link.h"
+#include "link-internal.h"
 
 #include <sys/epoll.h>
 
 #define READ_SIZE (64U * 1024U)
 #define BUFFER_KEEP 4096U /* an empty buffer larger than this is given back */
-
-/* A descriptor that goes out in front of the byte at this place of the out buffer. */
-typedef struct OutFd {
-        size_t at;
-        int fd;
-} OutFd;
-
-struct Link {
-        Loop *loop;
-        Transport *transport;
-        Transport *next;        /* a layer over it, in use once out_off has reached next_at */
-        size_t next_at;
-        const LinkOps *ops;
-        void *userdata;
-        IoWatch io;
-        Deferred work;
-        Buffer in;              /* the part of a packet, or packets not taken yet; from in_off */
-        size_t in_off;
-        FdList in_fds;
-        Buffer out;             /* from out_off */
-        size_t out_off;
-        OutFd *out_fds;
-        size_t n_out_fds;
-        size_t packet_max;
-        size_t last_size;       /* of the packet that was taken last */
-        LinkBudget *budget;     /* of what waits; or NULL */
-        size_t counted;         /* there */
-        bool has_part;          /* the owner was told so */
-        int error;              /* of the end */
-        unsigned n_shakes;
-        bool handshake;
-        bool keep;              /* buffers stay when they are empty */
-        bool refused;           /* a packet waits for link_resume() */
-        bool resumed;
-        bool blocked;           /* the last write said -EAGAIN */
-        bool draining;
-        bool ended;
-        bool closed;            /* closed() was called */
-};
 
 static void link_work(Deferred *d);
 
@@ -119,8 +80,9 @@ void link_set_budget(Link *l, LinkBudget *budget) {
 
 static void link_drop_fds(Link *l) {
         fd_list_close(&l->in_fds);
+        link_drop_moves(l);
         for (size_t i = 0; i < l->n_out_fds; i++)
-                close(l->out_fds[i].fd);
+                closep(&l->out_fds[i].fd);
         free(l->out_fds);
         l->out_fds = NULL;
         l->n_out_fds = 0;
@@ -179,7 +141,7 @@ bool link_is_alive(const Link *l) {
 }
 
 size_t link_pending(const Link *l) {
-        return l->out.len - l->out_off;
+        return l->out.len - l->out_off + l->out_moving;
 }
 
 Buffer *link_out(Link *l) {
@@ -427,23 +389,48 @@ static ssize_t read_fresh(Link *l) {
         return n;
 }
 
+/* Who the payload is for may let it pass unread. */
+static ssize_t read_header(Link *l) {
+        uint8_t header[PACKET_HEADER_SIZE];
+        ssize_t n = l->transport->ops->read(l->transport, header, sizeof(header), &l->in_fds);
+        int r;
+
+        if (n <= 0)
+                return n;
+        if (n == sizeof(header) && link_begin_move(l, header))
+                return link_move_in(l);
+        r = buffer_add(&l->in, header, (size_t) n);
+        if (r < 0)
+                return r;
+        take_buffered(l);
+        return n;
+}
+
 static bool has_pending(const Link *l) {
         return l->transport->ops->pending && l->transport->ops->pending(l->transport);
 }
 
 /* Behind a refused packet some bytes are read on, for urgent ones. */
 static bool wants_input(const Link *l) {
-        if (l->draining || l->next)
+        if (l->draining || l->next || link_waits_for_room(l))
                 return false;
         return !l->refused ||
                (l->ops->urgent && !out_is_long(l) && l->in_fds.n == 0 && l->in.len - l->in_off < LINK_WAITING_MAX);
+}
+
+static ssize_t read_some(Link *l) {
+        if (l->move_left > 0)
+                return link_move_in(l);
+        if (link_may_move(l))
+                return read_header(l);
+        return l->in.len > l->in_off || (l->keep && l->in.size > READ_SIZE) ? read_more(l) : read_fresh(l);
 }
 
 static void link_read(Link *l) {
         ssize_t n;
 
         do {
-                n = l->in.len > l->in_off || (l->keep && l->in.size > READ_SIZE) ? read_more(l) : read_fresh(l);
+                n = read_some(l);
                 if (n == 0)
                         link_close(l, 0);
                 else if (n < 0 && n != -EAGAIN)
@@ -464,7 +451,7 @@ static void switch_transport(Link *l) {
                 link_close(l, -EBADMSG);
 }
 
-/* Up to the next byte that carries a descriptor, or that byte. */
+/* Up to the next byte that carries a descriptor, or that byte, or some of a pipe; how much of the buffer. */
 static ssize_t write_some(Link *l) {
         size_t last = l->next ? l->next_at : l->out.len;
         size_t end = l->n_out_fds > 0 ? MIN(l->out_fds[0].at, last) : last;
@@ -472,6 +459,8 @@ static ssize_t write_some(Link *l) {
 
         if (l->out_off < end)
                 return l->transport->ops->write(l->transport, l->out.data + l->out_off, end - l->out_off);
+        if (l->out_fds[0].pipe)
+                return link_move_out(l);
         r = l->transport->ops->write_fd(l->transport, l->out_fds[0].fd);
         if (r < 0)
                 return r;
@@ -488,6 +477,8 @@ static void out_compact(Link *l) {
                 if (l->out.wipe && before > 0)
                         explicit_bzero(l->out.data, before);
                 l->out_off = l->out.len = 0;
+                for (size_t i = 0; i < l->n_out_fds; i++)
+                        l->out_fds[i].at = 0;
                 if (l->out.size > BUFFER_KEEP && !l->keep)
                         buffer_done(&l->out);
                 return;
@@ -514,7 +505,7 @@ static void link_write(Link *l) {
 
         l->blocked = false;
         switch_transport(l);
-        while (!l->ended && l->out_off < l->out.len) {
+        while (!l->ended && (l->out_off < l->out.len || l->n_out_fds > 0)) {
                 ssize_t n = write_some(l);
 
                 if (n == -EAGAIN) {
@@ -560,7 +551,7 @@ static void link_work(Deferred *d) {
                 l->resumed = false;
                 if (!l->ended && wants_input(l) && has_pending(l))
                         link_read(l);
-                if (l->draining && l->out_off == l->out.len)
+                if (l->draining && link_pending(l) == 0)
                         link_close(l, 0);
         }
         if (!l->ended) {
@@ -592,6 +583,11 @@ static void link_shake(Link *l) {
                 link_close(l, r);
 }
 
+/* What comes next waits for somebody here. */
+static bool is_stuck(const Link *l) {
+        return l->refused || link_waits_for_room(l);
+}
+
 static void on_io(IoWatch *w, uint32_t revents) {
         Link *l = container_of(w, Link, io);
 
@@ -603,7 +599,7 @@ static void on_io(IoWatch *w, uint32_t revents) {
                 link_flush(l);
         if (l->next && !(revents & (EPOLLHUP | EPOLLERR)))
                 link_flush(l);
-        else if (!l->next && (revents & EPOLLIN || (revents & (EPOLLHUP | EPOLLERR) && !l->refused)))
+        else if (!l->next && (revents & EPOLLIN || (revents & (EPOLLHUP | EPOLLERR) && !is_stuck(l))))
                 link_read(l);
         else if (revents & (EPOLLHUP | EPOLLERR))
                 link_close(l, 0);

@@ -41,13 +41,18 @@ int packet_begin(Buffer *b, const PacketHeader *h, size_t *ret_start) {
         return buffer_add(b, words, sizeof(words));
 }
 
+void packet_set_size(uint8_t *packet, size_t size) {
+        uint32_t be = htonl((uint32_t) size);
+
+        memcpy(packet, &be, sizeof(be));
+}
+
 int packet_end(Buffer *b, size_t start) {
         size_t size = b->len - start;
-        uint32_t be = htonl((uint32_t) size);
 
         if (size > PACKET_SIZE_MAX)
                 return -EMSGSIZE;
-        memcpy(b->data + start, &be, sizeof(be));
+        packet_set_size(b->data + start, size);
         return 0;
 }
 

@@ -170,6 +170,71 @@ ssize_t stream_send(Stream *s, const void *data, size_t len) {
         return r < 0 ? r : (ssize_t) len;
 }
 
+static int read_all(int fd, uint8_t *data, size_t len) {
+        for (size_t at = 0; at < len;) {
+                ssize_t n = read(fd, data + at, len - at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                at += (size_t) n;
+        }
+        return 0;
+}
+
+/* For a transport that has to read what it sends. */
+static int send_read(Link *l, const PacketHeader *h, PipeEnd *end, size_t len) {
+        Buffer *b = link_out(l);
+        size_t start;
+        int r;
+
+        r = buffer_reserve(b, PACKET_HEADER_SIZE + len);
+        if (r < 0)
+                return r;
+        (void) packet_begin(b, h, &start);
+        r = read_all(end->fd, b->data + b->len, len);
+        b->len = r < 0 ? start : b->len + len;
+        return r < 0 ? r : packet_end(b, start);
+}
+
+static int send_moved(Link *l, const PacketHeader *h, PipeEnd *end, size_t len) {
+        Buffer *b = link_out(l);
+        size_t start;
+        int r;
+
+        r = packet_begin(b, h, &start);
+        if (r < 0)
+                return r;
+        packet_set_size(b->data + start, PACKET_HEADER_SIZE + len);
+        r = link_add_pipe(l, end, len);
+        if (r < 0)
+                b->len = start;
+        return r;
+}
+
+ssize_t stream_send_pipe(Stream *s, PipeEnd *end, size_t len) {
+        Link *l = s->connection->link;
+        PacketHeader h = s->header;
+        int r;
+
+        if (!s->begun || !l || link_pending(l) > LINK_OUT_HIGH) {
+                s->want_writable = true;
+                return -EAGAIN;
+        }
+        len = MIN(len, (size_t) STREAM_CHUNK);
+        if (len == 0)
+                return 0;
+        if (!link_out(l))
+                return -ENOTCONN;
+        h.type = PACKET_STREAM;
+        h.status = PACKET_CONTINUE;
+        r = link_can_move(l) ? send_moved(l, &h, end, len) : send_read(l, &h, end, len);
+        if (r >= 0)
+                link_flush(l);
+        return r < 0 ? r : (ssize_t) len;
+}
+
 int stream_send_hole(Stream *s, uint64_t length) {
         uint8_t body[12] = {};
 
@@ -293,6 +358,20 @@ static Stream *find_stream(Connection *c, const PacketHeader *h) {
                     s->header.program == h->program)
                         return s;
         return NULL;
+}
+
+/* Data that waits here goes first. */
+PipeEnd *connection_stream_pipe(Connection *c, const PacketHeader *h, size_t len) {
+        Stream *s = h->type == PACKET_STREAM && h->status == PACKET_CONTINUE ? find_stream(c, h) : NULL;
+
+        return s && s->ops->pipe && s->in.len == s->in_off && !s->finish_queued ? s->ops->pipe(s, len) : NULL;
+}
+
+void connection_stream_unpiped(Connection *c, const PacketHeader *h, size_t left) {
+        Stream *s = find_stream(c, h);
+
+        if (s && s->ops->unpiped)
+                s->ops->unpiped(s, left);
 }
 
 int connection_stream_packet(Connection *c, Packet *p) {

@@ -5,6 +5,7 @@
 #include "base/fds.h"
 #include "rpc/transport.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -41,6 +42,23 @@ static int socket_write_fd(Transport *t, int fd) {
         return n < 0 ? (int) n : 0;
 }
 
+static ssize_t move(int from, int to, size_t len) {
+        ssize_t n;
+
+        do
+                n = splice(from, NULL, to, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
+}
+
+static ssize_t socket_to_pipe(Transport *t, int pipe, size_t len) {
+        return move(t->fd, pipe, len);
+}
+
+static ssize_t socket_from_pipe(Transport *t, int pipe, size_t len) {
+        return move(pipe, t->fd, len);
+}
+
 static int socket_identify(Transport *t, Identity *i) {
         return t->kind == TRANSPORT_UNIX ? identity_from_socket(i, t->fd) : identity_from_address(i, t->fd);
 }
@@ -55,6 +73,8 @@ static const TransportOps unix_ops = {
         .read = socket_read,
         .write = socket_write,
         .write_fd = socket_write_fd,
+        .to_pipe = socket_to_pipe,
+        .from_pipe = socket_from_pipe,
         .identify = socket_identify,
         .free = socket_free,
 };
@@ -63,6 +83,8 @@ static const TransportOps tcp_ops = {
         .name = "tcp",
         .read = socket_read,
         .write = socket_write,
+        .to_pipe = socket_to_pipe,
+        .from_pipe = socket_from_pipe,
         .identify = socket_identify,
         .free = socket_free,
 };

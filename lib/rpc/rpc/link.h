@@ -12,6 +12,19 @@
 
 typedef struct Link Link;
 
+/* One end of a pipe, non-blocking, for as long as somebody needs it. */
+typedef struct PipeEnd {
+        unsigned n_ref;
+        int fd;
+        bool duct;              /* what is in the pipe goes out by another link, packet by packet */
+} PipeEnd;
+
+/* Takes fd, also on failure. NULL without memory. */
+PipeEnd *pipe_end_new(int fd);
+PipeEnd *pipe_end_ref(PipeEnd *e);
+/* Returns NULL. */
+PipeEnd *pipe_end_unref(PipeEnd *e);
+
 #define LINK_OUT_HIGH (1024U * 1024U)         /* bytes waiting for the peer: handle no more of its packets */
 #define LINK_WAITING_MAX (64U * 1024U)        /* bytes behind a refused packet in which urgent ones are looked for */
 #define LINK_OUT_MAX (32U * 1024U * 1024U)    /* ... and it is given up when an event would come on top */
@@ -22,6 +35,11 @@ typedef struct LinkOps {
         /* Whether a packet, in program and type, is to be handed on although one before it was refused; packet() has to
          * take it. May be NULL: none is. */
         bool (*urgent)(const PacketHeader *h);
+        /* The payload of a packet, len bytes, could go into a pipe without being read, as it comes: the end to write
+         * to, which the link borrows; NULL: the packet is for packet(). Only while buffers are kept. May be NULL. */
+        PipeEnd *(*pipe)(Link *l, const PacketHeader *h, size_t len, void *userdata);
+        /* So much of it is in the pipe: all, or, of a duct that is full, the part of a packet. May be NULL. */
+        void (*moved)(Link *l, const PacketHeader *h, size_t len, void *userdata);
         /* Bytes that were waiting have gone: less than LINK_OUT_HIGH are left. May be NULL. */
         void (*drained)(Link *l, void *userdata);
         /* The handshake of the transport is done. May be NULL. */
@@ -63,6 +81,13 @@ Buffer *link_out(Link *l);
 /* Sends fd behind what was appended; takes it, also on failure. -EOPNOTSUPP. */
 int link_add_fd(Link *l, int fd);
 bool link_can_pass_fds(const Link *l);
+/* Sends len bytes out of a pipe, in which they are already, behind what was appended. -EOPNOTSUPP where the transport
+ * has to read them; -ENOTCONN, -ENOMEM. */
+int link_add_pipe(Link *l, PipeEnd *end, size_t len);
+bool link_can_move(const Link *l);
+/* Payload waits for room in its pipe, and the packets behind it cannot be seen. True where that was so: what is left of
+ * it, *ret_left bytes, comes by packet() now, as a packet with the header *ret. */
+bool link_stop_move(Link *l, PacketHeader *ret, size_t *ret_left);
 /* Writes what was appended, at the end of this turn of the loop. */
 void link_flush(Link *l);
 size_t link_pending(const Link *l);

@@ -51,6 +51,8 @@ typedef struct Packet {
 
 /* Appends a header whose length is not known yet; *ret_start is its place for packet_end(). */
 int packet_begin(Buffer *b, const PacketHeader *h, size_t *ret_start);
+/* The length of a packet, header and all, into its beginning. */
+void packet_set_size(uint8_t *packet, size_t size);
 /* Writes the length; -EMSGSIZE where the packet is too large. */
 int packet_end(Buffer *b, size_t start);
 /* A whole packet of bytes. */

@@ -42,6 +42,9 @@ typedef struct ConnectionOps {
         void (*call_ended)(size_t *n_calls_total);
         /* A packet that is for nobody here, such as a stream's of a forwarded call. May be NULL. */
         int (*other)(Connection *c, Packet *p);
+        /* The same of a payload that could pass, or has passed, unread: see LinkOps. May be NULL. */
+        PipeEnd *(*other_pipe)(Connection *c, const PacketHeader *h, size_t len);
+        void (*other_moved)(Connection *c, const PacketHeader *h, size_t len);
         /* See LinkOps; drained() and part() may be NULL. */
         int (*ready)(Connection *c);
         void (*part)(Connection *c, bool waiting);
@@ -69,6 +72,7 @@ struct Connection {
         size_t *n_calls_total;  /* of all connections, or NULL */
         unsigned max_calls;     /* then no more packets are taken */
         unsigned n_streams;
+        bool moves_other;       /* the payload that passes unread is not of one of these */
         struct Stream *streams;
         struct {
                 const Driver *driver;
@@ -122,6 +126,9 @@ int call_set_stream(Call *c, Stream *s);
 void stream_begin(Stream *s);
 void stream_drop(Stream *s);
 int connection_stream_packet(Connection *c, Packet *p);
+/* See StreamOps. */
+PipeEnd *connection_stream_pipe(Connection *c, const PacketHeader *h, size_t len);
+void connection_stream_unpiped(Connection *c, const PacketHeader *h, size_t left);
 void connection_streams_drained(Connection *c);
 void connection_streams_drop(Connection *c);
 

@@ -18,11 +18,18 @@
 #define STREAM_CHUNK 262120U /* most data in one packet, as libvirt's ends do it */
 
 typedef struct Stream Stream;
+struct PipeEnd; /* rpc/link.h */
 
 typedef struct StreamOps {
         /* Data of the client. Returns how many bytes were taken; fewer than len: the rest is offered again after
          * stream_resume(). Negative (with e filled) ends the stream with that error. */
         ssize_t (*receive)(Stream *s, const void *data, size_t len, Error *e);
+        /* The next len bytes can go into a pipe without being read, as they come: the end to write to, which stays the
+         * owner's; NULL: they come by receive(). May be NULL. */
+        struct PipeEnd *(*pipe)(Stream *s, size_t len);
+        /* There was no room in the pipe for long: the last left bytes of those that were to go there come by receive()
+         * after all. With pipe(). */
+        void (*unpiped)(Stream *s, size_t left);
         /* A hole of the client; NULL: refused. */
         int (*hole)(Stream *s, uint64_t length, Error *e);
         /* stream_send() would succeed again, after it said -EAGAIN; also called once when the stream begins. */
@@ -45,6 +52,8 @@ Connection *stream_connection(const Stream *s);
 
 /* Queues data for the client: how much was taken, at most STREAM_CHUNK; -EAGAIN: wait for ops->writable(). */
 ssize_t stream_send(Stream *s, const void *data, size_t len);
+/* The same of what is in a pipe. */
+ssize_t stream_send_pipe(Stream *s, struct PipeEnd *end, size_t len);
 int stream_send_hole(Stream *s, uint64_t length);
 /* No more data will come: the client reads its end. */
 int stream_send_eof(Stream *s);

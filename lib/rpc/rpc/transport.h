@@ -32,6 +32,10 @@ typedef struct TransportOps {
         ssize_t (*write)(Transport *t, const void *data, size_t len);
         /* Sends one zero byte that carries fd; NULL where that is impossible. */
         int (*write_fd)(Transport *t, int fd);
+        /* Moves up to len bytes into a pipe, or out of one, without anybody reading them; NULL where a layer has to. As
+         * read() and write(), of the socket; -EAGAIN also where the pipe is full. -EPIPE: nobody has its other end. */
+        ssize_t (*to_pipe)(Transport *t, int pipe, size_t len);
+        ssize_t (*from_pipe)(Transport *t, int pipe, size_t len);
         /* NULL, or one more step of the handshake: 0 done, -EAGAIN. Nothing is read or written before. */
         int (*handshake)(Transport *t);
         /* NULL, or: are bytes waiting inside the layer, which the descriptor would not show? */
