@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "blocks.h"
+#include "secret/secret.h"
 #include "storage/tool.h"
 #include "volume.h"
 
@@ -33,14 +34,15 @@ static int allocate(const VolumeJob *j, int fd, off_t from, off_t to, Error *e) 
 
 static int resize_raw(const VolumeJob *j, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        off_t length = (off_t) (j->capacity + j->header);
         struct stat st;
         int r = 0;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "unable to open '%s'", j->path);
-        if (j->flags & RESIZE_ALLOCATE && (uint64_t) st.st_size < j->capacity)
-                r = allocate(j, fd, st.st_size, (off_t) j->capacity, e);
-        if (r >= 0 && ftruncate(fd, (off_t) j->capacity) < 0)
+        if (j->flags & RESIZE_ALLOCATE && st.st_size < length)
+                r = allocate(j, fd, st.st_size, length, e);
+        if (r >= 0 && ftruncate(fd, length) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to truncate file '%s'", j->path);
         return r;
 }
@@ -56,9 +58,35 @@ void volume_resize_undo(const VolumeJob *j) {
                 log_warning("cannot give back what was allocated of %s: %s", j->path, strerror(errno));
 }
 
+static int run_resize(const VolumeJob *j, Error *e) {
+        _cleanup_free_ char *folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
+        _cleanup_strv_ char **argv = NULL;
+        int r = qemu_img_resize(j, &argv, e);
+
+        if (r < 0)
+                return r;
+        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+}
+
+/* Nobody says which secret: it is the one whose usage is the volume's path. */
+static int resize_encrypted(const VolumeJob *j, Error *e) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        VolumeJob with = *j;
+        char uuid[37];
+        int r;
+
+        r = secret_find(SECRET_USAGE_VOLUME, j->path, uuid, e);
+        if (r >= 0)
+                r = volume_open_secret(uuid, &fd, &path, e);
+        if (r < 0)
+                return r;
+        with.secret = path;
+        return run_resize(&with, e);
+}
+
 int volume_resize(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_strv_ char **argv = NULL, **folders = NULL;
-        _cleanup_free_ char *folder = NULL;
+        _cleanup_strv_ char **folders = NULL;
         int r;
 
         if (j->type == VOLUME_BLOCK)
@@ -68,12 +96,9 @@ int volume_resize(const VolumeJob *j, const char *id, Error *e) {
         r = active_folders(&folders, e);
         if (r >= 0)
                 r = image_chain_check(j->path, j->format, folders, e);
-        if (r >= 0)
-                r = qemu_img_resize(j, &argv, e);
         if (r < 0)
                 return r;
-        folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
-        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+        return j->encryption ? resize_encrypted(j, e) : run_resize(j, e);
 }
 
 /* By VIR_STORAGE_VOL_WIPE_ALG_x; scrub's names. */

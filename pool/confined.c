@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,6 +17,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "load.h"
+#include "secret/secret.h"
 #include "volume.h"
 
 #ifndef MOUNT_ATTR_RDONLY
@@ -66,9 +68,16 @@ int confine_to(const char *folder) {
         return r < 0 ? r : keep_rights(1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER | 1U << CAP_FSETID);
 }
 
+/* What a worker starts is confined to the pool's folder already, and can have no socket of a network: see its unit. */
+static int confine_child(const char *folder) {
+        if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 0)
+                return 0;
+        return unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ? -errno : narrow_view(folder);
+}
+
 static _noreturn_ void become(char *const *argv, const char *folder, int out, int err) {
         int null = open("/dev/null", O_RDONLY);
-        int r = unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ? -errno : narrow_view(folder);
+        int r = confine_child(folder);
 
         if (r >= 0)
                 r = keep_rights(1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER);
@@ -115,7 +124,7 @@ static char *words_of(int err) {
 
 /* Runs it once: 0, or what it said as it failed. */
 static int run_once(const VolumeJob *j, char *const *argv, const char *folder, char **ret_words, Error *e) {
-        _cleanup_close_ int out = -EBADF, err = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+        _cleanup_close_ int out = -EBADF, err = memfd_create("errors", MFD_CLOEXEC);
         int p[2], status;
         pid_t pid;
 
@@ -155,6 +164,22 @@ int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Erro
                         return error_set(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, "%s %s failed: %s", argv[0], argv[1],
                                          words);
         }
+}
+
+int volume_open_secret(const char *uuid, int *ret_fd, char **ret_path, Error *e) {
+        _cleanup_secret_value_ SecretValue v = {};
+        _cleanup_close_ int fd = -EBADF;
+        int r = secret_read(uuid, &v, e);
+
+        if (r >= 0)
+                r = secret_value_to_fd(&v, 0, &fd);
+        if (r < 0)
+                return r;
+        *ret_path = text_format("/dev/fd/%d", fd);
+        if (!*ret_path)
+                return -ENOMEM;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
 }
 
 int active_folders(char ***ret, Error *e) {

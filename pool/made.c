@@ -63,12 +63,14 @@ static int refuse_existing(const VolumeJob *j, Error *e) {
                          j->name);
 }
 
-int part_own(const VolumeJob *j, const char *part, Error *e) {
-        if ((j->uid != (uid_t) -1 || j->gid != (gid_t) -1) && lchown(part, j->uid, j->gid) < 0)
+int part_own(const VolumeJob *j, int fd, Error *e) {
+        unsigned mode = j->mode != (unsigned) -1 ? j->mode : VOLUME_MODE_DEFAULT;
+
+        if ((j->uid != (uid_t) -1 || j->gid != (gid_t) -1) && fchown(fd, j->uid, j->gid) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "unable to chown '%s' to %d:%d", j->path,
                                        (int) j->uid, (int) j->gid);
-        if (chmod(part, j->mode != (unsigned) -1 ? j->mode : VOLUME_MODE_DEFAULT) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot set mode of '%s' to %04o", j->path, j->mode);
+        if (fchmod(fd, mode) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot set mode of '%s' to %04o", j->path, mode);
         return 0;
 }
 
@@ -119,12 +121,6 @@ int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd
         return r;
 }
 
-static int sync_file(const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 /* File systems without that flag (NFS) have link(2), which replaces nothing either. */
 static int rename_new(const char *from, const char *to) {
         if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) >= 0)
@@ -137,15 +133,14 @@ static int rename_new(const char *from, const char *to) {
         return 0;
 }
 
-int part_publish(const VolumeJob *j, const char *part, Error *e) {
-        int r = part_own(j, part, e);
+int part_publish(const VolumeJob *j, const char *part, int fd, Error *e) {
+        int r = part_own(j, fd, e);
 
         if (r < 0)
                 return r;
         /* the name may not be there without the content, whatever happens to the machine */
-        r = sync_file(part);
-        if (r < 0)
-                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot sync data to file '%s'", j->path);
+        if (fsync(fd) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot sync data to file '%s'", j->path);
         r = rename_new(part, j->path);
         if (r == -EEXIST)
                 return error_set(e, r, ERROR_STORAGE_VOL_EXIST, ORIGIN_STORAGE, "storage volume '%s' exists already",

@@ -10,7 +10,6 @@
 #include "base/strings.h"
 #include "blocks.h"
 #include "load.h"
-#include "secret/secret.h"
 #include "volume.h"
 
 /* Reserves the first bytes; where the file system cannot, they are written. */
@@ -83,14 +82,6 @@ static int check_backing(const VolumeJob *j, Error *e) {
         return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, e);
 }
 
-/* qemu-img gets the passphrase in a file that has no name, as a descriptor that it inherits. */
-static int open_secret(const char *uuid, int *ret_fd, Error *e) {
-        _cleanup_secret_value_ SecretValue v = {};
-        int r = secret_read(uuid, &v, e);
-
-        return r < 0 ? r : secret_value_to_fd(&v, 0, ret_fd);
-}
-
 static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
         _cleanup_free_ char *folder = folder_of(j), *path = NULL;
         _cleanup_strv_ char **argv = NULL;
@@ -99,15 +90,11 @@ static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
         int r = 0;
 
         if (j->encryption && j->secret)
-                r = open_secret(j->secret, &secret, e);
+                r = volume_open_secret(j->secret, &secret, &path, e);
         if (r < 0)
                 return r;
-        if (secret >= 0) {
-                path = text_format("/dev/fd/%d", secret);
-                if (!path)
-                        return -ENOMEM;
+        if (path)
                 with.secret = path;
-        }
         r = qemu_img_create(&with, part, &argv, e);
         if (r < 0)
                 return r;
@@ -129,18 +116,23 @@ static int create_file(const VolumeJob *j, const char *id, Error *e) {
         else
                 r = fill_by_qemu(j, part, e);
         if (r >= 0)
-                r = part_publish(j, part, e);
+                r = part_publish(j, part, fd, e);
         if (r < 0)
                 (void) unlink(part);
         return r;
 }
 
 static int create_folder(const VolumeJob *j, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+
         if (mkdir(j->path, 0700) < 0)
                 return errno == EEXIST ? error_set(e, -EEXIST, ERROR_STORAGE_VOL_EXIST, ORIGIN_STORAGE,
                                                    "storage volume '%s' exists already", j->name) :
                                          error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot create path '%s'", j->path);
-        return part_own(j, j->path, e);
+        fd = open(j->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+        return part_own(j, fd, e);
 }
 
 int volume_create(const VolumeJob *j, const char *id, Error *e) {
@@ -155,7 +147,7 @@ int volume_create(const VolumeJob *j, const char *id, Error *e) {
 
 static int copy_raw(const VolumeJob *j, int fd, Error *e) {
         _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        uint64_t capacity = MAX(j->capacity, j->source_capacity);
+        uint64_t length = j->source_capacity + j->header, capacity = MAX(j->capacity + j->header, length);
         int r;
 
         if (from < 0)
@@ -165,7 +157,7 @@ static int copy_raw(const VolumeJob *j, int fd, Error *e) {
                         return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to clone files from '%s'", j->source);
                 r = set_length(j, fd, capacity, e);
                 if (r >= 0)
-                        r = copy_range_sparse(j, from, fd, 0, j->source_capacity, e);
+                        r = copy_range_sparse(j, from, fd, 0, length, e);
                 if (r < 0)
                         return r;
         }
@@ -223,7 +215,7 @@ int volume_clone(const VolumeJob *j, const char *id, Error *e) {
         else
                 r = convert(j, part, e);
         if (r >= 0)
-                r = part_publish(j, part, e);
+                r = part_publish(j, part, fd, e);
         if (r < 0)
                 (void) unlink(part);
         return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* upload and download: the bytes come from the daemon and go to it through memory that both have (storage/ring.h), with
- * frames over a socket that say so (storage/job.h).
+/* upload and download: the bytes come from the daemon and go to it through a pipe, with frames over a socket that say
+ * so (storage/job.h). Between pipe and file the kernel moves them.
  *
  * An upload of a file from its beginning is written to a hidden file, which takes the volume's place when the last byte
  * has come and been synced: whoever reads the volume sees the old content or the new, and a client that dies leaves it
@@ -20,31 +20,35 @@
 /* The daemon. */
 typedef struct Peer {
         int fd;
-        Ring ring;
-        size_t unsaid;          /* went out of the ring, and the daemon was not told yet */
+        int pipe;
+        int inner[2];
 } Peer;
 
 static void peer_done(Peer *p) {
         closep(&p->fd);
-        ring_done(&p->ring);
+        closep(&p->pipe);
+        closep(&p->inner[0]);
+        closep(&p->inner[1]);
 }
 #define _cleanup_peer_ _cleanup_(peer_done)
+#define PEER_INIT { -EBADF, -EBADF, { -EBADF, -EBADF } }
 
-static int receive_ring(Peer *p) {
-        _cleanup_close_ int fd = -EBADF;
+#define INNER_SIZE (1U << 20)
+
+static int receive_pipe(Peer *p) {
         unsigned n_fds = 0;
         char byte;
-        ssize_t n = receive_fds(p->fd, &byte, 1, &fd, 1, &n_fds, 0);
+        ssize_t n = receive_fds(p->fd, &byte, 1, &p->pipe, 1, &n_fds, 0);
 
-        return n < 0 ? (int) n : n == 0 || n_fds != 1 ? -ECONNRESET : ring_map(fd, &p->ring);
+        return n < 0 ? (int) n : n == 0 || n_fds != 1 ? -ECONNRESET : 0;
 }
 
-static int connect_daemon(const char *id, Peer *p, Error *e) {
-        _cleanup_free_ char *path = volume_job_path(id, "sock");
+static int connect_daemon(const VolumeJob *j, Peer *p, Error *e) {
+        _cleanup_free_ char *path = j->stream ? volume_job_path(j->stream, "sock") : NULL;
         int r;
 
         p->fd = path ? unix_connect(path, SOCK_STREAM) : -ENOMEM;
-        r = p->fd < 0 ? p->fd : receive_ring(p);
+        r = p->fd < 0 ? p->fd : receive_pipe(p);
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "the client is gone") : 0;
 }
 
@@ -102,30 +106,87 @@ static int write_hole(int fd, uint64_t at, uint64_t len) {
         return 0;
 }
 
-/* What came into the ring, to its place in the file. */
-static int write_content(Peer *p, int fd, uint64_t at, uint64_t len) {
-        while (len > 0) {
-                size_t n;
-                const char *data = ring_content(&p->ring, &n);
-                int r;
+/* The kernel keeps a pipe locked while it reads a file into it, or writes a file out of it, however long the disk
+ * takes, and the daemon may not wait for that lock. So between file and pipe there is a pipe that nobody else has. */
+static int make_inner(Peer *p) {
+        if (p->inner[0] >= 0)
+                return 0;
+        if (pipe2(p->inner, O_CLOEXEC) < 0)
+                return -errno;
+        /* a smaller one does as well */
+        (void) fcntl(p->inner[1], F_SETPIPE_SZ, INNER_SIZE);
+        return 0;
+}
 
-                r = write_at(fd, data, n, at);
-                if (r < 0)
-                        return r;
-                p->ring.out += n;
-                p->unsaid += n;
-                at += n;
-                len -= n;
+/* For files that the kernel cannot move to or from. */
+static ssize_t copy_from_pipe(int pipe, int fd, size_t len, uint64_t at) {
+        char buffer[65536];
+        ssize_t n = read(pipe, buffer, MIN(len, sizeof buffer));
+        int r = n > 0 ? write_at(fd, buffer, (size_t) n, at) : 0;
+
+        return n < 0 ? -errno : r < 0 ? r : n;
+}
+
+static ssize_t copy_to_pipe(int fd, int pipe, size_t len, uint64_t at) {
+        char buffer[65536];
+        ssize_t n = pread(fd, buffer, MIN(len, sizeof buffer), (off_t) at);
+        int r = n > 0 ? write_all(pipe, buffer, (size_t) n) : 0;
+
+        return n < 0 ? -errno : r < 0 ? r : n;
+}
+
+/* All of it is in the inner pipe. */
+static int empty_into_file(const Peer *p, int fd, uint64_t at, size_t len) {
+        while (len > 0) {
+                loff_t to = (loff_t) at;
+                ssize_t n = splice(p->inner[0], NULL, fd, &to, len, SPLICE_F_MOVE);
+
+                if (n < 0)
+                        n = errno == EINVAL ? copy_from_pipe(p->inner[0], fd, len, at) : -errno;
+                if (n == -EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? (int) n : -EIO;
+                at += (uint64_t) n;
+                len -= (size_t) n;
         }
         return 0;
 }
 
-/* Where the daemon has gone, the next frame says so. */
-static void say_what_went_out(Peer *p) {
-        if (p->unsaid < RING_ACK)
-                return;
-        (void) send_frame(p, 'A', p->unsaid);
-        p->unsaid = 0;
+static int empty_into_pipe(const Peer *p, size_t len) {
+        while (len > 0) {
+                ssize_t n = splice(p->inner[0], NULL, p->pipe, NULL, len, SPLICE_F_MOVE);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                len -= (size_t) n;
+        }
+        return 0;
+}
+
+/* What comes through the pipe, to its place in the file; -ECONNRESET where it does not. */
+static int write_content(Peer *p, int fd, uint64_t at, uint64_t len) {
+        int r = make_inner(p);
+
+        while (r >= 0 && len > 0) {
+                ssize_t n = splice(p->pipe, NULL, p->inner[1], NULL, (size_t) MIN(len, (uint64_t) INNER_SIZE),
+                                   SPLICE_F_MOVE);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -ECONNRESET;
+                r = empty_into_file(p, fd, at, (size_t) n);
+                at += (uint64_t) n;
+                len -= (uint64_t) n;
+        }
+        return r;
+}
+
+static int cut_off(int r, Error *e) {
+        return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
 }
 
 static int one_frame(const VolumeJob *j, Peer *p, int fd, uint64_t *at, Error *e) {
@@ -135,19 +196,19 @@ static int one_frame(const VolumeJob *j, Peer *p, int fd, uint64_t *at, Error *e
 
         r = read_exactly(p->fd, &f, sizeof f);
         if (r < 0)
-                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, "the upload was cut off");
+                return cut_off(r, e);
         n = le64toh(f.length);
         if (f.type == 'E')
                 return 1;
-        if ((f.type != 'D' || ring_came_in(&p->ring, n) < 0) && (f.type != 'H' || n > INT64_MAX - *at))
+        if ((f.type != 'D' && f.type != 'H') || n > INT64_MAX - *at)
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_STORAGE, "a bad frame");
         if (j->length > 0 && *at - j->offset + n > j->length)
                 return error_set(e, -EFBIG, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
                                  "more data than the %llu bytes of the call", (unsigned long long) j->length);
         r = f.type == 'D' ? write_content(p, fd, *at, n) : write_hole(fd, *at, n);
         if (r < 0)
-                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write to '%s'", j->path);
-        say_what_went_out(p);
+                return r == -ECONNRESET ? cut_off(r, e) :
+                                          error_set_errno(e, r, ORIGIN_STORAGE, "cannot write to '%s'", j->path);
         *at += n;
         volume_progress(j, *at - j->offset, j->length);
         return 0;
@@ -164,6 +225,15 @@ static int receive(const VolumeJob *j, Peer *p, int fd, uint64_t *ret_end, Error
         return MIN(r, 0);
 }
 
+/* A hole at the end is content too. */
+static int reach_end(int fd, uint64_t end) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) && (uint64_t) st.st_size < end && ftruncate(fd, (off_t) end) < 0 ? -errno : 0;
+}
+
 static int upload_in_place(const VolumeJob *j, Peer *p, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         uint64_t end;
@@ -172,8 +242,12 @@ static int upload_in_place(const VolumeJob *j, Peer *p, Error *e) {
         if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         r = receive(j, p, fd, &end, e);
-        return r >= 0 && fdatasync(fd) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot sync '%s'", j->path)
-                                           : r;
+        if (r < 0)
+                return r;
+        r = reach_end(fd, end);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot extend file '%s'", j->path);
+        return fdatasync(fd) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot sync '%s'", j->path) : 0;
 }
 
 /* The old file's length, its rest, its owner and mode. */
@@ -226,12 +300,12 @@ static bool can_be_replaced(const VolumeJob *j, int old) {
 
 int volume_upload(const VolumeJob *j, const char *id, Error *e) {
         _cleanup_close_ int old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        _cleanup_peer_ Peer p = { .fd = -EBADF };
+        _cleanup_peer_ Peer p = PEER_INIT;
         int r;
 
         if (old < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
-        r = connect_daemon(id, &p, e);
+        r = connect_daemon(j, &p, e);
         if (r < 0)
                 return r;
         return can_be_replaced(j, old) ? upload_anew(j, id, &p, old, e) : upload_in_place(j, &p, e);
@@ -239,47 +313,33 @@ int volume_upload(const VolumeJob *j, const char *id, Error *e) {
 
 /* --- download --- */
 
-/* Room in the ring, waited for. */
-static int find_space(Peer *p, char **ret, size_t *ret_len) {
-        for (;;) {
-                JobFrame f;
-                int r;
+static ssize_t fill_from_file(const Peer *p, int fd, size_t len, uint64_t at) {
+        loff_t from = (loff_t) at;
+        ssize_t n;
 
-                *ret = ring_space(&p->ring, ret_len);
-                if (*ret_len > 0)
-                        return 0;
-                r = read_exactly(p->fd, &f, sizeof f);
-                if (r >= 0)
-                        r = f.type == 'A' ? ring_went_out(&p->ring, le64toh(f.length)) : -EBADMSG;
-                if (r < 0)
-                        return r;
-        }
+        do
+                n = splice(fd, &from, p->inner[1], NULL, len, SPLICE_F_MOVE);
+        while (n < 0 && errno == EINTR);
+        return n >= 0 ? n : errno == EINVAL ? copy_to_pipe(fd, p->inner[1], len, at) : -errno;
 }
 
 static int send_data(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t end) {
-        while (*at < end) {
-                char *space;
-                size_t len;
-                ssize_t n;
-                int r;
+        int r = make_inner(p);
 
-                r = find_space(p, &space, &len);
-                if (r < 0)
-                        return r;
-                len = MIN(len, RING_PIECE);
-                n = pread(fd, space, (size_t) MIN(end - *at, (uint64_t) len), (off_t) *at);
-                if (n < 0 && errno == EINTR)
-                        continue;
+        while (r >= 0 && *at < end) {
+                ssize_t n = fill_from_file(p, fd, (size_t) MIN(end - *at, (uint64_t) FRAME_DATA_MAX), *at);
+
                 if (n <= 0)
-                        return n < 0 ? -errno : 0;
-                p->ring.in += (uint64_t) n;
-                r = send_frame(p, 'D', (uint64_t) n);
+                        return (int) n;
+                r = empty_into_pipe(p, (size_t) n);
+                if (r >= 0)
+                        r = send_frame(p, 'D', (uint64_t) n);
                 if (r < 0)
                         return r;
                 *at += (uint64_t) n;
                 volume_progress(j, *at - j->offset, end - j->offset);
         }
-        return 0;
+        return r;
 }
 
 static int send_part(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t end) {
@@ -305,14 +365,14 @@ static int send_part(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t
 int volume_download(const VolumeJob *j, const char *id, Error *e) {
         _cleanup_close_ int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         uint64_t at = j->offset, end, size;
-        _cleanup_peer_ Peer p = { .fd = -EBADF };
+        _cleanup_peer_ Peer p = PEER_INIT;
         int r;
 
         if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         size = (uint64_t) lseek(fd, 0, SEEK_END);
         end = j->length > 0 ? MIN(size, j->offset + j->length) : size;
-        r = connect_daemon(id, &p, e);
+        r = connect_daemon(j, &p, e);
         while (r >= 0 && at < end) {
                 uint64_t before = at;
 

@@ -46,9 +46,9 @@ int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd
 /* Only the file, in the place of one that nobody is at work on any more. Code 55 where somebody is. */
 int part_open(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
 /* Gives it mode, owner and the name: never over another one. Syncs. */
-int part_publish(const VolumeJob *j, const char *part, Error *e);
+int part_publish(const VolumeJob *j, const char *part, int fd, Error *e);
 /* Mode and owner as the job says, or the defaults. */
-int part_own(const VolumeJob *j, const char *part, Error *e);
+int part_own(const VolumeJob *j, int fd, Error *e);
 
 /* Copies len bytes from one file to another, keeping holes; with progress. total: of progress. */
 int copy_range_sparse(const VolumeJob *j, int from, int to, uint64_t offset, uint64_t len, Error *e);
@@ -60,6 +60,9 @@ int copy_range_sparse(const VolumeJob *j, int from, int to, uint64_t offset, uin
 int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e);
 /* This process: all file systems but the folder's read-only, rights over files and no others, for good. */
 int confine_to(const char *folder);
+
+/* The passphrase in a file that has no name, as a descriptor that tools inherit, and the path that they find it by. */
+int volume_open_secret(const char *uuid, int *ret_fd, char **ret_path, Error *e);
 
 /* The target folders of all active pools: NULL-terminated, owned by the caller. */
 int active_folders(char ***ret, Error *e);

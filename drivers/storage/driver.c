@@ -32,11 +32,16 @@ static void forget_spec(Pool *p) {
         p->spec = pool_spec_free(p->spec);
 }
 
+static void pool_init(Object *o) {
+        pool_of(o)->table_fd = -EBADF;
+}
+
 static void pool_done(Object *o) {
         Pool *p = pool_of(o);
 
         forget_spec(p);
         pool_forget_volumes(p);
+        pool_close_lanes(p);
         strv_free(p->writing);
         strv_free(p->reading);
 }
@@ -125,8 +130,8 @@ const ObjectKind kind_pool = {
         .word = "storage pool", .acl_name = "pool_name", .acl_uuid = "pool_uuid", .none = ERROR_NO_STORAGE_POOL,
         .origin = ORIGIN_STORAGE, .subject = ORIGIN_STORAGE, .inactive_text = "storage pool is not active",
         .size = sizeof(Pool), .wire = OBJECT_WIRE(remote_nonnull_storage_pool, name, uuid), .has_events = true,
-        .events = EVENT_STORAGE_POOL, .index = index_of, .done = pool_done, .is_active = is_active, .filters = filters,
-        .store = &store, .unit = &unit,
+        .events = EVENT_STORAGE_POOL, .index = index_of, .init = pool_init, .done = pool_done, .is_active = is_active,
+        .filters = filters, .store = &store, .unit = &unit,
 };
 
 static const RpcHandler rows[] = {

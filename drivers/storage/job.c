@@ -20,7 +20,7 @@ char *job_id(JobVerb verb) {
         return text_format("%s-%016" PRIx64, job_verb_name(verb), number);
 }
 
-static void forget(const char *id) {
+void job_forget(const char *id) {
         static const char *const suffixes[] = { "job", "result", "sock" };
 
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
@@ -102,12 +102,16 @@ static bool only_reads(JobVerb verb) {
 
 /* Whoever is told to stop leaves the files to the next daemon. *ret_lines NULL: the volume is to be looked at. */
 static int run(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, char **ret_lines, Error *e) {
-        int r = worker_run(p, j, id, ret_lines, e);
+        _cleanup_free_ char *own = NULL;
+        int r = worker_run(p, j, ret_lines, e);
 
-        if (r == 0)
-                r = run_in_unit(d, j, id, e);
-        if (r != -ECANCELED)
-                forget(id);
+        if (r != 0)
+                return r;
+        if (!id)
+                id = own = job_id(j->verb);
+        r = id ? run_in_unit(d, j, id, e) : -ENOMEM;
+        if (r != -ECANCELED && id)
+                job_forget(id);
         return r;
 }
 
@@ -181,7 +185,7 @@ static void adopted_fiber(void *userdata) {
         int r = volume_job_is_over(a->id) ? 0 : wait_for_adopted(a->driver, p, a->job, a->id, &e);
 
         if (r != -ECANCELED)
-                forget(a->id);
+                job_forget(a->id);
         pool_busy_end(p->writing, a->job->name);
         if (r != -ECANCELED && p->object.live) {
                 _cleanup_error_ Error ignored = ERROR_INIT;
@@ -202,11 +206,14 @@ static int adopt(StorageDriver *d, const char *id) {
         int r;
 
         r = own ? volume_job_load(id, &j) : -ENOMEM;
+        /* of a lane that had none */
+        if (r == -EBADMSG)
+                job_forget(id);
         if (r < 0)
                 return r;
         o = j->pool ? object_by_name(&d->pools, NULL, j->pool) : NULL;
         if (!o) {
-                forget(id);
+                job_forget(id);
                 return 0;
         }
         a = calloc(1, sizeof *a);

@@ -41,6 +41,13 @@ static int refuse_formats(const VolumeJob *j, Error *e) {
                          j->format);
 }
 
+/* qemu-img writes little more than headers, unless it is told to. */
+static uint64_t weight_of(const VolumeJob *j) {
+        if (!volume_format_is_raw(j->format) && !(j->flags & VOLUME_PREALLOC_METADATA))
+                return 0;
+        return j->has_allocation ? MIN(j->allocation, j->capacity) : j->capacity;
+}
+
 static int read_document(Pool *p, const char *xml, uint32_t flags, VolumeJob *j, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         int r;
@@ -55,12 +62,12 @@ static int read_document(Pool *p, const char *xml, uint32_t flags, VolumeJob *j,
                 r = refuse_formats(j, e);
         if (r < 0)
                 return r;
-        if (j->encryption && (!j->secret || j->type != VOLUME_FILE || j->verb != VOLUME_CREATE))
+        if (j->encryption && j->verb == VOLUME_CREATE && (!j->secret || j->type != VOLUME_FILE))
                 return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE, "%s",
                                  !j->secret ? "an encrypted volume needs a secret, by its uuid"
-                                            : "encryption is for new volumes that are files");
+                                            : "encryption is for volumes that are files");
         j->flags = flags & ~VOLUME_VALIDATE;
-        j->weight = j->has_allocation ? MIN(j->allocation, j->capacity) : j->capacity;
+        j->weight = weight_of(j);
         return 0;
 }
 
@@ -96,14 +103,10 @@ static int reply(Pool *p, const VolumeJob *j, remote_nonnull_storage_vol *ret, E
 }
 
 static int run(Call *c, Pool *p, VolumeJob *j, remote_nonnull_storage_vol *ret, Error *e) {
-        _cleanup_free_ char *id = job_id(j->verb);
-        int r;
+        int r = refuse_name(p, j, e);
 
-        if (!id)
-                return -ENOMEM;
-        r = refuse_name(p, j, e);
         if (r >= 0)
-                r = pool_job(call_driver(c), p, j, id, e);
+                r = pool_job(call_driver(c), p, j, NULL, e);
         return r < 0 ? r : reply(p, j, ret, e);
 }
 
@@ -118,6 +121,12 @@ static int create_xml(Call *c, Pool *p, const remote_storage_vol_create_xml_args
         if (r >= 0)
                 r = volume_check_access(c, p, j->path, args->flags, e);
         return r < 0 ? r : run(c, p, j, &ret->vol, e);
+}
+
+static uint64_t header_of(const Volume *v) {
+        bool raw = v->encryption == IMAGE_LUKS && volume_format_is_raw(v->format);
+
+        return raw && v->physical > v->capacity ? v->physical - v->capacity : 0;
 }
 
 /* The source is borrowed by name from a pool that may be another one; it may not be changed meanwhile. */
@@ -143,12 +152,25 @@ static int find_source(Call *c, const remote_nonnull_storage_vol *v, Pool **ret_
         if (r < 0)
                 return r;
         j->source_capacity = source->capacity;
+        j->header = header_of(source);
         j->weight = MAX(source->allocation, j->has_allocation ? j->allocation : 0);
         j->source = strdup(source->path);
         j->source_format = source->format ? strdup(source->format) : NULL;
         *ret_name = TAKE_PTR(source->name);
         *ret_pool = pool_of(object_ref(o));
         return j->source ? 0 : -ENOMEM;
+}
+
+/* The header of a raw volume that is encrypted is copied with all else, so its secret stays what it is. */
+static int take_encryption(VolumeJob *j, Error *e) {
+        if (!j->encryption)
+                return 0;
+        if (j->header == 0 || j->secret || j->type != VOLUME_FILE || !volume_format_is_raw(j->format))
+                return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "encryption is for new volumes that are files, and for their copies as they are");
+        free(j->encryption);
+        j->encryption = NULL;
+        return 0;
 }
 
 static int create_from(Call *c, Pool *p, const remote_storage_vol_create_xml_from_args *args,
@@ -167,6 +189,8 @@ static int create_from(Call *c, Pool *p, const remote_storage_vol_create_xml_fro
         if (r >= 0)
                 r = find_source(c, &args->clonevol, &from, j, &source, e);
         hold = from ? &from->object : NULL;
+        if (r >= 0)
+                r = take_encryption(j, e);
         if (r >= 0)
                 r = pool_busy_begin(&from->reading, source);
         if (r < 0)
@@ -190,9 +214,7 @@ static int begin(Call *c, const remote_nonnull_storage_vol *vol, uint32_t flags,
 }
 
 static int finish(Call *c, Work *w, Error *e) {
-        _cleanup_free_ char *id = job_id(w->job->verb);
-
-        return id ? pool_job(call_driver(c), w->pool, w->job, id, e) : -ENOMEM;
+        return pool_job(call_driver(c), w->pool, w->job, NULL, e);
 }
 
 static int delete(Call *c, const remote_storage_vol_delete_args *args, rpc_void *ret, Error *e) {
@@ -268,6 +290,9 @@ static int resize(Call *c, const remote_storage_vol_resize_args *args, rpc_void 
         if (r < 0)
                 return r;
         w.job->weight = args->flags & RESIZE_ALLOCATE && *new > old ? *new - old : 0;
+        w.job->header = header_of(w.volume);
+        if (w.volume->encryption == IMAGE_LUKS && !(w.job->encryption = strdup("luks")))
+                return -ENOMEM;
         return finish(c, &w, e);
 }
 

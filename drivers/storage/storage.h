@@ -16,6 +16,7 @@
  *   show.c         documents and figures of pools and volumes
  *   job.c          work on volumes
  *   worker.c       ... that is over soon
+ *   lane.c         the way to who does that
  *   make.c         create, clone, delete, resize, wipe
  *   stream.c       upload, download
  */
@@ -40,12 +41,15 @@ typedef struct Pool {
         VolumeTable table;
         FileStamp stamp;        /* of the file that the table was read from */
         bool has_table;
+        int table_fd;           /* to append to it; -EBADF: not open */
         off_t file_size;
         Change *changes;
         size_t n_changes;
         uint64_t deaf_until;    /* CLOCK_BOOTTIME, nanoseconds: it did not answer, and is not asked again before */
         char **writing;         /* names of volumes that are being made, changed, uploaded */
         char **reading;         /* downloaded, cloned: each as often as it is */
+        struct Lane *lanes;     /* to the worker, without a job at the moment */
+        unsigned n_lanes;
         FiberLock worker_lock;  /* held by who starts or stops the worker */
         unsigned worker_number; /* of workers that have ended */
         uint64_t worker_load;   /* bytes that are to be written by the worker */
@@ -152,8 +156,10 @@ void work_done(Work *w);
 int work_begin(Call *c, const remote_nonnull_storage_vol *v, uint32_t flags, JobVerb verb, Work *w, Error *e);
 
 /* Work on a volume of a pool: hands the job to the worker or to a unit of its own, and waits for its end. The volume is
- * busy meanwhile, and known anew afterwards. */
+ * busy meanwhile, and known anew afterwards. id: of the unit, where its name matters before; else NULL. */
 int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e);
+/* Removes its files. */
+void job_forget(const char *id);
 /* Takes away what a job has left that has no result and nobody at work on it. Returns its error. Waits. */
 int job_cut_off(StorageDriver *d, const char *id, Error *e);
 /* Jobs that an earlier daemon began go on: their volumes are busy until they end. */
@@ -164,6 +170,28 @@ void jobs_adopt(StorageDriver *d);
 /* Hands a job to the worker of the pool, if it is one that is over soon, and waits for its end. 1: it is done, and *ret
  * says what has become of the volume, in lines of storage/table.h, or is NULL. 0: it is for a unit of its own, and has
  * not been begun. Errors are the job's. */
-int worker_run(Pool *p, VolumeJob *j, const char *id, char **ret, Error *e);
+int worker_run(Pool *p, VolumeJob *j, char **ret, Error *e);
 /* Waits until a worker has done what it was given before, or has ended. 0; -ECANCELED. */
 int worker_wait(Pool *p, const char *instance, Error *e);
+
+/* --- lane.c --- */
+
+typedef struct Lane Lane;
+
+/* A lane over a connection to a worker, of which fd is taken, also on failure; number: the worker's, for lane_worker().
+ * Errno, -ENOMEM. */
+int lane_new(Loop *loop, int fd, unsigned number, Lane **ret);
+/* One of the pool that has no job; NULL: there is none. Now it is the caller's. */
+Lane *lane_of(Pool *p);
+/* Hands the job over and waits for the answer: its length, 0 where the worker hung up in the middle, -ECANCELED;
+ * another errno where it has not begun. */
+ssize_t lane_exchange(Lane *l, const VolumeJob *j, char *buffer, size_t size);
+/* Of the file of its job. */
+const char *lane_id(const Lane *l);
+unsigned lane_worker(const Lane *l);
+/* The job has its answer: the lane is for the next. */
+void lane_give_back(Pool *p, Lane *l);
+/* It is of no more use; keep_job: the file of its job is the next daemon's. */
+void lane_end(Lane *l, bool keep_job);
+/* All that have no job. */
+void pool_close_lanes(Pool *p);

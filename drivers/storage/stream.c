@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Upload and download: between the client's stream and the unit that has the volume open, through memory that both
- * have, and a socket (storage/job.h). A transfer lives as long as either end: the stream, or the fiber that waits for
- * the unit. */
+/* Upload and download: between the client's stream and the unit that has the volume open, through a pipe, and a socket
+ * that says what is in it (storage/job.h). As a rule the bytes go from the one to the other without being looked at
+ * here. A transfer lives as long as either end: the stream, or the fiber that waits for the unit. */
 
 #include "storage.h"
 
@@ -14,11 +14,15 @@
 #include "base/fds.h"
 #include "base/socket.h"
 #include "base/strings.h"
+#include "rpc/link.h"
 #include "rpc/stream.h"
 
-_Static_assert(RING_PIECE == STREAM_CHUNK, "a piece is one packet");
+_Static_assert(FRAME_DATA_MAX == STREAM_CHUNK, "what a unit reads at once is one packet");
 
-/* A client that sends holes only would fill memory otherwise. */
+/* The kernel's limit for who has no right to more. */
+#define PIPE_SIZE (1 << 20)
+
+/* A client that sends holes, or single bytes, would fill memory otherwise. */
 #define PENDING_MAX (4U << 20)
 
 typedef struct Transfer {
@@ -30,8 +34,11 @@ typedef struct Transfer {
         Stream *stream;                 /* NULL once it has ended */
         int listener, fd;
         sd_event_source *accept, *io;
-        Ring ring;
-        int ring_fd;                    /* until the unit has it */
+        PipeEnd *pipe;                  /* our end */
+        int other_end;                  /* until the unit has it */
+        IoWatch room;                   /* of an upload: while receive() waits for room in the pipe */
+        size_t promised;                /* ... what the unit expects, and receive() brings */
+        size_t ready;                   /* of a download: what is in the pipe, and not sent */
         StrBuf pending;                 /* frames for the unit, from the place on */
         size_t at;
         JobFrame frame;                 /* the unit's, which is being read */
@@ -39,22 +46,36 @@ typedef struct Transfer {
         bool finishing;                 /* the client has sent all: the unit's end is the answer */
         bool begun, ended, over;        /* of a download: the client can take data; all has come; the unit has ended */
         bool full;                      /* ... it cannot take more just now */
-        uint64_t hole;                  /* ... behind what is in the ring */
-        size_t unsaid;                  /* went out of the ring, and the unit was not told yet */
+        uint64_t hole;                  /* ... behind what is in the pipe */
 } Transfer;
+
+static void stop_listening(Transfer *t) {
+        _cleanup_free_ char *path = volume_job_path(t->id, "sock");
+
+        t->accept = sd_event_source_disable_unref(t->accept);
+        if (t->listener < 0)
+                return;
+        close(t->listener);
+        t->listener = -EBADF;
+        if (path)
+                (void) unlink(path);
+}
+
+static void stop_waiting(Transfer *t) {
+        loop_unwatch(t->driver->host->loop, &t->room);
+}
 
 static void transfer_unref(Transfer *t) {
         if (--t->n_ref > 0)
                 return;
-        sd_event_source_disable_unref(t->accept);
+        if (t->id)
+                stop_listening(t);
         sd_event_source_disable_unref(t->io);
-        if (t->listener >= 0)
-                close(t->listener);
         if (t->fd >= 0)
                 close(t->fd);
-        if (t->ring_fd >= 0)
-                close(t->ring_fd);
-        ring_done(&t->ring);
+        closep(&t->other_end);
+        stop_waiting(t);
+        pipe_end_unref(t->pipe);
         strbuf_done(&t->pending);
         volume_job_free(t->job);
         object_unref(&t->pool->object);
@@ -62,9 +83,13 @@ static void transfer_unref(Transfer *t) {
         free(t);
 }
 
-/* The unit sees the end of the connection, and, without an 'E' before, takes that for the client's. */
+/* The unit sees the end of the connection and of the pipe, and, without an 'E' before, takes that for the client's.
+ * What a download's unit has left in the pipe before its 'E' is still to be sent. */
 static void hang_up(Transfer *t) {
         t->io = sd_event_source_disable_unref(t->io);
+        stop_waiting(t);
+        if (!t->ended)
+                t->pipe = pipe_end_unref(t->pipe);
         if (t->fd >= 0)
                 close(t->fd);
         t->fd = -EBADF;
@@ -134,12 +159,54 @@ static int read_frame(Transfer *t) {
 
 /* --- upload --- */
 
+static void on_room(IoWatch *w, uint32_t events) {
+        Transfer *t = container_of(w, Transfer, room);
+
+        stop_waiting(t);
+        if (t->stream)
+                stream_resume(t->stream);
+}
+
+static ssize_t wait_for_room(Transfer *t) {
+        t->room = (IoWatch) { .func = on_room, .fd = t->pipe->fd };
+        return loop_watch(t->driver->host->loop, &t->room, EPOLLOUT);
+}
+
+/* The pipe takes something even before the unit is there. */
+static bool can_take(const Transfer *t) {
+        return t->pipe && t->pending.len <= PENDING_MAX;
+}
+
+/* What could not pass unread: of a client behind TLS, say. Where nobody reads the pipe any more, the fiber tells
+ * why. */
 static ssize_t on_data(Stream *s, const void *data, size_t len, Error *e) {
         Transfer *t = stream_userdata(s);
-        size_t n = flush(t) ? ring_put(&t->ring, data, len) : 0;
-        int r = n > 0 ? send_frame(t, 'D', n) : 0;
+        ssize_t n;
+        int r;
 
-        return r < 0 ? r : (ssize_t) n;
+        if (!can_take(t) || t->room.on)
+                return 0;
+        n = write(t->pipe->fd, data, t->promised > 0 ? MIN(len, t->promised) : len);
+        if (n < 0)
+                return errno == EAGAIN ? wait_for_room(t) : 0;
+        if (t->promised > 0) {
+                t->promised -= (size_t) n;
+                return n;
+        }
+        r = send_frame(t, 'D', (uint64_t) n);
+        return r < 0 ? r : n;
+}
+
+static PipeEnd *on_pipe(Stream *s, size_t len) {
+        Transfer *t = stream_userdata(s);
+
+        return can_take(t) && send_frame(t, 'D', len) >= 0 ? t->pipe : NULL;
+}
+
+static void on_unpiped(Stream *s, size_t left) {
+        Transfer *t = stream_userdata(s);
+
+        t->promised = left;
 }
 
 static int on_hole(Stream *s, uint64_t length, Error *e) {
@@ -159,25 +226,15 @@ static int on_finish(Stream *s, Error *e) {
         return r < 0 ? r : -EINPROGRESS;
 }
 
-static int take_acknowledgements(Transfer *t) {
-        int r;
-
-        while ((r = read_frame(t)) > 0) {
-                r = t->frame.type == 'A' ? ring_went_out(&t->ring, le64toh(t->frame.length)) : -EBADMSG;
-                if (r < 0)
-                        break;
-        }
-        return r;
-}
-
 static void on_upload_io(Transfer *t, uint32_t events) {
-        if (events & (EPOLLHUP | EPOLLERR) || (events & EPOLLIN && take_acknowledgements(t) < 0)) {
+        /* it has nothing to say but that it has gone */
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
                 poll_no_more(t);
                 return;
         }
         (void) flush(t);
         poll_for_what_is_due(t);
-        if (t->stream && !t->finishing && ring_room(&t->ring) > 0)
+        if (t->stream && !t->finishing)
                 stream_resume(t->stream);
 }
 
@@ -190,30 +247,23 @@ static void on_closed(Stream *s) {
         transfer_unref(t);
 }
 
-static const StreamOps upload_ops = { .receive = on_data, .hole = on_hole, .finish = on_finish, .closed = on_closed };
+static const StreamOps upload_ops = { .receive = on_data,
+                                      .pipe = on_pipe,
+                                      .unpiped = on_unpiped,
+                                      .hole = on_hole,
+                                      .finish = on_finish,
+                                      .closed = on_closed };
 
 /* --- download --- */
 
-/* The unit is told after a while. */
-static void count_what_went_out(Transfer *t, size_t n) {
-        t->ring.out += n;
-        t->unsaid += n;
-        if (t->unsaid < RING_ACK)
-                return;
-        (void) send_frame(t, 'A', t->unsaid);
-        t->unsaid = 0;
-}
-
-/* What is in the ring, or a hole, to the client: true when it has taken all. */
+/* What is in the pipe, or a hole, to the client: true when it has taken all. */
 static bool pass_on(Transfer *t) {
-        while (ring_used(&t->ring) > 0) {
-                size_t len;
-                const char *data = ring_content(&t->ring, &len);
-                ssize_t n = stream_send(t->stream, data, len);
+        while (t->ready > 0) {
+                ssize_t n = t->pipe ? stream_send_pipe(t->stream, t->pipe, t->ready) : -EPIPE;
 
                 if (n <= 0)
                         return false;
-                count_what_went_out(t, (size_t) n);
+                t->ready -= (size_t) n;
         }
         if (t->hole > 0 && stream_send_hole(t->stream, t->hole) < 0)
                 return false;
@@ -234,8 +284,8 @@ static int one_frame(Transfer *t) {
                 return r;
         switch (t->frame.type) {
         case 'D':
-                r = ring_came_in(&t->ring, le64toh(t->frame.length));
-                return r < 0 ? r : 1;
+                t->ready += le64toh(t->frame.length);
+                return 1;
         case 'H':
                 t->hole = le64toh(t->frame.length);
                 return 1;
@@ -296,13 +346,27 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
         return 0;
 }
 
-static int give_ring(Transfer *t) {
-        ssize_t n = send_fds(t->fd, "", 1, &t->ring_fd, 1, MSG_DONTWAIT);
+static int make_pipe(Transfer *t) {
+        bool upload = t->job->verb == VOLUME_UPLOAD;
+        int p[2], own;
+
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return -errno;
+        own = p[upload];
+        t->other_end = p[!upload];
+        /* a smaller one does as well */
+        (void) fcntl(own, F_SETPIPE_SZ, PIPE_SIZE);
+        t->pipe = pipe_end_new(own);
+        return !t->pipe ? -ENOMEM : fcntl(own, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int give_pipe(Transfer *t) {
+        ssize_t n = send_fds(t->fd, "", 1, &t->other_end, 1, MSG_DONTWAIT);
 
         if (n < 0)
                 return (int) n;
-        close(t->ring_fd);
-        t->ring_fd = -EBADF;
+        close(t->other_end);
+        t->other_end = -EBADF;
         return 0;
 }
 
@@ -312,8 +376,8 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
         t->fd = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (t->fd < 0)
                 return 0;
-        (void) sd_event_source_set_enabled(t->accept, SD_EVENT_OFF);
-        if (!t->stream || give_ring(t) < 0 ||
+        stop_listening(t);
+        if (!t->stream || give_pipe(t) < 0 ||
             sd_event_add_io(loop_event(t->driver->host->loop), &t->io, t->fd, 0, on_io, t) < 0) {
                 hang_up(t);
                 return 0;
@@ -366,9 +430,12 @@ static int transfer_new(Call *c, Pool *p, VolumeJob *j, Transfer **ret, Error *e
                          .job = j,
                          .listener = -EBADF,
                          .fd = -EBADF,
-                         .ring_fd = -EBADF };
+                         .other_end = -EBADF };
         t->id = job_id(j->verb);
-        r = t->id ? ring_new(&t->ring, &t->ring_fd) : -ENOMEM;
+        j->stream = t->id ? strdup(t->id) : NULL;
+        /* another process does it */
+        j->weight = 0;
+        r = j->stream ? make_pipe(t) : -ENOMEM;
         if (r >= 0)
                 r = listen_for_unit(t, e);
         if (r < 0) {

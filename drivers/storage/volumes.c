@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 /* A refresh that takes longer than this many changes misses the first ones until the next. */
@@ -38,6 +39,8 @@ void pool_forget_volumes(Pool *p) {
         forget_changes(p, p->n_changes);
         free(p->changes);
         p->changes = NULL;
+        closep(&p->table_fd);
+        p->table_fd = -EBADF;
         p->has_table = false;
         p->deaf_until = 0;
 }
@@ -52,15 +55,27 @@ static bool stamp_of(const Pool *p, FileStamp *ret) {
         return true;
 }
 
+/* It stays open for the next time: whoever watches the folder is told of files that are closed. One that another has
+ * taken the place of has no name any more. */
+static int open_table(Pool *p, struct stat *st) {
+        _cleanup_free_ char *path = NULL;
+
+        if (p->table_fd >= 0 && fstat(p->table_fd, st) >= 0 && st->st_nlink > 0)
+                return p->table_fd;
+        closep(&p->table_fd);
+        path = table_path(p);
+        p->table_fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -EBADF;
+        return p->table_fd >= 0 && fstat(p->table_fd, st) >= 0 ? p->table_fd : -EBADF;
+}
+
 /* So that the next daemon knows too. A file that is another one by now is read, and gets this, when it is looked at
  * next. */
 static void append_text(Pool *p, const char *text, size_t len) {
-        _cleanup_free_ char *path = table_path(p);
-        _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -EBADF;
-        FileStamp now;
         struct stat st;
+        int fd = open_table(p, &st);
+        FileStamp now;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
                 return;
         file_stamp_of(&st, &now);
         if (!file_stamp_equal(&now, &p->stamp))
@@ -140,6 +155,13 @@ static bool is_older(const Pool *p, const char *line, uint64_t begun) {
         return false;
 }
 
+/* What could not be looked at is no volume; that much is said, as vm-pool says it. */
+static void log_note(const Pool *p, const char *note) {
+        size_t name = strcspn(note, "\t");
+
+        log_warning("%s: skipping '%.*s': %s", p->object.name, (int) name, note, note[name] ? note + name + 1 : "");
+}
+
 int pool_learn_all(Pool *p, char *text, uint64_t begun, bool *ret_parts) {
         _cleanup_strbuf_ StrBuf news = {};
         bool parts = false;
@@ -150,6 +172,8 @@ int pool_learn_all(Pool *p, char *text, uint64_t begun, bool *ret_parts) {
                 if (strchr("+-", *line) && p->n_changes > 0 && is_older(p, line, begun))
                         continue;
                 parts |= *line == '~';
+                if (*line == '!')
+                        log_note(p, line + 1);
                 r = volume_table_apply(&p->table, line, strlen(line));
                 strbuf_add(&news, line);
                 strbuf_addc(&news, '\n');

@@ -24,12 +24,17 @@ static bool is_plain_file(const VolumeJob *j) {
         return j->type == VOLUME_FILE && volume_format_is_raw(j->format);
 }
 
+/* The worker may not read secrets. */
 static bool can_create(const VolumeJob *j) {
-        return is_plain_file(j) && !j->encryption && !j->backing;
+        return (j->type == VOLUME_FILE || j->type == VOLUME_DIR) && !j->encryption;
 }
 
 static bool can_clone(const VolumeJob *j) {
-        return is_plain_file(j) && volume_format_is_raw(j->source_format) && !j->backing;
+        return is_plain_file(j) && volume_format_is_raw(j->source_format) && !j->backing && j->header == 0;
+}
+
+static bool can_resize(const VolumeJob *j) {
+        return (is_plain_file(j) || (j->type == VOLUME_FILE && streq(j->format, "qcow2"))) && !j->encryption;
 }
 
 static bool can_wipe(const VolumeJob *j) {
@@ -40,10 +45,14 @@ static bool can_delete(const VolumeJob *j) {
         return j->type == VOLUME_FILE || j->type == VOLUME_DIR;
 }
 
-/* Streams last as long as their clients like. */
+static bool can_pass(const VolumeJob *j) {
+        return j->type == VOLUME_FILE;
+}
+
 static bool (*const can[_JOB_VERB_MAX])(const VolumeJob *j) = {
-        [VOLUME_CREATE] = can_create, [VOLUME_CLONE] = can_clone,   [VOLUME_RESIZE] = is_plain_file,
-        [VOLUME_WIPE] = can_wipe,     [VOLUME_DELETE] = can_delete,
+        [VOLUME_CREATE] = can_create, [VOLUME_CLONE] = can_clone,   [VOLUME_RESIZE] = can_resize,
+        [VOLUME_WIPE] = can_wipe,     [VOLUME_DELETE] = can_delete, [VOLUME_UPLOAD] = can_pass,
+        [VOLUME_DOWNLOAD] = can_pass,
 };
 
 static bool is_for_worker(Pool *p, const VolumeJob *j) {
@@ -90,43 +99,27 @@ static int connect_to(const char *instance, int *ret) {
         return fd < 0 ? fd : 0;
 }
 
-/* The worker, started where there is none. */
-static int reach(Pool *p, const char *instance, int *ret, unsigned *ret_number, Error *e) {
+/* A lane to the worker, which is started where there is none. */
+static int reach(Pool *p, const char *instance, Lane **ret, Error *e) {
         JobResult result;
-        int r;
+        int fd, r;
 
         r = fiber_lock(&p->worker_lock, FIBER_FOREVER);
         if (r < 0)
                 return r;
-        r = connect_to(instance, ret);
+        r = connect_to(instance, &fd);
         if (r == -ENOENT || r == -ECONNREFUSED) {
                 r = run_unit_job(p, "StartUnit", instance, &result, e);
                 if (r >= 0)
-                        r = connect_to(instance, ret);
+                        r = connect_to(instance, &fd);
         }
-        *ret_number = p->worker_number;
+        if (r >= 0)
+                r = lane_new(driver_of(p)->host->loop, fd, p->worker_number, ret);
         fiber_unlock(&p->worker_lock);
         return r;
 }
 
 /* --- talk --- */
-
-/* Length of the answer, 0 where the worker hung up. */
-static ssize_t exchange(int fd, const char *message, char *buffer, size_t size) {
-        ssize_t n;
-        int r;
-
-        if (send(fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-                return -ECONNRESET;
-        for (;;) {
-                r = fiber_wait_fd(fd, EPOLLIN, FIBER_FOREVER);
-                if (r < 0)
-                        return r;
-                n = recv(fd, buffer, size, MSG_DONTWAIT);
-                if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-                        return n < 0 ? -errno : n;
-        }
-}
 
 /* 1, 0, or the job's error. */
 static int take_answer(char *text, char **ret, Error *e) {
@@ -141,35 +134,50 @@ static int take_answer(char *text, char **ret, Error *e) {
         return 1;
 }
 
-/* As worker_run(); -EAGAIN where the worker ended before it began. */
-static int ask(Pool *p, const char *instance, const char *id, char **ret, Error *e) {
-        _cleanup_free_ char *buffer = malloc(WORKER_MESSAGE_MAX + 1);
-        _cleanup_close_ int fd = -EBADF;
-        unsigned number;
-        ssize_t n;
-        int r;
-
-        if (!buffer)
-                return -ENOMEM;
-        r = reach(p, instance, &fd, &number, e);
-        if (r < 0)
-                return r == -ECANCELED ? r : 0;
-        n = exchange(fd, id, buffer, WORKER_MESSAGE_MAX);
-        if (n == -ECANCELED)
-                return (int) n;
-        if (n > 0) {
-                buffer[n] = '\0';
-                return take_answer(buffer, ret, e);
-        }
-        r = bury(p, instance, number, e);
-        if (r < 0)
-                return r;
-        return n < 0 ? -EAGAIN : job_cut_off(driver_of(p), id, e);
+/* A child of the worker does it, and has the connection for itself. */
+static bool is_stream(const VolumeJob *j) {
+        return j->verb == VOLUME_UPLOAD || j->verb == VOLUME_DOWNLOAD;
 }
 
-static int ask_again(Pool *p, const char *instance, const char *id, char **ret, Error *e) {
+/* It hung up: what it was in the middle of is cut off, what it had not begun is the next one's (-EAGAIN). */
+static int outlive(Pool *p, const VolumeJob *j, Lane *l, bool begun, Error *e) {
+        int r = begun && is_stream(j) ? 0 : bury(p, j->worker, lane_worker(l), e);
+
+        if (r >= 0 && begun)
+                r = job_cut_off(driver_of(p), lane_id(l), e);
+        lane_end(l, r == -ECANCELED);
+        return r < 0 || begun ? r : -EAGAIN;
+}
+
+/* As worker_run(); -EAGAIN where the worker ended before it began. */
+static int ask(Pool *p, VolumeJob *j, char **ret, Error *e) {
+        _cleanup_free_ char *buffer = malloc(WORKER_MESSAGE_MAX + 1);
+        Lane *l = buffer ? lane_of(p) : NULL;
+        ssize_t n;
+        int r = 0;
+
+        if (!l)
+                r = buffer ? reach(p, j->worker, &l, e) : -ENOMEM;
+        if (r < 0)
+                return r == -ECANCELED ? r : 0;
+        n = lane_exchange(l, j, buffer, WORKER_MESSAGE_MAX);
+        if (n == 0 || n == -ECONNRESET)
+                return outlive(p, j, l, n == 0, e);
+        if (n < 0) {
+                lane_end(l, n == -ECANCELED);
+                return n == -ECANCELED ? (int) n : 0;
+        }
+        if (is_stream(j))
+                lane_end(l, false);
+        else
+                lane_give_back(p, l);
+        buffer[n] = '\0';
+        return take_answer(buffer, ret, e);
+}
+
+static int ask_again(Pool *p, VolumeJob *j, char **ret, Error *e) {
         for (unsigned tries = 0; tries < TRIES; tries++) {
-                int r = ask(p, instance, id, ret, e);
+                int r = ask(p, j, ret, e);
 
                 if (r != -EAGAIN)
                         return r;
@@ -177,18 +185,16 @@ static int ask_again(Pool *p, const char *instance, const char *id, char **ret, 
         return 0;
 }
 
-int worker_run(Pool *p, VolumeJob *j, const char *id, char **ret, Error *e) {
+int worker_run(Pool *p, VolumeJob *j, char **ret, Error *e) {
         int r;
 
         if (!is_for_worker(p, j))
                 return 0;
         r = unit_instance(&unit_pool, p->object.name, &j->worker);
-        if (r >= 0)
-                r = volume_job_save(j, id);
         if (r < 0)
-                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write the job '%s'", id);
+                return r;
         p->worker_load += j->weight;
-        r = ask_again(p, j->worker, id, ret, e);
+        r = ask_again(p, j, ret, e);
         p->worker_load -= j->weight;
         if (r == 0) {
                 free(j->worker);
@@ -197,15 +203,32 @@ int worker_run(Pool *p, VolumeJob *j, const char *id, char **ret, Error *e) {
         return r;
 }
 
+/* Length of the answer, 0 where the worker hung up. */
+static ssize_t wait_at(int fd) {
+        char answer[16];
+        ssize_t n;
+        int r;
+
+        if (send(fd, WORKER_WAIT, strlen(WORKER_WAIT), MSG_NOSIGNAL) < 0)
+                return -ECONNRESET;
+        for (;;) {
+                r = fiber_wait_fd(fd, EPOLLIN, FIBER_FOREVER);
+                if (r < 0)
+                        return r;
+                n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+                if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+                        return n < 0 ? -errno : n;
+        }
+}
+
 int worker_wait(Pool *p, const char *instance, Error *e) {
         unsigned number = p->worker_number;
         _cleanup_close_ int fd = -EBADF;
-        char answer[16];
         int r;
 
         r = connect_to(instance, &fd);
         if (r >= 0) {
-                ssize_t n = exchange(fd, WORKER_WAIT, answer, sizeof answer);
+                ssize_t n = wait_at(fd);
 
                 if (n > 0 || n == -ECANCELED)
                         return (int) MIN(n, 0);

@@ -71,8 +71,10 @@ static const struct {
         FIELD(TEXT, source),
         FIELD(TEXT, source_format),
         FIELD(U64, source_capacity),
+        FIELD(U64, header),
         FIELD(U64, offset),
         FIELD(U64, length),
+        FIELD(TEXT, stream),
         FIELD(U64, algorithm),
         FIELD(U64, flags),
         FIELD(TEXT, worker),
@@ -99,30 +101,35 @@ VolumeJob *volume_job_free(VolumeJob *j) {
         return NULL;
 }
 
-static void add_field(StrBuf *b, const VolumeJob *j, size_t i) {
+/* Numbers as a new job has them are not said. */
+static void add_field(StrBuf *b, const VolumeJob *j, const VolumeJob *usual, size_t i) {
         switch (fields[i].type) {
         case TEXT:
                 if (AT(j, char *, i))
                         keyfile_add(b, fields[i].key, AT(j, char *, i));
                 break;
         case U64:
-                strbuf_addf(b, "%s=%" PRIu64 "\n", fields[i].key, AT(j, uint64_t, i));
+                if (AT(j, uint64_t, i) != AT(usual, uint64_t, i))
+                        strbuf_addf(b, "%s=%" PRIu64 "\n", fields[i].key, AT(j, uint64_t, i));
                 break;
         case UINT:
-                strbuf_addf(b, "%s=%u\n", fields[i].key, AT(j, unsigned, i));
+                if (AT(j, unsigned, i) != AT(usual, unsigned, i))
+                        strbuf_addf(b, "%s=%u\n", fields[i].key, AT(j, unsigned, i));
                 break;
         case BOOL:
-                strbuf_addf(b, "%s=%d\n", fields[i].key, AT(j, bool, i));
+                if (AT(j, bool, i))
+                        strbuf_addf(b, "%s=1\n", fields[i].key);
                 break;
         }
 }
 
 char *volume_job_to_text(const VolumeJob *j) {
+        const VolumeJob usual = { .mode = -1U, .uid = -1U, .gid = -1U };
         StrBuf b = {};
 
         strbuf_addf(&b, "verb=%s\n", verbs[j->verb].name);
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
-                add_field(&b, j, i);
+                add_field(&b, j, &usual, i);
         return strbuf_take(&b);
 }
 

@@ -7,12 +7,20 @@
 #include "base/strings.h"
 #include "storage/scan.h"
 
-char *volume_part_suffix(void) {
+/* It does not change while the machine is up. */
+static unsigned mark_of_host(void) {
+        static unsigned mark;
+        static bool known;
         _cleanup_free_ char *id = NULL;
 
-        if (file_read("/etc/machine-id", 64, &id, NULL) < 0 && !(id = strdup("")))
-                return NULL;
-        return text_format(".%08x" VOLUME_PART_SUFFIX, (unsigned) name_hash(id));
+        if (!known)
+                mark = (unsigned) name_hash(file_read("/etc/machine-id", 64, &id, NULL) >= 0 ? id : "");
+        known = true;
+        return mark;
+}
+
+char *volume_part_suffix(void) {
+        return text_format(".%08x" VOLUME_PART_SUFFIX, mark_of_host());
 }
 
 bool volume_part_is_own(const char *name) {

@@ -191,14 +191,37 @@ int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e
         return 0;
 }
 
+/* Where the image is: "-f FORMAT PATH", or, of one that a secret opens, "--image-opts driver=...". */
+static int add_image(const VolumeJob *j, char ***argv, Error *e) {
+        _cleanup_strbuf_ StrBuf b = {};
+        int r;
+
+        if (!j->encryption)
+                return strv_add(argv, j->path);
+        add_value(&b, "driver", j->format);
+        add_value(&b, "file.driver", "file");
+        add_value(&b, "file.filename", j->path);
+        add_value(&b, "encrypt.key-secret", SECRET_ID);
+        r = b.failed ? -ENOMEM : add_secret(j, argv, e);
+        if (r >= 0)
+                r = strv_add(argv, "--image-opts");
+        return r < 0 ? r : strv_add(argv, b.data);
+}
+
 int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e) {
         _cleanup_strv_ char **argv = NULL;
+        int r;
 
-        if (strv_add(&argv, "qemu-img") < 0 || strv_add(&argv, "resize") < 0 || strv_add(&argv, "-f") < 0 ||
-            strv_add(&argv, j->format ?: "raw") < 0 || (j->flags & RESIZE_SHRINK && strv_add(&argv, "--shrink") < 0) ||
-            (j->flags & RESIZE_ALLOCATE && strv_add(&argv, "--preallocation=falloc") < 0) ||
-            strv_add(&argv, j->path) < 0 || add_size(&argv, j->capacity) < 0)
+        if (strv_add(&argv, "qemu-img") < 0 || strv_add(&argv, "resize") < 0 ||
+            (!j->encryption && (strv_add(&argv, "-f") < 0 || strv_add(&argv, j->format ?: "raw") < 0)) ||
+            (j->flags & RESIZE_SHRINK && strv_add(&argv, "--shrink") < 0) ||
+            (j->flags & RESIZE_ALLOCATE && strv_add(&argv, "--preallocation=falloc") < 0))
                 return -ENOMEM;
+        r = add_image(j, &argv, e);
+        if (r >= 0)
+                r = add_size(&argv, j->capacity);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(argv);
         return 0;
 }

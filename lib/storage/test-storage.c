@@ -366,6 +366,24 @@ static void volumes_become_arguments(void **state) {
         }
 }
 
+static void resizes_become_arguments(void **state) {
+        VolumeJob j = { .verb = VOLUME_RESIZE, .path = (char *) "/p/a,b", .format = (char *) "qcow2", .capacity = 2048,
+                        .secret = (char *) "/dev/fd/3", .flags = RESIZE_SHRINK };
+        _cleanup_free_ char *plain = NULL, *encrypted = NULL;
+        _cleanup_strv_ char **argv = NULL, **with = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+
+        assert_int_equal(qemu_img_resize(&j, &argv, &e), 0);
+        plain = joined(argv);
+        assert_string_equal(plain, "qemu-img resize -f qcow2 --shrink /p/a,b 2K");
+        j.encryption = (char *) "luks";
+        assert_int_equal(qemu_img_resize(&j, &with, &e), 0);
+        encrypted = joined(with);
+        assert_string_equal(encrypted,
+                            "qemu-img resize --shrink --object secret,id=volume0,file=/dev/fd/3 --image-opts "
+                            "driver=qcow2,file.driver=file,file.filename=/p/a,,b,encrypt.key-secret=volume0 2K");
+}
+
 static void jobs_survive_their_files(void **state) {
         _cleanup_volume_job_ VolumeJob *j = volume_job_new(VOLUME_WIPE), *back = NULL, *none = NULL;
         _cleanup_free_ char *text = NULL, *again = NULL;
@@ -388,45 +406,6 @@ static void jobs_survive_their_files(void **state) {
         assert_int_equal(volume_job_from_text("verb=create\nname=a\n", &none), -EBADMSG);
         assert_int_equal(volume_job_from_text("foo=1\n", &none), -EBADMSG);
         assert_int_equal(volume_job_from_text("mode=99999999999\n", &none), -EBADMSG);
-}
-
-/* Both ends of a stream see the same bytes, in order, whatever pieces they come in; nobody believes more than there can
- * be. */
-static void rings_carry_bytes_in_order(void **state) {
-        _cleanup_ring_ Ring a = {}, b = {};
-        _cleanup_close_ int fd = -EBADF, small = memfd_create("small", MFD_CLOEXEC);
-        _cleanup_free_ char *data = malloc(RING_PIECE);
-        uint64_t in = 0, out = 0;
-
-        assert_non_null(data);
-        assert_int_equal(ring_new(&a, &fd), 0);
-        assert_int_equal(ring_map(fd, &b), 0);
-        assert_int_equal(ring_map(small, &(Ring) {}), -EBADMSG);
-        for (size_t step = 1; step < 60; step++) {
-                size_t wanted = step * 7919 % RING_PIECE, put, n;
-                const char *content;
-
-                for (size_t i = 0; i < wanted; i++)
-                        data[i] = (char) ((in + i) % 251);
-                put = ring_put(&a, data, wanted);
-                in += put;
-                assert_int_equal(ring_came_in(&b, put), 0);
-                while (ring_used(&b) > RING_SIZE / 2) {
-                        content = ring_content(&b, &n);
-                        for (size_t i = 0; i < n; i++)
-                                if (content[i] != (char) ((out + i) % 251))
-                                        fail_msg("byte %zu is wrong", (size_t) out + i);
-                        b.out += n;
-                        out += n;
-                        assert_int_equal(ring_went_out(&a, n), 0);
-                }
-        }
-        assert_true(in > 5 * RING_SIZE);
-        assert_int_equal(ring_came_in(&b, ring_room(&b) + 1), -EBADMSG);
-        assert_int_equal(ring_went_out(&a, ring_used(&a) + 1), -EBADMSG);
-        while (ring_put(&a, data, RING_PIECE) > 0)
-                ;
-        assert_int_equal(ring_room(&a), 0);
 }
 
 static char *part_of(const char *path, const char *job) {
@@ -698,8 +677,8 @@ int main(void) {
                 cmocka_unit_test(what_was_written_is_known),
                 cmocka_unit_test(names_of_volumes),
                 cmocka_unit_test(volumes_become_arguments),
+                cmocka_unit_test(resizes_become_arguments),
                 cmocka_unit_test(jobs_survive_their_files),
-                cmocka_unit_test(rings_carry_bytes_in_order),
                 cmocka_unit_test(parts_of_nobody_are_removed),
                 cmocka_unit_test(chains_do_not_lead_astray),
                 cmocka_unit_test(definitions_in_few_words),

@@ -73,6 +73,20 @@ for f in raw qcow2; do
         check "... is one" says "<encryption format='luks'/>" m virsh vol-dumpxml luks.$f p
 done
 check "... which the passphrase opens" m sh -c 'printf geheim > /tmp/key; qemu-img check --object secret,id=s,file=/tmp/key --image-opts driver=qcow2,file.filename=/srv/p/luks.qcow2,encrypt.key-secret=s; qemu-img convert --object secret,id=s,file=/tmp/key --image-opts driver=luks,key-secret=s,file.filename=/srv/p/luks.raw -O raw /tmp/plain'
+# The header is no part of the capacity, and no content is cut off for it. Where the secret of a qcow2 image is asked
+# for, it is that whose usage is the volume's path.
+sealed() { m sh -c "printf geheim > /tmp/key; qemu-io --object secret,id=s,file=/tmp/key --image-opts driver=$1,file.filename=/srv/p/$2,$3=s -c '$4 -P 0x42 4190208 4096' | tee /tmp/io | grep -q '4096/4096' && ! grep -q failed /tmp/io"; }
+check "something at its end" sealed luks luks.raw key-secret write
+check "... it grows" m sh -c 'virsh -q vol-resize luks.raw 6M --pool p && virsh vol-info luks.raw --pool p --bytes | grep -q "Capacity: *6291456 "'
+check "... and has its content" sealed luks luks.raw key-secret read
+check "... so has its clone" m virsh -q vol-clone luks.raw luks.copy --pool p
+check "..." sealed luks luks.copy key-secret read
+check "... which is as large, and encrypted" m sh -c 'virsh vol-dumpxml luks.copy p | tee /tmp/v | grep -q "<capacity unit=.bytes.>6291456<" && grep -q "<encryption format=.luks./>" /tmp/v'
+check "the same of a qcow2 image" sealed qcow2 luks.qcow2 encrypt.key-secret write
+refused "... its secret is needed for a resize" "no secret with matching usage" m virsh vol-resize luks.qcow2 6M --pool p
+m sh -c "echo \"<secret ephemeral='no' private='yes'><usage type='volume'><volume>/srv/p/luks.qcow2</volume></usage></secret>\" > /tmp/s.xml; virsh -q secret-define /tmp/s.xml; virsh -q secret-set-value \$(virsh -q secret-list | sed -n 's,^ *\([^ ]*\) .*/srv/p/luks.qcow2.*,\1,p') --file /tmp/s"
+check "... it grows with it" m sh -c 'virsh -q vol-resize luks.qcow2 6M --pool p && virsh vol-info luks.qcow2 --pool p --bytes | grep -q "Capacity: *6291456 "'
+check "... and has its content" sealed qcow2 luks.qcow2 encrypt.key-secret read
 # As QEMU 7.2's does on processors that are quick, by chance: it cannot measure them.
 m_with_input sh -c 'cat > /usr/local/bin/qemu-img && chmod 755 /usr/local/bin/qemu-img' <<'SH'
 #!/bin/sh
@@ -101,6 +115,7 @@ check "... is what was sent" m cmp /tmp/data /srv/p/up
 check "download" m sh -c 'virsh -q vol-download up /tmp/back --pool p && cmp /tmp/data /tmp/back'
 check "a part in the middle" m sh -c 'head -c 5000 /tmp/data > /tmp/part; virsh -q vol-upload up /tmp/part --offset 1000 --length 5000 --pool p && cmp -n 5000 /tmp/data /srv/p/up 0 1000 && cmp -i 6000 /tmp/data /srv/p/up'
 check "sparse, both ways" m sh -c 'truncate -s 50M /tmp/sparse && printf x | dd of=/tmp/sparse bs=1 seek=30000000 conv=notrunc status=none && virsh -q vol-create-as p sp 50M --allocation 0 && virsh -q vol-upload --sparse sp /tmp/sparse --pool p && cmp /tmp/sparse /srv/p/sp && [ "$(stat -c %b /srv/p/sp)" -lt 4000 ] && virsh -q vol-download --sparse sp /tmp/sparse2 --pool p && cmp /tmp/sparse /tmp/sparse2 && [ "$(stat -c %b /tmp/sparse2)" -lt 4000 ]'
+check "... and a part of it, which ends with a hole" m sh -c 'virsh -q vol-upload --sparse sp /tmp/sparse --offset 10000000 --pool p && [ "$(stat -c %s /srv/p/sp)" = 62428800 ] && cmp -i 0:10000000 /tmp/sparse /srv/p/sp && virsh -q vol-download --sparse sp /tmp/sparse2 --offset 10000000 --length 52428800 --pool p && cmp /tmp/sparse /tmp/sparse2 && [ "$(stat -c %b /tmp/sparse2)" -lt 4000 ]'
 check "a clone, raw" m sh -c 'virsh -q vol-clone up copy --pool p && cmp /srv/p/up /srv/p/copy'
 check "a clone, qcow2 with a base" m sh -c 'virsh -q vol-clone over.qcow2 over2.qcow2 --pool p && qemu-img compare /srv/p/over.qcow2 /srv/p/over2.qcow2'
 check "a clone into another format" m sh -c 'echo "<volume><name>up.qcow2</name><target><format type=\"qcow2\"/></target></volume>" > /tmp/v.xml && virsh -q vol-create-from p /tmp/v.xml up --inputpool p && qemu-img compare -f raw -F qcow2 /srv/p/up /srv/p/up.qcow2'
@@ -109,7 +124,7 @@ check "wipe by scrub" m sh -c 'virsh -q vol-wipe m.raw --algorithm random --pool
 refused "what cannot be wiped so" "'trim' algorithm not supported" m virsh vol-wipe m.raw --algorithm trim --pool p
 check "delete" m sh -c 'virsh -q vol-delete copy --pool p && [ ! -e /srv/p/copy ] && ! virsh vol-info copy --pool p'
 check "a volume that was downloaded can be deleted at once" m sh -c 'for i in 1 2 3 4 5 6 7 8; do virsh -q "vol-create-as p passing 1M; vol-download passing /tmp/passing --pool p; vol-delete passing --pool p" || exit 1; done'
-check "nothing is left of the work" m sh -c '[ -z "$(find /srv/p -name ".*")" ] && [ -z "$(ls /run/libvirt/storage/jobs)" ]'
+check "nothing is left of the work" m sh -c '[ -z "$(find /srv/p -name ".*")" ] && [ -z "$(find /run/libvirt/storage/jobs -type f -size +0)" ]'
 
 # --- what comes and goes ---
 knows() { m sh -c 'virsh vol-list p > /tmp/l; grep -q " came " /tmp/l && ! grep -q " gone " /tmp/l && virsh vol-list p --details | grep " came " | grep -q "3.00 MiB"'; }
@@ -118,6 +133,7 @@ check "... as lists show" knows
 check "... also those of the next daemon" m systemctl restart virtstoraged
 check "..." knows
 check "so does a reload of its unit, which names what it skips" m sh -c 'cd /srv/p; rm came; ln -s loop loop; systemctl reload vm-pool@p; rm loop; ! virsh vol-list p | grep -q came && journalctl -b -t vm-pool --no-pager | grep -q "p: skipping .loop.: Too many levels"'
+check "... as does a refresh by virsh, a name that is not UTF-8 too" m sh -c 'cd /srv/p; ln -s loop loop; touch "$(printf "bad\\377")"; virsh -q pool-refresh p; rm loop "$(printf "bad\\377")"; journalctl -b -u virtstoraged --no-pager > /tmp/j; grep -q "p: skipping .loop.: Too many levels" /tmp/j && grep -q "p: skipping .?.: .*UTF-8" /tmp/j'
 m sh -c 'timeout 6 virsh pool-event --event refresh --loop > /tmp/events & sleep 2; virsh -q pool-refresh p; virsh -q pool-refresh p; wait'
 check "each refresh is one event" equals 2 m grep -c "event 'refresh' for storage pool p" /tmp/events
 check "a definition that is started at once needs no daemon-reload" m sh -c 'reloads() { journalctl -b -o cat --no-pager -u init.scope | grep -c Reloading; }; a=$(reloads); virsh -q "pool-define-as soon dir --target /srv/soon; pool-build soon; pool-start soon" && sleep 3 && [ "$(reloads)" = "$a" ] && virsh -q "pool-destroy soon; pool-undefine soon"'
@@ -131,12 +147,12 @@ check "pipes and broken links are none, folders are" m sh -c 'virsh vol-list p >
 
 # --- cut off ---
 m sh -c 'virsh -q vol-create-as p cut 200M --allocation 0; truncate -s 200M /tmp/slow; systemctl start virtstoraged'
-check "a client that dies leaves the volume as it was" m sh -c '(head -c 3000000 /dev/zero; sleep 20) > /tmp/fifo.in & mkfifo /tmp/pipe; (printf half; sleep 30) > /tmp/pipe & virsh vol-upload cut /tmp/pipe --pool p & v=$!; sleep 2; virsh vol-delete cut --pool p 2>&1 | grep -q "still being allocated"; a=$?; virsh vol-create-as p other 1M && virsh -q pool-refresh p; b=$?; kill -9 $v; for i in 1 2 3 4 5 6 7 8 9 10; do [ -z "$(ls /run/libvirt/storage/jobs)" ] && break; sleep 1; done; [ $a = 0 ] && [ $b = 0 ] && [ -z "$(find /srv/p -name ".*unitvirt-part")" ] && [ "$(stat -c %b /srv/p/cut)" = 0 ]'
+check "a client that dies leaves the volume as it was" m sh -c '(head -c 3000000 /dev/zero; sleep 20) > /tmp/fifo.in & mkfifo /tmp/pipe; (printf half; sleep 30) > /tmp/pipe & virsh vol-upload cut /tmp/pipe --pool p & v=$!; sleep 2; virsh vol-delete cut --pool p 2>&1 | grep -q "still being allocated"; a=$?; virsh vol-create-as p other 1M && virsh -q pool-refresh p; b=$?; kill -9 $v; for i in 1 2 3 4 5 6 7 8 9 10; do [ -z "$(find /run/libvirt/storage/jobs -type f -size +0)" ] && break; sleep 1; done; [ $a = 0 ] && [ $b = 0 ] && [ -z "$(find /srv/p -name ".*unitvirt-part")" ] && [ "$(stat -c %b /srv/p/cut)" = 0 ]'
 m sh -c 'head -c 400000000 /dev/urandom > /srv/p/large; virsh -q pool-refresh p'
 clone="echo '<volume><name>NAME</name><target><format type=\"qcow2\"/></target></volume>' > /tmp/v.xml; virsh vol-create-from p /tmp/v.xml large --inputpool p & until ls /srv/p/.NAME.*unitvirt-part; do sleep 0.02; done; systemctl kill -s STOP 'vm-volume@*'"
 check "other calls go on while a volume is cloned" m sh -c "${clone//NAME/large1}; virsh vol-list p && virsh -q vol-create-as p beside 1M && ls /srv/p/.large1.*unitvirt-part && systemctl status 'vm-volume@*' | grep -q 'cloning /srv/p/large1'; a=\$?; virsh vol-delete large --pool p 2>&1 | grep -q 'still in use' || a=1; systemctl kill -s CONT 'vm-volume@*'; wait; [ \$a = 0 ] && virsh vol-info large1 --pool p"
 check "a daemon that is killed in the middle of a clone" m sh -c "${clone//NAME/large2}; systemctl kill -s KILL virtstoraged; systemctl kill -s CONT 'vm-volume@*'; wait; for i in \$(seq 40); do virsh vol-info large2 --pool p && break; sleep 1; done; qemu-img compare -f raw -F qcow2 /srv/p/large /srv/p/large2"
-check "work that is stopped leaves nothing" m sh -c "${clone//NAME/large3}; systemctl stop 'vm-volume@*'; ! wait \$! && [ -z \"\$(find /srv/p -name '*large3*')\" ] && [ -z \"\$(ls /run/libvirt/storage/jobs)\" ]"
+check "work that is stopped leaves nothing" m sh -c "${clone//NAME/large3}; systemctl stop 'vm-volume@*'; ! wait \$! && [ -z \"\$(find /srv/p -name '*large3*')\" ] && [ -z \"\$(find /run/libvirt/storage/jobs -type f -size +0)\" ]"
 check "a disk that is full" m sh -c "mkdir /srv/tiny && mount -t tmpfs -o size=8M none /srv/tiny && virsh -q pool-define-as tiny dir --target /srv/tiny && virsh -q pool-start tiny; ! virsh vol-create-as tiny full 20M; ! virsh vol-create-as tiny full.qcow2 20M --format qcow2 --prealloc-metadata --allocation 20M; virsh -q vol-create-as tiny sparse 20M --allocation 0; ! virsh vol-upload sparse /tmp/data --pool tiny; ! virsh vol-clone large copy --pool p --newpool tiny 2>/dev/null; [ \"\$(ls -A /srv/tiny)\" = sparse ] && [ \$(stat -c %b /srv/tiny/sparse) = 0 ]"
 LIMIT=400 check "two hundred uploads leave no descriptor" m sh -c 'virsh -q vol-create-as p small 1k; virsh -q vol-upload small /etc/hostname --pool p; pid=$(systemctl show -P MainPID virtstoraged); a=$(ls /proc/$pid/fd | wc -l); for i in $(seq 200); do echo "vol-upload small /etc/hostname --pool p"; done > /tmp/cmds; virsh -q "$(tr "\n" ";" < /tmp/cmds)"; for i in $(seq 20); do b=$(ls /proc/$pid/fd | wc -l); [ $b -le $a ] && exit 0; sleep 0.5; done; exit 1'
 

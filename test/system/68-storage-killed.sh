@@ -9,6 +9,11 @@
 machine_up
 rounds=2; only_at_night && rounds=30
 
+# A file that is empty is of no job: the next one's is to be written there.
+m_with_input sh -c 'cat > /usr/local/bin/jobs-at-work && chmod 755 /usr/local/bin/jobs-at-work' <<'SH'
+#!/bin/sh
+exec find /run/libvirt/storage/jobs -type f -size +0
+SH
 # cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, stops its unit as soon as a file of the
 # pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. The unit of what is over soon
 # is the pool's worker. /tmp/said: what the client was told; its exit status is given.
@@ -19,7 +24,7 @@ systemctl start virtstoraged
 virsh -q "$command" > /tmp/said 2>&1 & client=$!
 n=0
 while [ -z "$unit" ] || { [ "$pattern" ] && ! ls /srv/t/$pattern > /dev/null 2>&1; }; do
-        unit=$(ls /run/libvirt/storage/jobs/ | sed -n 's/^\(.*\)\.job$/vm-volume@\1.service/p')
+        unit=$(jobs-at-work | sed -n 's,.*/\(.*\)\.job$,vm-volume@\1.service,p')
         ! grep -q ^worker= /run/libvirt/storage/jobs/*.job 2> /dev/null || unit=vm-volume-worker@t.service
         n=$((n + 1)); [ $n -lt 3000 ] || { echo "it did not begin"; cat /tmp/said; exit 99; }
 done
@@ -41,11 +46,11 @@ in_middle() { m grep -qE "$1" /tmp/middle || { m cat /tmp/middle; return 1; }; }
 # The next daemon knows, and what it knows is what is there.
 settled() {
         m sh -c 'for i in $(seq 100); do
-                virsh -q pool-info t > /dev/null && [ -z "$(ls /run/libvirt/storage/jobs)" ] && break; sleep 0.2; done
+                virsh -q pool-info t > /dev/null && [ -z "$(jobs-at-work)" ] && break; sleep 0.2; done
         virsh -q vol-list t | sed "s/^ *//; s/ .*//" | sort > /tmp/listed; ls -A /srv/t | sort > /tmp/there
-        ls -A /run/libvirt/storage/jobs
+        jobs-at-work
         virsh -q "vol-create-as t probe 1M; vol-delete probe --pool t; pool-refresh t" && [ ! -e /srv/t/probe ] &&
-        cmp /tmp/listed /tmp/there && [ -z "$(ls /run/libvirt/storage/jobs)" ] &&
+        cmp /tmp/listed /tmp/there && [ -z "$(jobs-at-work)" ] &&
         ! ls -A /srv/t | grep -q unitvirt-part'
 }
 gone() { m sh -c "[ ! -e /srv/t/$1 ] && ! virsh vol-info $1 --pool t"; }
@@ -188,11 +193,29 @@ check "what is mounted on the folder is where volumes go" m sh -c 'mkdir /srv/u
         mount -t tmpfs none /srv/u && virsh -q "pool-refresh u; vol-create-as u b 1M" && [ "$(ls /srv/u)" = b ] &&
         umount /srv/u && virsh -q "pool-refresh u; vol-create-as u c 1M" && [ "$(ls /srv/u)" = "$(printf "a\nc")" ] &&
         virsh -q "pool-destroy u; pool-undefine u"'
-check "a mount elsewhere, which could be written to, ends it" m sh -c "
-        virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker &&
-        mkdir /srv/late && mount -t tmpfs none /srv/late"
-check "..." eventually 5 not is_up
-m umount /srv/late
+# Two jobs, and what comes between them, so soon after each other that it cannot have ended for want of work: are they
+# one worker's?
+m_with_input sh -c 'cat > /usr/local/bin/one-worker && chmod 755 /usr/local/bin/one-worker' <<'SH'
+#!/bin/sh
+job() { virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl show -P MainPID vm-volume-worker@t; }
+for i in 1 2 3 4 5 6 7 8 9 10; do
+        begun=$(date +%s); first=$(job); sh -c "$1"; second=$(job)
+        [ $(($(date +%s) - begun)) -ge 9 ] || { [ "$first" = "$second" ]; exit; }
+        eval "$2"
+done
+exit 2
+SH
+check "two jobs are one worker's" m one-worker : :
+check "a mount elsewhere, which could be written to, ends it" m sh -c 'mkdir /srv/late
+        one-worker "mount -t tmpfs none /srv/late" "umount /srv/late"; [ $? = 1 ]'
+check "... and so does its end" m sh -c 'one-worker "umount /srv/late" "mount -t tmpfs none /srv/late"; [ $? = 1 ]'
+check "... but not a stream" m sh -c 'mkfifo /tmp/slow; head -c 8M /srv/t/large > /tmp/part
+        virsh -q vol-create-as t slow 8M; virsh -q vol-upload slow /tmp/slow --pool t & client=$!
+        exec 5> /tmp/slow; head -c 1M /tmp/part >&5
+        until ls /srv/t/.slow.*; do sleep 0.1; done; mount -t tmpfs none /srv/late
+        virsh -q "vol-create-as t one 1M; vol-delete one --pool t"; umount /srv/late
+        tail -c +1048577 /tmp/part >&5; exec 5>&-; wait $client && cmp /tmp/part /srv/t/slow
+        a=$?; virsh -q vol-delete slow --pool t; exit $a'
 check "it ends when it has nothing to do" m sh -c "
         virsh -q 'vol-create-as t one 1M; vol-delete one --pool t' && systemctl -q is-active $worker"
 check "..." eventually 30 not is_up

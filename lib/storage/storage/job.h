@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/macros.h"
 #include "model/xml.h"
-#include "storage/ring.h"
 #include "storage/volume.h"
 
 typedef enum JobVerb {
@@ -58,7 +57,9 @@ typedef struct VolumeJob {
         char *secret; /* uuid of the secret with the passphrase; for qemu_img_create() the path of a file with it */
         char *source, *source_format;   /* of a clone */
         uint64_t source_capacity;
+        uint64_t header;        /* bytes before the content of an encrypted raw volume: no capacity counts them */
         uint64_t offset, length;        /* of a stream */
+        char *stream;           /* ... the daemon listens at volume_job_path(stream, "sock") */
         uint64_t algorithm;     /* of a wipe: VIR_STORAGE_VOL_WIPE_ALG_x */
         uint64_t flags;         /* of the call */
         uint64_t weight;        /* bytes that it writes, UINT64_MAX: not known; not in the file */
@@ -81,6 +82,7 @@ int volume_job_from_xml(const xmlNode *root, VolumeJob *j, Error *e);
  * caller's. -EINVAL with e for what qemu-img cannot do (an option that the format has not). */
 int qemu_img_create(const VolumeJob *j, const char *path, char ***ret, Error *e);
 int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e);
+/* One that is encrypted is opened with the secret. */
 int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e);
 
 /* Folder of job files, below path_run(); the file of one: suffix "job", "result", "sock". NULL without memory. */
@@ -115,11 +117,12 @@ int image_chain_check(const char *path, const char *format, char *const *folders
 
 /* --- between daemon and worker --- */
 
-/* Where the worker of a pool listens, by the instance of its unit. A connection is for one message, the ID of a job,
- * and its answer: WORKER_OK and, behind a line feed, what is known of the volume and the pool now (lines of
+/* Where the worker of a pool listens, by the instance of its unit. A connection is for messages one after the other,
+ * each of which has an answer before the next comes. A message is the ID of a job, a line feed, and the text of its
+ * file. The answer: WORKER_OK and, behind a line feed, what is known of the volume and the pool now (lines of
  * storage/table.h); an error as text; or WORKER_ELSEWHERE: it was not begun, and is for a unit of its own. A worker
  * that is killed in the middle of a job hangs up; where it ends before it has begun, the kernel resets the connection.
- * WORKER_WAIT in place of an ID is answered when all is done that came before. */
+ * WORKER_WAIT in place of a job is answered when all is done that came before. */
 char *volume_worker_path(const char *instance);
 #define WORKERS_FOLDER "storage/workers"
 #define WORKER_OK "ok"
@@ -129,12 +132,12 @@ char *volume_worker_path(const char *instance);
 
 /* --- frames between daemon and unit, for streams --- */
 
-/* First the daemon sends a byte, with which the descriptor of a ring goes (storage/ring.h). Then 'D' LENGTH (so much
- * came into the ring), 'H' LENGTH (a hole), 'E' 0 (all was said) go one way, and 'A' LENGTH (so much went out of the
- * ring) the other: the type as one byte, the length as eight, little endian. */
+/* First the daemon sends a byte, with which the end of a pipe goes, to read from (upload) or write to (download). Then
+ * go, from the daemon or to it: 'D' LENGTH (so much is next in the pipe: of an upload it may still be on its way), 'H'
+ * LENGTH (a hole), 'E' 0 (all was said). The type is one byte, the length eight, little endian. */
 typedef struct __attribute__((packed)) JobFrame {
         char type;
         uint64_t length;
 } JobFrame;
-/* Whoever empties the ring says so when it is that much: the other end has as much again to go on with. */
-#define RING_ACK (RING_SIZE / 4)
+/* Of a download's data: what a packet of a stream holds. */
+#define FRAME_DATA_MAX 262120U
