@@ -202,16 +202,16 @@ refused "a function whose neighbour is the host's" \
         "the IOMMU group of 0000:09:00.0 is not viable: the host uses 0000:09:00.1 (driver host) of it" pci attach 0
 check "... stays the host's" equals host driver 0
 m rm /srv/sys/devices/0000:09:00.1/driver
-check "without that it comes" pci attach 0
+check "without that it comes" eventually 20 pci attach 0
 check "... VFIO has it" equals vfio-pci driver 0
-check "... QEMU has opened its group" contains "opened 7" said
+check "... QEMU has opened its group" eventually 10 contains "opened 7" said
 # where this machine may raise limits
-if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then check "... and may lock its memory" contains "may lock all" said; fi
+if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then check "... and may lock its memory" eventually 10 contains "may lock all" said; fi
 check "... no other one may be opened" contains "/dev/vfio/7 rw" open_to
 check "... of all that are seen" not contains "/dev/vfio/9" open_to
 refused "... once more" "device is already in the domain configuration" pci attach 0
 m ln -s ../../bus/pci/drivers/host /srv/sys/devices/0000:09:00.1/driver
-check "its neighbour comes too" pci attach 1
+check "its neighbour comes too" eventually 20 pci attach 1
 check "the first one goes" pci detach 0
 check "... out of the definition" not contains "bus='0x09' slot='0x00' function='0x0'/>" lives
 check "... and stays VFIO's, as the guest has the group" equals vfio-pci driver 0
@@ -221,18 +221,19 @@ check "... the group is root's" equals root owner 7
 check "... nothing may be opened any more" not contains vfio open_to
 m rm /srv/sys/devices/0000:09:00.1/driver
 check "a mediated device comes" mediated attach
-check "... QEMU has opened its group" contains "opened 9" said
+check "... QEMU has opened its group" eventually 10 contains "opened 9" said
 check "... it goes" mediated detach
 check "... its group is root's" equals root owner 9
-check "QEMU is killed with one" pci attach 0
+check "QEMU is killed with one" eventually 20 pci attach 0
 check "... which is VFIO's" equals vfio-pci driver 0
 m systemctl kill -s KILL vm@hot.service
 check "... and the host's afterwards" eventually 15 equals host driver 0
 check "... the group is root's" equals root owner 7
 check "... nothing is kept of what it might open" eventually 10 not m test -e "/run/systemd/system.control/vm@hot.service.d/50-DeviceAllow.conf"
+check "... the guest is off" eventually 15 equals "shut off" m virsh domstate hot
 m systemctl reset-failed vm@hot.service
 check "the daemon is killed with one" m virsh -q start hot
-check "... that has come" pci attach 0
+check "... that has come" eventually 20 pci attach 0
 m sh -c 'systemctl kill -s KILL virtqemud.service; sleep 0.5; systemctl reset-failed virtqemud.service; systemctl stop "virtqemud*.socket" virtqemud.service'
 check "... QEMU gives it away meanwhile" m /usr/bin/python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX); s.connect("/run/libvirt/qemu/vm-hot/qmp.sock"); f = s.makefile("rw"); f.readline()
