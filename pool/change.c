@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "blocks.h"
 #include "secret/secret.h"
+#include "storage/owner.h"
 #include "storage/tool.h"
 #include "volume.h"
 
@@ -74,9 +75,12 @@ static int resize_encrypted(const VolumeJob *j, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         VolumeJob with = *j;
         char uuid[37];
+        bool acted;
         int r;
 
+        acted = owner_pause();
         r = secret_find(SECRET_USAGE_VOLUME, j->path, uuid, e);
+        owner_resume(acted);
         if (r >= 0)
                 r = volume_open_secret(uuid, &fd, &path, e);
         if (r < 0)

@@ -18,6 +18,7 @@
 #include "base/strings.h"
 #include "load.h"
 #include "secret/secret.h"
+#include "storage/owner.h"
 #include "volume.h"
 
 #ifndef MOUNT_ATTR_RDONLY
@@ -80,6 +81,10 @@ static _noreturn_ void become(char *const *argv, const char *folder, int out, in
         int r = confine_child(folder);
 
         if (r >= 0)
+                r = owner_become();
+        if (r > 0)
+                r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+        else if (r == 0)
                 r = keep_rights(1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER);
         if (r < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
                 dprintf(err, "cannot confine it: %s\n", strerror(-r));
@@ -169,6 +174,7 @@ int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Erro
 int volume_open_secret(const char *uuid, int *ret_fd, char **ret_path, Error *e) {
         _cleanup_secret_value_ SecretValue v = {};
         _cleanup_close_ int fd = -EBADF;
+        _cleanup_owner_ bool acted = owner_pause();
         int r = secret_read(uuid, &v, e);
 
         if (r >= 0)
@@ -183,6 +189,7 @@ int volume_open_secret(const char *uuid, int *ret_fd, char **ret_path, Error *e)
 }
 
 int active_folders(char ***ret, Error *e) {
+        _cleanup_owner_ bool acted = owner_pause();
         _cleanup_free_ char *folder = text_format("%s/storage", path_run());
         _cleanup_strv_ char **l = NULL;
         DIR *d = folder ? opendir(folder) : NULL;

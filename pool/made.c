@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "notify.h"
+#include "storage/owner.h"
 #include "volume.h"
 
 #ifndef RENAME_NOREPLACE
@@ -57,8 +58,8 @@ void volume_progress(const VolumeJob *j, uint64_t done, uint64_t total) {
 static int refuse_existing(const VolumeJob *j, Error *e) {
         struct stat st;
 
-        if (lstat(j->path, &st) < 0 && errno == ENOENT)
-                return 0;
+        if (lstat(j->path, &st) < 0)
+                return errno == ENOENT ? 0 : error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot look at '%s'", j->path);
         return error_set(e, -EEXIST, ERROR_STORAGE_VOL_EXIST, ORIGIN_STORAGE, "storage volume '%s' exists already",
                          j->name);
 }
@@ -87,6 +88,7 @@ static void set_nocow(int fd) {
 /* A part that no other job is at work on was left by one that was killed together with what cleans up behind it. */
 static bool is_left_over(const char *part, const char *id) {
         _cleanup_strv_ char **others = NULL;
+        _cleanup_owner_ bool acted = owner_pause();
 
         return volume_parts_at_work(id, &others) >= 0 && !strv_contains(others, part);
 }

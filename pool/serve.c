@@ -6,8 +6,8 @@
  * A stream is done by a child, because it lasts as long as its client likes.
  *
  * The first job shows which folder it is about; from then on this process can write nowhere else, and has no
- * rights but those over files. A job that needs more is sent back. It reads no image: what it says of a volume is what
- * it has written itself.
+ * rights but those over files. A job that needs more, such as those of a folder's owner, is sent back. It reads no
+ * image: what it says of a volume is what it has written itself.
  *
  * For that it has a view of the file systems of its own, in which the folder is mounted once more. What is mounted
  * later on the host could be written to there, and what is unmounted would stay busy; so it ends at either, when its
@@ -27,6 +27,7 @@
 #include "base/socket.h"
 #include "base/strings.h"
 #include "notify.h"
+#include "storage/owner.h"
 #include "storage/scan.h"
 #include "volume.h"
 
@@ -166,8 +167,10 @@ static void work(const Worker *w, const VolumeJob *j, const char *id, StrBuf *b)
         _cleanup_error_ Error e = ERROR_INIT;
         int r = volume_do(j, id, &e);
 
+        if (r < 0 && !owner_may_help(r))
+                log_error("%s: %s", j->path, error_text(&e, r));
         if (r < 0)
-                strbuf_add(b, error_text(&e, r));
+                strbuf_add(b, owner_may_help(r) ? WORKER_ELSEWHERE : error_text(&e, r));
         else if (is_stream(j))
                 strbuf_add(b, WORKER_OK "\n");
         else
@@ -384,7 +387,7 @@ int volume_clean_worker(const char *instance) {
                 _cleanup_volume_job_ VolumeJob *j = NULL;
 
                 if (volume_job_load(*id, &j) >= 0 && streq_ptr(j->worker, instance))
-                        volume_undo(j);
+                        (void) volume_undo(j);
         }
         return EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/socket.h"
 #include "base/strings.h"
+#include "storage/owner.h"
 #include "volume.h"
 
 /* The daemon. */
@@ -45,6 +46,7 @@ static int receive_pipe(Peer *p) {
 
 static int connect_daemon(const VolumeJob *j, Peer *p, Error *e) {
         _cleanup_free_ char *path = j->stream ? volume_job_path(j->stream, "sock") : NULL;
+        _cleanup_owner_ bool acted = owner_pause();
         int r;
 
         p->fd = path ? unix_connect(path, SOCK_STREAM) : -ENOMEM;
@@ -241,7 +243,9 @@ static int upload_in_place(const VolumeJob *j, Peer *p, Error *e) {
 
         if (fd < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
-        r = receive(j, p, fd, &end, e);
+        r = connect_daemon(j, p, e);
+        if (r >= 0)
+                r = receive(j, p, fd, &end, e);
         if (r < 0)
                 return r;
         r = reach_end(fd, end);
@@ -278,7 +282,9 @@ static int upload_anew(const VolumeJob *j, const char *id, Peer *p, int old, Err
         r = part_open(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
-        r = receive(j, p, fd, &end, e);
+        r = connect_daemon(j, p, e);
+        if (r >= 0)
+                r = receive(j, p, fd, &end, e);
         if (r >= 0)
                 r = keep_rest(j, old, fd, end, e);
         if (r >= 0 && rename(part, j->path) < 0)
@@ -298,16 +304,13 @@ static bool can_be_replaced(const VolumeJob *j, int old) {
                lstat(j->path, &own) >= 0 && S_ISREG(own.st_mode);
 }
 
+/* The daemon is connected to when nothing can be denied any more: whoever tries it anew needs it. */
 int volume_upload(const VolumeJob *j, const char *id, Error *e) {
         _cleanup_close_ int old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_peer_ Peer p = PEER_INIT;
-        int r;
 
         if (old < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
-        r = connect_daemon(j, &p, e);
-        if (r < 0)
-                return r;
         return can_be_replaced(j, old) ? upload_anew(j, id, &p, old, e) : upload_in_place(j, &p, e);
 }
 

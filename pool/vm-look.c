@@ -62,6 +62,14 @@ static int look_at(char **pairs, StrBuf *b) {
         return 0;
 }
 
+/* Something in it: the pool's unit can look at that as the folder's owner. */
+static bool was_denied(char *const *notes) {
+        for (; notes && *notes; notes++)
+                if (endswith(*notes, strerror(EACCES)))
+                        return true;
+        return false;
+}
+
 static int refresh(const char *folder, const char *file, StrBuf *b) {
         _cleanup_volume_table_ VolumeTable known = {}, found = {};
         _cleanup_strv_ char **notes = NULL;
@@ -73,6 +81,8 @@ static int refresh(const char *folder, const char *file, StrBuf *b) {
         r = volume_table_load(file, &known);
         if (r >= 0)
                 r = scan_folder(folder, &known, &found, &notes);
+        if (r >= 0 && was_denied(notes))
+                r = -EACCES;
         return r < 0 ? r : volume_table_print_changes(&known, &found, notes, b);
 }
 

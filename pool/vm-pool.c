@@ -20,6 +20,7 @@
 #include "notify.h"
 #include "secret/secret.h"
 #include "storage/job.h"
+#include "storage/owner.h"
 #include "storage/sandbox.h"
 
 /* Less than TimeoutStartSec= of the unit, so that there is time to say why. */
@@ -91,15 +92,12 @@ static int open_secret(PoolSpec *spec, Error *e) {
         return spec->password ? 0 : -ENOMEM;
 }
 
-static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) {
+static int scan_as(PoolSpec *spec, const VolumeTable *known, SandboxMode mode, char **ret, Error *e) {
         Scan s = { .known = known, .spec = spec, .backend = pool_backend(spec->type), .table.begun = boottime() };
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = open_secret(spec, e);
-        if (r < 0)
-                return r;
-        r = sandbox_run(scan_in_child, &s, s.backend->scan_mode, SCAN_TIMEOUT, &fd);
+        r = sandbox_run(scan_in_child, &s, mode, SCAN_TIMEOUT, &fd);
         if (r == -ETIMEDOUT)
                 return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "'%s' did not answer within %u seconds",
                                  spec->target ?: spec->name, SCAN_TIMEOUT);
@@ -108,10 +106,54 @@ static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) 
         return read_result(fd, ret, e);
 }
 
+/* Of the folder, or of something in it. */
+static bool was_denied(const char *text, const Error *e) {
+        _cleanup_free_ char *note = text_format("\t%s\n", strerror(EACCES));
+
+        return text ? note && strstr(text, note) : e->detail && strstr(e->detail, strerror(EACCES));
+}
+
+/* What root could not look at its owner can, perhaps; if not, the first look counts. */
+static int scan_for_owner(PoolSpec *spec, const VolumeTable *known, char **text) {
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        char *seen = NULL;
+        int r = owner_act(spec->target);
+
+        if (r < 0)
+                return r;
+        r = scan_as(spec, known, SANDBOX_OWNER, &seen, &ignored);
+        owner_rest();
+        if (r < 0)
+                return r;
+        free(*text);
+        *text = seen;
+        return 0;
+}
+
+static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) {
+        const PoolBackend *b = pool_backend(spec->type);
+        _cleanup_error_ Error first = ERROR_INIT;
+        int r;
+
+        r = open_secret(spec, e);
+        if (r < 0)
+                return r;
+        r = scan_as(spec, known, b->scan_mode, ret, &first);
+        if (b->volumes_are_files && was_denied(r < 0 ? NULL : *ret, &first) && scan_for_owner(spec, known, ret) >= 0)
+                return 0;
+        if (r < 0)
+                error_move(e, &first);
+        return r;
+}
+
 /* What a crash of the machine left of volumes that were being made. */
 static void remove_parts(const PoolSpec *spec) {
-        if (pool_backend(spec->type)->volumes_are_files)
-                (void) volume_parts_remove(spec->target);
+        if (!pool_backend(spec->type)->volumes_are_files)
+                return;
+        if (!owner_may_help(volume_parts_remove(spec->target)) || owner_act(spec->target) < 0)
+                return;
+        (void) volume_parts_remove(spec->target);
+        owner_rest();
 }
 
 /* Volumes are there, or said why not. */

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "storage/owner.h"
 #include "volume.h"
 
 static int write_result(const char *id, const char *text) {
@@ -33,20 +34,48 @@ static int (*const verbs[_JOB_VERB_MAX])(const VolumeJob *j, const char *id, Err
 };
 
 int volume_do(const VolumeJob *j, const char *id, Error *e) {
-        int r = verbs[j->verb](j, id, e);
+        return verbs[j->verb](j, id, e);
+}
 
-        if (r < 0)
-                log_error("%s: %s", j->path, error_text(e, r));
+static int remove_part(const VolumeJob *j) {
+        _cleanup_free_ char *part = volume_job_part(j);
+
+        return !part ? -ENOMEM : unlink(part) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int volume_undo(const VolumeJob *j) {
+        if (j->verb == VOLUME_RESIZE)
+                volume_resize_undo(j);
+        return remove_part(j);
+}
+
+/* What root may not do in this folder its owner may. */
+static int act_for(const VolumeJob *j, int r) {
+        _cleanup_free_ char *folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
+
+        return !owner_may_help(r) ? r : folder ? owner_act(folder) : -ENOMEM;
+}
+
+static int do_as_anybody(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_error_ Error first = ERROR_INIT;
+        int r = volume_do(j, id, &first);
+
+        if (r >= 0 || act_for(j, r) < 0) {
+                error_move(e, &first);
+                return r;
+        }
+        r = volume_do(j, id, e);
+        owner_rest();
         return r;
 }
 
-void volume_undo(const VolumeJob *j) {
-        _cleanup_free_ char *part = volume_job_part(j);
+static void undo_as_anybody(const VolumeJob *j, int (*undo)(const VolumeJob *j)) {
+        int r = undo(j);
 
-        if (part)
-                (void) unlink(part);
-        if (j->verb == VOLUME_RESIZE)
-                volume_resize_undo(j);
+        if (r >= 0 || act_for(j, r) < 0)
+                return;
+        (void) undo(j);
+        owner_rest();
 }
 
 static int run(const char *id) {
@@ -60,7 +89,9 @@ static int run(const char *id) {
                 log_error("%s", error_text(&e, r));
         } else {
                 volume_progress(j, 0, 0);
-                r = volume_do(j, id, &e);
+                r = do_as_anybody(j, id, &e);
+                if (r < 0)
+                        log_error("%s: %s", j->path, error_text(&e, r));
         }
         if (write_result(id, r < 0 ? error_text(&e, r) : "ok") < 0 || r < 0)
                 return EXIT_FAILURE;
@@ -71,19 +102,16 @@ static int run(const char *id) {
  * that was cut off. */
 static int clean(const char *id) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
-        _cleanup_free_ char *part = NULL;
         bool cut_off = !volume_job_is_over(id);
 
         if (volume_job_load(id, &j) < 0)
                 return EXIT_SUCCESS;
         if (cut_off) {
-                volume_undo(j);
+                undo_as_anybody(j, volume_undo);
                 (void) write_result(id, "operation failed: the work was stopped before its end");
                 return EXIT_SUCCESS;
         }
-        part = volume_job_part(j);
-        if (part)
-                (void) unlink(part);
+        undo_as_anybody(j, remove_part);
         return EXIT_SUCCESS;
 }
 

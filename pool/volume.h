@@ -17,10 +17,10 @@ int volume_delete(const VolumeJob *j, const char *id, Error *e);
 int volume_upload(const VolumeJob *j, const char *id, Error *e);
 int volume_download(const VolumeJob *j, const char *id, Error *e);
 
-/* Does the job by its verb. */
+/* Does the job by its verb. -EACCES and -EPERM: nothing was done yet, nor said to anybody. */
 int volume_do(const VolumeJob *j, const char *id, Error *e);
-/* Takes away what a job that was cut off has left. */
-void volume_undo(const VolumeJob *j);
+/* Takes away what a job that was cut off has left. Errno. */
+int volume_undo(const VolumeJob *j);
 
 /* --- serve.c --- */
 

@@ -18,6 +18,16 @@ static char *look_program(void) {
         return text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
 }
 
+/* Of a pool on a file system that does not trust root. */
+static int look_as_owner(Pool *p, const char *name, Error *e) {
+        VolumeTable *t;
+        int r = pool_reload(p, e);
+
+        if (r >= 0)
+                r = pool_volumes(p, &t, e);
+        return r >= 0 && name && volume_table_find(t, name) < 0 ? -ENOENT : r;
+}
+
 int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
         _cleanup_free_ char *program = look_program();
@@ -49,6 +59,9 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                 p->deaf_until = pool_clock() + DEAF_NSEC;
         if (r < 0)
                 return r;
+        /* its file is another one then */
+        if (result.status == EACCES || result.status == EPERM)
+                return look_as_owner(p, name, e);
         if (result.status != 0)
                 return error_set_errno(e, STATUS_ERRNO(result.status), ORIGIN_STORAGE, "cannot look at '%s'",
                                        path ?: p->object.name);

@@ -182,7 +182,8 @@ static int read_error(const char *name, Error *e) {
         return error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, text);
 }
 
-static int reload(StorageDriver *d, Pool *p, Error *e) {
+int pool_reload(Pool *p, Error *e) {
+        const StorageDriver *d = p->object.index->driver;
         _cleanup_free_ char *unit = NULL;
         JobResult result;
         int r;
@@ -198,7 +199,7 @@ static int reload(StorageDriver *d, Pool *p, Error *e) {
 /* Folders are looked at by a child of ours, which knows what was there before; what needs tools and root is the
  * unit's, and so is to remove what a crash has left of volumes in the making. */
 static int refresh(Call *c, Pool *p, uint32_t flags, Error *e) {
-        StorageDriver *d = call_driver(c);
+        _cleanup_error_ Error first = ERROR_INIT;
         const PoolSpec *s;
         bool parts;
         int r;
@@ -207,10 +208,12 @@ static int refresh(Call *c, Pool *p, uint32_t flags, Error *e) {
         if (r < 0)
                 return r;
         if (s->type > POOL_NETFS)
-                return reload(d, p, e);
-        r = pool_look_at_all(p, &parts, e);
-        if (r >= 0 && parts && strv_length(p->writing) == 0)
-                return reload(d, p, e);
+                return pool_reload(p, e);
+        r = pool_look_at_all(p, &parts, &first);
+        if (r == -EACCES || r == -EPERM || (r >= 0 && parts && strv_length(p->writing) == 0))
+                return pool_reload(p, e);
+        if (r < 0)
+                error_move(e, &first);
         if (r >= 0)
                 pool_emit_refresh(p);
         return r;

@@ -89,6 +89,8 @@ void pool_emit_refresh(Pool *p);
 int pool_start(Pool *p, bool transient, Error *e);
 /* What was read of the definition, in canonical form, for the unit's start; stamp as it was before, may be NULL. */
 void pool_hand_over(const Definition *d, const char *stamp);
+/* The pool's unit looks at all of it anew, if need be as the folder's owner. Waits. */
+int pool_reload(Pool *p, Error *e);
 /* flags: of virStoragePoolCreate(): what is to be built before the start. */
 int pool_request_build(Pool *p, uint32_t flags, Error *e);
 

@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "base/denied.h"
 #include "base/strings.h"
+#include "storage/owner.h"
 #include "storage/scan.h"
 
 static int cannot_open(const char *path, int r, Error *e) {
@@ -36,8 +37,9 @@ int backend_folder_remove(const PoolSpec *s, uint32_t flags, Error *e) {
 static int start(const PoolSpec *s, Error *e) {
         struct stat st;
 
+        /* the look at it will tell whether its owner may */
         if (stat(s->target, &st) < 0)
-                return cannot_open(s->target, -errno, e);
+                return owner_may_help(-errno) ? 0 : cannot_open(s->target, -errno, e);
         if (!S_ISDIR(st.st_mode))
                 return error_set_errno(e, -ENOTDIR, ORIGIN_STORAGE, "cannot open directory '%s'", s->target);
         return 0;

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "storage/job.h"
+#include "storage/owner.h"
 #include "storage/scan.h"
 
 char *volume_job_part(const VolumeJob *j) {
@@ -47,6 +48,13 @@ static void closedirp(DIR **d) {
                 closedir(*d);
 }
 
+/* Jobs are root's, whoever removes their parts. */
+static int parts_at_work(char ***ret) {
+        _cleanup_owner_ bool acted = owner_pause();
+
+        return volume_parts_at_work(NULL, ret);
+}
+
 int volume_parts_remove(const char *folder) {
         _cleanup_(closedirp) DIR *d = opendir(folder);
         _cleanup_strv_ char **parts = NULL;
@@ -60,7 +68,7 @@ int volume_parts_remove(const char *folder) {
                 if (!endswith(entry->d_name, VOLUME_PART_SUFFIX) || !volume_part_is_own(entry->d_name))
                         continue;
                 path = text_format("%s/%s", folder, entry->d_name);
-                r = parts || !path ? 0 : volume_parts_at_work(NULL, &parts);
+                r = parts || !path ? 0 : parts_at_work(&parts);
                 if (!path || r < 0)
                         return path ? r : -ENOMEM;
                 if (!strv_contains(parts, path))

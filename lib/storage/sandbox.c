@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "storage/owner.h"
 #include "storage/sandbox.h"
 
 #define NOBODY 65534
@@ -40,7 +41,9 @@ static int give_up_rights(SandboxMode mode) {
         if (mode == SANDBOX_TOOLS)
                 return geteuid() != 0 || unshare(CLONE_NEWNET) >= 0 || errno == EPERM ? 0 : -errno;
         if (geteuid() != 0)
-                return mode == SANDBOX_READER ? read_only() : 0;
+                return mode == SANDBOX_READER || mode == SANDBOX_OWNER ? read_only() : 0;
+        if (mode == SANDBOX_OWNER)
+                return owner_keep() < 0 ? -EPERM : read_only();
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
             setresuid(NOBODY, NOBODY, NOBODY) < 0)
                 return -errno;

@@ -93,10 +93,10 @@ pool() { m virsh -q "pool-define-as $1 dir --target $2; pool-start $1"; }
 end_pool() { m virsh -q "pool-destroy $1; pool-undefine $1"; }
 m sh -c 'cd /srv/nfs && chmod 755 . open && chmod 644 open/top.qcow2 open/mid.qcow2'
 check "a pool in such a folder starts" pool squashed /mnt/x/open
-check "... it has what others may read" equals 'mid.qcow2;top.qcow2;' m sh -c \
-        "virsh -q vol-list squashed | awk '{ print \$1 }' | sort | tr '\n' ';'"
+volumes() { m sh -c "virsh -q vol-list squashed | awk '{ print \$1 }' | sort | tr '\n' ';'"; }
+check "... it has what its owner may read" equals 'base.raw;mid.qcow2;plain.raw;top.qcow2;' volumes
 check "... names what it leaves out" m sh -c \
-        "journalctl -b -q -o cat -t vm-pool | grep -q \"squashed: skipping 'base.raw': Permission denied\""
+        "journalctl -b -q -o cat -t vm-pool | grep -q \"squashed: skipping 'nobodys.raw': Permission denied\""
 check "a guest on a volume of it" m_with_input sh -c 'cat > /root/v.xml && virsh -q define /root/v.xml' < <(
         guest_xml squashed idle "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>
                 <source pool='squashed' volume='top.qcow2'/><target dev='vda' bus='virtio'/></disk>")
@@ -107,14 +107,38 @@ check "... and the last layer, which only its owner may read" opened open/base.r
 check "... which the guest reads" io squashed "read -P 0x42 0 512" "read 512/512"
 check "... destroy" m virsh -q destroy squashed
 m virsh -q undefine squashed
+# only its owner may use the folder now, and does what root may not
 m chmod 700 /srv/nfs/open
-refused "a refresh of a folder that refuses by now names it" "'/mnt/x/open' (owner u, mode 0700) refuses" \
+is_us() { equals "u:u $2" m stat -c '%U:%G %s' "/srv/nfs/open/$1"; }
+check "a refresh of a folder that is its owner's alone" m virsh -q pool-refresh squashed
+check "... finds the same" equals 'base.raw;mid.qcow2;plain.raw;top.qcow2;' volumes
+check "... a volume is made there" m virsh -q vol-create-as squashed new 1M
+check "... its owner's" is_us new 1048576
+check "... a qcow2 image" m sh -c 'virsh -q vol-create-as squashed new.qcow2 1M --format qcow2 &&
+        qemu-img info /srv/nfs/open/new.qcow2 | grep -q "virtual size: 1 MiB" &&
+        virsh vol-info new.qcow2 --pool squashed --bytes | grep -q "Capacity: *1048576 " &&
+        [ "$(stat -c %U /srv/nfs/open/new.qcow2)" = u ]'
+check "... resized" m virsh -q vol-resize new 2M --pool squashed
+check "..." is_us new 2097152
+check "... filled" m sh -c 'head -c 2M /dev/urandom > /tmp/data &&
+        virsh -q vol-upload new /tmp/data --pool squashed && cmp /tmp/data /srv/nfs/open/new'
+check "... read" m sh -c 'virsh -q vol-download new /tmp/back --pool squashed && cmp /tmp/data /tmp/back'
+check "..." is_us new 2097152
+check "... copied" m sh -c 'virsh -q vol-clone new copy --pool squashed && cmp /tmp/data /srv/nfs/open/copy'
+check "... wiped" m sh -c 'virsh -q vol-wipe copy --pool squashed && head -c 2M /dev/zero | cmp - /srv/nfs/open/copy'
+check "... known" equals 'base.raw;copy;mid.qcow2;new;new.qcow2;plain.raw;top.qcow2;' volumes
+check "... deleted" m sh -c 'for v in new copy new.qcow2; do virsh -q vol-delete $v --pool squashed || exit 1; done'
+check "... known" equals 'base.raw;mid.qcow2;plain.raw;top.qcow2;' volumes
+check "... nothing is left" m sh -c '! ls -A /srv/nfs/open | grep part &&
+        [ -z "$(find /run/libvirt/storage/jobs -size +0 -type f)" ]'
+m chown root: /srv/nfs/open
+refused "a refresh of a folder that refuses by now names it" "'/mnt/x/open' (owner root, mode 0700) refuses" \
         m virsh pool-refresh squashed
 check "... it has what was known" m sh -c 'virsh -q vol-list squashed | grep -q top.qcow2'
 end_pool squashed
-refused "a start names it too" "'/mnt/x/open' (owner u, mode 0700) refuses" pool squashed /mnt/x/open
+refused "a start names it too" "'/mnt/x/open' (owner root, mode 0700) refuses" pool squashed /mnt/x/open
 m virsh -q pool-undefine squashed
-m sh -c 'cd /srv/nfs && chmod 711 . open && chmod 600 open/top.qcow2 open/mid.qcow2'
+m sh -c 'cd /srv/nfs && chown u: open && chmod 711 . open && chmod 600 open/top.qcow2 open/mid.qcow2'
 
 # --- where its owner may not, either
 check "one that its owner may not read" define shut /mnt/x/open/nobodys.raw raw

@@ -16,8 +16,10 @@ import sys
 
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE = 1, 2, 3, 4, 14, 15, 16, 17, 18
 FSYNC, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, DESTROY, BATCH_FORGET = 20, 25, 26, 27, 28, 29, 38, 42
+UNLINK, RENAME, FSYNCDIR, CREATE, FALLOCATE, RENAME2 = 10, 12, 30, 35, 43, 45
+RENAME_NOREPLACE = 1
 NOBODY = 65534
-SET_SIZE = 8
+SET_MODE, SET_UID, SET_GID, SET_SIZE = 1, 2, 4, 8
 
 source, target = (os.path.realpath(p) for p in sys.argv[1:3])
 owner = pwd.getpwnam(sys.argv[3]).pw_uid if len(sys.argv) > 3 else 0
@@ -42,10 +44,17 @@ def attributes(st):
                        int(st.st_ctime), 0, 0, 0, st.st_mode, st.st_nlink, st.st_uid, st.st_gid, 0, 4096, 0)
 
 
-def lookup(node, body, uid, gid):
+def in_folder(node, name, uid, gid, bits):
     folder = nodes[node]
-    demand(os.stat(folder), uid, gid, 1)
-    path = os.path.join(folder, os.fsdecode(body.rstrip(b'\0')))
+    demand(os.stat(folder), uid, gid, bits)
+    return os.path.join(folder, os.fsdecode(name))
+
+
+def lookup(node, body, uid, gid):
+    return entry_of(in_folder(node, body.rstrip(b'\0'), uid, gid, 1))
+
+
+def entry_of(path):
     st = os.lstat(path)
     number = numbers.setdefault(path, len(numbers) + 1)
     nodes[number] = path
@@ -58,11 +67,54 @@ def getattr_(node, body, uid, gid):
 
 def setattr_(node, body, uid, gid):
     valid, _, _, size = struct.unpack_from('=2I2Q', body)
+    mode, _, new_uid, new_gid = struct.unpack_from('=4I', body, 68)
+    st = os.lstat(nodes[node])
+    if valid & 7 and uid != st.st_uid or valid & SET_UID and new_uid != st.st_uid or \
+            valid & SET_GID and new_gid != st.st_gid:
+        raise PermissionError(errno.EPERM, 'no')
+    if valid & SET_MODE:
+        os.chmod(nodes[node], mode & 0o7777)
     if valid & SET_SIZE:
         os.truncate(nodes[node], size)
-    elif valid & 7:
-        raise PermissionError(errno.EPERM, 'no')
     return getattr_(node, body, uid, gid)
+
+
+def create(node, body, uid, gid):
+    flags, mode, _, _ = struct.unpack_from('=4I', body)
+    path = in_folder(node, body[16:].rstrip(b'\0'), uid, gid, 3)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | flags & os.O_EXCL, mode & 0o777)
+    os.fchown(fd, uid, gid)
+    return entry_of(path) + struct.pack('=Q2I', fd, 0, 0)
+
+
+def unlink(node, body, uid, gid):
+    os.unlink(in_folder(node, body.rstrip(b'\0'), uid, gid, 3))
+    return b''
+
+
+def rename(node, body, uid, gid):
+    return rename2(node, body[:8] + bytes(8) + body[8:], uid, gid)
+
+
+def rename2(node, body, uid, gid):
+    folder, flags, _ = struct.unpack_from('=Q2I', body)
+    old, new = body[16:].rstrip(b'\0').split(b'\0')
+    old, new = in_folder(node, old, uid, gid, 3), in_folder(folder, new, uid, gid, 3)
+    if flags & RENAME_NOREPLACE and os.path.lexists(new):
+        raise FileExistsError(errno.EEXIST, 'there')
+    os.rename(old, new)
+    number = numbers.pop(old, None)
+    if number:
+        numbers[new], nodes[number] = number, new
+    return b''
+
+
+def allocate(node, body, uid, gid):
+    fd, offset, length, mode = struct.unpack_from('=3QI', body)
+    if mode:
+        raise OSError(errno.EOPNOTSUPP, 'no')
+    os.posix_fallocate(fd, offset, length)
+    return b''
 
 
 def open_(node, body, uid, gid):
@@ -124,7 +176,8 @@ def statfs(node, body, uid, gid):
 
 calls = {LOOKUP: lookup, GETATTR: getattr_, SETATTR: setattr_, OPEN: open_, READ: read, WRITE: write, STATFS: statfs,
          RELEASE: release, FSYNC: fsync, FLUSH: nothing, INIT: begin, OPENDIR: open_, READDIR: readdir,
-         RELEASEDIR: nothing}
+         RELEASEDIR: nothing, UNLINK: unlink, FSYNCDIR: nothing, CREATE: create, FALLOCATE: allocate, RENAME: rename,
+         RENAME2: rename2}
 while True:
     try:
         request = os.read(channel, (1 << 17) + 4096)

@@ -8,6 +8,7 @@
 #include "base/macros.h"
 
 typedef enum SandboxMode {
+        SANDBOX_OWNER,          /* nothing but reading, as whom this process acts as (storage/owner.h) */
         SANDBOX_READER,         /* nothing but reading */
         SANDBOX_NETWORK,        /* the network, as nobody without any right */
         SANDBOX_TOOLS,          /* all rights, no network */
