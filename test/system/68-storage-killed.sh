@@ -205,7 +205,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 exit 2
 SH
-check "two jobs are one worker's" m one-worker : :
+check "two jobs are one worker's" eventually 30 m one-worker : :
 check "a mount elsewhere, which could be written to, ends it" m sh -c 'mkdir /srv/late
         one-worker "mount -t tmpfs none /srv/late" "umount /srv/late"; [ $? = 1 ]'
 check "... and so does its end" m sh -c 'one-worker "umount /srv/late" "mount -t tmpfs none /srv/late"; [ $? = 1 ]'
