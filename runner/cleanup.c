@@ -22,7 +22,9 @@
 #include "host/enter.h"
 #include "leftovers.h"
 #include "model/definition.h"
+#include "plan/names.h"
 #include "plan/plan.h"
+#include "thread-groups.h"
 
 #define ERROR_TEXT_MAX 4096U
 
@@ -42,7 +44,8 @@ static void write_last(const char *name, GuestEnd end) {
 }
 
 /* vm-run left the cause of a failed start in the folder of the guest's user, whose content is not to be trusted:
- * no links, no more than a page, no control characters. */
+ * no links, no more than a page, no control characters. What a helper has said before, because of which QEMU failed,
+ * counts more. */
 static void keep_error(const char *name, const char *dir) {
         _cleanup_free_ char *from = NULL, *to = guest_file(GUEST_FILE_ERROR, name);
         char text[ERROR_TEXT_MAX + 1];
@@ -50,7 +53,7 @@ static void keep_error(const char *name, const char *dir) {
         struct stat st;
         ssize_t n;
 
-        if (!dir || !to || asprintf(&from, "%s/" GUEST_FOLDER_ERROR, dir) < 0)
+        if (!dir || !to || access(to, F_OK) >= 0 || asprintf(&from, "%s/" GUEST_FOLDER_ERROR, dir) < 0)
                 return;
         fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -94,6 +97,15 @@ static bool is_last_known(const char *name) {
                  at_end.st_mtim.tv_nsec >= at_start.st_mtim.tv_nsec));
 }
 
+/* systemd would not start anything in a group that has limits of threads below it. */
+static void remove_thread_groups(const char *name) {
+        _cleanup_free_ char *unit = NULL;
+        _cleanup_close_ int group = -EBADF;
+
+        if (unit_name_for_guest(name, &unit) >= 0 && cgroup_open_unit(0, unit, &group) >= 0)
+                thread_groups_remove(group);
+}
+
 /* By the guest's own unit, in the moment of its end. */
 static int clean_up(const char *name) {
         GuestEnd end = guest_end_from_service(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
@@ -101,6 +113,7 @@ static int clean_up(const char *name) {
         if (end == GUEST_END_FAILED)
                 keep_error(name, getenv("RUNTIME_DIRECTORY"));
         write_last(name, end);
+        remove_thread_groups(name);
         leftovers_undo(name);
         if (!will_restart())
                 forget_transient(name);

@@ -46,6 +46,7 @@ static const struct {
         { "env",         FIELD_LIST,    offsetof(Launch, environment) },
         { "qmp",         FIELD_LIST,    offsetof(Launch, commands) },
         { "thread",      FIELD_LIST,    offsetof(Launch, threads) },
+        { "limit",       FIELD_LIST,    offsetof(Launch, limits) },
         { "arg",         FIELD_LIST,    offsetof(Launch, argv) },
 };
 

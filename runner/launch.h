@@ -58,6 +58,8 @@ typedef struct Launch {
                           * two of them, "event NAME" or "event NAME KEY=VALUE" (a text in the event's data) */
         char **threads;        /* where and how QEMU's threads run: "vcpu 0 cpus 2-3", "iothread iothread1 cpus 1",
                                 * "emulator cpus 0-1", "vcpu 0 scheduler fifo 1"; the later ones win */
+        char **limits;         /* microseconds of each thread's kind and their period: "vcpu 50000 100000",
+                                * "emulator 20000 100000", "iothread 10000 100000" */
         char **images;         /* "3 /srv/web.qcow2": what QEMU knows as /dev/fdset/3 */
         char **graphics;       /* "vnc=127.0.0.1:5900", copied to the run file */
         LaunchConsole *consoles;

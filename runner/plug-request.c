@@ -11,6 +11,8 @@ void plug_request_done(PlugRequest *q) {
         free(q->version);
         free(q->threads);
         free(q->cpus);
+        free(q->group);
+        free(q->limit);
 }
 
 static int take_line(PlugRequest *q, const char *key, const char *value) {
@@ -19,7 +21,7 @@ static int take_line(PlugRequest *q, const char *key, const char *value) {
                 char **at;
         } texts[] = {
                 { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
-                { "threads", &q->threads }, { "cpus", &q->cpus },
+                { "threads", &q->threads }, { "cpus", &q->cpus }, { "group", &q->group }, { "limit", &q->limit },
         };
 
         if (streq(key, "set"))
@@ -52,5 +54,9 @@ int plug_request_parse(char *text, PlugRequest *q) {
         }
         if (!q->verb || !is_name(q->guest))
                 return -EINVAL;
-        return (q->device ? is_name(q->device) && !q->threads && !q->cpus : q->threads && q->cpus) ? 0 : -EINVAL;
+        if (q->device)
+                return is_name(q->device) && !q->threads && !q->cpus && !q->group && !q->limit ? 0 : -EINVAL;
+        if (!q->threads || (q->cpus ? q->group || q->limit : !is_name(q->group) || !q->limit))
+                return -EINVAL;
+        return 0;
 }

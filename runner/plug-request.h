@@ -6,7 +6,8 @@
 #include "base/macros.h"
 
 typedef struct PlugRequest {
-        char *verb, *guest, *device, *version, *threads, *cpus; /* device, or threads and cpus */
+        char *verb, *guest, *device, *version;
+        char *threads, *cpus, *group, *limit; /* in place of a device: threads and cpus, or threads, group and limit */
         unsigned set;
 } PlugRequest;
 

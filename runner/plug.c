@@ -110,20 +110,35 @@ static int pin(const PlugRequest *q, int connection, Error *e) {
         return r;
 }
 
+static int limit(const PlugRequest *q, int connection, Error *e) {
+        json_t *reply;
+        int r;
+
+        r = plug_limit(q->guest, q->threads, q->group, q->limit, e);
+        if (r < 0)
+                return r;
+        reply = json_object();
+        r = answer(connection, reply, NULL, 0);
+        json_decref(reply);
+        return r;
+}
+
 static const struct {
         const char *verb;
         int (*run)(const PlugRequest *q, int connection, Error *e);
-        bool of_threads;
+        bool of_threads, of_groups;
 } verbs[] = {
-        { "attach", attach, false },
-        { "release", release, false },
-        { "change", change, false },
-        { "pin", pin, true },
+        { "attach", attach, false, false },
+        { "release", release, false, false },
+        { "change", change, false, false },
+        { "pin", pin, true, false },
+        { "limit", limit, true, true },
 };
 
 static int run_verb(const PlugRequest *q, int connection, Error *e) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (streq(verbs[i].verb, q->verb) && verbs[i].of_threads == !q->device)
+                if (streq(verbs[i].verb, q->verb) && verbs[i].of_threads == !q->device &&
+                    verbs[i].of_groups == !!q->group)
                         return verbs[i].run(q, connection, e);
         return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_QEMU, "vm-plug knows no verb '%s' of that", q->verb);
 }

@@ -33,3 +33,5 @@ int plug_change(Plug *p, const char *guest, const char *device, json_t **ret, Er
 /* plug-pin.c: binds these threads of the guest ("17 18 23"; is taken apart) to CPUs of the host ("0-3,8"). Those that
  * are not its are refused. */
 int plug_pin(const char *guest, char *threads, const char *cpus, Error *e);
+/* The same: each is limited to what the group of this name may have, "50000 100000" or "max 100000". */
+int plug_limit(const char *guest, char *threads, const char *group, const char *limit, Error *e);

@@ -444,7 +444,7 @@ static int prepare(Prepare *p) {
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
                 prepare_placement,
                 prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,
-                fill_launch,      fill_dump,        prepare_registration,
+                fill_launch,      fill_dump,        prepare_registration, prepare_thread_quotas,
         };
         _cleanup_free_ char *version = NULL;
         int r;

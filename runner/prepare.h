@@ -220,6 +220,8 @@ int prepare_macvtap(Prepare *p, xmlNode *interface, const char *lower, const cha
 
 /* virtual.c */
 int prepare_virtual_network(Prepare *p, xmlNode *interface);
+/* The host's own address on a network that is active; *ret is the caller's. */
+int prepare_network_address(Prepare *p, const xmlNode *element, const char *name, char **ret);
 /* Makes the tap of the card, which is down, a port of what the card is on now, a bridge or a network, and brings it
  * up. */
 int prepare_connect(Prepare *p, xmlNode *interface);
@@ -267,6 +269,8 @@ int prepare_smbios(Prepare *p);
 /* tune.c: vCPUs that are plugged in at the start, and where and how the threads run. */
 int prepare_vcpus(Prepare *p);
 int prepare_threads(Prepare *p);
+/* Quotas of threads; the unit's control group, which they need, goes to vm-run. */
+int prepare_thread_quotas(Prepare *p);
 /* Where numad would have the guest: for whom the definition leaves it to the host. */
 int prepare_placement(Prepare *p);
 

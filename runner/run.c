@@ -239,6 +239,7 @@ static void run_done(Run *run) {
         screens_close(run);
         closep(&run->dump.fd);
         closep(&run->ports_fd);
+        closep(&run->thread_groups);
         for (size_t i = 0; i < run->n_consoles; i++)
                 console_done(&run->consoles[i]);
         free(run->consoles);
@@ -256,6 +257,11 @@ static int run_guest(Run *run, const char *name) {
                 log_error_errno(r, "cannot take what vm-prepare opened: %s", strerror(-r));
         if (r < 0 || load_launch(run, name) < 0)
                 return GUEST_EXIT_START_FAILED;
+        r = run_enter_thread_groups(run);
+        if (r < 0) {
+                run_fail_start(run, "the guest's threads cannot have limits of their own: %s", strerror(-r));
+                return GUEST_EXIT_START_FAILED;
+        }
         registration_begin(run);
         r = signals_open(run);
         if (r < 0) {
@@ -285,6 +291,7 @@ int main(int argc, char **argv) {
                 .monitor.fd = -EBADF,
                 .dump.fd = -EBADF,
                 .ports_fd = -EBADF,
+                .thread_groups = -EBADF,
         };
         int r;
 

@@ -106,6 +106,7 @@ struct Run {
         void (*tuned)(Run *run); /* goes on with the start once the threads are tuned */
         pid_t *known_threads;    /* vCPUs and I/O threads: the others are the emulator's */
         size_t n_known_threads;
+        int thread_groups;       /* control group below which threads have limits of their own, or -EBADF */
 
         pid_t qemu;
         int signal_fd;
@@ -153,6 +154,9 @@ void run_greeted(Run *run);
 void run_begin_event(Run *run, const char *name, const json_t *data);
 
 /* threads.c */
+/* Before any other process is there: where threads are to have quotas, this one moves to a control group below the
+ * unit's. */
+int run_enter_thread_groups(Run *run);
 /* Applies launch.threads, then calls then; the start fails where the host does not let it. */
 void run_tune_threads(Run *run, void (*then)(Run *run));
 

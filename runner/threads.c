@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "run.h"
+#include "thread-groups.h"
 
 #define CPUS_MAX 16384U
 
@@ -80,8 +81,33 @@ static const char *words_about(const char *line, const char *kind, const char *i
         return rest && *rest == ' ' ? rest + 1 : NULL;
 }
 
+/* Names of I/O threads are QEMU's words, and may be the definition's own. */
+static bool is_group_name(const char *s) {
+        return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(s);
+}
+
+/* "vcpu 50000 100000": each thread of this kind is limited by itself. */
+static int limit(Run *run, pid_t thread, const char *kind, const char *id) {
+        for (char *const *line = run->launch.limits; line && *line; line++) {
+                const char *words = words_about(*line, kind, NULL);
+                char name[64];
+                int r;
+
+                if (!words)
+                        continue;
+                (void) snprintf(name, sizeof name, "%s%s", streq(kind, "iothread") ? "" : kind, id ?: "");
+                r = is_group_name(name) ? thread_groups_limit(run->thread_groups, name, words, thread) : -EINVAL;
+                if (r < 0) {
+                        run_fail_start(run, "cannot limit %s%s%s to %s: %s", kind, id ? " " : "", id ?: "", words,
+                                       strerror(-r));
+                        return r;
+                }
+        }
+        return 0;
+}
+
 static int tune(Run *run, pid_t thread, const char *kind, const char *id) {
-        for (char *const *line = run->launch.threads; *line; line++) {
+        for (char *const *line = run->launch.threads; line && *line; line++) {
                 const char *words = words_about(*line, kind, id), *cpus = words ? startswith(words, "cpus ") : NULL;
                 const char *scheduler = words ? startswith(words, "scheduler ") : NULL;
                 int r;
@@ -95,7 +121,7 @@ static int tune(Run *run, pid_t thread, const char *kind, const char *id) {
                         return r;
                 }
         }
-        return 0;
+        return limit(run, thread, kind, id);
 }
 
 static int remember(Run *run, pid_t thread) {
@@ -188,9 +214,19 @@ static void got_vcpus(Run *run, const json_t *result, const char *error) {
                 run_fail_start(run, "cannot ask QEMU for its threads");
 }
 
+int run_enter_thread_groups(Run *run) {
+        int unit, r;
+
+        if (!run->launch.limits || !*run->launch.limits)
+                return 0;
+        unit = parcel_find(&run->parcel, CGROUP_FD_NAME);
+        r = unit < 0 ? unit : thread_groups_enter(unit, 0);
+        return r < 0 ? r : thread_groups_open(unit, &run->thread_groups);
+}
+
 void run_tune_threads(Run *run, void (*then)(Run *run)) {
         run->tuned = then;
-        if (!run->launch.threads || !*run->launch.threads)
+        if (!(run->launch.threads && *run->launch.threads) && !(run->launch.limits && *run->launch.limits))
                 go_on(run);
         else if (monitor_execute(run, "query-cpus-fast", got_vcpus) < 0)
                 run_fail_start(run, "cannot ask QEMU for its threads");

@@ -4,7 +4,9 @@
 
 #include "base/strings.h"
 #include "host/placement.h"
+#include "parcel.h"
 #include "prepare.h"
+#include "thread-groups.h"
 
 /* The type of a vCPU, as QEMU's device: by the model that -cpu names. */
 static const char *cpu_driver(const Prepare *p, char buf[static 96]) {
@@ -153,4 +155,41 @@ int prepare_threads(Prepare *p) {
                                 return r;
                 }
         return r;
+}
+
+/* Quotas of single threads are limits of control groups, which vm-run makes below the unit's. */
+static const struct {
+        const char *kind, *quota, *period;
+} quotas[] = {
+        { "vcpu", "cputune/quota", "cputune/period" },
+        { "emulator", "cputune/emulator_quota", "cputune/emulator_period" },
+        { "iothread", "cputune/iothread_quota", "cputune/iothread_period" },
+};
+
+static int store_cgroup(Prepare *p, const xmlNode *quota) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = cgroup_open_unit(0, p->launch.unit, &fd);
+        if (r < 0 || !cgroup_has_controller(fd, "cpu"))
+                return prepare_refuse(p, -EOPNOTSUPP, quota, "cgroup cpu is required for scheduler tuning");
+        r = parcel_put(p->parcel_fd, CGROUP_FD_NAME, fd);
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot hand the unit's control group to vm-run") : 0;
+}
+
+int prepare_thread_quotas(Prepare *p) {
+        const xmlNode *domain = definition_root(p->live), *any = NULL;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(quotas); i++) {
+                uint64_t quota = 0, period = 100000;
+
+                if (xml_get_u64(domain, quotas[i].quota, &quota) < 0 || quota == 0)
+                        continue; /* none, or a negative one: no limit */
+                any = any ?: xml_find(domain, quotas[i].quota);
+                (void) xml_get_u64(domain, quotas[i].period, &period);
+                r = strv_addf(&p->launch.limits, "%s %llu %llu", quotas[i].kind, (unsigned long long) quota,
+                              (unsigned long long) (period ?: 100000));
+        }
+        return r < 0 || !any ? r : store_cgroup(p, any);
 }

@@ -145,6 +145,10 @@ static int schedule(Reload *r, const Difference *d, Error *e) {
         } names[] = { { "shares", "cpu_shares" },
                       { "period", "vcpu_period" },
                       { "quota", "vcpu_quota" },
+                      { "emulator_period", "emulator_period" },
+                      { "emulator_quota", "emulator_quota" },
+                      { "iothread_period", "iothread_period" },
+                      { "iothread_quota", "iothread_quota" },
                       { "global_period", "global_period" },
                       { "global_quota", "global_quota" } };
         const char *element = xml_name(d->new ?: d->old);

@@ -106,6 +106,8 @@ static int start_failed(Object *o, const char *unit, JobResult result, Error *e)
         int r = result == JOB_TIMEOUT ? -ETIMEDOUT : -EIO;
         ErrorOrigin origin = object_kind(o)->origin;
 
+        if (object_kind(o)->unit->wait_for_others)
+                object_kind(o)->unit->wait_for_others(o);
         if (path && file_read(path, ERROR_FILE_MAX, &text, NULL) >= 0) {
                 trim(text);
                 if (text[0])

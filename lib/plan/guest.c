@@ -326,17 +326,17 @@ static int limit_quota(GuestPlan *g, const xmlNode *n, const char *key) {
         return plan_addf(g->plan, PLAN_SERVICE, key, "%" PRIu64 "%%", MAX(quota * 100 / period, (uint64_t) 1));
 }
 
-/* What each vCPU may take is a limit of all of them together, where nothing limits the whole guest. */
-static int limit_vcpu_quota(GuestPlan *g, const xmlNode *n, const char *key) {
-        uint64_t quota, period = 100000, vcpus = 1;
+/* Quotas of threads: vm-run makes control groups of its own below the unit's. */
+static int limit_threads(GuestPlan *g, const xmlNode *n, const char *key) {
+        static const char *const paths[] = { "cputune/quota", "cputune/emulator_quota", "cputune/iothread_quota" };
 
-        if (xml_find(g->domain, "cputune/global_quota") || parse_u64(xml_text(n), 10, &quota) < 0 || quota == 0)
-                return 0; /* negative: no limit */
-        (void) xml_get_u64(g->domain, "cputune/period", &period);
-        (void) xml_get_u64(g->domain, "vcpu", &vcpus);
-        if (period == 0 || vcpus > 65536)
-                return 0;
-        return plan_addf(g->plan, PLAN_SERVICE, key, "%" PRIu64 "%%", MAX(quota * vcpus * 100 / period, (uint64_t) 1));
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                uint64_t v = 0;
+
+                if (xml_get_u64(g->domain, paths[i], &v) >= 0 && v > 0)
+                        return plan_add(g->plan, PLAN_SERVICE, key, "cpu");
+        }
+        return 0;
 }
 
 static const struct {
@@ -346,7 +346,7 @@ static const struct {
 } limits[] = {
         { "cputune/shares",           "CPUWeight",     limit_weight },
         { "cputune/global_quota",     "CPUQuota",      limit_quota },
-        { "cputune/quota",            "CPUQuota",      limit_vcpu_quota },
+        { "cputune",                  "Delegate",      limit_threads },
         { "memtune/hard_limit",       "MemoryMax",     limit_memory },
         { "memtune/soft_limit",       "MemoryHigh",    limit_memory },
         { "memtune/swap_hard_limit",  "MemorySwapMax", limit_swap },

@@ -38,6 +38,30 @@ check "... says the definition" contains "<shares>200</shares>" config
 refused "schedinfo: out of range" "out of range" m virsh schedinfo t --set cpu_shares=20000
 refused "schedinfo: no such parameter" "invalid scheduler option" m virsh schedinfo t --set nonsense=1
 
+# Quotas of threads need the controller of CPUs in the one tree of control groups, which not every machine here has.
+if m grep -qw cpu /sys/fs/cgroup/cgroup.controllers; then
+        group=/sys/fs/cgroup/machine.slice/vm@t.service/guest
+        check "schedinfo --set vcpu_quota --live" m virsh -q schedinfo t --set vcpu_quota=40000 --live
+        check "... the vCPU is in a group with that limit" equals "40000 100000" m cat $group/vcpu0/cpu.max
+        check "... and nobody else" equals 1 m sh -c "wc -l < $group/vcpu0/cgroup.threads"
+        check "schedinfo --set emulator_quota iothread_quota" m virsh -q schedinfo t --set emulator_quota=30000 \
+                iothread_quota=20000 --live
+        check "... the emulator's group" equals "30000 100000" m cat $group/emulator/cpu.max
+        check "... the I/O thread's group" equals "20000 100000" m cat $group/iothread1/cpu.max
+        check "... a limit of the unit still counts" equals 500ms property CPUQuotaPerSecUSec
+        check "schedinfo: no quota any more" m virsh -q schedinfo t --set vcpu_quota=-1 --live
+        check "... says the group" equals "max 100000" m cat $group/vcpu0/cpu.max
+else
+        refused "schedinfo: a quota of threads without the controller" "cgroup CPU controller is not mounted" \
+                m virsh schedinfo t --set vcpu_quota=40000 --live
+        check "... changes nothing" not contains "<quota>" live
+fi
+check "schedinfo --set emulator_quota --config" m virsh -q schedinfo t --set emulator_quota=30000 --config
+check "... says the definition" contains "<emulator_quota>30000</emulator_quota>" config
+check "... and its unit at the next start" contains "Delegate=cpu" \
+        m cat /run/systemd/generator/vm@t.service.d/10-unitvirt.conf
+check "... until it is taken back" m virsh -q schedinfo t --set emulator_quota=-1 --config
+
 check "memtune" contains "hard_limit     : unlimited" m virsh memtune t
 check "memtune --hard-limit --soft-limit --live" m virsh memtune t --hard-limit 1048576 --soft-limit 524288 --live
 check "... MemoryMax=" equals 1073741824 property MemoryMax

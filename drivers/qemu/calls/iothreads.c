@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "hostinfo/cpu.h"
+#include "hotplug/thread-limits.h"
 #include "model/iothreads.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
@@ -115,9 +116,11 @@ static int edit_add(Definition *d, const void *what, Error *e) {
 static int apply_add(Guest *g, const Definition *live, const void *what, Error *e) {
         const unsigned *id = what;
         char name[32];
+        int r;
 
         snprintf(name, sizeof(name), "iothread%u", *id);
-        return guest_command(g, "object-add", json_pack("{s:s,s:s}", "qom-type", "iothread", "id", name), NULL, e);
+        r = guest_command(g, "object-add", json_pack("{s:s,s:s}", "qom-type", "iothread", "id", name), NULL, e);
+        return r < 0 ? r : thread_limits_of_iothread(g, live, *id, e);
 }
 
 static bool uses(const xmlNode *device, const char *id) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* virsh schedinfo --set, memtune, blkiotune, numatune: limits of the whole guest, which are settings of its unit. */
+/* virsh schedinfo --set, memtune, blkiotune, numatune: limits of the whole guest, which are settings of its unit, and
+ * quotas of its threads. */
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "hotplug/thread-limits.h"
 #include "rpc/typed-params.h"
 
 typedef struct Params {
@@ -34,6 +36,10 @@ static const struct {
         { "cpu_shares", "shares", TYPED_PARAM_ULLONG, 1, 10000 },
         { "vcpu_period", "period", TYPED_PARAM_ULLONG, PERIOD_MIN, PERIOD_MAX },
         { "vcpu_quota", "quota", TYPED_PARAM_LLONG, QUOTA_MIN, QUOTA_MAX },
+        { "emulator_period", "emulator_period", TYPED_PARAM_ULLONG, PERIOD_MIN, PERIOD_MAX },
+        { "emulator_quota", "emulator_quota", TYPED_PARAM_LLONG, QUOTA_MIN, QUOTA_MAX },
+        { "iothread_period", "iothread_period", TYPED_PARAM_ULLONG, PERIOD_MIN, PERIOD_MAX },
+        { "iothread_quota", "iothread_quota", TYPED_PARAM_LLONG, QUOTA_MIN, QUOTA_MAX },
         { "global_period", "global_period", TYPED_PARAM_ULLONG, PERIOD_MIN, PERIOD_MAX },
         { "global_quota", "global_quota", TYPED_PARAM_LLONG, QUOTA_MIN, QUOTA_MAX },
 };
@@ -66,11 +72,20 @@ static int edit_schedule(Definition *d, const void *what, Error *e) {
         return r;
 }
 
+static int apply_schedule(Guest *g, const Definition *live, const void *what, Error *e) {
+        _cleanup_definition_ Definition *before = NULL;
+        int r = object_load(&g->object, OBJECT_LIVE, &before, e);
+
+        if (r >= 0)
+                r = thread_limits_change(g, before, live, e);
+        return r < 0 ? r : edit_apply_unit(g, live, what, e);
+}
+
 static int schedule(Call *c, Guest *g, const remote_typed_param *val, unsigned len, Error *e) {
         const Params p = { val, len };
         int r = check_schedule(&p, e);
 
-        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_schedule, edit_apply_unit, &p, "the schedule" }, e);
+        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_schedule, apply_schedule, &p, "the schedule" }, e);
 }
 
 static int set_scheduler(Call *c, Guest *g, const remote_domain_set_scheduler_parameters_args *args, rpc_void *ret,

@@ -153,19 +153,29 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
         return ask(&b, ret, e);
 }
 
-static int ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
+/* What threads shall have; what is NULL is not said. */
+typedef struct Wish {
+        const char *verb, *cpus, *group, *limit;
+} Wish;
+
+static int ask_threads(const Guest *g, const char *threads, const Wish *w, Error *e) {
+        const struct {
+                const char *key, *value;
+        } lines[] = {
+                { "verb", w->verb }, { "guest", g->object.name }, { "threads", threads },
+                { "cpus", w->cpus }, { "group", w->group },       { "limit", w->limit },
+        };
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_strbuf_ StrBuf b = {};
 
-        keyfile_add(&b, "verb", "pin");
-        keyfile_add(&b, "guest", g->object.name);
-        keyfile_add(&b, "threads", threads);
-        keyfile_add(&b, "cpus", cpus);
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+                if (lines[i].value)
+                        keyfile_add(&b, lines[i].key, lines[i].value);
         return ask(&b, &answer, e);
 }
 
 /* In as many requests as it takes: a QEMU may have thousands. */
-int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
+static int ask_all_threads(const Guest *g, const char *threads, const Wish *w, Error *e) {
         int r = 0;
 
         while (r >= 0 && *threads) {
@@ -178,9 +188,17 @@ int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e
                 if (end)
                         *end = 0;
                 threads += end ? (size_t) (end - some) + 1 : strlen(some);
-                r = ask_pin(g, some, cpus, e);
+                r = ask_threads(g, some, w, e);
         }
         return r;
+}
+
+int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
+        return ask_all_threads(g, threads, &(Wish) { "pin", cpus, NULL, NULL }, e);
+}
+
+int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e) {
+        return ask_all_threads(g, threads, &(Wish) { "limit", NULL, group, limit }, e);
 }
 
 /* "KEY@ALIAS=..." on the guest's undo list. */

@@ -38,5 +38,9 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
 /* Has threads of the guest ("17 18 23") bound to CPUs of the host ("0-3,8"). */
 int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e);
 
+/* Has threads of the guest take so much of the CPUs: "50000 100000" or "max 100000", microseconds in each period. group
+ * is the name that those have in common: "vcpu0", "iothread1", "emulator". */
+int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e);
+
 /* Has undone what was made on the host for a device, where anything was. What fails is in the journal. */
 void plug_ask_release(const Guest *g, const char *alias);

@@ -10,6 +10,7 @@
 #include "guest/renames.h"
 #include "guest/savefile.h"
 #include "object/unit.h"
+#include "run/helpers.h"
 #include "run/index.h"
 #include "run/monitor.h"
 
@@ -128,7 +129,12 @@ static const ObjectStoreKind store_domain = {
 
 /* --- units --- */
 
-static const ObjectUnitKind unit_domain = { .kind = &unit_guest, .autostart = "qemu/autostart", .errors = "qemu" };
+static const ObjectUnitKind unit_domain = {
+        .kind = &unit_guest,
+        .autostart = "qemu/autostart",
+        .errors = "qemu",
+        .wait_for_others = guest_wait_for_helpers,
+};
 
 /* --- lists --- */
 

@@ -439,7 +439,7 @@ json_t *qmp_block_entry(json_t *list, const char *alias) {
 int guest_cgroup(Guest *g, char **ret) {
         _cleanup_free_ char *path = NULL;
         _cleanup_fclose_ FILE *f = NULL;
-        char *line = NULL;
+        char *line = NULL, *end;
         size_t size = 0;
         ssize_t n;
         int r = -ESRCH;
@@ -464,5 +464,8 @@ int guest_cgroup(Guest *g, char **ret) {
                 break;
         }
         free(line);
+        /* threads may have groups below the unit's */
+        if (r >= 0 && (end = strstr(*ret, ".service/")))
+                end[strlen(".service")] = 0;
         return r;
 }

@@ -91,14 +91,23 @@ static bool network_is_there(const char *name) {
         return false;
 }
 
+static int fail_network(const char *name, Error *e) {
+        return error_set(e, -ENOENT, ERROR_NO_NETWORK, ORIGIN_NETWORK, "no network with matching name '%s'", name);
+}
+
 /* A network that nobody has defined: its unit would fail, and systemd would only say that something failed. */
 static int check_networks(const Definition *d, Error *e) {
         XML_FOREACH(interface, definition_devices(d), "interface") {
                 const char *name = xml_get(interface, "source/@network");
 
                 if (xml_attr_is(interface, "type", "network") && name && !network_is_there(name))
-                        return error_set(e, -ENOENT, ERROR_NO_NETWORK, ORIGIN_NETWORK,
-                                         "no network with matching name '%s'", name);
+                        return fail_network(name, e);
+        }
+        XML_FOREACH(graphics, definition_devices(d), "graphics") {
+                const char *name = xml_get(graphics, "listen/@network");
+
+                if (name && !network_is_there(name))
+                        return fail_network(name, e);
         }
         return 0;
 }

@@ -143,16 +143,19 @@ static int append(sd_bus_message *m, void *userdata) {
         return r;
 }
 
-/* What systemd keeps of a setting would hold for the next run too: a line of host/undo.h's list, whose library brings
- * with it what makes such things. */
-static char *undo_line(const char *unit, const char *key) {
-        _cleanup_free_ char *file = text_format("/run/systemd/system.control/%s.d/50-%s.conf", unit, key);
+/* A line of host/undo.h's list, whose library brings with it what makes such things. */
+static char *undo_line_of(const char *file) {
         _cleanup_strbuf_ StrBuf b = {};
 
-        if (!file)
-                return NULL;
         keyfile_add(&b, "file", file);
         return strbuf_take(&b);
+}
+
+/* What systemd keeps of a setting would hold for the next run too. */
+static char *undo_line(const char *unit, const char *key) {
+        _cleanup_free_ char *file = text_format("/run/systemd/system.control/%s.d/50-%s.conf", unit, key);
+
+        return file ? undo_line_of(file) : NULL;
 }
 
 static bool is_on_list(const char *path, const char *line) {
@@ -177,13 +180,25 @@ bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key)
         return path && line && is_on_list(path, line);
 }
 
-int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *line = undo_line(unit, key);
+static int promise(const Guest *g, const char *line, Error *e) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name);
         int r = path && line ? 0 : -ENOMEM;
 
         if (r >= 0 && !is_on_list(path, line))
                 r = add_line(path, line);
         return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot write %s", path ?: "the undo list") : 0;
+}
+
+int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e) {
+        _cleanup_free_ char *line = undo_line(unit, key);
+
+        return promise(g, line, e);
+}
+
+int unit_limits_promise_undo(Guest *g, const char *file, Error *e) {
+        _cleanup_free_ char *line = undo_line_of(file);
+
+        return promise(g, line, e);
 }
 
 static int promise_undo(Guest *g, const Changes *c, Error *e) {
@@ -215,4 +230,24 @@ int unit_limits_change(Guest *g, const Definition *before, const Definition *aft
                 return 0;
         r = promise_undo(g, &c, e);
         return r < 0 ? r : systemd_set_properties(g->driver->systemd, plan_unit(new), append, &c, e);
+}
+
+/* The kernel's usual weight is no setting of the plan. */
+static int append_weight(sd_bus_message *m, void *userdata) {
+        const PlanSetting *s = setting_of(userdata, "CPUWeight", 0);
+        uint64_t weight = 100;
+
+        if (s && parse_u64(s->value, 10, &weight) < 0)
+                return -EINVAL;
+        return sd_bus_message_append(m, "(sv)", "CPUWeight", "t", weight);
+}
+
+int unit_limits_take_cpu(Guest *g, const Definition *live, Error *e) {
+        _cleanup_plan_ Plan *p = NULL;
+        int r;
+
+        r = plan_build(live, &p, e);
+        if (r >= 0)
+                r = unit_setting_promise(g, plan_unit(p), "CPUWeight", e);
+        return r < 0 ? r : systemd_set_properties(g->driver->systemd, plan_unit(p), append_weight, p, e);
 }

@@ -15,3 +15,10 @@ int unit_limits_change(Guest *g, const Definition *before, const Definition *aft
 int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e);
 /* Whether that was done in this run. */
 bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key);
+
+/* Has systemd give the unit's control group the controller of the CPUs, by a weight of its own: what it has, or else
+ * the usual one. Within a fiber. */
+int unit_limits_take_cpu(Guest *g, const Definition *live, Error *e);
+
+/* This file goes with the guest's run. */
+int unit_limits_promise_undo(Guest *g, const char *file, Error *e);

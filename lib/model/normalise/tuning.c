@@ -8,6 +8,9 @@
 
 /* Larger than any memory: libvirt's way to say that there is no limit. */
 #define UNLIMITED_KIB UINT64_C(9007199254740991)
+/* Microseconds; a negative quota is none. */
+#define QUOTA_MIN 1000LL
+#define QUOTA_MAX 17592186044415LL
 
 static int normalise_memtune(Normaliser *n, xmlNode *memtune) {
         xmlNode *next;
@@ -64,22 +67,29 @@ static int check_device_limits(Normaliser *n) {
         return 0;
 }
 
-/* A unit's quota is of all threads together. */
-static int check_thread_quotas(Normaliser *n) {
-        static const char *const paths[] = { "cputune/emulator_quota", "cputune/iothread_quota" };
+/* Less than a millisecond is more often than the kernel looks. */
+static int check_quota(Normaliser *n, const char *name) {
+        xmlNode *quota = xml_child(xml_child(n->root, "cputune"), name);
+        char *end;
+        long long v;
 
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                xmlNode *quota = xml_find(n->root, paths[i]);
-                int v = 0;
-
-                if (quota && (parse_int(xml_text(quota), &v) < 0 || v > 0))
-                        return fail_unsupported(
-                                n, quota,
-                                "a quota of some of the guest's threads is not supported: <global_quota> "
-                                "limits all of them");
-        }
-
+        if (!quota)
+                return 0;
+        errno = 0;
+        v = strtoll(xml_text(quota), &end, 10);
+        if (errno != 0 || *end || end == xml_text(quota) || (v > 0 && v < QUOTA_MIN) || v > QUOTA_MAX)
+                return fail_xml(n, quota, "Value of cputune '%s' must be in range [%lld, %lld]", name, QUOTA_MIN,
+                                QUOTA_MAX);
         return 0;
+}
+
+static int check_quotas(Normaliser *n) {
+        static const char *const names[] = { "quota", "global_quota", "emulator_quota", "iothread_quota" };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
+                r = check_quota(n, names[i]);
+        return r;
 }
 
 int normalise_tuning(Normaliser *n) {
@@ -90,11 +100,9 @@ int normalise_tuning(Normaliser *n) {
                 /* cgroups(7), and the microseconds of libvirt's documents */
                 { "cputune/shares", 0, 262144 },
                 { "cputune/period", 1000, 1000000 },
-                { "cputune/quota", -1, 17592186044415 },
                 { "cputune/emulator_period", 1000, 1000000 },
                 { "cputune/iothread_period", 1000, 1000000 },
                 { "cputune/global_period", 1000, 1000000 },
-                { "cputune/global_quota", -1, 17592186044415 },
                 { "blkiotune/weight", 10, 1000 },
         };
         int r;
@@ -107,7 +115,7 @@ int normalise_tuning(Normaliser *n) {
 
         r = check_device_limits(n);
         if (r >= 0)
-                r = check_thread_quotas(n);
+                r = check_quotas(n);
         if (r < 0)
                 return r;
         r = normalise_memtune(n, xml_child(n->root, "memtune"));

@@ -91,6 +91,9 @@ typedef struct ObjectUnitKind {
         const UnitKind *kind;   /* of lib/plan: its template, names and target */
         const char *autostart;  /* libvirt's folder of links, below /etc/libvirt: "qemu/autostart"; NULL none */
         const char *errors;     /* where a failed start leaves NAME.error, below /run/libvirt: "qemu"; NULL nowhere */
+        /* A start has failed, perhaps because a unit beside this one has: waits until those have ended, and what they
+         * have to say is in NAME.error. Missing: there are none. */
+        void (*wait_for_others)(Object *o);
 } ObjectUnitKind;
 
 /* --- all --- */
