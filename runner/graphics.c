@@ -172,6 +172,20 @@ static int listen_for_clients(Prepare *p, const xmlNode *graphics, const char *a
                          WEBSOCKETS_MAX - p->n_websockets);
 }
 
+/* <listen type='network'>: the host's address there. What the address was at an earlier start does not matter. */
+static int look_up_network(Prepare *p, xmlNode *graphics) {
+        xmlNode *listen = xml_child(graphics, "listen");
+        _cleanup_free_ char *address = NULL;
+        int r;
+
+        if (!xml_attr_is(listen, "type", "network"))
+                return 0;
+        r = prepare_network_address(p, listen, xml_attr(listen, "network") ?: "", &address);
+        if (r >= 0)
+                r = xml_set_attr(listen, "address", address);
+        return r < 0 ? r : xml_set_attr(graphics, "listen", address);
+}
+
 static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         const char *address = address_of(graphics) ?: defaults_of(p, graphics).listen;
         const QemuConfig *c = p->config;
@@ -236,6 +250,9 @@ static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
                 return prepare_socket(p, graphics, g);
         if (!graphics_has_port(graphics))
                 return 0;
+        r = look_up_network(p, graphics);
+        if (r < 0)
+                return r;
         /* vnc_auto_unix_socket, spice_auto_unix_socket */
         if (defaults_of(p, graphics).on_socket && !address_of(graphics))
                 return prepare_socket(p, graphics, g);

@@ -30,6 +30,7 @@
 #include "host/sockets.h"
 #include "notify.h"
 #include "plan/helper.h"
+#include "plan/names.h"
 #include "secret/secret.h"
 
 #define WORDS_MAX 64U
@@ -40,16 +41,20 @@
 #define STORE_TIMEOUT_MS 30000
 /* Who the certificates of TPMs belong to, by the package of swtpm. */
 #define CERTIFICATES_USER "tss"
+#define STATE_MAX (1U << 20)
 
 typedef struct LastLine {
         char text[LINE_KEPT];
         size_t n;
         bool ended;             /* the next character begins another line */
+        char first[LINE_KEPT];  /* what it said first */
 } LastLine;
 
 static volatile sig_atomic_t child; /* -1: ended before there was one */
+static volatile sig_atomic_t told_to_end;
 
 static void pass_on(int sig) {
+        told_to_end = true;
         if (child > 0)
                 (void) kill((pid_t) child, sig);
         else
@@ -60,6 +65,8 @@ static void keep(LastLine *line, const char *data, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 if (data[i] == '\n') {
                         line->ended = true;
+                        if (!line->first[0])
+                                memcpy(line->first, line->text, line->n);
                         continue;
                 }
                 if (line->ended)
@@ -120,6 +127,18 @@ static int give_key(int key_fd) {
         return 0;
 }
 
+/* A program that knows its socket as systemd would hand it over. */
+static void activate(void) {
+        char number[16];
+
+        if (!streq_ptr(getenv("UNITVIRT_ACTIVATED"), "yes"))
+                return;
+        (void) snprintf(number, sizeof number, "%i", getpid());
+        (void) setenv("LISTEN_PID", number, 1);
+        (void) setenv("LISTEN_FDS", "1", 1);
+        (void) unsetenv("LISTEN_FDNAMES");
+}
+
 _noreturn_ static void become(const char *const *words, int socket_fd, int key_fd, int words_fd) {
         const char *program = find_program(words[0]);
 
@@ -130,6 +149,7 @@ _noreturn_ static void become(const char *const *words, int socket_fd, int key_f
             dup2(words_fd, STDOUT_FILENO) < 0 || dup2(socket_fd, HELPER_SOCKET_FD) < 0)
                 _exit(127);
         (void) unsetenv("NOTIFY_SOCKET");
+        activate();
         (void) execv(program, (char *const *) words);
         dprintf(STDERR_FILENO, "cannot start %s: %s\n", program, strerror(errno));
         _exit(127);
@@ -154,6 +174,15 @@ static void leave_line(const char *folder, const LastLine *line) {
 
         if (path && line->n > 0)
                 (void) file_write_atomic(path, line->text, line->n, 0600, FILE_WRITE_NOSYNC);
+}
+
+/* One that has ended well may still have said why QEMU did not come to terms with it, before it says farewell. */
+static void leave_first(const char *folder, const LastLine *line) {
+        LastLine first = {};
+
+        first.n = strnlen(line->first, sizeof(first.text) - 1);
+        memcpy(first.text, line->first, first.n);
+        leave_line(folder, &first);
 }
 
 static int exit_status(int status) {
@@ -183,6 +212,8 @@ static int run_program(const char *const *words, const char *folder, int socket_
         child = 0;
         if (exit_status(status) != 0)
                 leave_line(folder, line);
+        else
+                leave_first(folder, line);
         return exit_status(status);
 }
 
@@ -242,6 +273,18 @@ static int take_key(void) {
         return fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, PARKED);
 }
 
+/* A TPM ends with QEMU. Its unit is there until the guest's has ended, and then adds what the TPM said to the reason
+ * why the start failed, if it did. */
+static void stay(void) {
+        sigset_t term, before;
+
+        sigemptyset(&term);
+        sigaddset(&term, SIGTERM);
+        (void) sigprocmask(SIG_BLOCK, &term, &before);
+        while (!told_to_end)
+                (void) sigsuspend(&before);
+}
+
 static int run(void) {
         const char *words[WORDS_MAX + 1], *folder = getenv("RUNTIME_DIRECTORY");
         _cleanup_close_ int key = take_key();
@@ -259,8 +302,14 @@ static int run(void) {
         if (r < 0)
                 return log_error_errno(r, "cannot listen at %s: %s", path, strerror(-r)) < 0;
         (void) notify_send(notify_fd, "READY=1\n");
+        if (streq_ptr(getenv("UNITVIRT_CONNECTED"), "yes"))
+                fd = accept_one(fd);
+        if (fd < 0)
+                return log_error_errno(fd, "nobody connects: %s", strerror(-fd)) < 0;
         r = streq_ptr(getenv("UNITVIRT_ACCEPT"), "yes") ? run_for_one(words, folder, fd)
                                                         : run_program(words, folder, fd, key, &line);
+        if (r == 0 && getenv("UNITVIRT_TPM"))
+                stay();
         return r < 0 ? log_error_errno(r, "cannot run %s: %s", words[0], strerror(-r)) < 0 : r;
 }
 
@@ -284,23 +333,57 @@ static int own_all(const char *folder, uid_t uid, gid_t gid) {
         return r;
 }
 
-static bool has_state(const char *folder, bool old) {
-        _cleanup_free_ char *path = text_format("%s/%s", folder, old ? "tpm-00.permall" : "tpm2-00.permall");
+/* Where a TPM keeps what it knows: files in a folder of its own, or one file that somebody has named. */
+typedef struct TpmState {
+        const char *path;
+        bool is_file;
+} TpmState;
 
+static bool has_state(const TpmState *s, bool old) {
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+
+        if (s->is_file)
+                return stat(s->path, &st) >= 0 && st.st_size > 0;
+        path = text_format("%s/%s", s->path, old ? "tpm-00.permall" : "tpm2-00.permall");
         return path && access(path, F_OK) >= 0;
 }
 
+static int own_file(const char *path, uid_t uid, gid_t gid) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        return fchown(fd, uid, gid) < 0 ? -errno : 0;
+}
+
+static int own_state(const TpmState *s, uid_t uid, gid_t gid) {
+        return s->is_file ? own_file(s->path, uid, gid) : own_all(s->path, uid, gid);
+}
+
+static int own_user(const char *folder) {
+        const struct passwd *user = getpwnam(CERTIFICATES_USER);
+
+        if (!user)
+                return log_error_errno(-ESRCH, "there is no user %s", CERTIFICATES_USER);
+        return chown(folder, user->pw_uid, user->pw_gid) < 0 ? -errno : 0;
+}
+
 /* A TPM is born with keys and certificates, as from a factory. */
-static int set_up(const char *folder, const char *run_folder, bool old, int key) {
+static int manufacture(const TpmState *state, const char *run_folder, bool old, int key) {
         static const char *const options[][2] = {
                 { "--pcr-banks", "UNITVIRT_TPM_BANKS" },
                 { "--profile-name", "UNITVIRT_TPM_PROFILE" },
                 { "--profile-remove-disable", "UNITVIRT_TPM_REMOVE" },
         };
         enum { FIXED = 9 };
+        _cleanup_free_ char *where = text_format("%s%s", state->is_file ? "file://" : "", state->path);
         char number[16];
         const char *words[FIXED + 1 + 2 * ELEMENTSOF(options) + 4 + 1] = {
-                "/usr/bin/swtpm_setup", "--tpm-state",            folder,         "--runas",         CERTIFICATES_USER,
+                "/usr/bin/swtpm_setup", "--tpm-state",            where,          "--runas",         CERTIFICATES_USER,
                 "--create-ek-cert",     "--create-platform-cert", "--lock-nvram", "--not-overwrite",
         };
         size_t n = FIXED;
@@ -322,11 +405,49 @@ static int set_up(const char *folder, const char *run_folder, bool old, int key)
                 words[n++] = "--pwdfile-fd";
                 words[n++] = number;
         }
-        r = user ? own_all(folder, user->pw_uid, user->pw_gid) : -ESRCH;
+        if (!where)
+                return log_oom();
+        r = user ? own_state(state, user->pw_uid, user->pw_gid) : -ESRCH;
         if (r < 0)
-                return log_error_errno(r, "cannot give %s to the user %s: %s", folder, CERTIFICATES_USER, strerror(-r));
+                return log_error_errno(r, "cannot give %s to the user %s: %s", state->path, CERTIFICATES_USER,
+                                       strerror(-r));
         r = run_program(words, run_folder, STDIN_FILENO, key, &line);
         return r == 0 ? 0 : -EIO;
+}
+
+static int copy_state(const char *from, const char *to) {
+        _cleanup_close_ int fd = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_free_ char *data = NULL;
+        size_t len = 0;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = file_read(from, STATE_MAX, &data, &len);
+        if (r >= 0)
+                r = write_all(fd, data, len);
+        return r < 0 ? r : fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The user that makes it may remove and make files in the folder; that of a file that somebody has named is not his. */
+static int set_up(const TpmState *state, const char *run_folder, bool old, int key) {
+        char folder[] = "/run/libvirt/swtpm-XXXXXX", path[sizeof(folder) + 8];
+        int r;
+
+        if (!state->is_file)
+                return manufacture(state, run_folder, old, key);
+        if (!mkdtemp(folder))
+                return log_error_errno(-errno, "cannot make a folder in /run/libvirt: %m");
+        (void) snprintf(path, sizeof path, "%s/state", folder);
+        r = own_user(folder);
+        if (r >= 0)
+                r = manufacture(&(TpmState) { path, true }, run_folder, old, key);
+        if (r >= 0)
+                r = copy_state(path, state->path);
+        (void) unlink(path);
+        if (rmdir(folder) < 0)
+                log_warning_errno(-errno, "cannot remove %s, ignoring: %m", folder);
+        return r;
 }
 
 /* The passphrase, for this step and, by the service manager's store, for the program itself. */
@@ -373,40 +494,61 @@ static int explain(const char *folder, const char *run_folder, int r) {
 }
 
 static int prepare(void) {
-        const char *folder = getenv("UNITVIRT_STATE"), *run_folder = getenv("RUNTIME_DIRECTORY");
+        const TpmState state = { getenv("UNITVIRT_STATE"), streq_ptr(getenv("UNITVIRT_STATE_KIND"), "file") };
+        const char *run_folder = getenv("RUNTIME_DIRECTORY");
         bool old = streq_ptr(getenv("UNITVIRT_TPM"), "1.2");
         _cleanup_close_ int key = -EBADF;
         struct stat st;
         int r;
 
-        if (!folder || !run_folder || stat(run_folder, &st) < 0)
+        if (!state.path || !run_folder || stat(run_folder, &st) < 0)
                 return log_error_errno(-EINVAL, "vm-helper is started by units of guests' helpers") < 0;
-        r = folder_make(folder, st.st_uid, st.st_gid);
+        r = state.is_file ? own_file(state.path, st.st_uid, st.st_gid)
+                          : folder_make(state.path, st.st_uid, st.st_gid);
         if (r < 0)
-                return explain(folder, run_folder, r) < 0;
+                return explain(state.path, run_folder, r) < 0;
         if (find_key(run_folder, &key) < 0)
                 return EXIT_FAILURE;
-        if (!has_state(folder, old) && set_up(folder, run_folder, old, key) < 0)
+        if (!has_state(&state, old) && set_up(&state, run_folder, old, key) < 0)
                 return EXIT_FAILURE;
-        r = own_all(folder, st.st_uid, st.st_gid);
-        return r < 0 ? explain(folder, run_folder, r) < 0 : EXIT_SUCCESS;
+        r = own_state(&state, st.st_uid, st.st_gid);
+        return r < 0 ? explain(state.path, run_folder, r) < 0 : EXIT_SUCCESS;
 }
 
 /* --- afterwards --- */
 
+/* Why the guest's start has failed, as far as others know, with what the helper said. NULL: that is no reason. */
+static char *explain_end(const char *error, const char *said, bool failed) {
+        _cleanup_free_ char *known = NULL;
+
+        if (file_read(error, 2 * LINE_KEPT, &known, NULL) < 0 || !*known)
+                return failed ? text_format("a helper of the guest failed: %s", said) : NULL;
+        known[strcspn(known, "\n")] = 0;
+        return strstr(known, said) ? NULL : text_format("%s (a helper of the guest said: %s)", known, said);
+}
+
+/* vm-run writes this file just before the first instruction; it goes with the guest's unit. */
+static bool is_running(const char *guest) {
+        _cleanup_free_ char *user = NULL, *path = NULL;
+
+        if (user_name_for_guest(guest, &user) < 0)
+                return false;
+        path = text_format("%s/qemu/%s/" GUEST_FOLDER_RUN, path_run(), user);
+        return path && access(path, F_OK) >= 0;
+}
+
 static int ended(void) {
         const char *run_folder = getenv("RUNTIME_DIRECTORY"), *guest = getenv("UNITVIRT_GUEST");
-        _cleanup_free_ char *path = NULL, *text = NULL, *live = NULL, *error = NULL, *message = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL, *error = NULL, *message = NULL;
 
-        if (!run_folder || !guest || streq_ptr(getenv("SERVICE_RESULT"), "success"))
+        if (!run_folder || !guest)
                 return EXIT_SUCCESS;
         path = text_format("%s/%s", run_folder, HELPER_ERROR);
-        live = guest_file(GUEST_FILE_LIVE, guest);
         error = guest_file(GUEST_FILE_ERROR, guest);
         /* a guest that runs has other worries, and tells them itself */
-        if (!path || !live || !error || access(live, F_OK) >= 0 || file_read(path, LINE_KEPT, &text, NULL) < 0)
+        if (!path || !error || is_running(guest) || file_read(path, LINE_KEPT, &text, NULL) < 0)
                 return EXIT_SUCCESS;
-        message = text_format("a helper of the guest failed: %s", text);
+        message = explain_end(error, text, !streq_ptr(getenv("SERVICE_RESULT"), "success"));
         if (message)
                 (void) file_write_atomic(error, message, strlen(message), 0600, FILE_WRITE_NOSYNC);
         return EXIT_SUCCESS;

@@ -241,12 +241,38 @@ static int prepare_filesystem(Prepare *p, xmlNode *fs) {
         return 0;
 }
 
+static bool is_memory_shared(const Prepare *p) {
+        const xmlNode *domain = definition_root(p->live);
+
+        XML_FOREACH(cell, xml_find(domain, "cpu/numa"), "cell")
+                if (xml_attr_is(cell, "memAccess", "shared"))
+                        return true;
+        return streq_ptr(xml_get(domain, "memoryBacking/access/@mode"), "shared");
+}
+
+static int prepare_video(Prepare *p, xmlNode *video) {
+        unsigned index = 0;
+        char part[24];
+
+        if (!xml_attr_is(xml_child(video, "driver"), "name", "vhostuser"))
+                return 0;
+        if (!is_memory_shared(p))
+                return prepare_refuse(p, -EOPNOTSUPP, video,
+                                      "a 'vhostuser' video device requires shared memory: add <memoryBacking>"
+                                      "<source type='memfd'/><access mode='shared'/></memoryBacking>");
+        for (const xmlNode *n = video->prev; n; n = n->prev)
+                index += xml_is(n, "video");
+        (void) snprintf(part, sizeof part, "gpu%u", index);
+        return prepare_connect_helper(p, video, part);
+}
+
 static const struct {
         const char *element;
         int (*prepare)(Prepare *p, xmlNode *device);
 } devices[] = {
         { "tpm", prepare_tpm },     { "input", prepare_input },           { "vsock", prepare_vsock },
         { "shmem", prepare_shmem }, { "filesystem", prepare_filesystem },
+        { "video", prepare_video },
 };
 
 int prepare_opened_device(Prepare *p, xmlNode *device) {

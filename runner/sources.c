@@ -12,6 +12,7 @@
 #include "host/changes.h"
 #include "host/sockets.h"
 #include "image/probe.h"
+#include "plan/helper.h"
 #include "prepare.h"
 #include "secret/secret.h"
 
@@ -230,6 +231,30 @@ static int choose_tls(Prepare *p, xmlNode *source) {
         return xml_set_attr(source, "tls", "yes");
 }
 
+/* The helper's socket is the guest's: QEMU connects to it by its path, whenever the connection is not there. The live
+ * definition says where it is. */
+static int give_reservations(Prepare *p, const xmlNode *source) {
+        xmlNode *reservations = xml_child(source, "reservations"), *socket;
+        _cleanup_free_ char *folder = helper_folder(p->name, "pr"), *path = NULL;
+
+        if (!xml_attr_is(reservations, "managed", "yes"))
+                return 0;
+        if (p->running)
+                return prepare_refuse(p, -EOPNOTSUPP, reservations,
+                                      "a disk with managed persistent reservations cannot be plugged into a guest that "
+                                      "runs");
+        path = folder ? text_format("/run/%s/" HELPER_SOCKET, folder) : NULL;
+        if (!path)
+                return -ENOMEM;
+        if (lchown(path, p->uid, p->gid) < 0)
+                return prepare_refuse(p, -errno, reservations, "cannot give %s to the guest: %s", path,
+                                      strerror(errno));
+        socket = xml_ensure(reservations, "source");
+        if (!socket || xml_set_attr(socket, "type", "unix") < 0 || xml_set_attr(socket, "mode", "client") < 0)
+                return -ENOMEM;
+        return xml_set_attr(socket, "path", path);
+}
+
 static int give_layer(Prepare *p, const xmlNode *layer) {
         xmlNode *source = xml_child(layer, "source");
         int r;
@@ -246,6 +271,8 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
         if (r >= 0 && xml_attr_is(layer, "type", "vhostuser") &&
             !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
                 r = give_connection(p, source, xml_attr(source, "path"));
+        if (r >= 0)
+                r = give_reservations(p, source);
         if (r >= 0 && xml_attr_is(layer, "type", "vhostvdpa"))
                 r = give_device(p, source);
         return r;

@@ -3,7 +3,9 @@
 /* <interface type='network'>: the live definition of the network says where the card is plugged in. Its unit has
  * started before, or the guest's would not have; no daemon is asked. */
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <sys/file.h>
 
 #include "base/fs.h"
@@ -185,6 +187,60 @@ static int load_and_complete(Prepare *p, xmlNode *interface, xmlDocPtr *ret) {
         int r = load_network(p, interface, xml_get(interface, "source/@network") ?: "", ret);
 
         return r < 0 ? r : prepare_blame(p, network_port_complete(xml_root(*ret), interface, &p->error), interface);
+}
+
+/* --- the host's own address on a network --- */
+
+/* The first of a link, of IPv4 where it has any; the caller's. NULL: it has none. */
+static char *address_of_link(const char *link) {
+        struct ifaddrs *all = NULL;
+        char text[INET6_ADDRSTRLEN] = "";
+
+        if (getifaddrs(&all) < 0)
+                return NULL;
+        for (int family = AF_INET; !text[0]; family = AF_INET6) {
+                for (const struct ifaddrs *a = all; a && !text[0]; a = a->ifa_next) {
+                        const void *address = NULL;
+
+                        if (!a->ifa_addr || a->ifa_addr->sa_family != family || !streq(a->ifa_name, link))
+                                continue;
+                        address = family == AF_INET
+                                          ? (const void *) &((const struct sockaddr_in *) a->ifa_addr)->sin_addr
+                                          : (const void *) &((const struct sockaddr_in6 *) a->ifa_addr)->sin6_addr;
+                        (void) inet_ntop(family, address, text, sizeof text);
+                }
+                if (family == AF_INET6)
+                        break;
+        }
+        freeifaddrs(all);
+        return text[0] ? strdup(text) : NULL;
+}
+
+int prepare_network_address(Prepare *p, const xmlNode *element, const char *name, char **ret) {
+        const char *address, *link;
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+        const xmlNode *network;
+        int r;
+
+        r = load_network(p, element, name, &doc);
+        if (r < 0)
+                return r;
+        network = xml_root(doc);
+        if (forward_mode_has_own_bridge(network_forward_mode(network))) {
+                address = xml_get(network, "ip/@address");
+                if (!address)
+                        return prepare_refuse(p, -EADDRNOTAVAIL, element, "network '%s' doesn't have an IP address",
+                                              name);
+                *ret = strdup(address);
+                return *ret ? 0 : -ENOMEM;
+        }
+        link = network_bridge(network) ?: network_forward_device(network);
+        if (!link)
+                return prepare_refuse(p, -EADDRNOTAVAIL, element,
+                                      "network '%s' has no associated interface or bridge", name);
+        *ret = address_of_link(link);
+        return *ret ? 0 : prepare_refuse(p, -EADDRNOTAVAIL, element, "'%s' of the network '%s' has no address", link,
+                                         name);
 }
 
 int prepare_virtual_network(Prepare *p, xmlNode *interface) {

@@ -218,13 +218,22 @@ static int alias_new(Definition *d, xmlNode *device) {
         return 0;
 }
 
+/* Nodes of a disk above its images: one for each group that limits it. */
+static unsigned count_filters(const xmlNode *disk) {
+        unsigned n = 0;
+
+        XML_FOREACH(filter, xml_child(disk, "throttlefilters"), "throttlefilter")
+                n++;
+        return n;
+}
+
 static unsigned next_image(const Definition *d) {
         unsigned next = 1, n;
 
         XML_FOREACH(disk, definition_devices(d), "disk")
                 for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                        if (xml_attr_uint(xml_child(layer, "source"), "index", &n) >= 0 && n >= next && n < UINT_MAX)
-                                next = n + 1;
+                        if (xml_attr_uint(xml_child(layer, "source"), "index", &n) >= 0 && n < UINT_MAX)
+                                next = MAX(next, n + 1 + count_filters(disk));
         return next;
 }
 
@@ -249,11 +258,9 @@ int definition_name_device(Definition *d, xmlNode *device, Error *e) {
 
 /* --- all of them --- */
 
-/* Numbers of the images: "libvirt-N-storage" counts down over all disks, each
- * disk's image before those that back it. */
-static int number_images(xmlNode *disk, unsigned *next) {
-        if (xml_attr_is(disk, "type", "vhostuser"))
-                return 0; /* it has no node of QEMU's */
+/* Numbers of the images: "libvirt-N-storage" counts down over all disks, each disk's image before those that back it,
+ * and those before the groups that limit it ("libvirt-N-filter"). */
+static int number_layers(xmlNode *disk, unsigned *next) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
                 xmlNode *source = xml_child(layer, "source");
                 unsigned n;
@@ -273,6 +280,16 @@ static int number_images(xmlNode *disk, unsigned *next) {
                 (*next)++;
         }
         return 0;
+}
+
+static int number_images(xmlNode *disk, unsigned *next) {
+        int r;
+
+        if (xml_attr_is(disk, "type", "vhostuser"))
+                return 0; /* it has no node of QEMU's */
+        r = number_layers(disk, next);
+        *next += count_filters(disk);
+        return r;
 }
 
 int definition_assign_aliases(Definition *d, Error *e) {

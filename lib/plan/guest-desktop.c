@@ -69,6 +69,20 @@ static void plan_websocket(GuestPlan *g, const xmlNode *graphics) {
                 g->wants_inet = true;
 }
 
+/* At the address of a network's bridge, which is there once the network is. */
+static int plan_listen(GuestPlan *g, const xmlNode *graphics) {
+        const xmlNode *listen = xml_child(graphics, "listen");
+        const char *name = xml_attr(listen, "network");
+        int r;
+
+        if (!name || !xml_attr_is(listen, "type", "network"))
+                return 0;
+        r = plan_require_unit_of(g->plan, &unit_network, name);
+        return r == -EINVAL ? error_set(g->error, r, ERROR_XML_ERROR, ORIGIN_DOMAIN,
+                                        "there can be no network of the name '%s'", name)
+                            : r;
+}
+
 int plan_graphics(GuestPlan *g, const xmlNode *graphics) {
         const xmlNode *gl = xml_child(graphics, "gl");
         int r = 0;
@@ -80,7 +94,12 @@ int plan_graphics(GuestPlan *g, const xmlNode *graphics) {
         if (r >= 0 && xml_attr_is(graphics, "type", "dbus"))
                 r = plan_bus(g, graphics);
         plan_websocket(g, graphics);
-        return r;
+        return r < 0 ? r : plan_listen(g, graphics);
+}
+
+/* A card that another program draws for; it shares the guest's memory. */
+int plan_video(GuestPlan *g, const xmlNode *video) {
+        return streq_ptr(xml_get(video, "driver/@name"), "vhostuser") ? plan_gpu(g, video) : 0;
 }
 
 /* --- sound --- */

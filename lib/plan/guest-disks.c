@@ -163,6 +163,8 @@ int plan_disk(GuestPlan *g, const xmlNode *disk) {
         int r;
 
         r = xml_attr_bool(disk, "rawio", false) ? plan_raw_io(g) : 0;
+        if (r >= 0 && streq_ptr(xml_get(disk, "source/reservations/@managed"), "yes"))
+                r = plan_pr_helper(g, disk);
         if (r >= 0 && streq(type, "volume"))
                 r = plan_volume(g, disk, readonly);
         if (r >= 0)

@@ -12,6 +12,7 @@ typedef struct GuestPlan {
         const PlanFacts *facts;
         bool wants_network;    /* QEMU itself opens sockets of the host's network */
         bool wants_inet;       /* ... or of one of its own */
+        bool has_pr_helper;    /* there is a unit for persistent reservations */
         bool wants_names;      /* ... at addresses that are names of hosts */
         Error *error;
 } GuestPlan;
@@ -69,8 +70,12 @@ int plan_labels(GuestPlan *g);
 /* guest-desktop.c: what a guest uses of the desktop of somebody at the host, or of its graphics card. */
 int plan_graphics(GuestPlan *g, const xmlNode *graphics);
 int plan_audio(GuestPlan *g, const xmlNode *audio);
+int plan_video(GuestPlan *g, const xmlNode *video);
 
 /* sidecars.c: helpers beside the guest, in units of their own. */
 int plan_swtpm(GuestPlan *g, const xmlNode *tpm);
 int plan_virtiofsd(GuestPlan *g, const xmlNode *fs);
 int plan_passt(GuestPlan *g, const xmlNode *interface);
+/* One for all disks whose persistent reservations are the host's affair. */
+int plan_pr_helper(GuestPlan *g, const xmlNode *disk);
+int plan_gpu(GuestPlan *g, const xmlNode *video);

@@ -232,6 +232,7 @@ static const struct {
         { "smartcard", plan_character_device },
         { "graphics",  plan_graphics },
         { "audio",     plan_audio },
+        { "video",     plan_video },
         { "rng",       plan_rng },
         { "hostdev",   plan_hostdev },
         { "tpm",       plan_tpm },

@@ -9,7 +9,8 @@
  * not matter which of them has a folder there. */
 #define UNIT_NAME_MAX_TMP (255U - 16U - 32U - 8U)
 
-/* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt. */
+/* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt, one for reservations
+ * of disks, one for each graphics card of vhost-user. */
 const UnitKind unit_swtpm = {
         .prefix = "vm-swtpm@",
         .suffix = ".service",
@@ -35,7 +36,21 @@ const UnitKind unit_passt = {
         .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
 };
 
-static const UnitKind *const guest_sidecars[] = { &unit_swtpm, &unit_virtiofsd, &unit_passt, NULL };
+const UnitKind unit_pr_helper = {
+        .prefix = "vm-pr-helper@", .suffix = ".service", .word = "persistent reservations",
+        .description = "Persistent reservations of virtual machine %I",
+        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
+};
+
+const UnitKind unit_gpu = {
+        .prefix = "vm-gpu@", .suffix = ".service", .word = "graphics card",
+        .description = "Graphics card of virtual machine %I",
+        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
+};
+
+static const UnitKind *const guest_sidecars[] = {
+        &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, NULL,
+};
 
 const UnitKind unit_guest = {
         .sidecars = guest_sidecars,

@@ -85,9 +85,10 @@ static int add_key_words(Sidecar *s, const char *secret) {
         return r;
 }
 
-static int add_swtpm_words(Sidecar *s, const char *state, bool old, const char *debug) {
+static int add_swtpm_words(Sidecar *s, const char *state, bool file, bool old, const char *debug) {
         _cleanup_free_ char *control = text_format("type=unixio,fd=%i", HELPER_SOCKET_FD);
-        _cleanup_free_ char *where = text_format("dir=%s,mode=0600", state);
+        _cleanup_free_ char *where = file ? text_format("backend-uri=file://%s", state)
+                                          : text_format("dir=%s,mode=0600", state);
         _cleanup_free_ char *log = debug ? text_format("fd=2,level=%s", debug) : NULL;
         const char *const words[] = {
                 "/usr/bin/swtpm", "socket", old ? NULL : "--tpm2", "--ctrl", control,
@@ -124,7 +125,7 @@ static int add_profile(Sidecar *s, const xmlNode *profile) {
 
 int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
         const xmlNode *backend = xml_child(tpm, "backend"), *source = xml_child(backend, "source");
-        bool old = is_old(tpm, backend);
+        bool old = is_old(tpm, backend), file = xml_attr_is(source, "type", "file");
         _cleanup_free_ char *state = state_folder(g, source, old), *bind = text_format("-%s", state ?: "");
         Sidecar s = {};
         int r;
@@ -132,6 +133,10 @@ int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
         r = state && bind ? begin(g, &unit_swtpm, NULL, "tpm", &s) : -ENOMEM;
         if (r >= 0)
                 r = plan_addf(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_STATE=%s", state);
+        if (r >= 0 && file)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_STATE_KIND=file");
+        if (r >= 0 && source)
+                r = plan_add(s.plan, PLAN_UNIT, "RequiresMountsFor", state);
         if (r >= 0)
                 r = plan_addf(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_TPM=%s", old ? "1.2" : "2.0");
         if (r >= 0)
@@ -141,7 +146,7 @@ int plan_swtpm(GuestPlan *g, const xmlNode *tpm) {
         if (r >= 0)
                 r = plan_add(s.plan, PLAN_SERVICE, "BindPaths", bind);
         if (r >= 0)
-                r = add_swtpm_words(&s, state, old, xml_attr(backend, "debug"));
+                r = add_swtpm_words(&s, state, file, old, xml_attr(backend, "debug"));
         return r < 0 ? r : add_key_words(&s, xml_get(backend, "encryption/@secret"));
 }
 
@@ -315,4 +320,47 @@ int plan_build_late_card(const Definition *d, const xmlNode *interface, Plan **r
         if (r >= 0)
                 *ret = TAKE_PTR(p);
         return r;
+}
+
+int plan_pr_helper(GuestPlan *g, const xmlNode *disk) {
+        static const char *const words[] = { "qemu-pr-helper" };
+        _cleanup_free_ char *folder = helper_folder(definition_name(g->definition), "pr"), *path = NULL;
+        Sidecar s = {};
+        int r;
+
+        if (g->has_pr_helper)
+                return 0;
+        g->has_pr_helper = true;
+        path = folder ? text_format("/run/%s", folder) : NULL;
+        r = path ? begin(g, &unit_pr_helper, NULL, "pr", &s) : -ENOMEM;
+        /* QEMU connects to it by its path, and again when the connection breaks */
+        if (r >= 0)
+                r = guest_plan_view(g, disk, "BindReadOnlyPaths", path);
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACTIVATED=yes");
+        return r < 0 ? r : add_words(&s, words, ELEMENTSOF(words));
+}
+
+int plan_gpu(GuestPlan *g, const xmlNode *video) {
+        const xmlNode *acceleration = xml_find(video, "model/acceleration");
+        const char *node = xml_attr(acceleration, "rendernode");
+        bool accel3d = xml_attr_is(acceleration, "accel3d", "yes");
+        _cleanup_free_ char *fd = text_format("--fd=%i", HELPER_SOCKET_FD),
+                            *render = node ? text_format("--render-node=%s", node) : NULL;
+        const char *const words[] = { "vhost-user-gpu", fd, accel3d ? "--virgl" : NULL, render };
+        unsigned index = 0;
+        Sidecar s = {};
+        char part[24];
+        int r;
+
+        for (const xmlNode *p = video->prev; p; p = p->prev)
+                index += xml_is(p, "video");
+        (void) snprintf(part, sizeof part, "gpu%u", index);
+        r = fd && (render || !node) ? begin(g, &unit_gpu, part, part, &s) : -ENOMEM;
+        /* it talks to one connection, which is there before it */
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_CONNECTED=yes");
+        if (r >= 0 && (node || accel3d))
+                r = plan_add_full(s.plan, PLAN_SERVICE, "DeviceAllow", node ?: "char-drm", "rw");
+        return r < 0 ? r : add_words(&s, words, ELEMENTSOF(words));
 }

@@ -213,6 +213,7 @@ static void build_all(Build *b) {
         build_smp(b);
         build_numa(b);
         build_iothreads(b);
+        build_throttle_groups(b);
         add_option(b, "-uuid", "%s", xml_get(b->root, "uuid") ?: "00000000-0000-0000-0000-000000000000");
         build_display_none(b);
         build_sysinfo(b);

@@ -180,6 +180,11 @@ void build_smartcard(Build *b, const xmlNode *n);
 /* "filter" from <redirfilter> (smartcard.c). */
 void put_redirfilter(Build *b, json_t *o);
 
+/* Groups of <throttlegroups>, and the nodes of a disk that is in some, above the one whose name is in node; number: of
+ * the first of them (throttle.c). */
+void build_throttle_groups(Build *b);
+void build_throttle_filters(Build *b, const xmlNode *disk, unsigned number, DriverName *node);
+
 /* bus, channel, scsi-id, lun of a device on a SCSI controller (disk.c). */
 void put_scsi_place(Build *b, json_t *o, const xmlNode *device);
 /* How many images all disks have: what is numbered behind them begins there (disk.c). */

@@ -149,6 +149,8 @@ const char *qemu_caps_machine(const QemuCaps *caps, const char *name) {
                 return caps->pc;
         if (streq(name, "q35"))
                 return caps->q35;
+        if (streq(name, "microvm") || streq(name, "isapc"))
+                return name;
         v = startswith(name, "pc-i440fx-") ?: startswith(name, "pc-q35-");
         if (!v)
                 return NULL;
@@ -162,6 +164,10 @@ unsigned qemu_caps_max_vcpus(const QemuCaps *caps, const char *machine) {
         const char *v = startswith(qemu_caps_machine(caps, machine) ?: machine, "pc-q35-");
         unsigned version;
 
+        if (streq(machine, "isapc"))
+                return 1;
+        if (streq(machine, "microvm"))
+                return 288;
         if (!v)
                 return 255;
         if (version_parse(v, &version) < 0)

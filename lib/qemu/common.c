@@ -89,7 +89,7 @@ void put_address(Build *b, json_t *o, const xmlNode *device) {
         const xmlNode *address = xml_child(device, "address");
         const char *type = xml_attr(address, "type");
 
-        if (!type)
+        if (!type || streq(type, "virtio-mmio")) /* the first place that is free */
                 return;
         if (streq(type, "pci"))
                 put_pci(b, o, device, address);
@@ -137,6 +137,10 @@ const char *virtio_driver(Build *b, const xmlNode *device, const char *base, con
                 suffix = "-non-transitional";
         else if (model && endswith(model, "-transitional"))
                 suffix = "-transitional";
+        if (type && streq(type, "virtio-mmio")) {
+                snprintf(buf->s, sizeof(buf->s), "%s-device", base);
+                return buf->s;
+        }
         if (type && !streq(type, "pci"))
                 build_refuse(b, device, "virtio devices have PCI addresses, not '%s'", type);
         snprintf(buf->s, sizeof(buf->s), "%s-pci%s", base, suffix);

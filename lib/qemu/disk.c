@@ -40,12 +40,20 @@ static unsigned count_layers(const xmlNode *disk) {
         return n;
 }
 
+static unsigned count_filters(const xmlNode *disk) {
+        unsigned n = 0;
+
+        XML_FOREACH(filter, xml_child(disk, "throttlefilters"), "throttlefilter")
+                n++;
+        return n;
+}
+
 /* Number of a disk's top image where the definition has none: counted from the last disk. */
 static unsigned first_number(const xmlNode *disk) {
         unsigned n = 1;
 
         for (const xmlNode *d = xml_next(disk, "disk"); d; d = xml_next(d, "disk"))
-                n += count_layers(d);
+                n += count_layers(d) + count_filters(d);
         return n;
 }
 
@@ -53,7 +61,7 @@ unsigned disk_image_count(const Build *b) {
         unsigned n = 0;
 
         XML_FOREACH(d, b->devices, "disk")
-                n += count_layers(d);
+                n += count_layers(d) + count_filters(d);
         return n;
 }
 
@@ -173,6 +181,7 @@ static void build_images(Build *b, const xmlNode *disk, DriverName *node) {
                 put_str(b, o, "discard", "unmap");
                 add_props(b, QEMU_PART_BLOCKDEV, o);
         }
+        build_throttle_filters(b, disk, top.number + count_layers(disk), node);
 }
 
 /* {"iothread": "iothread2", "vqs": [1, 3]} for each thread: shared with SCSI controllers. */
@@ -338,17 +347,36 @@ static unsigned disk_boot_index(Build *b, const xmlNode *disk) {
         return (unsigned) attr_u64(b, xml_child(disk, "boot"), "order", boot_index(b, disk, kind));
 }
 
+/* One program does it for all disks that leave it to the host. */
+static bool has_managed_before(const xmlNode *disk) {
+        for (const xmlNode *d = disk->prev; d; d = d->prev)
+                if (xml_is(d, "disk") && streq_ptr(xml_get(d, "source/reservations/@managed"), "yes"))
+                        return true;
+        return false;
+}
+
 /* The program that lets the guest make persistent reservations of a SCSI disk. */
 static void add_reservations(Build *b, const xmlNode *disk) {
         const xmlNode *reservations = xml_find(disk, "source/reservations");
+        const char *path = xml_get(reservations, "source/@path");
+        bool managed = xml_attr_is(reservations, "managed", "yes");
         json_t *o;
 
-        if (!reservations)
+        if (!reservations || (managed && has_managed_before(disk)))
                 return;
         o = props_new(b);
         put_str(b, o, "qom-type", "pr-manager-helper");
-        put_strf(b, o, "id", "pr-helper-%s", need_alias(b, disk));
-        put_str(b, o, "path", xml_get(reservations, "source/@path"));
+        if (managed)
+                put_str(b, o, "id", "pr-helper0");
+        else
+                put_strf(b, o, "id", "pr-helper-libvirt-%llu-storage",
+                         (unsigned long long) attr_u64(b, xml_child(disk, "source"), "index", first_number(disk)));
+        if (managed && !path && b->res->recorded)
+                put_strf(b, o, "path", "/var/lib/libvirt/qemu/domain--1-%s/pr-helper0.sock", definition_name(b->d));
+        else if (managed && !path)
+                put_strf(b, o, "path", "%s/pr-helper0.sock", b->run_dir);
+        else
+                put_str(b, o, "path", path);
         add_props(b, QEMU_PART_OBJECT, o);
 }
 

@@ -62,12 +62,12 @@ static void add_virtiofs_socket(Build *b, const xmlNode *n, const char *id) {
 }
 
 static void build_virtiofs(Build *b, const xmlNode *n) {
-        DriverName id;
+        DriverName id, name;
         json_t *o;
 
         snprintf(id.s, sizeof(id.s), "chr-vu-%.55s", need_alias(b, n));
         add_virtiofs_socket(b, n, id.s);
-        o = device_new(b, "vhost-user-fs-pci");
+        o = device_new(b, virtio_driver(b, n, "vhost-user-fs", NULL, &name));
         put_virtio(b, o, n);
         put_alias(b, o, n);
         put_str(b, o, "chardev", id.s);

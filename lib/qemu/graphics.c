@@ -41,9 +41,16 @@ static const char *listen_address(const xmlNode *n) {
         return xml_attr(listen_of(n), "address") ?: xml_attr(n, "listen");
 }
 
-/* Addresses of networks are the host side's to look up. */
+/* ... or that of the network that libvirt has from the beginning, for who only looks. */
+static const char *shown_address(const Build *b, const xmlNode *n) {
+        const char *address = listen_address(n);
+
+        return !address && b->res->recorded && xml_attr_is(listen_of(n), "type", "network") ? "192.168.122.1" : address;
+}
+
+/* Addresses of networks are the host side's to look up; who only looks at the arguments is shown the usual one. */
 static void check_listen(Build *b, const xmlNode *n) {
-        if (xml_attr_is(listen_of(n), "type", "network") && !xml_attr(listen_of(n), "address"))
+        if (xml_attr_is(listen_of(n), "type", "network") && !xml_attr(listen_of(n), "address") && !b->res->stand_ins)
                 build_refuse(b, listen_of(n), "listen type 'network' is not supported");
         if (listen_of(n) && xml_next(listen_of(n), "listen"))
                 build_refuse(b, xml_next(listen_of(n), "listen"), "more than one <listen> is not supported");
@@ -115,7 +122,7 @@ static void build_vnc(Build *b, const xmlNode *n) {
                 strbuf_add(&o, "none");
         } else {
                 /* in a network of its own, where it is only for its websockets */
-                add_host(&o, c && c->handed ? "127.0.0.1" : listen_address(n));
+                add_host(&o, c && c->handed ? "127.0.0.1" : shown_address(b, n));
                 strbuf_addf(&o, ":%lld", port - FIRST_PORT);
         }
         if (websocket > 0)

@@ -67,8 +67,10 @@ static void put_block(Build *b, json_t *o, const Image *image, const char *layer
         put_str(b, o, "driver", path && is_host_cdrom(image, path) ? "host_cdrom" : "host_device");
         put_path(b, o, image, "filename", "dev", "device");
         put_str(b, o, "aio", image->io);
-        if (reservations)
-                put_strf(b, o, "pr-manager", "pr-helper-%s", need_alias(b, image->layer));
+        if (xml_attr_is(reservations, "managed", "yes"))
+                put_str(b, o, "pr-manager", "pr-helper0");
+        else if (reservations)
+                put_strf(b, o, "pr-manager", "pr-helper-libvirt-%u-storage", image->number);
 }
 
 /* vm-prepare puts the pool's file or device in its place; this is for those who only look. */

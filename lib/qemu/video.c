@@ -64,15 +64,19 @@ static bool is_primary(const xmlNode *n) {
         return xml_attr(model, "primary") ? xml_attr_bool(model, "primary", false) : sibling_index(n) == 0;
 }
 
+static bool is_vhost_user(const xmlNode *n) {
+        return xml_attr_is(xml_child(n, "driver"), "name", "vhostuser");
+}
+
 /* 3D acceleration is a device of its own with a suffix. */
 static const char *gpu_driver(Build *b, const xmlNode *n, bool primary, DriverName *buf) {
         const xmlNode *acceleration = xml_find(n, "model/acceleration");
         bool accel3d = xml_attr_is(acceleration, "accel3d", "yes");
 
-        if (xml_get(n, "driver/@name") && !streq(xml_get(n, "driver/@name"), "qemu"))
-                build_refuse(b, xml_child(n, "driver"), "video driver '%s' is not supported",
-                             xml_get(n, "driver/@name"));
-        snprintf(buf->s, sizeof(buf->s), "%s%s", primary ? "virtio-vga" : "virtio-gpu", accel3d ? "-gl" : "");
+        if (is_vhost_user(n))
+                snprintf(buf->s, sizeof(buf->s), "%s", primary ? "vhost-user-vga" : "vhost-user-gpu");
+        else
+                snprintf(buf->s, sizeof(buf->s), "%s%s", primary ? "virtio-vga" : "virtio-gpu", accel3d ? "-gl" : "");
         if (!primary)
                 strcat(buf->s, "-pci");
         return buf->s;
@@ -87,7 +91,7 @@ void build_video(Build *b, const xmlNode *n) {
                 return;
         for (size_t i = 0; i < ELEMENTSOF(models); i++) {
                 const char *driver = primary ? models[i].primary : models[i].secondary;
-                DriverName buf;
+                DriverName buf, chardev;
                 json_t *o;
 
                 if (!streq(models[i].model, type))
@@ -98,8 +102,14 @@ void build_video(Build *b, const xmlNode *n) {
                 }
                 if (streq(type, "virtio"))
                         driver = gpu_driver(b, n, primary, &buf);
+                snprintf(chardev.s, sizeof(chardev.s), "chr-vu-%.50s", need_alias(b, n));
+                if (is_vhost_user(n))
+                        build_helper_chardev(b, n, chardev.s, NULL);
                 o = device_new(b, driver);
-                put_virtio(b, o, n);
+                if (is_vhost_user(n))
+                        put_str(b, o, "chardev", chardev.s);
+                if (!is_vhost_user(n)) /* whose program decides that */
+                        put_virtio(b, o, n);
                 put_alias(b, o, n);
                 if (models[i].put)
                         models[i].put(b, o, model);

@@ -41,6 +41,15 @@ check "... and what it is" contains "nat, virbr0, 192.168.122.1/24" m systemctl 
 check "... dnsmasq runs as a user of its own" m pgrep -u libvirt-dnsmasq -x dnsmasq
 check "... no other process lives for it" equals "" m sh -c 'cat /sys/fs/cgroup/system.slice/system-vm*network.slice/vm-network@default.service/cgroup.procs 2>/dev/null'
 check "virsh net-info" contains "Bridge:         virbr0" m virsh net-info default
+# a guest's screen at the host's address there
+screen() { guest_xml screen idle "<graphics type='vnc'><listen type='network' network='default'/></graphics>" | m_with_input sh -c 'cat > /root/screen.xml && virsh -q define /root/screen.xml'; }
+check "graphics that listen on a network" screen
+check "... the guest starts" m virsh -q start screen
+check "... the live definition says where" contains "<listen type='network' address='192.168.122.1' network='default'/>" m virsh dumpxml screen
+check "... virsh too" contains "vnc://192.168.122.1:0" m virsh domdisplay screen
+check "... somebody answers there" contains RFB m timeout 5 bash -c 'head -c 3 < /dev/tcp/192.168.122.1/5900'
+check "... the definition does not" not contains "address='192" m virsh dumpxml --inactive screen
+check "destroy" m sh -c 'virsh -q destroy screen && virsh -q undefine screen'
 check "virsh net-autostart is systemctl enable" m sh -c 'virsh -q net-autostart default && systemctl is-enabled vm-network@default && virsh -q net-autostart --disable default && ! systemctl is-enabled vm-network@default'
 if m virsh help net-desc > /dev/null 2>&1; then
         check "virsh net-desc" m sh -c 'virsh -q net-desc default --live --title "a title" && virsh -q net-desc default --config --title "a title"'

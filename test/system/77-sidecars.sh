@@ -65,11 +65,23 @@ check "destroy" m virsh -q destroy locked
 check "start again" m virsh -q start locked
 check "destroy" m virsh -q destroy locked
 passphrase 'open barley'
-refused "with another passphrase it does not start" "Failed to start domain" m virsh start locked
+refused "with another passphrase it does not start" "swtpm: " m virsh start locked
 passphrase 'open sesame'
 check "with the first it does" m virsh -q start locked
 check "destroy" m virsh -q destroy locked
 check "undefine" m sh -c "virsh -q undefine locked && virsh -q secret-undefine $key"
+
+# --- a TPM whose state is a file that somebody has named ---
+check "define with a TPM in a file" define infile \
+        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'><source type='file' path='/srv/tpm.state'/></backend></tpm>"
+check "... starts" m virsh -q start infile
+check "... runs" shows_running infile
+check "... its state is there" eventually 5 m test -s /srv/tpm.state
+check "destroy" m virsh -q destroy infile
+check "start again, with the same state" m virsh -q start infile
+check "destroy" m virsh -q destroy infile
+check "undefine" m virsh -q undefine infile
+check "... leaves the file" m test -s /srv/tpm.state
 
 # --- folders ---
 check "folders to share" m sh -c 'mkdir -p /srv/share /srv/nine && echo hello > /srv/share/word'

@@ -366,6 +366,11 @@ int assign_pci_addresses(Normaliser *n) {
 
         if (!a.buses)
                 return -ENOMEM;
+        if (n->microvm || n->isapc)
+                return assign_without_pci(n);
+        r = refuse_mmio(n);
+        if (r < 0)
+                return r;
 
         r = pass(&a, true);
         if (r < 0)

@@ -250,6 +250,8 @@ static int check_pci(Normaliser *n, xmlNode *c) {
         const char *root = n->q35 ? "pcie-root" : "pci-root";
         unsigned index = number_or(c, "index", 0), cells;
 
+        if (n->microvm || n->isapc)
+                return fail_unsupported(n, c, "machine '%s' has no PCI", xml_get(n->root, "os/type/@machine"));
         if (index == 0)
                 norm_set_default(n, c, "model", root);
         else
@@ -301,6 +303,8 @@ static int check_type(Normaliser *n, xmlNode *c, const char *type) {
 static void add_builtin(Normaliser *n) {
         bool usb = false;
 
+        if (n->microvm || n->isapc)
+                return;
         XML_FOREACH(c, n->devices, "controller")
                 usb |= xml_attr_is(c, "type", "usb");
 
@@ -392,7 +396,8 @@ int normalise_implied_controllers(Normaliser *n) {
                         if (streq(bus, "ide") && index > 0)
                                 return fail_unsupported(
                                         n, a, "Only a single IDE controller is supported for this machine type");
-                        need_controllers(n, bus, index, streq(bus, "scsi") ? "lsilogic" : NULL);
+                        need_controllers(n, bus, index,
+                                         !streq(bus, "scsi") ? NULL : n->microvm ? "virtio-scsi" : "lsilogic");
                 } else if (xml_attr_is(a, "type", "virtio-serial") && find_controller(n, "virtio-serial", index)) {
                         continue;
                 } else if (xml_attr_is(a, "type", "virtio-serial") ||

@@ -9,6 +9,8 @@
 
 /* The default model is the emulator's, whatever the guest's architecture is. */
 static const char *default_model(const Normaliser *n) {
+        if (n->isapc)
+                return "486";
         return endswith(xml_text(xml_child(n->devices, "emulator")), "-i386") ? "qemu32" : "qemu64";
 }
 

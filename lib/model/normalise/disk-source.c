@@ -330,6 +330,11 @@ static int check_reservations(Normaliser *n, xmlNode *disk, xmlNode *reservation
                 return fail_unsupported(n, reservations, "<reservations/> allowed only for lun devices");
         if (!xml_attr(reservations, "managed"))
                 return fail_xml(n, reservations, "missing managed attribute of <reservations/>");
+        if (xml_attr_is(reservations, "managed", "yes")) {
+                /* where its socket is, is the host's affair */
+                xml_remove_children(reservations, "source");
+                return 0;
+        }
         if (!xml_attr(source, "path") || !xml_attr(source, "type") || !xml_attr(source, "mode"))
                 return fail_xml(n, source ?: reservations, "missing connection type, path or mode for <reservations/>");
         return 0;

@@ -37,8 +37,10 @@ static int check_listens(Normaliser *n, xmlNode *g) {
         XML_FOREACH(l, g, "listen") {
                 if (!xml_attr(l, "type"))
                         return fail_xml(n, l, "unknown graphics listen type");
-                if (xml_attr_is(l, "type", "network"))
-                        return fail_unsupported(n, l, "graphics listen type 'network' is not supported");
+                if (!xml_attr_is(l, "type", "network"))
+                        xml_unset_attr(l, "network");
+                else if (!*attr_or(l, "network", ""))
+                        return fail_xml(n, l, "'network' attribute is required for listen type='network'");
                 if (xml_attr_is(l, "type", "address") && xml_attr(l, "address") && !*xml_attr(l, "address"))
                         xml_unset_attr(l, "address");
                 if (!xml_attr_is(l, "type", "socket"))
@@ -92,7 +94,8 @@ static void write_ports(Normaliser *n, xmlNode *g) {
         bool spice = xml_attr_is(g, "type", "spice"), on_network;
         int port = 0, tls = 0;
 
-        on_network = xml_attr_is(xml_child(g, "listen"), "type", "address");
+        on_network = xml_attr_is(xml_child(g, "listen"), "type", "address") ||
+                     xml_attr_is(xml_child(g, "listen"), "type", "network");
         (void) parse_int(attr_or(g, "port", "0"), &port);
         (void) parse_int(attr_or(g, "tlsPort", "0"), &tls);
 

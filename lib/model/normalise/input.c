@@ -18,7 +18,7 @@ static void need_ps2(Normaliser *n, const char *type) {
 }
 
 int normalise_inputs(Normaliser *n) {
-        bool has_ps2 = !xml_attr_is(xml_find(n->root, "features/ps2"), "state", "off");
+        bool has_ps2 = !n->microvm && !xml_attr_is(xml_find(n->root, "features/ps2"), "state", "off");
 
         XML_FOREACH(input, n->devices, "input") {
                 const char *type = xml_attr(input, "type"), *address = xml_get(input, "address/@type");

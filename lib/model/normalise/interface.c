@@ -75,9 +75,10 @@ static int write_mac(Normaliser *n, xmlNode *interface) {
 }
 
 /* What only speaks virtio to the guest; a card of the host is what it is. */
-static const char *default_model(const xmlNode *interface) {
-        return xml_attr_is(interface, "type", "vdpa") || xml_attr_is(interface, "type", "vhostuser") ? "virtio"
-                                                                                                     : "rtl8139";
+static const char *default_model(const Normaliser *n, const xmlNode *interface) {
+        bool virtio = xml_attr_is(interface, "type", "vdpa") || xml_attr_is(interface, "type", "vhostuser");
+
+        return virtio || n->microvm ? "virtio" : "rtl8139";
 }
 
 /* Whatever QEMU is to be asked for: it has cards that no list knows ("virtio-net"). */
@@ -94,7 +95,7 @@ static int write_model(Normaliser *n, xmlNode *interface) {
         if (!model && xml_attr_is(interface, "type", "hostdev"))
                 return 0;
         model = model ?: norm_add(n, interface, "model");
-        norm_set_default(n, model, "type", default_model(interface));
+        norm_set_default(n, model, "type", default_model(n, interface));
         type = attr_or(model, "type", "");
         known = interface_model(type);
         if (known)

@@ -23,6 +23,7 @@ static const NormaliseStep steps[] = {
         normalise_commandline,
         normalise_emulator,
         normalise_cpu,
+        normalise_throttle_groups,
         normalise_disks,
         normalise_leases,
         normalise_controllers,

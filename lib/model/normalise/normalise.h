@@ -51,6 +51,7 @@ int check_aliases(Normaliser *n);
 
 /* iotune of a disk, as part of its step. */
 int normalise_throttle(Normaliser *n, xmlNode *disk);
+int normalise_throttle_groups(Normaliser *n);
 
 /* <source> of a disk and of what backs it, by its type, and <encryption> and <auth>, as part of its step
  * (disk-source.c). */

@@ -18,7 +18,8 @@ struct Normaliser {
         union {
                 struct {                        /* domain */
                         xmlNode *devices;
-                        bool q35;               /* set by the os step */
+                        bool q35;               /* set by the os step, as the next two */
+                        bool microvm, isapc;    /* machines without PCI: virtio devices on their own, or ISA alone */
                         bool user_pci;          /* the document lists PCI controllers of its own besides the root */
                 };
         };

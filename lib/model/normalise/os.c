@@ -13,10 +13,13 @@ static int write_machine(Normaliser *n, xmlNode *type) {
 
         if (host_facts_machine(n->facts, machine, versioned) >= 0)
                 norm_set(n, type, "machine", versioned);
-        else if (!startswith(machine, "pc-"))
-                return fail_unsupported(n, type, "machine type '%s' is not supported, only pc and q35", machine);
+        else if (!startswith(machine, "pc-") && !streq(machine, "microvm") && !streq(machine, "isapc"))
+                return fail_unsupported(n, type, "machine type '%s' is not supported, only pc, q35, microvm and isapc",
+                                        machine);
 
         machine = xml_attr(type, "machine");
+        n->microvm = streq_ptr(machine, "microvm");
+        n->isapc = streq_ptr(machine, "isapc");
         n->q35 = machine && startswith(machine, "pc-q35-");
         return 0;
 }

@@ -21,3 +21,8 @@ void pci_devices_done(PciDevices *d);
 
 /* All devices on PCI except the root, in the order of assignment. -ENOMEM. */
 int pci_devices_collect(const Normaliser *n, PciDevices *ret);
+
+/* no-pci.c: the same for machines that have none, where virtio devices may do without. */
+int assign_without_pci(Normaliser *n);
+/* Elsewhere they may not. */
+int refuse_mmio(Normaliser *n);

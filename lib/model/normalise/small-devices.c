@@ -11,7 +11,7 @@
 static void normalise_memballoon(Normaliser *n) {
         xmlNode *balloon = norm_ensure(n, n->devices, "memballoon");
 
-        norm_set_default(n, balloon, "model", "virtio");
+        norm_set_default(n, balloon, "model", n->isapc ? "none" : "virtio");
         if (xml_attr_is(balloon, "model", "none")) {
                 xml_remove_children(balloon, "stats");
                 xml_remove_children(balloon, "address");

@@ -37,7 +37,7 @@ static int check_emulator(Normaliser *n, xmlNode *tpm, xmlNode *backend) {
         if (profile && !xml_attr(profile, "source") && !xml_attr(profile, "name"))
                 xml_remove(profile);
         if (source && (!xml_attr(source, "path") || xml_attr_is(source, "type", "unix")))
-                return fail_xml(n, source, "the state of an emulated TPM is in a 'dir' with a path");
+                return fail_xml(n, source, "the state of an emulated TPM is in a 'dir' or a 'file' with a path");
         r = check_encryption(n, xml_child(backend, "encryption"));
         if (r < 0)
                 return r;

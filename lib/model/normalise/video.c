@@ -57,6 +57,8 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
         else
                 xml_unset_attr(model, "primary");
 
+        if (xml_attr_is(xml_child(video, "driver"), "name", "vhostuser") && !streq(type, "virtio"))
+                return fail_unsupported(n, video, "'vhostuser' driver is only supported with 'virtio' device");
         if (streq(type, "none") && (xml_next(video, "video") || !primary))
                 return fail_unsupported(n, video,
                                         "a 'none' video type must be the only video device defined for the domain");

@@ -25,7 +25,8 @@ typedef struct UnitKind {
                 *sidecars; /* helper units that a plan may have beside this one; ends with NULL; NULL: none */
 } UnitKind;
 
-extern const UnitKind unit_guest, unit_network, unit_pool, unit_swtpm, unit_virtiofsd, unit_passt;
+extern const UnitKind unit_guest, unit_network, unit_pool, unit_swtpm, unit_virtiofsd, unit_passt,
+        unit_pr_helper, unit_gpu;
 
 /* One row for each kind of document that has units of its own: for the generator, and for whoever plans. */
 typedef struct PlanKind {
