@@ -102,7 +102,7 @@ static void limits_are_the_units(void **state) {
         has(s, "\nMemoryMax=2147483648\n");
         has(s, "\nMemorySwapMax=1073741824\n");
         has(s, "\nCPUWeight=10000\n");
-        has(s, "\nCPUQuota=200%%\n");
+        has(s, "\nCPUQuota=200%\n");
         has(s, "\nRestartForceExitStatus=86\n");
 }
 

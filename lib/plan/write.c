@@ -98,8 +98,9 @@ static void add_setting(StrBuf *b, const PlanSetting *s) {
         strbuf_addf(b, "%s=", s->key);
         switch (quoting_of(s->key)) {
         case QUOTE_NONE:
-                /* The template's own text may use specifiers; what comes from a definition never does. */
-                if (streq(s->key, "Description"))
+                /* The template's own text may use specifiers; what comes from a definition never does. In a quota
+                 * systemd looks for none: there the sign is itself. */
+                if (streq(s->key, "Description") || streq(s->key, "CPUQuota"))
                         strbuf_add(b, s->value);
                 else
                         add_plain(b, s->value);
