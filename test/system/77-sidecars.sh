@@ -298,12 +298,12 @@ check "... and it comes again" m virsh -q attach-device passt /root/late.xml --l
 check "... which ends with the guest, too" equals "vm-passt@passt-late.service active" late_units
 late=$(sed 's/2233/2222/; s/77:77:77/77:77:78/' <<<"$late")
 check "one whose port is taken" late_xml
-refused "... is refused with what passt says" "helper failed: Failed to bind" m virsh attach-device passt /root/late.xml --live
+refused "... is refused with what passt says" "failed: Failed to bind" m virsh attach-device passt /root/late.xml --live
 check "... the guest has no such card" not contains 52:54:00:77:77:78 m virsh dumpxml passt
 check "... its passt is gone" eventually 10 equals "vm-passt@passt-late.service active" late_units
 check "... and its settings" equals 1 m sh -c 'ls -d /run/systemd/system/vm-passt@passt-late* | wc -l'
 check "a guest whose port is taken" define taken "$passt"
-refused "... does not start" "helper failed: Failed to bind" m virsh start taken
+refused "... does not start" "failed: Failed to bind" m virsh start taken
 check "destroy" m virsh -q destroy passt
 check "... no settings are left" eventually 15 not late_files
 check "... and no unit" eventually 15 equals "" late_units
