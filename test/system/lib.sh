@@ -66,8 +66,9 @@ whole_machine_up() {
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
 }
 machine_down() { "$here/$machine" down "$dir"; }
-m() { "$here/$machine" sh "$dir" timeout "${LIMIT:-$((60 * patience))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
-m_with_input() { "$here/$machine" sh "$dir" timeout "${LIMIT:-$((60 * patience))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+# Some tests take these with them into another shell, where a machine is a container.
+m() { "$here/${machine:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${patience:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
+m_with_input() { "$here/${machine:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${patience:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
 
 # Reboots the machine; its files are as they were, /run and /tmp are new.
 machine_reboot() { "$here/$machine" reboot "$dir" "${1:-$((90 * patience))}"; }
@@ -91,7 +92,7 @@ refused() {
         report 0 "$what"
 }
 eventually() {
-        local until=$((SECONDS + $1 * patience)); shift
+        local until=$((SECONDS + $1 * ${patience:-1})); shift
         until "$@"; do
                 [ $SECONDS -lt $until ] || return 1
                 sleep 0.2
