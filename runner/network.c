@@ -273,26 +273,14 @@ static int prepare_vdpa(Prepare *p, xmlNode *interface) {
         return r < 0 ? r : prepare_helper(p, interface, &c);
 }
 
-/* The daemon has written the settings of its unit, which go with the card. */
-static int note_late_passt(Prepare *p, const xmlNode *interface) {
-        _cleanup_plan_ Plan *plan = NULL;
-        _cleanup_free_ char *folder = NULL;
-        int r = plan_build_late_card(p->live, interface, &plan, &p->error);
-
-        if (r < 0)
-                return r;
-        folder = text_format("/run/systemd/system/%s.d", plan_unit(plan_other(plan, 0)));
-        return folder ? prepare_undo(p, UNDO_FOLDER, folder) : -ENOMEM;
-}
-
 static int prepare_user(Prepare *p, xmlNode *interface) {
         char part[PLAN_PART_MAX];
         int r;
 
         if (!xml_attr_is(xml_child(interface, "backend"), "type", "passt"))
                 return 0;
-        plan_card_part(interface, p->running, part);
-        r = p->running ? note_late_passt(p, interface) : 0;
+        plan_device_part(interface, p->running, part);
+        r = prepare_note_late(p, interface);
         return r < 0 ? r : prepare_wait_for_helper(p, interface, part);
 }
 

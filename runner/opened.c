@@ -13,7 +13,9 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "host/sockets.h"
+#include "host/undo.h"
 #include "plan/helper.h"
+#include "plan/plan.h"
 #include "prepare.h"
 
 /* How long a helper may take until it is ready. */
@@ -77,6 +79,18 @@ static int connect_to_helper(Prepare *p, const xmlNode *device, const char *part
         if (r < 0 && file_read(error, 4096, &line, NULL) >= 0)
                 return prepare_refuse(p, r, device, "its helper failed: %s", line);
         return r < 0 ? prepare_refuse(p, r, device, "cannot connect to its helper at %s: %s", path, strerror(-r)) : 0;
+}
+
+/* The daemon has written the settings of its unit, which go with the device. */
+int prepare_note_late(Prepare *p, const xmlNode *device) {
+        _cleanup_plan_ Plan *plan = NULL;
+        _cleanup_free_ char *folder = NULL;
+        int r = p->running ? plan_build_late(p->live, device, &plan, &p->error) : 0;
+
+        if (r < 0 || !p->running)
+                return r;
+        folder = text_format("/run/systemd/system/%s.d", plan_unit(plan_other(plan, 0)));
+        return folder ? prepare_undo(p, UNDO_FOLDER, folder) : -ENOMEM;
 }
 
 int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part) {
@@ -205,13 +219,11 @@ static int prepare_shmem(Prepare *p, xmlNode *shmem) {
 }
 
 static int connect_folder(Prepare *p, const xmlNode *fs) {
-        unsigned index = 0;
-        char part[24];
+        char part[PLAN_PART_MAX];
+        int r = prepare_note_late(p, fs);
 
-        for (const xmlNode *n = fs->prev; n; n = n->prev)
-                index += xml_is(n, "filesystem");
-        (void) snprintf(part, sizeof part, "fs%u", index);
-        return prepare_connect_helper(p, fs, part);
+        plan_device_part(fs, p->running, part);
+        return r < 0 ? r : prepare_connect_helper(p, fs, part);
 }
 
 static int prepare_filesystem(Prepare *p, xmlNode *fs) {

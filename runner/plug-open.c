@@ -185,6 +185,7 @@ static const struct {
         { "channel", prepare_chardev_of },
         { "redirdev", prepare_chardev_of },
         { "rng", prepare_chardev_of },
+        { "filesystem", open_device },
         { "input", open_device },
         { "shmem", open_device },
         { "vsock", open_device },

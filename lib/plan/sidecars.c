@@ -187,17 +187,12 @@ static int add_virtiofsd_words(Sidecar *s, const xmlNode *fs) {
         return options && socket ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
 }
 
-int plan_virtiofsd(GuestPlan *g, const xmlNode *fs) {
+static int plan_virtiofsd_as(GuestPlan *g, const xmlNode *fs, const char *part) {
         const char *dir = xml_get(fs, "source/@dir") ?: "/";
         _cleanup_free_ char *bind = NULL;
-        unsigned index = 0;
         Sidecar s = {};
-        char part[24];
         int r;
 
-        for (const xmlNode *p = fs->prev; p; p = p->prev)
-                index += xml_is(p, "filesystem");
-        (void) snprintf(part, sizeof part, "fs%u", index);
         /* one that is not there is the helper's own error, which names it */
         bind = text_format("-%s", dir);
         r = bind ? begin(g, &unit_virtiofsd, part, part, &s) : -ENOMEM;
@@ -206,6 +201,13 @@ int plan_virtiofsd(GuestPlan *g, const xmlNode *fs) {
         if (r >= 0)
                 r = plan_add(s.plan, PLAN_UNIT, "RequiresMountsFor", dir);
         return r < 0 ? r : add_virtiofsd_words(&s, fs);
+}
+
+int plan_virtiofsd(GuestPlan *g, const xmlNode *fs) {
+        char part[PLAN_PART_MAX];
+
+        plan_device_part(fs, false, part);
+        return plan_virtiofsd_as(g, fs, part);
 }
 
 /* "[ADDRESS[%DEVICE]/]START[-END][:TO],~EXCLUDED", passt's way to say which ports reach the guest. */
@@ -263,8 +265,8 @@ static int add_addresses(Sidecar *s, const xmlNode *interface) {
         return 0;
 }
 
-void plan_card_part(const xmlNode *interface, bool late, char ret[PLAN_PART_MAX]) {
-        const char *alias = xml_get(interface, "alias/@name");
+void plan_device_part(const xmlNode *device, bool late, char ret[PLAN_PART_MAX]) {
+        const char *alias = xml_get(device, "alias/@name");
         unsigned index = 0;
         uint32_t hash = 0x811c9dc5U; /* FNV-1a */
 
@@ -274,9 +276,9 @@ void plan_card_part(const xmlNode *interface, bool late, char ret[PLAN_PART_MAX]
                 (void) snprintf(ret, PLAN_PART_MAX, "late%08x", hash);
                 return;
         }
-        for (const xmlNode *p = interface->prev; p; p = p->prev)
-                index += xml_is(p, "interface");
-        (void) snprintf(ret, PLAN_PART_MAX, "net%u", index);
+        for (const xmlNode *p = device->prev; p; p = p->prev)
+                index += xml_is(p, xml_name(device));
+        (void) snprintf(ret, PLAN_PART_MAX, "%s%u", xml_is(device, "interface") ? "net" : "fs", index);
 }
 
 static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *part) {
@@ -302,21 +304,22 @@ static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *par
 int plan_passt(GuestPlan *g, const xmlNode *interface) {
         char part[PLAN_PART_MAX];
 
-        plan_card_part(interface, false, part);
+        plan_device_part(interface, false, part);
         return plan_passt_as(g, interface, part);
 }
 
-int plan_build_late_card(const Definition *d, const xmlNode *interface, Plan **ret, Error *e) {
+int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Error *e) {
         GuestPlan g = { .definition = d, .domain = definition_root(d), .error = e };
         _cleanup_plan_ Plan *p = NULL;
         char part[PLAN_PART_MAX];
         int r;
 
-        plan_card_part(interface, true, part);
+        plan_device_part(device, true, part);
         r = plan_new(&unit_guest, definition_name(d), &p);
         g.plan = p;
         if (r >= 0)
-                r = plan_passt_as(&g, interface, part);
+                r = xml_is(device, "interface") ? plan_passt_as(&g, device, part)
+                                                : plan_virtiofsd_as(&g, device, part);
         if (r >= 0)
                 *ret = TAKE_PTR(p);
         return r;

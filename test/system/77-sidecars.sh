@@ -93,6 +93,21 @@ check "its helper is a unit of its own" equals active helper_state vm-virtiofsd@
 check "... which sees the folder and no other" not m sh -c 'ls /proc/$(systemctl show -P MainPID vm-virtiofsd@fs-fs0.service)/root/srv/nine'
 check "destroy" m virsh -q destroy fs
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-virtiofsd@fs-fs0.service
+check "define a guest without a folder" define later "" "$shared"
+check "... starts" m virsh -q start later
+attach_folder() { folder "$@" | m_with_input sh -c 'cat > /root/folder.xml; virsh -q attach-device later /root/folder.xml --live'; }
+late_folders() { m sh -c "systemctl list-units --plain --no-legend 'vm-virtiofsd@later-late*' | awk '{ print \$3 }'"; }
+refused "a folder that is not there is not plugged in" "/srv/none" attach_folder /srv/none none
+check "... nothing of it is left" eventually 10 equals "" late_folders
+check "a folder is plugged in" attach_folder /srv/share share
+check "... its helper is a unit of its own" equals active late_folders
+check "... QEMU has the device" contains '"name":"fs0"' m virsh qemu-monitor-command later '{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}'
+check "... the definition has it" contains "<target dir='share'/>" m virsh dumpxml later
+refused "one by 9p is not" "only virtiofs filesystems can be hotplugged" eval \
+        'folder /srv/nine nine | sed "s/virtiofs/path/" | m_with_input sh -c "cat > /root/nine.xml; virsh attach-device later /root/nine.xml --live"'
+check "destroy" m virsh -q destroy later
+check "... the helper goes with the guest" eventually 15 equals "" late_folders
+check "... and its settings" eventually 10 not m sh -c 'ls -d /run/systemd/system/vm-virtiofsd@later-late*'
 check "without its folder" m sh -c 'mv /srv/share /srv/away'
 refused "... it does not start, and the folder is named" "/srv/share" m virsh start fs
 check "define with a folder by 9p" define nine "<filesystem type='mount' accessmode='mapped'><source dir='/srv/nine'/><target dir='nine'/></filesystem>"
@@ -142,7 +157,7 @@ m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-
         for unit in vm@back vm@hot vm-plug vm-usb@; do
                 mkdir -p /etc/systemd/system/$unit.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
-        done; systemctl daemon-reload'
+        done; systemctl daemon-reload; systemctl stop vm-plug.service'
 check "define a guest with a USB device that may be missing" define back "<controller type='usb' model='qemu-xhci'/>
         <hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 m sh -c "virsh -q dumpxml back --inactive | sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-usb</emulator>,' > /root/back.xml && virsh -q define /root/back.xml"

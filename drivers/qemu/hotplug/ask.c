@@ -97,7 +97,9 @@ int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e) {
         return r;
 }
 
-static bool has_passt(const xmlNode *device) {
+static bool has_helper(const xmlNode *device) {
+        if (xml_is(device, "filesystem"))
+                return streq_ptr(xml_get(device, "driver/@type"), "virtiofs") && xml_get(device, "source/@dir");
         return xml_is(device, "interface") && xml_attr_is(device, "type", "user") &&
                xml_attr_is(xml_child(device, "backend"), "type", "passt");
 }
@@ -107,9 +109,9 @@ int plug_start_helper(Guest *g, const Definition *live, const xmlNode *device, P
         int r;
 
         *ret = NULL;
-        if (!has_passt(device))
+        if (!has_helper(device))
                 return 0;
-        r = plan_build_late_card(live, device, &p, e);
+        r = plan_build_late(live, device, &p, e);
         if (r >= 0)
                 r = object_helper_start(&g->object, plan_other(p, 0), e);
         if (r < 0)
@@ -127,7 +129,7 @@ void plug_stop_helper(Guest *g, const Plan *helper) {
 void plug_stop_helper_of(Guest *g, const Definition *live, const xmlNode *device) {
         _cleanup_plan_ Plan *p = NULL;
 
-        if (has_passt(device) && plan_build_late_card(live, device, &p, NULL) >= 0)
+        if (has_helper(device) && plan_build_late(live, device, &p, NULL) >= 0)
                 plug_stop_helper(g, p);
 }
 

@@ -135,6 +135,13 @@ static int check_controller(const xmlNode *device, const char *how, Error *e) {
                          xml_attr(device, "type") ?: "", how);
 }
 
+static int check_filesystem(const xmlNode *device, Error *e) {
+        return !xml_is(device, "filesystem") || streq_ptr(xml_get(device, "driver/@type"), "virtiofs")
+                       ? 0
+                       : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                   "only virtiofs filesystems can be hotplugged");
+}
+
 /* Something is plugged into the controller. */
 static bool is_in_use(const Definition *live, const xmlNode *controller) {
         const char *type = xml_attr(controller, "type") ?: "", *index = xml_attr(controller, "index") ?: "0";
@@ -159,6 +166,8 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         int r;
 
         r = check_controller(c->device, "plugged", e);
+        if (r >= 0)
+                r = check_filesystem(c->device, e);
         if (r < 0)
                 return r;
         r = definition_copy(live, &complete);
@@ -178,6 +187,8 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
         r = change_find(live, c, &device, e);
         if (r >= 0)
                 r = check_controller(device, "unplugged", e);
+        if (r >= 0)
+                r = check_filesystem(device, e);
         if (r < 0)
                 return r;
         if (xml_is(device, "controller") && is_in_use(live, device))

@@ -48,13 +48,14 @@ int plan_build(const Definition *d, Plan **ret, Error *e);
 /* The same with facts of the caller's (NULL: nothing else is defined), for tests. */
 int plan_build_with(const Definition *d, const PlanFacts *facts, Plan **ret, Error *e);
 
-/* For a card with passt that is plugged into a guest that runs: a plan whose only other unit is that of its passt. It
- * is called after the card's alias, since its place among the cards may be that of one that has gone. */
-int plan_build_late_card(const Definition *d, const xmlNode *interface, Plan **ret, Error *e);
+/* For a card with passt, or a folder with virtiofsd, that is plugged into a guest that runs: a plan whose only other
+ * unit is that of its helper. It is called after the device's alias, since its place among the others may be that of
+ * one that has gone. */
+int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Error *e);
 
-/* What tells the helpers of a guest's cards apart, in the names of their units and folders. */
+/* What tells the helpers of a guest's cards and folders apart, in the names of their units and folders. */
 #define PLAN_PART_MAX 24U
-void plan_card_part(const xmlNode *interface, bool late, char ret[PLAN_PART_MAX]);
+void plan_device_part(const xmlNode *device, bool late, char ret[PLAN_PART_MAX]);
 
 /* The plan of a guest whose definition is broken: its unit fails to start with this message. */
 int plan_build_broken(const char *name, const char *message, Plan **ret);
