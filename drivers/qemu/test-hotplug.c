@@ -455,6 +455,42 @@ static void limits_of_a_card(void **state) {
         assert_false(has(h, "<inbound"));
 }
 
+#define MEMORY(size, requested)                                                                               \
+        "<memory model='virtio-mem'><target><size unit='MiB'>" size "</size><node>0</node>"                   \
+        "<block unit='MiB'>2</block><requested unit='MiB'>" requested "</requested></target>"                 \
+        "<alias name='ua-more'/></memory>"
+
+/* How much of it the guest is to have; how much it has QEMU tells later. */
+static void memory_that_is_asked_for(void **state) {
+        static const char xml[] = "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid>"
+                                  "<maxMemory slots='2' unit='MiB'>1024</maxMemory><memory unit='MiB'>128</memory>"
+                                  "<vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os><cpu><numa>"
+                                  "<cell id='0' cpus='0' memory='128' unit='MiB'/></numa></cpu><devices>"
+                                  MEMORY("64", "0") "</devices></domain>";
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, xml), 0);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_CREATE), 0);
+        (void) test_commands(h);
+        assert_int_equal(update(h, MEMORY("64", "16"), LIVE | CONFIG), 0);
+        assert_string_equal(test_commands(h), "qom-set;");
+        assert_true(lives(h, "<requested unit='KiB'>16384</requested>"));
+        assert_true(has(h, "<requested unit='KiB'>16384</requested>"));
+        test_qemu_say(h, "web",
+                      "{'event': 'MEMORY_DEVICE_SIZE_CHANGE', 'data': {'id': 'ua-more', 'size': 8388608, "
+                      "'qom-path': '/'}, 'timestamp': {'seconds': 1, 'microseconds': 2}}");
+        test_pump(h);
+        assert_true(lives(h, "<current unit='KiB'>8192</current>"));
+        assert_false(has(h, "<current unit"));
+        assert_true(update(h, MEMORY("32", "16"), LIVE) < 0);
+        assert_refused(h, 84, "cannot modify memory size from '65536' to '32768'");
+        assert_true(update(h, MEMORY("64", "65"), LIVE) < 0);
+        assert_refused(h, 27, "requested size must be smaller than or equal to @size");
+        assert_true(update(h, MEMORY("64", "15"), LIVE) < 0);
+        assert_refused(h, 27, "requested size must be an integer multiple of block size");
+        assert_string_equal(test_commands(h), "");
+}
+
 static void what_cannot_be_plugged(void **state) {
         TestHost *h = *state;
 
@@ -486,6 +522,7 @@ int main(void) {
                 TEST(a_card_changes_its_place),
                 TEST(a_move_is_settled),
                 TEST(limits_of_a_card),
+                TEST(memory_that_is_asked_for),
                 TEST(what_cannot_be_plugged),
         };
 

@@ -5,24 +5,39 @@
 
 static const char *const pluggable[] = {
         "disk", "interface", "controller", "hostdev", "serial", "channel", "input", "redirdev", "rng", "memory",
-        "shmem", "watchdog", "vsock",
+        "shmem", "watchdog", "vsock", "filesystem",
 };
 
-/* What of a device may change while it is plugged in. field is below the device; only is the device='' of those drives
- * whose media can be changed. */
+/* What of a device may change while it is plugged in. field is below the device; of some, only where an attribute of
+ * the device has that value. */
 static const struct {
-        const char *element, *field, *only;
+        const char *element, *field, *attr, *value;
         LiveWay way;
 } fields[] = {
-        { "disk",      "iotune", NULL, LIVE_IO_TUNE },
-        { "disk",      "source", "cdrom", LIVE_UPDATE },
-        { "disk",      "source", "floppy", LIVE_UPDATE },
-        { "disk",      "driver", "cdrom", LIVE_UPDATE },
-        { "disk",      "driver", "floppy", LIVE_UPDATE },
-        { "interface", "link", NULL, LIVE_UPDATE },
-        { "graphics",  "@passwd", NULL, LIVE_UPDATE },
-        { "graphics",  "@passwdValidTo", NULL, LIVE_UPDATE },
-        { "graphics",  "@connected", NULL, LIVE_UPDATE },
+        { "disk",      "iotune", NULL, NULL, LIVE_IO_TUNE },
+        { "disk",      "source", "device", "cdrom", LIVE_UPDATE },
+        { "disk",      "source", "device", "floppy", LIVE_UPDATE },
+        { "disk",      "driver", "device", "cdrom", LIVE_UPDATE },
+        { "disk",      "driver", "device", "floppy", LIVE_UPDATE },
+        { "interface", "link", NULL, NULL, LIVE_UPDATE },
+        { "interface", "source", "type", "network", LIVE_UPDATE },
+        { "interface", "source", "type", "bridge", LIVE_UPDATE },
+        { "interface", "vlan", "type", "network", LIVE_UPDATE },
+        { "interface", "vlan", "type", "bridge", LIVE_UPDATE },
+        { "interface", "virtualport", "type", "network", LIVE_UPDATE },
+        { "interface", "virtualport", "type", "bridge", LIVE_UPDATE },
+        { "interface", "port", "type", "network", LIVE_UPDATE },
+        { "interface", "port", "type", "bridge", LIVE_UPDATE },
+        { "interface", "filterref", "type", "network", LIVE_UPDATE },
+        { "interface", "filterref", "type", "bridge", LIVE_UPDATE },
+        { "interface", "bandwidth", "type", "network", LIVE_UPDATE },
+        { "interface", "bandwidth", "type", "bridge", LIVE_UPDATE },
+        { "interface", "bandwidth", "type", "direct", LIVE_UPDATE },
+        { "interface", "bandwidth", "type", "ethernet", LIVE_UPDATE },
+        { "graphics",  "@passwd", NULL, NULL, LIVE_UPDATE },
+        { "graphics",  "@passwdValidTo", NULL, NULL, LIVE_UPDATE },
+        { "graphics",  "@connected", NULL, NULL, LIVE_UPDATE },
+        { "memory",    "target/requested", NULL, NULL, LIVE_UPDATE },
 };
 
 static const struct {
@@ -78,6 +93,12 @@ static bool is_within(const char *path, const char *prefix) {
         return rest && (*rest == 0 || *rest == '/' || *rest == '[');
 }
 
+/* Of folders only those that a process beside QEMU serves. */
+static bool can_plug(const xmlNode *device) {
+        return live_can_plug(xml_name(device)) &&
+               (!xml_is(device, "filesystem") || streq_ptr(xml_get(device, "driver/@type"), "virtiofs"));
+}
+
 static LiveWay way_of_device(const Difference *d) {
         const xmlNode *device = live_device_of(d->new ?: d->old);
         const char *field;
@@ -85,13 +106,13 @@ static LiveWay way_of_device(const Difference *d) {
         if (!device)
                 return LIVE_NOT;
         if (!d->old && device == d->new)
-                return live_can_plug(xml_name(device)) ? LIVE_ATTACH : LIVE_NOT;
+                return can_plug(device) ? LIVE_ATTACH : LIVE_NOT;
         if (!d->new && device == d->old)
-                return live_can_plug(xml_name(device)) ? LIVE_DETACH : LIVE_NOT;
+                return can_plug(device) ? LIVE_DETACH : LIVE_NOT;
         field = strchr(d->path + strlen("devices/"), '/');
         for (size_t i = 0; field && i < ELEMENTSOF(fields); i++)
                 if (xml_is(device, fields[i].element) && is_within(field + 1, fields[i].field) &&
-                    (!fields[i].only || xml_attr_is(device, "device", fields[i].only)))
+                    (!fields[i].attr || xml_attr_is(device, fields[i].attr, fields[i].value)))
                         return fields[i].way;
         return LIVE_NOT;
 }

@@ -16,8 +16,11 @@ disk() {
 }
 drive() { echo "<disk type='file' device='cdrom'>$1<target dev='hda' bus='ide'/><readonly/></disk>"; }
 m sh -c "truncate -s 1M $images/cd.iso"
+card="<interface type='bridge'><mac address='52:54:00:79:79:79'/><source bridge='br-a'/><model type='virtio'/>$(
+        )</interface>"
+m sh -c 'for b in br-a br-b; do ip link add $b type bridge && ip link set $b up; done'
 guest() {
-        guest_xml t idle "$(disk t vda)$(drive '')" | sed -e "s|<vcpu>1</vcpu>|<vcpu current='1'>2</vcpu>|" |
+        guest_xml t idle "$(disk t vda)$(drive '')$card" | sed -e "s|<vcpu>1</vcpu>|<vcpu current='1'>2</vcpu>|" |
                 m_with_input sh -c 'cat > /root/t.xml && virsh -q define /root/t.xml'
 }
 check "define" guest
@@ -45,6 +48,7 @@ edit -e "s|<vcpu placement='static' current='1'>2</vcpu>|<vcpu placement='static
      -e "s|<on_reboot>|<memtune><hard_limit unit='KiB'>1048576</hard_limit></memtune><on_reboot>|" \
      -e "s|<name>t</name>|<name>t</name><title>changed by hand</title>$applications|" \
      -e "s|<on_crash>.*|<on_crash>restart</on_crash>|" \
+     -e "s|<source bridge='br-a'/>|<source bridge='br-b'/><bandwidth><inbound average='1000'/></bandwidth>|" \
      -e "s|<target dev='hda' bus='ide'/>|<source file='$images/cd.iso'/><target dev='hda' bus='ide'/>|" \
      -e "s|</devices>|$(disk u vdb)</devices>|" \
      -e "s|<target dev='vda' bus='virtio'/>|&<iotune><total_iops_sec>500</total_iops_sec></iotune>|"
@@ -55,6 +59,7 @@ check "... a count" contains "vcpu/@current: 1 -> (none)  [live, by systemctl re
 check "... a limit" contains "cputune/shares: (none) -> 300  [live, by systemctl reload]" diff
 check "... a new disk" contains "devices/disk[vdb]: (none) -> (there)  [live, by systemctl reload]" diff
 check "... a medium" contains "devices/disk[hda]/source" diff
+check "... a card's limit" contains "/bandwidth: (none) -> (there)  [live, by systemctl reload]" diff
 check "... what waits for the next start" contains "on_crash: destroy -> restart  [at the next start]" diff
 
 # --- drop-ins ---
@@ -74,6 +79,8 @@ check "... the pin" contains "0      0" m virsh vcpupin t
 check "... the disk" contains vdb m virsh domblklist t
 check "... the medium" contains cd.iso m virsh domblklist t
 check "... the throttle" contains '"iops":500' m virsh qemu-monitor-command t '{"execute":"query-block"}'
+check "... the card is on the other bridge" m sh -c 'ip link show master br-b | grep -q vnet'
+check "... with its limit" contains "1000" m virsh domiftune t 52:54:00:79:79:79
 check "... the title" contains "changed by hand" m virsh desc --title t
 check "... what applications have" contains "<x>1</x>" m virsh metadata t urn:a
 check "... each" contains "<own/>" m virsh metadata t urn:b

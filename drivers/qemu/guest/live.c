@@ -90,6 +90,28 @@ bool live_set_channel(Guest *g, const char *alias, bool open) {
         return g->run->agent_open != was;
 }
 
+void live_set_memory(Guest *g, const char *alias, uint64_t kib) {
+        _cleanup_definition_ Definition *d = NULL;
+        char text[24];
+
+        snprintf(text, sizeof(text), "%llu", (unsigned long long) kib);
+        if (object_load(&g->object, OBJECT_LIVE, &d, NULL) < 0)
+                return;
+        XML_FOREACH(module, definition_devices(d), "memory") {
+                xmlNode *target = xml_child(module, "target"), *current;
+
+                if (!target || !streq_ptr(device_alias(module), alias))
+                        continue;
+                current = xml_ensure(target, "current");
+                if (!current || xml_set_attr(current, "unit", "KiB") < 0 || xml_set_text(current, text) < 0)
+                        return;
+                definition_sort(d);
+                if (live_write(g, d, NULL) < 0)
+                        log_debug("cannot write the live definition of '%s'", g->object.name);
+                return;
+        }
+}
+
 /* As query-chardev tells it of all: 1 where one was changed. */
 static int take_channels(Guest *g, const Definition *d, json_t *list) {
         json_t *entry;

@@ -11,6 +11,9 @@ int live_write(Guest *g, const Definition *d, Error *e);
 /* Takes the names of ptys, and whether channels are open, from the answer to query-chardev. */
 void live_take_chardevs(Guest *g, json_t *list);
 
+/* The guest has taken so much of the memory device. */
+void live_set_memory(Guest *g, const char *alias, uint64_t kib);
+
 #define AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 /* The channel with this alias has been opened in the guest, or closed: the live definition says it. True where it is

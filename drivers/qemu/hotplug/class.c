@@ -68,7 +68,7 @@ static const DeviceClass classes[] = {
         { "smartcard", device_find_alike, NULL },
         { "redirdev", device_find_alike, NULL },
         { "rng", device_find_alike, NULL },
-        { "memory", device_find_alike, NULL },
+        { "memory", device_find_memory, NULL, .update = true },
         { "shmem", device_find_alike, NULL },
         { "watchdog", device_find_alike, NULL },
         { "panic", device_find_alike, NULL },

@@ -207,6 +207,37 @@ int device_find_alike(const Definition *d, const xmlNode *wanted, xmlNode **ret,
         return missing(e, "matching %s device not found", xml_name(wanted));
 }
 
+/* But for what of it changes while the guest runs. */
+static bool is_memory(const xmlNode *have, const xmlNode *wanted) {
+        const xmlNode *target = xml_child(have, "target");
+
+        if (!attributes_say(have, wanted, false))
+                return false;
+        XML_FOREACH(part, wanted, NULL) {
+                if (!xml_is(part, "target") && !child_says(have, part))
+                        return false;
+                XML_FOREACH(field, xml_is(part, "target") ? part : NULL, NULL)
+                        if (!xml_is(field, "requested") && !xml_is(field, "current") && !child_says(target, field))
+                                return false;
+        }
+        return true;
+}
+
+/* By its name, or its place, where those are said. */
+int device_find_memory(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e) {
+        const char *alias = device_alias(wanted);
+        const xmlNode *address = xml_child(wanted, "address");
+
+        XML_FOREACH(module, definition_devices(d), "memory")
+                if (alias     ? streq_ptr(device_alias(module), alias)
+                    : address ? xml_child(module, "address") && device_says(xml_child(module, "address"), address)
+                              : is_memory(module, wanted)) {
+                        *ret = module;
+                        return 0;
+                }
+        return missing(e, "matching memory device not found");
+}
+
 int device_find_alias(const Definition *d, const char *alias, xmlNode **ret, Error *e) {
         XML_FOREACH(device, definition_devices(d), NULL)
                 if (streq_ptr(device_alias(device), alias)) {

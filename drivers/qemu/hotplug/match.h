@@ -19,6 +19,7 @@ int device_find_filesystem(const Definition *d, const xmlNode *wanted, xmlNode *
 /* Screens of one type are told apart by what the document says of listening, where there are several. */
 int device_find_graphics(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 /* Of whom there is one at most. */
+int device_find_memory(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 int device_find_only(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 /* By everything that the document says. */
 int device_find_alike(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);

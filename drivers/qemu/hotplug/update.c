@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What of a device can be changed while the guest runs: the medium of a drive, whether a card's link is up, the
- * password of a screen. Everything else that a document says has to be as it is. */
+ * password of a screen, how much of its memory the guest is to have. Everything else that a document says has to be as
+ * it is. */
 
 #include "base/strings.h"
 #include "guest/emulator.h"
@@ -99,6 +100,55 @@ static int update_graphics(Guest *g, Definition *live, xmlNode *old, const Chang
         return r < 0 ? r : live_write(g, live, e);
 }
 
+/* --- memory --- */
+
+static int check_memory(const xmlNode *old, const xmlNode *now, Error *e) {
+        static const char *const fields[][2] = {
+                { "target/size", "size" }, { "target/block", "block size" }, { "target/node", "targetNode" },
+        };
+        const char *from = xml_attr(old, "model") ?: "", *to = xml_attr(now, "model") ?: "";
+
+        if (!streq(from, to))
+                return change_fixed(e, "cannot modify memory model from '%s' to '%s'", from, to);
+        if (!streq(from, "virtio-mem"))
+                return change_fixed(e, "cannot modify memory of model '%s'", from);
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                const char *a = xml_get(old, fields[i][0]) ?: "", *b = xml_get(now, fields[i][0]) ?: "";
+
+                if (!streq(a, b))
+                        return change_fixed(e, "cannot modify memory %s from '%s' to '%s'", fields[i][1], a, b);
+        }
+        return 0;
+}
+
+/* How much of it the guest is asked to have. */
+static int update_memory(Guest *g, Definition *live, xmlNode *old, const Change *c, bool force, Error *e) {
+        _cleanup_free_ char *path = text_format("/machine/peripheral/%s", device_alias(old) ?: "");
+        _cleanup_definition_ Definition *complete = NULL;
+        uint64_t kib = 0;
+        xmlNode *now;
+        int r;
+
+        r = path ? definition_copy(live, &complete) : -ENOMEM;
+        if (r >= 0)
+                r = change_update(complete, c, &now, e);
+        if (r >= 0)
+                r = driver_normalise(g->driver, complete, true, NULL, e);
+        if (r >= 0)
+                r = check_memory(old, now, e);
+        if (r >= 0)
+                r = xml_get_u64(now, "target/requested", &kib);
+        if (r < 0)
+                return r;
+        r = guest_command(g, "qom-set",
+                          json_pack("{s:s,s:s,s:I}", "path", path, "property", "requested-size", "value",
+                                    (json_int_t) (kib * 1024)),
+                          NULL, e);
+        if (r >= 0)
+                r = xml_set_text(xml_find(old, "target/requested"), xml_get(now, "target/requested"));
+        return r < 0 ? r : live_write(g, live, e);
+}
+
 /* --- all --- */
 
 static const struct {
@@ -108,6 +158,7 @@ static const struct {
         { "disk", update_disk },
         { "interface", card_update },
         { "graphics", update_graphics },
+        { "memory", update_memory },
 };
 
 int live_update(Guest *g, Definition *live, const Change *c, bool force, Error *e) {

@@ -125,6 +125,19 @@ static void on_balloon_change(Guest *g, json_t *data) {
         object_emit(&g->object, EVENT_BALLOON_CHANGE, &m);
 }
 
+/* How much of it the guest has taken by now. */
+static void on_memory_size(Guest *g, json_t *data) {
+        uint64_t bytes = (uint64_t) json_integer_value(json_object_get(data, "size"));
+        remote_domain_event_memory_device_size_change_msg m = {
+                .dom = guest_for_event(g), .alias = (char *) text_of(data, "id"), .size = bytes / 1024U,
+        };
+
+        if (!m.alias[0])
+                return;
+        live_set_memory(g, m.alias, bytes / 1024U);
+        object_emit(&g->object, EVENT_MEMORY_DEVICE_SIZE_CHANGE, &m);
+}
+
 static void on_tray_moved(Guest *g, json_t *data) {
         remote_domain_event_callback_tray_change_msg m = {
                 .msg = {
@@ -255,6 +268,7 @@ static const struct {
         { "DEVICE_TRAY_MOVED", on_tray_moved },
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_failed },
         { "GUEST_PANICKED", on_panicked },
+        { "MEMORY_DEVICE_SIZE_CHANGE", on_memory_size },
         { "MEM_UNPLUG_ERROR", on_unplug_failed },
         { "RESET", on_reset },
         { "RESUME", on_resume },

@@ -41,6 +41,20 @@ static int write_sizes(Normaliser *n, xmlNode *device) {
         return 0;
 }
 
+static int check_requested(Normaliser *n, xmlNode *target) {
+        uint64_t size = 0, block = 0, requested = 0;
+
+        (void) xml_get_u64(target, "size", &size);
+        (void) xml_get_u64(target, "block", &block);
+        (void) xml_get_u64(target, "requested", &requested);
+        if (block == 0 || (block & (block - 1)) != 0)
+                return fail_xml(n, target, "block size must be a power of two");
+        if (requested > size)
+                return fail_xml(n, target, "requested size must be smaller than or equal to @size");
+        return requested % block == 0 ? 0
+                                      : fail_xml(n, target, "requested size must be an integer multiple of block size");
+}
+
 static int check_kind(Normaliser *n, xmlNode *device, size_t kind) {
         const char *model = kinds[kind].model;
         xmlNode *target = xml_child(device, "target");
@@ -49,6 +63,8 @@ static int check_kind(Normaliser *n, xmlNode *device, size_t kind) {
                 return fail_xml(n, device, "path is required for model '%s'", model);
         if (kinds[kind].block && (!xml_child(target, "block") || !xml_child(target, "requested")))
                 return fail_xml(n, target, "model '%s' needs the sizes <block> and <requested>", model);
+        if (kinds[kind].block && check_requested(n, target) < 0)
+                return -EBADMSG;
         if (streq(model, "virtio-pmem") && xml_child(target, "node"))
                 return fail_unsupported(n, target, "virtio-pmem does not support NUMA nodes");
         if (streq(model, "virtio-pmem") && !xml_attr_is(device, "access", "shared"))
