@@ -301,6 +301,10 @@ int plan_memory(GuestPlan *g) {
         }
         if (r >= 0 && xml_child(backing, "locked"))
                 r = add_memlock(g);
+        /* before it maps what virtio-mem may give out, now or when it is plugged in, QEMU reads
+         * /proc/sys/vm/overcommit_memory */
+        if (r >= 0 && xml_child(g->domain, "maxMemory"))
+                r = plan_add(g->plan, PLAN_SERVICE, "ProcSubset", "all");
         if (r >= 0)
                 r = plan_launch_security(g);
         return r < 0 ? r : plan_numatune(g);

@@ -63,6 +63,29 @@ xml() { m_with_input sh -c "cat > /root/$1.xml"; }
 # Removal is the guest's: waited for, not asked for twice.
 detached() { eventually 60 lacks "$1" live; }
 
+# It maps its memory by what /proc/sys says, at the start and later.
+virtio_mem() {
+        echo "<memory model='virtio-mem'><target><size unit='MiB'>$1</size><node>0</node><block unit='KiB'>2048</block>"
+        echo "<requested unit='MiB'>64</requested></target></memory>"
+}
+with_virtio_mem() { m_with_input sh -c 'cat > /root/vmem.xml && virsh -q create /root/vmem.xml' <<XML
+<domain type='qemu'>
+  <name>vmem</name>
+  <memory unit='MiB'>192</memory>
+  <maxMemory slots='4' unit='MiB'>1024</maxMemory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>
+  <devices>$(virtio_mem 128)</devices>
+</domain>
+XML
+}
+check "a guest with virtio-mem starts" with_virtio_mem
+check "... and runs" contains running m virsh domstate vmem
+check "... gets more of it live" m_with_input virsh -q attach-device vmem /dev/stdin --live < <(virtio_mem 256)
+check "... has both" equals 2 m sh -c 'virsh dumpxml vmem | grep -c "<memory model=.virtio-mem"'
+check "... is destroyed" m virsh -q destroy vmem
+
 check "define" define_plug
 check "start" m virsh -q start plug
 check "... it runs" shows_running plug
