@@ -70,6 +70,17 @@ int plan_raw_io(GuestPlan *g) {
         return r < 0 ? r : plan_add(g->plan, PLAN_SERVICE, "PrivateUsers", "no");
 }
 
+/* libusb wants to see that there is USB, and to listen to udev, before it takes a device that it is given: there is
+ * nobody to listen to in a network namespace of one's own. In /sys it learns of the device. */
+static int plan_libusb(GuestPlan *g, const xmlNode *hostdev) {
+        static const char *const folders[] = { "/dev/bus/usb", "/sys/bus/usb", "/sys/devices" };
+        int r = plan_add(g->plan, PLAN_SERVICE, "RestrictAddressFamilies", "AF_NETLINK");
+
+        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
+                r = guest_plan_view(g, hostdev, "BindReadOnlyPaths", folders[i]);
+        return r;
+}
+
 int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
         static const struct {
                 const char *type, *node;
@@ -89,11 +100,7 @@ int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
                         r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", nodes[i].node, "rw");
         if (r >= 0 && xml_attr_bool(hostdev, "rawio", false))
                 r = plan_raw_io(g);
-        if (r < 0 || !xml_attr_is(hostdev, "type", "usb"))
-                return r;
-        /* what libusb learns of a device that it was given */
-        r = guest_plan_view(g, hostdev, "BindReadOnlyPaths", "/sys/bus/usb");
-        return r < 0 ? r : guest_plan_view(g, hostdev, "BindReadOnlyPaths", "/sys/devices");
+        return r < 0 || !xml_attr_is(hostdev, "type", "usb") ? r : plan_libusb(g, hostdev);
 }
 
 int plan_tpm(GuestPlan *g, const xmlNode *tpm) {
