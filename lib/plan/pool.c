@@ -78,6 +78,15 @@ static int add_mount(Plan *p, const xmlNode *root, bool network) {
         return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
 }
 
+/* What snapshots and volumes larger than what they take are made with. LVM would have modprobe load it, for which its
+ * unit has no rights. */
+static int add_module(Plan *p) {
+        static const char unit[] = "modprobe@dm_snapshot.service";
+        int r = plan_add(p, PLAN_UNIT, "Wants", unit);
+
+        return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
+}
+
 /* A folder below a mount point of fstab comes after that is mounted; systemd knows by the path. */
 int plan_pool(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
         const xmlNode *root = definition_root(d);
@@ -85,6 +94,8 @@ int plan_pool(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
 
         if (streq(type, "fs") || streq(type, "netfs"))
                 return add_mount(p, root, streq(type, "netfs"));
+        if (streq(type, "logical"))
+                return add_module(p);
         if (streq(type, "dir") && target)
                 return plan_add(p, PLAN_UNIT, "RequiresMountsFor", target);
         return 0;
