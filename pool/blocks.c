@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 
 #include "base/strings.h"
 #include "blocks.h"
@@ -51,11 +53,22 @@ int block_create(const VolumeJob *j, const char *id, Error *e) {
         return refuse(s, "volume creation", e);
 }
 
+/* What is not copied, the source's holes and what is behind its end, was somebody else's before. */
+static int clear(int fd) {
+        uint64_t range[] = { 0, 0 };
+
+        return ioctl(fd, BLKGETSIZE64, &range[1]) < 0 || ioctl(fd, BLKZEROOUT, range) < 0 ? -errno : 0;
+}
+
 static int fill(const VolumeJob *j, Error *e) {
         _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC), to = open(j->path, O_WRONLY | O_CLOEXEC);
+        int r;
 
         if (from < 0 || to < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", from < 0 ? j->source : j->path);
+        r = clear(to);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_STORAGE, "cannot clear '%s'", j->path);
         return copy_range_sparse(j, from, to, 0, j->source_capacity, e);
 }
 
