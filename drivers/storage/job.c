@@ -115,6 +115,16 @@ static int run(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, char **r
         return r;
 }
 
+/* Only their tools know what a volume group or a partition table has made of it, and what space is left there. */
+static void look_again(Pool *p, const VolumeJob *j) {
+        _cleanup_error_ Error ignored = ERROR_INIT;
+
+        if (j->type == VOLUME_BLOCK)
+                (void) pool_reload(p, &ignored);
+        else
+                (void) pool_look(p, j->name, j->path, &ignored);
+}
+
 int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e) {
         char ***list = only_reads(j->verb) ? &p->reading : &p->writing;
         _cleanup_object_ Object *hold = object_ref(&p->object);
@@ -128,11 +138,8 @@ int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e) 
         pool_busy_end(*list, j->name);
         if (r == -ECANCELED || !p->object.live || only_reads(j->verb))
                 return MIN(r, 0);
-        if (!lines || pool_learn_lines(p, lines) < 0) {
-                _cleanup_error_ Error ignored = ERROR_INIT;
-
-                (void) pool_look(p, j->name, j->path, &ignored);
-        }
+        if (!lines || pool_learn_lines(p, lines) < 0)
+                look_again(p, j);
         return MIN(r, 0);
 }
 
@@ -187,11 +194,8 @@ static void adopted_fiber(void *userdata) {
         if (r != -ECANCELED)
                 job_forget(a->id);
         pool_busy_end(p->writing, a->job->name);
-        if (r != -ECANCELED && p->object.live) {
-                _cleanup_error_ Error ignored = ERROR_INIT;
-
-                (void) pool_look(p, a->job->name, a->job->path, &ignored);
-        }
+        if (r != -ECANCELED && p->object.live)
+                look_again(p, a->job);
         object_unref(a->pool);
         volume_job_free(a->job);
         free(a->id);

@@ -28,11 +28,20 @@ static int look_as_owner(Pool *p, const char *name, Error *e) {
         return r >= 0 && name && volume_table_find(t, name) < 0 ? -ENOENT : r;
 }
 
+/* What a look at a device cannot tell: its key in a volume group, whose snapshot it is. */
+static int known_of(const VolumeTable *t, const char *name, Volume **ret) {
+        ssize_t at = volume_table_find(t, name);
+
+        return at < 0 ? (at == -ENOENT ? 0 : (int) at) : volume_table_get(t, (size_t) at, ret);
+}
+
 int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
         _cleanup_free_ char *program = look_program();
+        _cleanup_volume_ Volume *known = NULL;
         const PoolSpec *s;
         VolumeTable *t;
+        bool files;
         int r;
 
         r = pool_spec(p, &s, e);
@@ -40,18 +49,24 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                 r = pool_volumes(p, &t, e);
         if (r < 0)
                 return r;
+        files = s->type <= POOL_NETFS;
         if (!program)
                 return -ENOMEM;
-        if ((s->type > POOL_NETFS && !name) || s->type == POOL_ISCSI_DIRECT)
+        if ((!files && !name) || s->type == POOL_ISCSI_DIRECT)
                 return 0;
         if (pool_clock() < p->deaf_until)
                 return error_set(e, -ETIMEDOUT, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "pool '%s' does not answer",
                                  p->object.name);
+        r = files ? 0 : known_of(t, name, &known);
+        if (r < 0)
+                return r;
         r = process_run(
                 &(ProcessSpec){
-                        .argv = (char *const *) (s->type <= POOL_NETFS
-                                                         ? (const char *const[]){ program, s->target, name, NULL }
-                                                         : (const char *const[]){ program, "", path, name, NULL }),
+                        .argv = (char *const *) (files ? (const char *const[]){ program, s->target, name, NULL }
+                                                       : (const char *const[]){ program, "", path, name,
+                                                                                (known ? known->key : NULL) ?: "",
+                                                                                (known ? known->backing : NULL) ?: "",
+                                                                                NULL }),
                         .timeout = LOOK_TIMEOUT,
                 },
                 &result, e);

@@ -100,7 +100,7 @@ static int add_partition(const PoolSpec *s, struct fdisk_context *c, struct fdis
         path = partition_path(s, name);
         if (!path)
                 return -ENOMEM;
-        return backend_add_device(t, access(path, F_OK) >= 0 ? path : device, name, NULL, notes);
+        return backend_add_device(t, access(path, F_OK) >= 0 ? path : device, name, NULL, NULL, notes);
 }
 
 static int scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {

@@ -68,15 +68,18 @@ static int remove_group(const PoolSpec *s, uint32_t flags, Error *e) {
 #define LV_FIELDS 6U
 
 static int add_volume(const PoolSpec *s, char **f, VolumeTable *t, char ***notes) {
-        _cleanup_free_ char *path = text_format("/dev/%s/%s", group(s), f[0]);
+        _cleanup_free_ char *path = text_format("/dev/%s/%s", group(s), f[0]), *origin = NULL;
 
-        if (!path)
+        /* in brackets: one that LVM made for itself, which has no device that could be opened */
+        if (*f[5] && *f[5] != '[')
+                origin = text_format("/dev/%s/%s", group(s), f[5]);
+        if (!path || (*f[5] && *f[5] != '[' && !origin))
                 return -ENOMEM;
         /* the fifth: active; the first: pools of thin volumes, their metadata, mirrors' parts are none of the
          * clients' */
         if (strlen(f[3]) < 5 || f[3][4] != 'a' || strchr("tedlivI", f[3][0]))
                 return 0;
-        return backend_add_device(t, path, f[0], f[1], notes);
+        return backend_add_device(t, path, f[0], f[1], origin, notes);
 }
 
 static int read_line(const PoolSpec *s, char *line, VolumeTable *t, char ***notes) {

@@ -44,7 +44,7 @@ static int add_unit(const PoolSpec *s, const char *address, unsigned c, unsigned
                 if (*entry->d_name == '.')
                         continue;
                 path = stable_path(s->target, entry->d_name);
-                r = path ? backend_add_device(t, path, name, NULL, notes) : -ENOMEM;
+                r = path ? backend_add_device(t, path, name, NULL, NULL, notes) : -ENOMEM;
         }
         closedir(d);
         return r;
@@ -158,7 +158,7 @@ static int iscsi_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *
                         continue;
                 path = text_format("/dev/disk/by-path/%s", entry->d_name);
                 name = text_format("unit:0:0:%u", lun);
-                r = path && name ? backend_add_device(t, path, name, NULL, notes) : -ENOMEM;
+                r = path && name ? backend_add_device(t, path, name, NULL, NULL, notes) : -ENOMEM;
         }
         if (d)
                 closedir(d);
@@ -208,7 +208,7 @@ static int add_map(const char *device, VolumeTable *t, char ***notes) {
                 return 0;
         name[strcspn(name, "\n")] = '\0';
         path = text_format("/dev/mapper/%s", name);
-        return path ? backend_add_device(t, path, device, NULL, notes) : -ENOMEM;
+        return path ? backend_add_device(t, path, device, NULL, NULL, notes) : -ENOMEM;
 }
 
 static int mpath_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {

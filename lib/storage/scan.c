@@ -187,6 +187,13 @@ static int stat_entry(int folder, const char *name, struct stat *st) {
         return !S_ISDIR(st->st_mode) || !streq(name, "lost+found");
 }
 
+static void take_device_size(int fd, Volume *v) {
+        off_t end = lseek(fd, 0, SEEK_END);
+
+        v->physical = end > 0 ? (uint64_t) end : 0;
+        v->allocation = v->physical;
+}
+
 /* The times are asked for after the content was read, so that the reading is not what the next look finds new. */
 static int look_inside(int fd, Volume *v, uint64_t own) {
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
@@ -204,12 +211,8 @@ static int look_inside(int fd, Volume *v, uint64_t own) {
         v->type = type_of(&st);
         take_stat(v, &st);
         v->features |= just_changed(own, &before, &st) ? VOLUME_JUST_CHANGED : 0;
-        if (v->type == VOLUME_BLOCK) {
-                off_t end = lseek(fd, 0, SEEK_END);
-
-                v->physical = end > 0 ? (uint64_t) end : 0;
-                v->allocation = v->physical;
-        }
+        if (v->type == VOLUME_BLOCK)
+                take_device_size(fd, v);
         return 0;
 }
 
@@ -258,17 +261,23 @@ int scan_entry(int folder, const char *folder_path, const char *name, Volume **r
         return r <= 0 ? r : look_at(folder, folder_path, name, &st, own_device(folder), ret);
 }
 
-int scan_path(const char *path, const char *name, Volume **ret) {
+int scan_device(const char *path, const char *name, Volume **ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_volume_ Volume *v = NULL;
+        struct stat st;
         int r;
 
-        r = scan_entry(AT_FDCWD, NULL, path, &v);
-        if (r < 0 || !v)
-                return r < 0 ? r : -ENOENT;
-        v->path = TAKE_PTR(v->name);
-        v->name = strdup(name);
-        if (!v->name)
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        r = volume_new(NULL, name, VOLUME_BLOCK, &v);
+        if (r < 0)
+                return r;
+        v->path = strdup(path);
+        if (!v->path)
                 return -ENOMEM;
+        take_stat(v, &st);
+        take_device_size(fd, v);
+        v->capacity = v->physical;
         *ret = TAKE_PTR(v);
         return 0;
 }

@@ -253,6 +253,33 @@ static void what_was_written_is_known(void **state) {
         assert_int_equal(scan_written(path, "w", "raw", &none), -ENOENT);
 }
 
+/* Version 2: size 1 TiB, a backing file whose name is behind the header. */
+static const unsigned char qcow2_of_a_guest[] = {
+        'Q', 'F', 'I', 0xfb, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 72, 0, 0, 0, 11, 0, 0, 0, 16, 0, 0, 1, 0, 0, 0, 0, 0,
+        [72] = '/', 'e', 't', 'c', '/', 's', 'h', 'a', 'd', 'o', 'w',
+};
+
+/* What is on a device its guest has written. */
+static void devices_are_raw(void **state) {
+        _cleanup_volume_ Volume *image = NULL, *device = NULL, *none = NULL;
+        _cleanup_free_ char *path = in_folder("device");
+
+        write_file("device", qcow2_of_a_guest, sizeof qcow2_of_a_guest, 70000);
+        assert_int_equal(scan_entry(AT_FDCWD, NULL, path, &image), 0);
+        assert_string_equal(image->format, "qcow2");
+        assert_string_equal(image->backing, "/etc/shadow");
+        assert_int_equal(scan_device(path, "unit:0:0:0", &device), 0);
+        assert_int_equal(device->type, VOLUME_BLOCK);
+        assert_string_equal(device->name, "unit:0:0:0");
+        assert_string_equal(device->path, path);
+        assert_int_equal(device->capacity, 70000);
+        assert_int_equal(device->physical, 70000);
+        assert_int_equal(device->allocation, 70000);
+        assert_null(device->format);
+        assert_null(device->backing);
+        assert_int_equal(scan_device("/nowhere", "unit:0:0:0", &none), -ENOENT);
+}
+
 static void names_of_volumes(void **state) {
         static const struct {
                 const char *name;
@@ -675,6 +702,7 @@ int main(void) {
                 cmocka_unit_test(folders_are_scanned_past_what_is_strange),
                 cmocka_unit_test(images_that_nobody_wrote_to_are_not_opened_again),
                 cmocka_unit_test(what_was_written_is_known),
+                cmocka_unit_test(devices_are_raw),
                 cmocka_unit_test(names_of_volumes),
                 cmocka_unit_test(volumes_become_arguments),
                 cmocka_unit_test(resizes_become_arguments),

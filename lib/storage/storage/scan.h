@@ -18,8 +18,9 @@ bool volume_part_is_own(const char *name);
  * devices, links that lead nowhere, files that are being made). Errno of open, stat, read. */
 int scan_entry(int folder, const char *folder_path, const char *name, Volume **ret);
 
-/* Looks at an image or device wherever it is. */
-int scan_path(const char *path, const char *name, Volume **ret);
+/* Looks at a device that is a volume as a whole. It is raw, whatever is on it: its guest may have written a header
+ * there that names others' images, and capacities that it has not. Errno of open and stat. */
+int scan_device(const char *path, const char *name, Volume **ret);
 
 /* The same of a file that this program has just written as a whole, so that its content need not be looked at: it is
  * raw (or of another format that has no header to read), as long as its file. Errno of stat. */
