@@ -9,12 +9,12 @@
 
 #include "upstream.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "pass.h"
 #include "rpc/typed-params.h"
 
 #define OWN_SERIAL 0xffffff00U /* of our own calls; a client that counts that far gets its number refused */
@@ -34,14 +34,6 @@ typedef struct Pending {
         ErrorOrigin origin;
         struct Pending *next;
 } Pending;
-
-/* What passes unread from one link to the other: see link-pipe.c. */
-typedef struct Duct {
-        PipeEnd *in, *out;
-} Duct;
-/* The kernel's limit for who has no right to more; a payload has to find room in it as a whole. */
-#define DUCT_SIZE (1U << 20)
-#define DUCT_PAYLOAD_MAX (DUCT_SIZE / 2)
 
 /* A stream that a call opened there. */
 typedef struct Passage {
@@ -88,90 +80,6 @@ static Upstream *find(const Client *c, DriverClass class) {
 
 static bool same_call(const PacketHeader *a, const PacketHeader *b) {
         return a->serial == b->serial && a->procedure == b->procedure && a->program == b->program;
-}
-
-/* Passing on */
-
-/* Appends the packet as it came to another link, descriptors included. */
-static int pass(Link *to, Packet *p) {
-        Buffer *out = link_out(to);
-        size_t start, before;
-        int r;
-
-        if (!out)
-                return -ENOTCONN;
-        before = out->len;
-        r = packet_begin(out, &p->header, &start);
-        if (r >= 0 && (p->header.type == PACKET_CALL_FDS || p->header.type == PACKET_REPLY_FDS))
-                r = buffer_add(out, (uint8_t[4]){ 0, 0, 0, (uint8_t) p->fds->n }, 4);
-        if (r >= 0)
-                r = buffer_add(out, p->payload, p->len);
-        if (r >= 0)
-                r = packet_end(out, start);
-        if (r < 0) {
-                out->len = before;
-                return r;
-        }
-        for (unsigned i = 0; i < p->fds->n && r >= 0; i++)
-                r = link_add_fd(to, TAKE_FD(p->fds->fd[i]));
-        if (r < 0)
-                link_close(to, r);
-        link_flush(to);
-        return r;
-}
-
-static PipeEnd *duct_in(Duct *d) {
-        int p[2];
-
-        if (d->in)
-                return d->in;
-        if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
-                return NULL;
-        (void) fcntl(p[1], F_SETPIPE_SZ, DUCT_SIZE);
-        if (fcntl(p[1], F_GETPIPE_SZ) < (int) DUCT_SIZE) {
-                close(p[0]);
-                close(p[1]);
-                return NULL;
-        }
-        d->out = pipe_end_new(p[0]);
-        d->in = pipe_end_new(p[1]);
-        if (d->in && d->out) {
-                d->in->duct = true;
-                return d->in;
-        }
-        d->in = pipe_end_unref(d->in);
-        d->out = pipe_end_unref(d->out);
-        return NULL;
-}
-
-static void duct_done(Duct *d) {
-        d->in = pipe_end_unref(d->in);
-        d->out = pipe_end_unref(d->out);
-}
-
-static PipeEnd *pipe_to(Link *to, const PacketHeader *h, size_t len, Duct *d) {
-        bool data = h->type == PACKET_STREAM && h->status == PACKET_CONTINUE;
-
-        return data && len <= DUCT_PAYLOAD_MAX && link_pending(to) <= LINK_OUT_HIGH && link_can_move(to) ? duct_in(d)
-                                                                                                         : NULL;
-}
-
-/* The payload is in the duct; its packet follows what was appended before. */
-static void pass_moved(Link *to, const PacketHeader *h, size_t len, const Duct *d) {
-        Buffer *out = link_out(to);
-        size_t start;
-        int r;
-
-        if (!out)
-                return;
-        r = packet_begin(out, h, &start);
-        if (r >= 0) {
-                packet_set_size(out->data + start, PACKET_HEADER_SIZE + len);
-                r = link_add_pipe(to, d->out, len);
-        }
-        if (r < 0)
-                link_close(to, r);
-        link_flush(to);
 }
 
 static void finish_pending(Upstream *u, Pending **at) {
@@ -285,7 +193,7 @@ static int daemon_reply(Upstream *u, Packet *p) {
                         if (r < 0)
                                 return r;
                 }
-                r = pass(u->client->connection->link, p);
+                r = pass_packet(u->client->connection->link, p);
                 finish_pending(u, q);
                 return r == -ENOTCONN ? 0 : r;
         }
@@ -300,7 +208,7 @@ static int daemon_stream(Upstream *u, Packet *p) {
         /* Anything but data is the last packet of the stream. */
         if (p->header.status != PACKET_CONTINUE)
                 end_passage(s);
-        return pass(u->client->connection->link, p) == -ENOMEM ? -ENOMEM : 0;
+        return pass_packet(u->client->connection->link, p) == -ENOMEM ? -ENOMEM : 0;
 }
 
 static int daemon_keepalive(Upstream *u, const Packet *p) {
@@ -319,7 +227,7 @@ static PipeEnd *on_pipe(Link *l, const PacketHeader *h, size_t len, void *userda
 
         if (!conn->link || !link_is_alive(conn->link) || !find_passage(u, h))
                 return NULL;
-        return pipe_to(conn->link, h, len, &u->here);
+        return pass_pipe(conn->link, h, len, &u->here);
 }
 
 static void on_moved(Link *l, const PacketHeader *h, size_t len, void *userdata) {
@@ -650,7 +558,7 @@ int upstream_call(Upstream *u, Packet *p, const RpcProcedure *procedure, ErrorOr
                 link_leave_no_trace(conn->link);
                 link_leave_no_trace(u->link);
         }
-        r = pass(u->link, p);
+        r = pass_packet(u->link, p);
         if (r >= 0)
                 return 0;
         connection_reply_error(conn, &p->header, r, NULL);
@@ -664,7 +572,7 @@ int upstream_stream(Client *c, Packet *p) {
                         continue;
                 if (link_pending(u->link) > LINK_OUT_HIGH)
                         return 1;
-                return pass(u->link, p) == -ENOMEM ? -ENOMEM : 0;
+                return pass_packet(u->link, p) == -ENOMEM ? -ENOMEM : 0;
         }
         return 0;
 }
@@ -675,7 +583,7 @@ PipeEnd *upstream_pipe(Client *c, const PacketHeader *h, size_t len) {
         for (Upstream *u = c->upstreams; u; u = u->next) {
                 u->moving = !end && !u->failed && find_passage(u, h);
                 if (u->moving)
-                        end = pipe_to(u->link, h, len, &u->there);
+                        end = pass_pipe(u->link, h, len, &u->there);
         }
         return end;
 }
