@@ -104,7 +104,7 @@ if [ "$device" ]; then
                 <source>$address</source></interface>"
 fi
 
-# --- in a folder that looks like /sys ---
+# --- in a folder that looks like /sys, for the helper of running guests too, which may be there yet ---
 m sh -ec 'mkdir /srv/sys; cd /srv/sys; mkdir -p bus/pci/devices bus/pci/drivers/vfio-pci class/net/card0
         mkdir -p devices/0000:01:00.0/net/card0 kernel/iommu_groups
         ln -s ../../../devices/0000:01:00.0 class/net/card0/device
@@ -118,7 +118,7 @@ m sh -ec 'mkdir /srv/sys; cd /srv/sys; mkdir -p bus/pci/devices bus/pci/drivers/
         for u in vm@ vm-network@ vm-plug; do mkdir -p /etc/systemd/system/$u.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" \
                         > /etc/systemd/system/$u.service.d/sys.conf; done
-        systemctl daemon-reload'
+        systemctl daemon-reload; systemctl stop vm-plug.service'
 check "a card with two functions" no_start pool "<driver name='vfio'/><pf dev='card0'/>"
 check "... the network has both" \
         contains "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/>" net pool
