@@ -31,7 +31,7 @@ images=$("$here/guest-image") || exit 1
 virt_admin=$("$here/virt-admin") || exit 1
 work=$(mktemp -d "/tmp/unitvirt-$area.XXXXXX")
 dir=$work/machine
-machine=container patience=1
+machine_program=container times_slower=1
 passed=0 failed=0
 export LIBVIRT_DEFAULT_URI=qemu:///system
 uri=qemu:///system
@@ -40,7 +40,7 @@ kernel_words='tsc=reliable no_timer_check mitigations=off nokaslr cryptomgr.note
 
 clean_up() {
         trap - EXIT
-        "$here/$machine" down "$dir" >/dev/null 2>&1
+        "$here/$machine_program" down "$dir" >/dev/null 2>&1
         rm -rf "$work"
 }
 trap clean_up EXIT
@@ -57,7 +57,7 @@ machine_up() {
         m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
 }
 whole_machine_up() {
-        machine=whole-machine patience=10
+        machine_program=whole-machine times_slower=10
         mkdir -p "$work/tree"/{var/lib/libvirt/images,srv/test,etc/tmpfiles.d}
         cp "$images"/{vmlinuz,*.img,*.rom,disk.qcow2} "$work/tree/var/lib/libvirt/images"
         cp "$here"/*.{py,sh} "$work/tree/srv/test"
@@ -65,13 +65,13 @@ whole_machine_up() {
         "$here/whole-machine" up "$dir" --owner $$ --install "$build" --tree "$work/tree" -- "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
 }
-machine_down() { "$here/$machine" down "$dir"; }
+machine_down() { "$here/$machine_program" down "$dir"; }
 # Some tests take these with them into another shell, where a machine is a container.
-m() { "$here/${machine:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${patience:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
-m_with_input() { "$here/${machine:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${patience:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+m() { "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
+m_with_input() { "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
 
 # Reboots the machine; its files are as they were, /run and /tmp are new.
-machine_reboot() { "$here/$machine" reboot "$dir" "${1:-$((90 * patience))}"; }
+machine_reboot() { "$here/$machine_program" reboot "$dir" "${1:-$((90 * times_slower))}"; }
 keep_journal() { m sh -c 'mkdir -p /var/log/journal; sed -i s/volatile/persistent/ /etc/systemd/journald.conf.d/test.conf; systemctl restart systemd-journald'; }
 
 report() {
@@ -92,7 +92,7 @@ refused() {
         report 0 "$what"
 }
 eventually() {
-        local until=$((SECONDS + $1 * ${patience:-1})); shift
+        local until=$((SECONDS + $1 * ${times_slower:-1})); shift
         until "$@"; do
                 [ $SECONDS -lt $until ] || return 1
                 sleep 0.2
