@@ -70,15 +70,11 @@ int plan_raw_io(GuestPlan *g) {
         return r < 0 ? r : plan_add(g->plan, PLAN_SERVICE, "PrivateUsers", "no");
 }
 
-/* libusb wants to see that there is USB, and to listen to udev, before it takes a device that it is given: there is
- * nobody to listen to in a network namespace of one's own. In /sys it learns of the device. */
-static int plan_libusb(GuestPlan *g, const xmlNode *hostdev) {
-        static const char *const folders[] = { "/dev/bus/usb", "/sys/bus/usb", "/sys/devices" };
-        int r = plan_add(g->plan, PLAN_SERVICE, "RestrictAddressFamilies", "AF_NETLINK");
+/* What libusb learns of a device that it was given. */
+static int plan_usb_device(GuestPlan *g, const xmlNode *hostdev) {
+        int r = guest_plan_view(g, hostdev, "BindReadOnlyPaths", "/sys/bus/usb");
 
-        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
-                r = guest_plan_view(g, hostdev, "BindReadOnlyPaths", folders[i]);
-        return r;
+        return r < 0 ? r : guest_plan_view(g, hostdev, "BindReadOnlyPaths", "/sys/devices");
 }
 
 int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
@@ -100,7 +96,7 @@ int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
                         r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", nodes[i].node, "rw");
         if (r >= 0 && xml_attr_bool(hostdev, "rawio", false))
                 r = plan_raw_io(g);
-        return r < 0 || !xml_attr_is(hostdev, "type", "usb") ? r : plan_libusb(g, hostdev);
+        return r < 0 || !xml_attr_is(hostdev, "type", "usb") ? r : plan_usb_device(g, hostdev);
 }
 
 int plan_tpm(GuestPlan *g, const xmlNode *tpm) {
@@ -315,6 +311,35 @@ int plan_memory(GuestPlan *g) {
         if (r >= 0)
                 r = plan_launch_security(g);
         return r < 0 ? r : plan_numatune(g);
+}
+
+/* --- USB --- */
+
+/* One that says nothing of USB gets a controller when it starts, but on boards that have no place for it. */
+static bool has_usb(const GuestPlan *g) {
+        const char *machine = xml_get(g->domain, "os/type/@machine") ?: "";
+        bool said = false;
+
+        XML_FOREACH(controller, definition_devices(g->definition), "controller") {
+                if (!xml_attr_is(controller, "type", "usb"))
+                        continue;
+                if (!xml_attr_is(controller, "model", "none"))
+                        return true;
+                said = true;
+        }
+        return !said && !streq(machine, "microvm") && !streq(machine, "isapc");
+}
+
+/* libusb wants to see that there is USB, and to listen to udev, before it takes a device that it is given: there is
+ * nobody to listen to in a network namespace of one's own. A guest that runs cannot be let do that any more, so those
+ * that a device may be plugged into have it from their start. */
+int plan_usb(GuestPlan *g) {
+        int r;
+
+        if (!has_usb(g))
+                return 0;
+        r = plan_add(g->plan, PLAN_SERVICE, "RestrictAddressFamilies", "AF_NETLINK");
+        return r < 0 ? r : guest_plan_view(g, g->domain, "BindReadOnlyPaths", "/dev/bus/usb");
 }
 
 /* --- threads --- */

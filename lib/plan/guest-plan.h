@@ -64,6 +64,7 @@ int plan_pstore(GuestPlan *g, const xmlNode *pstore);
 int plan_host_network(GuestPlan *g, const xmlNode *interface);
 int plan_special_interface(GuestPlan *g, const xmlNode *interface);
 int plan_memory(GuestPlan *g);
+int plan_usb(GuestPlan *g);
 int plan_threads(GuestPlan *g);
 int plan_labels(GuestPlan *g);
 

@@ -571,7 +571,7 @@ static int plan_lifecycle(GuestPlan *g) {
 
 int plan_guest(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
         static int (*const steps[])(GuestPlan *) = {
-                plan_identity, plan_os,       plan_devices,   plan_memory, plan_threads,
+                plan_identity, plan_os,       plan_devices,   plan_memory, plan_usb,      plan_threads,
                 plan_limits,   plan_metadata, plan_lifecycle, plan_labels, plan_sandbox,
         };
         GuestPlan g = { .plan = p, .definition = d, .domain = definition_root(d), .facts = facts, .error = e };
