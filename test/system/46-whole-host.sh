@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The host's devices where they are real: PCI behind an IOMMU, given to guests and taken back. At night only: it boots
-# a whole machine.
+# The host's devices where they are real: PCI behind an IOMMU, given to guests and taken back; USB that comes and goes.
+# At night only: it boots a whole machine.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
 if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
 whole_machine_up
 c=nodedev:///system
+outside() { "$here/whole-machine" monitor "$dir" "$@"; }
 check "the machine is up, with Debian's kernel" contains "Debian" m uname -v
 
 # --- PCI: a card of its own group, an NVMe disk, two cards behind one bridge
@@ -74,6 +75,76 @@ check "... starts" m virsh -q start half
 check "... runs" shows_running half
 check "... ends" m sh -c 'virsh -q destroy half && virsh -q undefine half'
 check "... both are the host's again" eventually 10 equals "e1000 e1000" both
+
+# --- a guest that runs already, of a machine whose ports let go without the guest's doing
+port="<controller type='pci' model='pcie-root-port'/>"
+late() {
+        guest_xml late idle "$port$port" | sed "s/machine='pc'/machine='pc-q35-6.0'/" |
+                m_with_input sh -c "cat > /root/late.xml && virsh -q define /root/late.xml"
+}
+opens() { m systemctl show -P DeviceAllow vm@late; }
+check "a guest without a card" late
+check "... starts" m virsh -q start late
+check "... may open no VFIO" not contains vfio opens
+check "the card comes while it runs" m_with_input virsh -q attach-device late /dev/stdin --live < <(hostdev "$card")
+check "... is VFIO's" equals vfio-pci driver "$card"
+check "... QEMU has it open" m sh -c "ls -l /proc/$(qemu_pid late)/fd | grep -q vfio"
+check "... and may lock all memory" m sh -c "grep -q 'Max locked memory *unlimited' /proc/$(qemu_pid late)/limits"
+check "... its group is all that it may open" contains "/dev/vfio/" opens
+check "it goes" m_with_input virsh -q detach-device late /dev/stdin --live < <(hostdev "$card")
+check "... the card is the host's again" eventually 10 equals e1000e driver "$card"
+check "... nothing of VFIO may be opened any more" eventually 10 not contains vfio opens
+check "it comes again" m_with_input virsh -q attach-device late /dev/stdin --live < <(hostdev "$card")
+check "QEMU is killed" m kill -KILL "$(qemu_pid late)"
+check "... the card is the host's again" eventually 10 equals e1000e driver "$card"
+check "... it starts" m virsh -q start late
+check "... and may open no VFIO" not contains vfio opens
+check "... ends" m sh -c 'virsh -q destroy late && virsh -q undefine late'
+
+# --- threads with quotas, which need a control group with the processor's controller
+quotas="<cputune><period>100000</period><quota>40000</quota><emulator_quota>20000</emulator_quota></cputune>"
+limited() {
+        guest_xml limited | sed "s|</vcpu>|</vcpu>$quotas|" |
+                m_with_input sh -c 'cat > /root/limited.xml && virsh -q define /root/limited.xml'
+}
+group() { m cat "/sys/fs/cgroup/machine.slice/vm@limited.service/guest/$1/cpu.max"; }
+check "a guest whose threads have quotas" limited
+check "... starts" m virsh -q start limited
+check "... runs" shows_running limited
+check "... its processor has its own" equals "40000 100000" group vcpu0
+check "... the emulator too" equals "20000 100000" group emulator
+check "another while it runs" m virsh -q schedinfo limited --live vcpu_quota=50000
+check "... counts" equals "50000 100000" group vcpu0
+check "... ends" m sh -c 'virsh -q destroy limited && virsh -q undefine limited'
+
+# --- USB: a device given by vendor and product
+plug() { outside device_add '{"driver":"usb-tablet","id":"tablet","bus":"xhci.0"}'; }
+check "a USB device comes" plug
+tablet() { m sh -c 'grep -l 0627 /sys/bus/usb/devices/*/idVendor | xargs -r dirname'; }
+check "... the host has it" eventually 10 contains /sys tablet
+check "... it is listed" eventually 5 contains usb_ m sh -c "virsh -q -c $c nodedev-list --cap usb_device"
+usb="<controller type='usb' model='qemu-xhci'/><hostdev mode='subsystem' type='usb'><source startupPolicy='optional'>
+        <vendor id='0x0627'/><product id='0x0001'/></source></hostdev>"
+check "a guest with it" define_guest usb idle "$usb"
+check "... starts" m virsh -q start usb
+check "... and runs" shows_running usb
+has_tablet() { m sh -c "ls -l /proc/$(qemu_pid usb)/fd | grep /dev/bus/usb"; }
+check "... QEMU has it open" has_tablet
+for round in 1 2; do
+        check "it is unplugged ($round)" outside device_del '{"id":"tablet"}'
+        check "... the host has lost it" eventually 10 equals "" tablet
+        check "... the guest runs yet" shows_running usb
+        check "it is plugged in again" eventually 10 plug
+        check "... the guest has it back, by udev alone" eventually 20 has_tablet
+done
+check "the guest ends" m virsh -q destroy usb
+check "... without it, it starts too" outside device_del '{"id":"tablet"}'
+check "... which the host has lost" eventually 10 equals "" tablet
+check "... as optional as it is" m virsh -q start usb
+check "... and runs" shows_running usb
+check "... when it comes it is the guest's" eventually 10 plug
+check "... by udev alone" eventually 20 has_tablet
+check "... ends" m sh -c 'virsh -q destroy usb && virsh -q undefine usb'
 
 check "nothing went wrong in the daemon" equals "" m journalctl -b -p err -o cat -u virtnodedevd
 finish
