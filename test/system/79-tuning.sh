@@ -57,12 +57,12 @@ else
         check "... changes nothing" not contains "<quota>" live
 fi
 check "schedinfo --set global_quota --config" m virsh -q schedinfo t --set global_quota=60000 --config
-check "... is a quota that systemd takes" contains "CPUQuota=60%" \
+check "... is a quota that systemd takes" eventually 10 contains "CPUQuota=60%" \
         m grep -x 'CPUQuota=60%' /run/systemd/generator/vm@t.service.d/10-unitvirt.conf
 check "... until it is taken back" m virsh -q schedinfo t --set global_quota=-1 --config
 check "schedinfo --set emulator_quota --config" m virsh -q schedinfo t --set emulator_quota=30000 --config
 check "... says the definition" contains "<emulator_quota>30000</emulator_quota>" config
-check "... and its unit at the next start" contains "Delegate=cpu" \
+check "... and its unit at the next start" eventually 10 contains "Delegate=cpu" \
         m cat /run/systemd/generator/vm@t.service.d/10-unitvirt.conf
 check "... until it is taken back" m virsh -q schedinfo t --set emulator_quota=-1 --config
 
