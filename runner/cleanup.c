@@ -106,16 +106,21 @@ static void remove_thread_groups(const char *name) {
                 thread_groups_remove(group);
 }
 
-/* By the guest's own unit, in the moment of its end. */
+/* By the guest's own unit, in the moment of its end. The cleanup that the failure of the run before has asked for may
+ * come only now, on a busy machine, and be for this one: where it was first, the guest may have been created again
+ * since, and its definition is the next run's. */
 static int clean_up(const char *name) {
         GuestEnd end = guest_end_from_service(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
+        _cleanup_close_ int lock = -EBADF;
 
+        (void) leftovers_lock(name, false, &lock);
         if (end == GUEST_END_FAILED)
                 keep_error(name, getenv("RUNTIME_DIRECTORY"));
         write_last(name, end);
         remove_thread_groups(name);
         leftovers_undo(name);
-        if (!will_restart())
+        /* a start that failed early leaves nothing; $EXIT_CODE is that of vm-run */
+        if (!will_restart() && (leftovers_exist(name) || !getenv("EXIT_CODE")))
                 forget_transient(name);
         leftovers_remove(name);
         return EXIT_SUCCESS;
