@@ -66,21 +66,25 @@ static int attach(const PlugRequest *q, int connection, Error *e) {
         return r;
 }
 
+/* That it is done: there is nothing more to say. */
+static int answer_done(int connection) {
+        json_t *reply = json_object();
+        int r = answer(connection, reply, NULL, 0);
+
+        json_decref(reply);
+        return r;
+}
+
 static void report(const char *key, const char *value, int r, void *userdata) {
         log_warning("cannot undo %s of %s: %s", key, value, strerror(-r));
 }
 
 static int release(const PlugRequest *q, int connection, Error *e) {
-        json_t *reply;
-        int r;
+        int r = undo_device(q->guest, q->device, report, NULL);
 
-        r = undo_device(q->guest, q->device, report, NULL);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_QEMU, "cannot read what is to be undone for %s", q->device);
-        reply = json_object();
-        r = answer(connection, reply, NULL, 0);
-        json_decref(reply);
-        return r;
+        return answer_done(connection);
 }
 
 static int change(const PlugRequest *q, int connection, Error *e) {
@@ -98,29 +102,15 @@ static int change(const PlugRequest *q, int connection, Error *e) {
 }
 
 static int pin(const PlugRequest *q, int connection, Error *e) {
-        json_t *reply;
-        int r;
+        int r = plug_pin(q->guest, q->threads, q->cpus, e);
 
-        r = plug_pin(q->guest, q->threads, q->cpus, e);
-        if (r < 0)
-                return r;
-        reply = json_object();
-        r = answer(connection, reply, NULL, 0);
-        json_decref(reply);
-        return r;
+        return r < 0 ? r : answer_done(connection);
 }
 
 static int limit(const PlugRequest *q, int connection, Error *e) {
-        json_t *reply;
-        int r;
+        int r = plug_limit(q->guest, q->threads, q->group, q->limit, e);
 
-        r = plug_limit(q->guest, q->threads, q->group, q->limit, e);
-        if (r < 0)
-                return r;
-        reply = json_object();
-        r = answer(connection, reply, NULL, 0);
-        json_decref(reply);
-        return r;
+        return r < 0 ? r : answer_done(connection);
 }
 
 static const struct {
