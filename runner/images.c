@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Images are opened here, as root, and reach QEMU as descriptors: whoever owns a file keeps it, and the guest's
- * user has access to nothing but what is open. QEMU finds them as /dev/fdset/N; it opens an image for reading first
- * and for writing when a device needs that (auto-read-only), so a set of a writable image has one of each. From version
- * 9.1 on it also wants one that is open past the page cache where the disk's cache mode says so. */
+ * user has access to nothing but what is open. QEMU finds them as /dev/fdset/N. From version 9.1 on it also wants one
+ * that is open past the page cache where the disk's cache mode says so.
+ *
+ * QEMU would open an image for reading first, and for writing when a device needs that (auto-read-only). The locks that
+ * it takes on the first are not released when it goes to the second, since we hold the first, too: whatever asks for
+ * more later, the image's size for one, would be refused. So an image that may be written to is open for that alone. */
 
 #include <jansson.h>
 
@@ -66,16 +69,16 @@ static int check_twice(Prepare *p, const Use *u, const ImageFile *file) {
 
 static int open_image(Prepare *p, const Use *u) {
         unsigned flags = (u->writable ? IMAGE_WRITABLE : 0) | (u->direct ? IMAGE_DIRECT : 0);
-        int numbers[2], n, set, r;
         ImageFile file;
+        int number, r;
 
-        n = image_give(u->path, flags, u->only, &p->sink, numbers, &file, &p->error);
-        r = n < 0 ? n : check_twice(p, u, &file);
+        number = image_give(u->path, flags, u->only, &p->sink, &file, &p->error);
+        r = number < 0 ? number : check_twice(p, u, &file);
         if (r < 0)
                 return prepare_blame(p, r, u->element);
-        set = r = add_image_set(p, u, &file);
-        for (int i = 0; r >= 0 && i < n; i++)
-                r = descriptor_add_to_set(p, set, numbers[i]);
+        r = add_image_set(p, u, &file);
+        if (r >= 0)
+                r = descriptor_add_to_set(p, r, number);
         return r;
 }
 
@@ -121,15 +124,6 @@ static void drop_missing(xmlNode *disk, xmlNode *source) {
         log_notice("%s is not there, and disk %s is started without it", path_of(source),
                    xml_get(disk, "target/@dev") ?: "");
         xml_remove(drive ? source : disk);
-}
-
-/* usb-storage lets go of its image and takes it again, so QEMU would go from the writable descriptor to the other one
- * and back. The locks that belong to the first are not released meanwhile, since we hold it too, and the second is then
- * refused. */
-static void stay_writable(Prepare *p, const char *path) {
-        for (size_t i = 0; i < p->n_images; i++)
-                if (streq(p->images[i].path, path))
-                        p->images[i].stays_writable = true;
 }
 
 /* What the definition names below the image, and what the images do. */
@@ -178,11 +172,7 @@ int prepare_disk(Prepare *p, xmlNode *disk) {
         }
         u.path = path_of(source);
         r = open_image(p, &u);
-        if (r < 0)
-                return r;
-        if (!readonly && streq_ptr(xml_get(disk, "target/@bus"), "usb"))
-                stay_writable(p, u.path);
-        return prepare_layers(p, disk, &u);
+        return r < 0 ? r : prepare_layers(p, disk, &u);
 }
 
 static int prepare_flash(Prepare *p) {
@@ -252,7 +242,7 @@ int images_rewrite_node(Prepare *p, json_t *node) {
         if (!set)
                 return 0;
         (void) snprintf(name, sizeof name, "/dev/fdset/%i", set->set);
-        if (set->stays_writable && json_object_set_new(node, "auto-read-only", json_false()) < 0)
+        if (set->writable && json_object_set_new(node, "auto-read-only", json_false()) < 0)
                 return -ENOMEM;
         return json_object_set_new(node, "filename", json_string(name)) < 0 ? -ENOMEM : 1;
 }

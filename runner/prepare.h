@@ -58,7 +58,6 @@ typedef struct ImageSet {
         char *path;
         bool direct;              /* past the host's page cache */
         int set;
-        bool stays_writable;      /* QEMU keeps the descriptor for writing */
         bool taken;               /* an argument of QEMU names it */
         ImageFile file;
         bool writable, shared;    /* by the guest; with others */

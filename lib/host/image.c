@@ -192,29 +192,21 @@ int image_identify(const char *path, ImageFile *ret) {
         return 0;
 }
 
-int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, int ret_numbers[2],
-               ImageFile *ret_file, Error *e) {
-        int n = 0, r;
+int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, ImageFile *ret_file, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        ImageFile file;
+        int r;
 
-        for (unsigned writable = 0; writable <= (flags & IMAGE_WRITABLE); writable += IMAGE_WRITABLE) {
-                _cleanup_close_ int fd = -EBADF;
-                ImageFile file;
-
-                r = image_open(path, (flags & ~IMAGE_WRITABLE) | writable, &fd, e);
-                if (r < 0)
-                        return r;
-                r = identify(fd, &file);
-                if (r < 0)
-                        return fail(path, flags, r, e);
-                if (only && !image_file_equal(only, &file))
-                        return error_set(e, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
-                                         "'%s' became another file meanwhile", path);
-                r = fd_sink_give(sink, fd, e);
-                if (r < 0)
-                        return r;
-                ret_numbers[n++] = r;
-                if (ret_file)
-                        *ret_file = file;
-        }
-        return n;
+        r = image_open(path, flags, &fd, e);
+        if (r < 0)
+                return r;
+        r = identify(fd, &file);
+        if (r < 0)
+                return fail(path, flags, r, e);
+        if (only && !image_file_equal(only, &file))
+                return error_set(e, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "'%s' became another file meanwhile",
+                                 path);
+        if (ret_file)
+                *ret_file = file;
+        return fd_sink_give(sink, fd, e);
 }

@@ -290,20 +290,19 @@ static void images_are_files(void **state) {
         _cleanup_error_ Error folder = {}, missing = {}, pipe = {}, stale = {}, none = {};
         TestSink t = { { take }, 0, {} };
         ImageFile file, other;
-        int numbers[2], fd;
+        int fd;
 
         enter_run(dir);
         write_file("disk", "data");
         write_file("another", "data");
         assert_int_equal(mkfifo("fifo", 0600), 0);
-        assert_int_equal(image_give("disk", IMAGE_WRITABLE, NULL, &t.sink, numbers, &file, &none), 2);
-        assert_int_equal(numbers[1], 21);
-        assert_int_equal(t.flags[0], O_RDONLY);
-        assert_int_equal(t.flags[1], O_RDWR);
-        assert_int_equal(image_give("disk", 0, &file, &t.sink, numbers, NULL, &none), 1);
-        assert_int_equal(image_give("another", 0, NULL, &t.sink, numbers, &other, &none), 1);
+        assert_int_equal(image_give("disk", IMAGE_WRITABLE, NULL, &t.sink, &file, &none), 20);
+        assert_int_equal(image_give("disk", 0, &file, &t.sink, NULL, &none), 21);
+        assert_int_equal(t.flags[0], O_RDWR);
+        assert_int_equal(t.flags[1], O_RDONLY);
+        assert_int_equal(image_give("another", 0, NULL, &t.sink, &other, &none), 22);
         assert_false(image_file_equal(&file, &other));
-        assert_int_equal(image_give("another", 0, &file, &t.sink, numbers, NULL, &stale), -ESTALE);
+        assert_int_equal(image_give("another", 0, &file, &t.sink, NULL, &stale), -ESTALE);
         assert_int_equal(stale.code, ERROR_OPERATION_INVALID);
         assert_int_equal(image_open("qemu", 0, &fd, &folder), -EINVAL);
         assert_int_equal(folder.code, ERROR_CONFIG_UNSUPPORTED);

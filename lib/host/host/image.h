@@ -30,9 +30,7 @@ int image_identify(const char *path, ImageFile *ret);
 
 bool image_file_equal(const ImageFile *a, const ImageFile *b);
 
-/* As QEMU wants it for a set of -add-fd: one descriptor for reading and, with IMAGE_WRITABLE, one for both, given to
- * the sink. Each call opens anew, so that each use of an image has locks of its own. only: the file that it has to be,
- * since somebody may change links and names meanwhile (code 55); or NULL. ret_numbers has room for two; returns how
- * many there are. ret_file may be NULL. */
-int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, int ret_numbers[2],
-               ImageFile *ret_file, Error *e);
+/* One descriptor, for reading or with IMAGE_WRITABLE for both, given to the sink. Each call opens anew, so that each
+ * use of an image has locks of its own. only: the file that it has to be, since somebody may change links and names
+ * meanwhile (code 55); or NULL. ret_file may be NULL. Returns the descriptor's number in the sink. */
+int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, ImageFile *ret_file, Error *e);
