@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "definition-private.h"
+#include "disk-order.h"
 #include "schema.h"
 
 Definition *definition_free(Definition *d) {
@@ -301,8 +302,11 @@ xmlNode *definition_add_device(Definition *d, const xmlNode *device) {
         xmlNode *devices = xml_ensure(definition_root(d), "devices"), *copy;
 
         copy = devices ? xml_add_copy(devices, device) : NULL;
-        if (copy)
-                definition_sort(d);
+        if (!copy)
+                return NULL;
+        if (streq(xml_name(copy), "disk"))
+                disk_place(devices, copy);
+        definition_sort(d);
         return copy;
 }
 

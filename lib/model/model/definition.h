@@ -192,7 +192,7 @@ int definition_format(const Definition *d, unsigned flags, char **ret);
 int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, Error *e);
 
 /* Adds a copy of a device, of another document, to those of a guest, where the printed document has it: behind its
- * namesakes. NULL without memory. */
+ * namesakes, a disk among those of its bus. NULL without memory. */
 xmlNode *definition_add_device(Definition *d, const xmlNode *device);
 
 /* Puts what was added to a guest's tree where the printed document has it. */

@@ -3,6 +3,7 @@
 /* Drive addresses: which controller, bus and unit a disk sits on, from the name of its target. */
 
 #include "base/strings.h"
+#include "disk-order.h"
 #include "normalise.h"
 
 /* How many units a controller of SCSI has; wide ones leave out 7, which is the adapter itself. */

@@ -5,39 +5,8 @@
 #include <inttypes.h>
 
 #include "base/strings.h"
+#include "disk-order.h"
 #include "normalise.h"
-
-static const struct {
-        const char *prefix, *bus;
-} bus_of_prefix[] = {
-        { "hd", "ide" }, { "sd", "scsi" }, { "vd", "virtio" }, { "xvd", "xen" }, { "fd", "fdc" }, { "ubd", "uml" },
-};
-
-/* The letters after the prefix count in base 26, from a = 0: z is 25, aa is 26. Digits (a partition) end the name. */
-static int letters_to_index(const char *s) {
-        int index = 0;
-
-        if (!*s)
-                return -EINVAL;
-        for (; *s >= 'a' && *s <= 'z'; s++) {
-                if (index > 1000000)
-                        return -EINVAL;
-                index = index * 26 + (*s - 'a') + 1;
-        }
-
-        return *s || index == 0 ? -EINVAL : index - 1;
-}
-
-int disk_index(const char *target) {
-        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++) {
-                const char *rest = startswith(target, bus_of_prefix[i].prefix);
-
-                if (rest)
-                        return letters_to_index(rest);
-        }
-
-        return -EINVAL;
-}
 
 static int check_target(Normaliser *n, xmlNode *disk) {
         xmlNode *target = xml_child(disk, "target");
@@ -53,14 +22,14 @@ static int check_target(Normaliser *n, xmlNode *disk) {
                                         "unknown disk name '%s'", dev);
         }
 
-        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix) && !xml_attr(target, "bus"); i++)
-                if (startswith(dev, bus_of_prefix[i].prefix))
-                        norm_set(n, target, "bus", bus_of_prefix[i].bus);
+        for (size_t i = 0; i < DISK_PREFIXES && !xml_attr(target, "bus"); i++)
+                if (startswith(dev, disk_prefixes[i].prefix))
+                        norm_set(n, target, "bus", disk_prefixes[i].bus);
 
-        for (size_t i = 0; i < ELEMENTSOF(bus_of_prefix); i++)
-                if (xml_attr_is(target, "bus", bus_of_prefix[i].bus) &&
-                    (streq(bus_of_prefix[i].bus, "xen") || streq(bus_of_prefix[i].bus, "uml")))
-                        return fail_unsupported(n, target, "disk bus '%s' is not supported", bus_of_prefix[i].bus);
+        for (size_t i = 0; i < DISK_PREFIXES; i++)
+                if (xml_attr_is(target, "bus", disk_prefixes[i].bus) &&
+                    (streq(disk_prefixes[i].bus, "xen") || streq(disk_prefixes[i].bus, "uml")))
+                        return fail_unsupported(n, target, "disk bus '%s' is not supported", disk_prefixes[i].bus);
         if (n->q35 && xml_attr_is(target, "bus", "ide"))
                 return fail_unsupported(n, target,
                                         "IDE controllers are unsupported for this QEMU binary or machine type");
@@ -225,28 +194,8 @@ static int order_disks(Normaliser *n) {
 
         for (size_t i = 0; i < count; i++)
                 xmlUnlinkNode(disks[i]);
-        for (size_t i = 0; i < count; i++) {
-                const char *bus = xml_get(disks[i], "target/@bus") ?: "";
-                int index = disk_index(xml_get(disks[i], "target/@dev") ?: "");
-                xmlNode *behind = NULL, *before = NULL;
-
-                XML_FOREACH(disk, n->devices, "disk") {
-                        if (!streq_ptr(xml_get(disk, "target/@bus"), bus))
-                                continue;
-                        if (disk_index(xml_get(disk, "target/@dev") ?: "") > index) {
-                                before = disk;
-                                break;
-                        }
-                        behind = disk;
-                }
-                if (before)
-                        xmlAddPrevSibling(before, disks[i]);
-                else if (behind)
-                        xmlAddNextSibling(behind, disks[i]);
-                else
-                        xmlAddChild(n->devices, disks[i]);
-        }
-
+        for (size_t i = 0; i < count; i++)
+                disk_place(n->devices, disks[i]);
         return 0;
 }
 

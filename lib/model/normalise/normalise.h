@@ -103,9 +103,6 @@ xmlNode *device_address(const xmlNode *device);
 /* A fresh, empty address of this type in place of what is there. */
 xmlNode *new_address(Normaliser *n, xmlNode *device, const char *type);
 
-/* "vdb" to 1; -EINVAL for what is no name of a disk. */
-int disk_index(const char *target);
-
 /* Whether the model says that the device sits on conventional PCI only. */
 static inline bool is_transitional(const xmlNode *device) {
         return xml_attr_is(device, "model", "virtio-transitional");
