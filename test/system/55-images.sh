@@ -43,6 +43,7 @@ check "a folder of images that are root's alone" m sh -c "mkdir -m 700 $vm && cd
 
 # --- ordinary chains
 check "define a guest with a chain of three" define chain "$(disk top.qcow2)"
+check "domblkinfo knows how large its disk is, before it ever ran" contains "Capacity:       1048576" m virsh domblkinfo chain vda
 check "it starts" m virsh -q start chain
 check "its QEMU has the three layers, and nothing else" equals "base.raw mid.qcow2 top.qcow2" held chain
 check "the live definition says them" contains "$vm/base.raw" m virsh dumpxml chain

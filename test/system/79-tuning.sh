@@ -134,6 +134,21 @@ check "... and the total has gone" not contains total_iops_sec live
 check "blockresize" m virsh -q blockresize t vda 16M
 check "... domblkinfo" contains 16777216 m virsh domblkinfo t vda
 refused "blockresize of a disk that is none" "vdz" m virsh blockresize t vdz 16M
+m truncate -s 8M /var/lib/libvirt/images/raw.img
+check "a raw disk is plugged in" m virsh -q attach-disk t /var/lib/libvirt/images/raw.img sdb \
+        --targetbus usb --subdriver raw
+check "... resized" m virsh -q blockresize t sdb 16M
+check "... its file is larger" equals 16777216 m stat -c %s /var/lib/libvirt/images/raw.img
+check "a virtio disk that is plugged in" m virsh -q detach-disk t sdb
+check "... has gone before" eventually 10 not contains raw.img live
+check "... is" m virsh -q attach-disk t /var/lib/libvirt/images/raw.img vdb --subdriver raw
+check "... resized too" m virsh -q blockresize t vdb 24M
+check "... stands behind the first" equals "vda vdb" m sh -c "virsh domblklist t | awk '/images/ { print \$1 }' | xargs"
+check "domblkstat has all its figures" equals 8 m sh -c "virsh domblkstat t vda | grep -c '^vda '"
+check "domblkerror" contains "No errors found" m virsh domblkerror t
+check "cpu-stats --total" contains cpu_time m virsh cpu-stats t --total
+refused "... for each CPU there are none" "ask for the total" m virsh cpu-stats t
+check "domstats says how long a vCPU waits" contains "vcpu.0.delay=" m virsh domstats --vcpu t
 
 # --- counts ---
 

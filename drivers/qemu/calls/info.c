@@ -149,15 +149,15 @@ static int get_vcpus(Call *c, Guest *g, const remote_domain_get_vcpus_args *args
                 return -ENOMEM;
         for (unsigned i = 0; i < n; i++) {
                 remote_vcpu_info *v = &ret->info.info_val[i];
-                uint64_t nsec = 0;
+                ThreadTime t = { .cpu = -1 };
 
                 v->number = i;
                 v->state = threads->tids[i] > 0 ? 1 : 0; /* running, or offline */
-                v->cpu = -1;
-                if (threads->tids[i] > 0 && process_thread_time(g, threads->tids[i], &nsec, &v->cpu) >= 0)
+                if (threads->tids[i] > 0 && process_thread_time(g, threads->tids[i], &t) >= 0)
                         affinity_of(threads->tids[i],
                                     (uint8_t *) ret->cpumaps.cpumaps_val + i * (unsigned) args->maplen, args->maplen);
-                v->cpu_time = nsec;
+                v->cpu = t.cpu;
+                v->cpu_time = t.nsec;
         }
         ret->info.info_len = n;
         ret->cpumaps.cpumaps_len = n * (unsigned) args->maplen;

@@ -51,11 +51,6 @@ static const char *format_of(const Layer *l) {
 
 /* --- sizes --- */
 
-typedef struct Sizes {
-        uint64_t capacity, allocation, physical;
-        bool has_capacity, has_file;
-} Sizes;
-
 /* The header says how large an image is that is not raw. */
 static bool capacity_of_file(const Layer *l, int fd, uint64_t size, uint64_t *ret) {
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
@@ -69,7 +64,7 @@ static bool capacity_of_file(const Layer *l, int fd, uint64_t size, uint64_t *re
         return true;
 }
 
-static void look_at_file(const Layer *l, bool wants_capacity, Sizes *ret) {
+static void look_at_file(const Layer *l, bool wants_capacity, BlockSizes *ret) {
         const char *path = path_of(l);
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -92,13 +87,23 @@ static void look_at_file(const Layer *l, bool wants_capacity, Sizes *ret) {
                 ret->has_capacity = capacity_of_file(l, fd, ret->physical, &ret->capacity);
 }
 
-/* How far a block device is filled is what QEMU has seen written; a file may have been filled before. */
-static void add_sizes(const Layer *l, TypedParams *p) {
-        Sizes s = {};
-        uint64_t highest;
+static BlockSizes sizes_of(const Layer *l) {
+        BlockSizes s = {};
 
         s.has_capacity = number_of(l->image, "virtual-size", &s.capacity);
         look_at_file(l, !s.has_capacity, &s);
+        return s;
+}
+
+BlockSizes block_sizes(const xmlNode *disk, const json_t *image) {
+        return sizes_of(&(Layer) { .disk = disk, .element = disk, .image = image });
+}
+
+/* How far a block device is filled is what QEMU has seen written; a file may have been filled before. */
+static void add_sizes(const Layer *l, TypedParams *p) {
+        BlockSizes s = sizes_of(l);
+        uint64_t highest;
+
         if (number_of(json_object_get(json_object_get(l->stats, "parent"), "stats"), "wr_highest_offset", &highest) &&
             highest > 0)
                 s.allocation = highest;
@@ -119,8 +124,7 @@ static void add_layer(const Layer *l, TypedParams *p) {
         uint64_t v;
 
         typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.name", n), xml_get(l->disk, "target/@dev"));
-        if (l->backing && (xml_attr_uint(source, "index", &index) >= 0 ||
-                           xml_attr_uint(l->element, "index", &index) >= 0))
+        if (xml_attr_uint(source, "index", &index) >= 0 || xml_attr_uint(l->element, "index", &index) >= 0)
                 typed_params_add_uint(p, TYPED_PARAM_NAME("block.%u.backingIndex", n), index);
         typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.path", n), path_of(l));
         for (size_t i = 0; i < ELEMENTSOF(figures); i++)

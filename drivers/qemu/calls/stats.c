@@ -95,7 +95,7 @@ static void add_balloon(const Ask *a, TypedParams *p) {
         for (size_t i = 0; i < ELEMENTSOF(memory_fields); i++)
                 if (memory_value(stats, i, &v))
                         typed_params_add_ullong(p, memory_fields[i].name, v);
-        if (json_integer_value(json_object_get(wrapper, "last-update")) > 0)
+        if (json_is_integer(json_object_get(wrapper, "last-update")))
                 typed_params_add_ullong(p, "balloon.last-update",
                                         (uint64_t) json_integer_value(json_object_get(wrapper, "last-update")));
         if (guest_is_active(g) && process_rss(g, &v) >= 0)
@@ -140,14 +140,18 @@ static void add_vcpus(const Ask *a, TypedParams *p) {
         json_array_foreach(reply, i, cpu) {
                 json_int_t index = json_integer_value(json_object_get(cpu, "cpu-index"));
                 json_int_t tid = json_integer_value(json_object_get(cpu, "thread-id"));
-                uint64_t nsec;
-                int host_cpu;
+                ThreadTime t;
 
                 if (index < 0 || index >= facts.vcpus_max || tid <= 0)
                         continue;
                 typed_params_add_int(p, TYPED_PARAM_NAME("vcpu.%i.state", (int) index), 1);
-                if (process_thread_time(g, (pid_t) tid, &nsec, &host_cpu) >= 0)
-                        typed_params_add_ullong(p, TYPED_PARAM_NAME("vcpu.%i.time", (int) index), nsec);
+                if (process_thread_time(g, (pid_t) tid, &t) < 0)
+                        continue;
+                typed_params_add_ullong(p, TYPED_PARAM_NAME("vcpu.%i.time", (int) index), t.nsec);
+                if (t.has_waited) {
+                        typed_params_add_ullong(p, TYPED_PARAM_NAME("vcpu.%i.wait", (int) index), t.wait_nsec);
+                        typed_params_add_ullong(p, TYPED_PARAM_NAME("vcpu.%i.delay", (int) index), t.delay_nsec);
+                }
         }
 }
 
@@ -348,7 +352,7 @@ static int memory_stats(Call *c, Guest *g, const remote_domain_memory_stats_args
         for (size_t i = 0; i < ELEMENTSOF(memory_fields); i++)
                 if (memory_value(json_object_get(wrapper, "stats"), i, &v))
                         list[n++] = (remote_domain_memory_stat) { memory_fields[i].tag, v };
-        if (json_integer_value(json_object_get(wrapper, "last-update")) > 0)
+        if (json_is_integer(json_object_get(wrapper, "last-update")))
                 list[n++] = (remote_domain_memory_stat) {
                         MEMORY_LAST_UPDATE, (uint64_t) json_integer_value(json_object_get(wrapper, "last-update")) };
         if (guest_is_active(g) && process_rss(g, &v) >= 0)
@@ -357,10 +361,40 @@ static int memory_stats(Call *c, Guest *g, const remote_domain_memory_stats_args
         return 0;
 }
 
+/* --- one guest's processors --- */
+
+#define CPU_STATS_TOTAL (-1) /* in place of the first CPU's number */
+
+/* Who asks for no CPU wants to know how many there are; who asks for no parameter, how many of those. Version 2 of the
+ * control groups does not count by CPU. */
+static int cpu_stats(Call *c, Guest *g, const remote_domain_get_cpu_stats_args *args,
+                     remote_domain_get_cpu_stats_ret *ret, Error *e) {
+        _cleanup_typed_params_ TypedParams p = {};
+        uint64_t total, user, system;
+        int r;
+
+        if (args->start_cpu != CPU_STATS_TOTAL && args->ncpus == 0) {
+                ret->nparams = (int) sysconf(_SC_NPROCESSORS_CONF);
+                return 0;
+        }
+        if (args->start_cpu != CPU_STATS_TOTAL)
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "the kernel counts no processor time by CPU: ask for the total (--total)");
+        r = process_cpu_time(g, &total, &user, &system);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot read the processor time of the domain");
+        typed_params_add_ullong(&p, "cpu_time", total);
+        typed_params_add_ullong(&p, "user_time", user);
+        typed_params_add_ullong(&p, "system_time", system);
+        ret->nparams = (int) p.len;
+        return args->nparams == 0 ? 0 : typed_params_take(&p, &ret->params.params_val, &ret->params.params_len);
+}
+
 #define STATS_FLAGS (STATS_FLAG_STATES | STATS_FLAG_NOWAIT | STATS_FLAG_BACKING | STATS_FLAG_ENFORCE)
 
 static const RpcHandler rows[] = {
         PLAIN(CONNECT_GET_ALL_DOMAIN_STATS, get_all_stats, .flags = STATS_FLAGS),
         CALL(DOMAIN_MEMORY_STATS, memory_stats, .needs = NEED_ACTIVE),
+        CALL(DOMAIN_GET_CPU_STATS, cpu_stats, .flags = TYPED_PARAM_STRING_OKAY, .needs = NEED_ACTIVE),
 };
 const RpcTable qemu_stats_table = RPC_TABLE(rows);

@@ -102,26 +102,44 @@ int process_cpu_time(Guest *g, uint64_t *ret_total, uint64_t *ret_user, uint64_t
         return 0;
 }
 
-int process_thread_time(Guest *g, pid_t tid, uint64_t *ret_nsec, int *ret_cpu) {
+/* The kernel's own counters, where it keeps them: time on a CPU and time in wait for one, in nanoseconds, and what it
+ * calls waiting, in milliseconds with a fraction (proc(5), Documentation/scheduler/sched-stats.rst). */
+static void add_schedstat(const char *folder, ThreadTime *ret) {
+        char path[112], text[PROC_MAX], *end;
+        const char *wait;
+        uint64_t nsec;
+
+        snprintf(path, sizeof(path), "%s/schedstat", folder);
+        if (read_small(path, text) < 0)
+                return;
+        nsec = strtoull(text, &end, 10);
+        if (nsec > 0)
+                ret->nsec = nsec;
+        ret->delay_nsec = strtoull(end, NULL, 10);
+        ret->has_waited = true;
+        snprintf(path, sizeof(path), "%s/sched", folder);
+        wait = read_small(path, text) >= 0 ? strstr(text, "wait_sum") : NULL;
+        wait = wait ? strchr(wait, ':') : NULL;
+        if (wait)
+                ret->wait_nsec = (uint64_t) (strtod(wait + 1, NULL) * 1e6);
+}
+
+int process_thread_time(Guest *g, pid_t tid, ThreadTime *ret) {
+        char folder[64], path[96], text[PROC_MAX];
         uint64_t user, system;
-        char path[96], text[PROC_MAX];
         int r, cpu;
 
         if (!g->run || g->run->pid <= 0)
                 return -ESRCH;
-        snprintf(path, sizeof(path), "/proc/%i/task/%i/stat", g->run->pid, tid);
+        snprintf(folder, sizeof(folder), "/proc/%i/task/%i", g->run->pid, tid);
+        snprintf(path, sizeof(path), "%s/stat", folder);
         r = read_small(path, text);
         if (r >= 0)
                 r = parse_stat(text, &user, &system, &cpu);
         if (r < 0)
                 return r;
-        *ret_nsec = user + system;
-        *ret_cpu = cpu;
-
-        /* Where the kernel has it: nanoseconds rather than ticks. */
-        snprintf(path, sizeof(path), "/proc/%i/task/%i/schedstat", g->run->pid, tid);
-        if (read_small(path, text) >= 0 && strtoull(text, NULL, 10) > 0)
-                *ret_nsec = strtoull(text, NULL, 10);
+        *ret = (ThreadTime) { .nsec = user + system, .cpu = cpu };
+        add_schedstat(folder, ret);
         return 0;
 }
 
