@@ -230,7 +230,8 @@ check "setmaxmem" m virsh -q setmaxmem small 96M --config
 check "schedinfo" contains "cpu_shares     : 100" m virsh schedinfo small
 check "blkdeviotune" contains "total_iops_sec : 77" m virsh blkdeviotune small vda
 check "screenshot" m virsh screenshot small /root/screen
-check "... is a picture" equals P6 m head -c 2 /root/screen
+check "... is a picture" equals PNG m sh -c 'head -c 4 /root/screen | tail -c 3'
+refused "... of a screen that is none" "no such screen" m virsh screenshot small /root/screen --screen 1
 gone small > /dev/null
 
 # --- names ---
