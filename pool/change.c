@@ -162,7 +162,8 @@ int volume_wipe(const VolumeJob *j, const char *id, Error *e) {
         if (j->algorithm == 0)
                 return wipe_zero(j, e);
         if (j->algorithm == ALGORITHM_TRIM)
-                return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE, "'trim' algorithm not supported");
+                return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "'trim' algorithm not supported");
         if (j->algorithm >= ELEMENTSOF(patterns))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "unsupported algorithm %llu",
                                  (unsigned long long) j->algorithm);

@@ -192,7 +192,7 @@ int network_update_section(Definition *d, unsigned command, unsigned section, in
                                  "unrecognized network update section code %u", section);
         u.section = &sections[section];
         if (!u.section->element)
-                return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_NETWORK,
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_NETWORK,
                                  "can't update '%s' section of network '%s'", u.section->word, u.network);
         r = xml_parse(xml, strlen(xml), NULL, NULL, &doc, e);
         if (r < 0)

@@ -187,8 +187,9 @@ static void values_are_sealed_and_given_back(void **state) {
         assert_false(test_daemon_has(d, "etc/secrets/" UUID1 ".base64"));
         assert_int_equal(set_value(d, UUID1, long_value), 0);
         value_is(d, UUID1, long_value);
-        assert_int_equal(set_value(d, UUID1, ""), 0);
-        value_is(d, UUID1, "");
+        assert_int_equal(set_value(d, UUID1, ""), -EINVAL);
+        assert_int_equal(d->error.code, ERROR_INVALID_ARG);
+        value_is(d, UUID1, long_value);
 }
 
 static void private_ones_are_for_the_host_alone(void **state) {

@@ -101,6 +101,10 @@ static void emit_changed(Secret *s) {
 static int set_value(Call *c, Secret *s, const remote_secret_set_value_args *args, rpc_void *ret, Error *e) {
         int r;
 
+        /* as libvirt has it: there is a value, or there is none */
+        if (args->value.value_len == 0)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_SECRET,
+                                 "value in virSecretSetValue must not be NULL");
         r = value_keep(s, s->traits.ephemeral, args->value.value_val, args->value.value_len, e);
         if (r >= 0)
                 emit_changed(s);

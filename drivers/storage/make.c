@@ -56,6 +56,9 @@ static int read_document(Pool *p, const char *xml, uint32_t flags, VolumeJob *j,
                                 flags & VOLUME_VALIDATE ? DEFINITION_VALIDATE : 0, &d, e);
         if (r >= 0)
                 r = volume_job_from_xml(definition_root(d), j, e);
+        if (r >= 0 && flags & VOLUME_PREALLOC_METADATA && volume_format_is_raw(j->format))
+                return error_set(e, -EINVAL, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                 "metadata preallocation is not supported for raw volumes");
         if (r >= 0)
                 r = place(p, j, e);
         if (r >= 0)

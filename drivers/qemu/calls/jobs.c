@@ -24,6 +24,8 @@ static int get_job_stats(Call *c, Guest *g, const remote_domain_get_job_stats_ar
         _cleanup_typed_params_ TypedParams params = {};
         ObjectProgress p;
 
+        if (!(args->flags & JOB_STATS_COMPLETED) && !guest_is_active(g))
+                return object_error_inactive(&g->object, e);
         p = args->flags & JOB_STATS_COMPLETED ? object_job_last(&g->object, args->flags & JOB_STATS_KEEP_COMPLETED)
                                               : object_job_now(&g->object);
         ret->type = (int) p.status;

@@ -63,7 +63,8 @@ static int check_thread(const Definition *d, const Pin *p, Error *e) {
         (void) xml_get_u64(definition_root(d), "vcpu", &vcpus);
         if (p->kind == THREAD_VCPU && p->id >= vcpus)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                 "vcpu %u is out of range of persistent cpu count %llu", p->id,
+                                 "vcpu %u is out of range of %s cpu count %llu",
+                                 p->id, xml_attr(definition_root(d), "id") ? "live" : "persistent",
                                  (unsigned long long) vcpus);
         if (p->kind == THREAD_IOTHREAD && !definition_has_iothread(d, p->id))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "iothreadid %u not found", p->id);

@@ -37,13 +37,15 @@ static int edit_count(Definition *d, const void *what, Error *e) {
         if (!c->maximum) {
                 if (c->n > max)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                         "requested vcpus is greater than max allowable vcpus for the persistent "
-                                         "domain: %u > %llu", c->n, (unsigned long long) max);
+                                         "requested vcpus is greater than max allowable vcpus for the %s "
+                                         "domain: %u > %llu",
+                                         xml_attr(definition_root(d), "id") ? "live" : "persistent", c->n,
+                                         (unsigned long long) max);
                 /* the list of single ones says the same in another way, and would contradict */
                 xml_remove_children(definition_root(d), "vcpus");
                 return set_current(vcpu, c->n, max);
         }
-        if (xml_find(definition_root(d), "cpu/topology"))
+        if (c->n != max && xml_find(definition_root(d), "cpu/topology"))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                  "CPU topology doesn't match the desired vcpu count");
         xml_remove_children(definition_root(d), "vcpus");
