@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "host/claims.h"
 #include "host/pci.h"
 #include "host/undo.h"
 #include "host/usb.h"
@@ -30,6 +31,21 @@ static QemuHostdev *next(Prepare *p, const xmlNode *device) {
         h = &p->hostdevs[p->res.n_hostdevs++];
         *h = (QemuHostdev) { .alias = device_alias(device), .fd = -EBADF };
         return h;
+}
+
+/* What is another guest's is refused in libvirt's words, before anything of it is touched. */
+static int claim(Prepare *p, const xmlNode *device, const Claim *c) {
+        _cleanup_free_ char *thing = NULL, *owner = NULL;
+        int r;
+
+        p->device = device_alias(device);
+        r = claim_device(p->name, p->device, c, &thing, &owner);
+        if (r == -EBUSY)
+                error_set(&p->error, r, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "%s is in use by driver QEMU, domain %s",
+                          thing, owner);
+        else if (r < 0)
+                error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot learn whether %s is another guest's", c->thing);
+        return prepare_blame(p, r, device);
 }
 
 /* --- PCI --- */
@@ -69,6 +85,16 @@ static int check_group(Prepare *p, const xmlNode *device, const PciHostAddress *
                 return prepare_refuse(p, -EBUSY, device, "the IOMMU group of %s is not viable: the host uses %s of it",
                                       pci_name(a).s, users);
         return 0;
+}
+
+static int claim_pci(Prepare *p, const xmlNode *device, const PciHostAddress *a) {
+        _cleanup_free_ char *thing = text_format("PCI device %s", pci_name(a).s);
+        _cleanup_strv_ char **others = NULL, **near = NULL;
+        int r = thing ? pci_group_others(a, &others) : -ENOMEM;
+
+        for (char *const *other = others; r >= 0 && other && *other; other++)
+                r = strv_consume(&near, text_format("PCI device %s", *other));
+        return r < 0 ? r : claim(p, device, &(Claim) { thing, (const char *const *) near });
 }
 
 /* Two disks may be on one NVMe controller: the second finds it taken. */
@@ -205,7 +231,9 @@ static int check_pci(Prepare *p, const xmlNode *device, const PciHostAddress *li
         PciHostAddress a = address_of(device);
         int r = check_card(p, device, &a);
 
-        return r < 0 ? r : check_group(p, device, &a, list, n);
+        if (r >= 0)
+                r = check_group(p, device, &a, list, n);
+        return r < 0 ? r : claim_pci(p, device, &a);
 }
 
 static int give_pci(Prepare *p, const xmlNode *device) {
@@ -246,6 +274,7 @@ static int prepare_pci(Prepare *p) {
 
 static int prepare_mdev(Prepare *p, xmlNode *hostdev) {
         const char *uuid = xml_get(hostdev, "source/address/@uuid") ?: "";
+        _cleanup_free_ char *thing = text_format("mediated device %s", uuid);
         unsigned group;
         int r;
 
@@ -254,7 +283,8 @@ static int prepare_mdev(Prepare *p, xmlNode *hostdev) {
                 return prepare_refuse(p, r, hostdev, "mediated device '%s' not found", uuid);
         if (r < 0)
                 return prepare_refuse(p, r, hostdev, "the mediated device '%s' is in no IOMMU group", uuid);
-        return give_group(p, hostdev, group);
+        r = thing ? claim(p, hostdev, &(Claim) { thing }) : -ENOMEM;
+        return r < 0 ? r : give_group(p, hostdev, group);
 }
 
 /* --- USB --- */
@@ -278,6 +308,12 @@ static void wish_for(const UsbMatch *m) {
                                   m->product, strerror(-r));
 }
 
+static int claim_usb(Prepare *p, const xmlNode *hostdev, unsigned bus, unsigned device) {
+        _cleanup_free_ char *thing = text_format("USB device %03u:%03u", bus, device);
+
+        return thing ? claim(p, hostdev, &(Claim) { thing }) : -ENOMEM;
+}
+
 static int prepare_usb(Prepare *p, xmlNode *hostdev) {
         xmlNode *source = xml_child(hostdev, "source"), *address = xml_child(source, "address");
         UsbMatch m = {
@@ -297,6 +333,9 @@ static int prepare_usb(Prepare *p, xmlNode *hostdev) {
         wish_for(&m);
         if (r == 0)
                 return missing_usb(p, hostdev, source, &m);
+        r = claim_usb(p, hostdev, bus, device);
+        if (r < 0)
+                return r;
         address = address ?: xml_ensure(source, "address");
         r = address ? xml_set_attrf(address, "bus", "%u", bus) : -ENOMEM;
         if (r >= 0)
@@ -332,6 +371,15 @@ static int find_generic(const xmlNode *source, char **ret) {
         return *ret ? 0 : -ENODEV;
 }
 
+static int claim_scsi(Prepare *p, const xmlNode *hostdev) {
+        const xmlNode *source = xml_child(hostdev, "source"), *a = xml_child(source, "address");
+        const char *adapter = xml_get(source, "adapter/@name") ?: "";
+        _cleanup_free_ char *thing = text_format("SCSI device %s:%u:%u:%s", startswith(adapter, "scsi_host") ?: adapter,
+                                                 number(a, "bus"), number(a, "target"), xml_attr(a, "unit") ?: "0");
+
+        return thing ? claim(p, hostdev, &(Claim) { thing, NULL, xml_child(hostdev, "shareable") != NULL }) : -ENOMEM;
+}
+
 static int prepare_scsi(Prepare *p, xmlNode *hostdev) {
         bool readonly = xml_child(hostdev, "readonly");
         _cleanup_free_ char *path = NULL;
@@ -342,6 +390,9 @@ static int prepare_scsi(Prepare *p, xmlNode *hostdev) {
         r = h ? find_generic(xml_child(hostdev, "source"), &path) : -ENOMEM;
         if (r < 0)
                 return prepare_refuse(p, r, hostdev, "the host has no such SCSI device: %s", strerror(-r));
+        r = claim_scsi(p, hostdev);
+        if (r < 0)
+                return r;
         fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
         if (fd < 0)
                 return prepare_refuse(p, -errno, hostdev, "cannot open '%s': %s", path, strerror(errno));

@@ -137,6 +137,28 @@ int pci_group_in_use(const PciHostAddress *a, const PciHostAddress *mine, size_t
         return b.len > 0 && !*ret ? -ENOMEM : 0;
 }
 
+int pci_group_others(const PciHostAddress *a, char ***ret) {
+        _cleanup_free_ char *folder = device_path(a, "iommu_group/devices");
+        _cleanup_strv_ char **list = NULL;
+        struct dirent *d;
+        unsigned group;
+        DIR *dir;
+        int r;
+
+        r = folder ? pci_group(a, &group) : -ENOMEM;
+        if (r < 0)
+                return r;
+        dir = opendir(folder);
+        if (!dir)
+                return -errno;
+        while (r >= 0 && (d = readdir(dir)))
+                if (d->d_name[0] != '.' && !is_one_of(d->d_name, a, 1))
+                        r = strv_add(&list, d->d_name);
+        closedir(dir);
+        *ret = r < 0 ? NULL : TAKE_PTR(list);
+        return r;
+}
+
 /* --- drivers --- */
 
 static int write_text(const char *path, const char *text) {

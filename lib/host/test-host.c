@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/strings.h"
+#include "host/claims.h"
 #include "host/fifo.h"
 #include "host/image.h"
 #include "host/output.h"
@@ -247,6 +248,43 @@ static void a_device_stays_for_its_companion(void **state) {
         leave_run(dir);
 }
 
+static void assert_claimed(const char *guest, const char *device, const Claim *c, const char *thing,
+                           const char *owner) {
+        _cleanup_free_ char *what = NULL, *who = NULL;
+
+        assert_int_equal(claim_device(guest, device, c, &what, &who), owner ? -EBUSY : 0);
+        assert_true(streq_ptr(what, thing) || what == thing);
+        assert_true(streq_ptr(who, owner) || who == owner);
+}
+
+static void a_device_is_one_guests(void **state) {
+        static const char *const sound[] = { "PCI device 0000:01:00.1", NULL };
+        const Claim card = { "PCI device 0000:01:00.0", sound }, other = { sound[0] }, disk = { "SCSI device 0:0:0:1" },
+                    shared = { "SCSI device 0:0:0:1", .shared = true };
+        char dir[] = "/tmp/test-host-XXXXXX";
+        int n = 0;
+
+        enter_run(dir);
+        assert_claimed("web", "hostdev0", &other, NULL, NULL);
+        /* its own is no obstacle, another's is, and so is what belongs to it */
+        assert_claimed("web", "hostdev1", &card, NULL, NULL);
+        assert_claimed("db", "hostdev0", &card, card.thing, "web");
+        assert_int_equal(undo_device("web", "hostdev1", count_reports, &n), 0);
+        assert_claimed("db", "hostdev0", &card, sound[0], "web");
+        assert_int_equal(access("qemu/db.undo", F_OK), -1);
+        assert_claimed("db", "hostdev0", &disk, NULL, NULL);
+        assert_claimed("web", "hostdev2", &shared, disk.thing, "db");
+        assert_int_equal(undo_run("db", count_reports, &n), 0);
+        assert_claimed("web", "hostdev2", &shared, NULL, NULL);
+        assert_claimed("db", "hostdev0", &shared, NULL, NULL);
+        assert_int_equal(undo_device("db", "hostdev0", count_reports, &n), 0);
+        assert_claimed("more", NULL, &disk, disk.thing, "web");
+        assert_int_equal(undo_run("web", count_reports, &n), 0);
+        assert_claimed("db", "hostdev1", &card, NULL, NULL);
+        assert_int_equal(n, 0);
+        leave_run(dir);
+}
+
 static void a_half_line_was_never_made_and_the_newest_goes_first(void **state) {
         char dir[] = "/tmp/test-host-XXXXXX";
         int n = 0;
@@ -393,6 +431,7 @@ int main(void) {
                 cmocka_unit_test(a_path_leads_to_the_socket_in_the_guests_folder),
                 cmocka_unit_test(what_was_made_is_undone),
                 cmocka_unit_test(a_device_stays_for_its_companion),
+                cmocka_unit_test(a_device_is_one_guests),
                 cmocka_unit_test(a_device_may_leave_before_its_guest),
                 cmocka_unit_test(a_half_line_was_never_made_and_the_newest_goes_first),
                 cmocka_unit_test(ports_belong_to_guests),

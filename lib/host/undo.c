@@ -9,6 +9,7 @@
 #include "base/keyfile.h"
 #include "base/network-news.h"
 #include "base/strings.h"
+#include "host/claims.h"
 #include "host/fifo.h"
 #include "host/filter.h"
 #include "host/macvtap.h"
@@ -67,6 +68,7 @@ static const struct {
         { UNDO_OVS,    ovs_remove },
         { UNDO_FLOOR,  shape_floor_undo },
         { UNDO_SCRIPT, script_undo },
+        { UNDO_CLAIM,  claim_return },
 };
 
 int undo_add_for(const char *name, const char *device, const char *key, const char *value) {

@@ -154,7 +154,7 @@ usb_goes() { m sh -c 'rm -r /srv/sys/bus/usb/devices/* /dev/bus/usb/*'; }
 usb_at() { m virsh dumpxml back | grep -qF "<address bus='$1' device='$2'/>"; }
 m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-qemu.d/usb.py /usr/local/lib/fq/
         cp /run/test/fake-qemu /usr/local/bin/fq-usb; chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-usb
-        for unit in vm@back vm@hot vm-plug vm-usb@; do
+        for unit in vm@back vm@hot vm@second vm-plug vm-usb@; do
                 mkdir -p /etc/systemd/system/$unit.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
         done; systemctl daemon-reload; systemctl stop vm-plug.service'
@@ -168,6 +168,10 @@ check "... it comes" m systemctl start vm-usb@1234:5678
 check "... and is the guest's" usb_at 1 5
 check "... QEMU has it" contains "device_add hostdev0 /dev/fdset/" m journalctl -q -b -o cat -u vm@back
 check "... nothing is done while it has" m systemctl start vm-usb@1234:5678
+check "another guest with it" define second "<controller type='usb' model='qemu-xhci'/>
+        <hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+refused "... does not start" "USB device 001:005 is in use by driver QEMU, domain back" m virsh start second
+check "... and has nothing of it" not m test -e /run/libvirt/qemu/second.undo
 check "... it was given once" equals 1 m sh -c 'journalctl -q -b -o cat -u vm@back | grep -c device_add'
 usb_goes
 usb_is 2 7
@@ -237,6 +241,17 @@ if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then check "... and may lock it
 check "... no other one may be opened" contains "/dev/vfio/7 rw" open_to
 check "... of all that are seen" not contains "/dev/vfio/9" open_to
 refused "... once more" "device is already in the domain configuration" pci attach 0
+second() { function_xml "$1" | m_with_input sh -c 'cat > /root/two.xml; virsh -q attach-device second /root/two.xml --config'; }
+m virsh -q undefine second
+check "define a second guest" define second ""
+check "... with the same function" second 0
+refused "... it does not start" "PCI device 0000:09:00.0 is in use by driver QEMU, domain hot" m virsh start second
+check "... which changes nothing" equals vfio-pci driver 0
+check "... nor does its group change hands" not equals root owner 7
+m virsh -q undefine second; check "define a third guest" define second ""
+check "... with the other function of the group" second 1
+refused "... it does not start either" "PCI device 0000:09:00.0 is in use by driver QEMU, domain hot" m virsh start second
+m virsh -q undefine second
 m ln -s ../../bus/pci/drivers/host /srv/sys/devices/0000:09:00.1/driver
 check "its neighbour comes too" eventually 20 pci attach 1
 check "the first one goes" pci detach 0

@@ -29,6 +29,9 @@ PciName pci_name(const PciHostAddress *a);
  * is no such device, -EOPNOTSUPP where no IOMMU separates it from others. */
 int pci_group_in_use(const PciHostAddress *a, const PciHostAddress *mine, size_t n, char **ret);
 
+/* The other functions of the device's IOMMU group, "0000:01:00.1": a list that is the caller's. Errors as above. */
+int pci_group_others(const PciHostAddress *a, char ***ret);
+
 /* The number of the IOMMU group: the file below /dev/vfio. Errors as above. */
 int pci_group(const PciHostAddress *a, unsigned *ret);
 

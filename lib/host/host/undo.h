@@ -30,6 +30,7 @@
 #define UNDO_OVS "ovs"       /* name of a port of Open vSwitch: see network/ovs.h */
 #define UNDO_FLOOR "floor"   /* see shape_floor_undo() */
 #define UNDO_SCRIPT "script" /* see host/script.h */
+#define UNDO_CLAIM "claim"   /* see host/claims.h */
 #define UNDO_EMPTY "empty"   /* path of a file that is removed where nothing has come to be in it */
 #define UNDO_FILE "file"     /* path of a file of ours alone, as a scratch image: removed */
 
