@@ -121,7 +121,7 @@ static int check_network(Prepare *p, const xmlNode *disk) {
 }
 
 static int check_disk(Prepare *p, const xmlNode *disk) {
-        static const char *const types[] = { "file", "block", "volume", "network" };
+        static const char *const types[] = { "file", "block", "volume", "network", "nvme" };
         bool known = false;
 
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
@@ -144,6 +144,8 @@ static int open_disk(Prepare *p, xmlNode *disk) {
                 r = prepare_volume(p, disk);
         if (r >= 0)
                 r = prepare_disk_lock(p, disk);
+        if (r >= 0 && xml_attr_is(disk, "type", "nvme"))
+                r = prepare_pci_device(p, disk);
         if (r >= 0)
                 r = prepare_disk(p, disk);
         if (r >= 0)

@@ -266,6 +266,15 @@ check "a mediated device comes" mediated attach
 check "... QEMU has opened its group" eventually 10 contains "opened 9" said
 check "... it goes" mediated detach
 check "... its group is root's" equals root owner 9
+nvme() { printf "<disk type='nvme' device='disk'><driver name='qemu' type='raw'/><source type='pci' managed='yes' namespace='1'><address domain='0' bus='9' slot='0' function='0'/></source><target dev='vdn' bus='virtio'/></disk>" | hot "$1"; }
+check "an NVMe disk comes, with its controller" eventually 20 nvme attach
+check "... which is VFIO's" equals vfio-pci driver 0
+check "... QEMU has opened its group" eventually 10 equals 3 m sh -c 'journalctl -q -b -o cat -u vm@hot | grep -c "opened 7"'
+check "... which it may" contains "/dev/vfio/7 rw" open_to
+check "... the definition has it" contains "namespace='1'" lives
+check "... it goes" nvme detach
+check "... its controller is the host's again" eventually 10 equals host driver 0
+check "... nothing may be opened any more" not contains vfio open_to
 check "QEMU is killed with one" eventually 20 pci attach 0
 check "... which is VFIO's" equals vfio-pci driver 0
 m systemctl kill -s KILL vm@hot.service

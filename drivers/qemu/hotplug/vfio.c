@@ -23,8 +23,13 @@ static bool is_mdev(const xmlNode *device) {
         return xml_is(device, "hostdev") && xml_attr_is(device, "type", "mdev");
 }
 
+/* A disk whose controller is the guest's: QEMU itself drives it. */
+static bool is_nvme(const xmlNode *device) {
+        return xml_is(device, "disk") && xml_attr_is(device, "type", "nvme");
+}
+
 static bool is_pci(const xmlNode *device) {
-        return is_card(device) || (xml_is(device, "hostdev") && xml_attr_is(device, "type", "pci"));
+        return is_card(device) || is_nvme(device) || (xml_is(device, "hostdev") && xml_attr_is(device, "type", "pci"));
 }
 
 /* --- the driver --- */
