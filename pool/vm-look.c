@@ -3,10 +3,12 @@
 /* vm-look: looks at volumes, for a daemon that must not wait for a disk: FOLDER NAME..., or "" and of each device PATH
  * NAME KEY ORIGIN, the last two as they are known, or --refresh FOLDER TABLE for all that has changed since a pool's
  * file was written. Prints lines of such a file (storage/table.h): "+VOLUME", "-NAME", and for a folder the sizes of
- * its file system. It runs in the daemon's sandbox, and cannot but read there. */
+ * its file system. --sizes PATH... prints what the first of them that is there has: allocated bytes, and its length. It
+ * runs in the daemon's sandbox, and cannot but read there. */
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/denied.h"
@@ -93,6 +95,21 @@ static int refresh(const char *folder, const char *file, StrBuf *b) {
         return r < 0 ? r : volume_table_print_changes(&known, &found, notes, b);
 }
 
+/* Of the first of some files that there is; its content is not looked at. */
+static int sizes(char **paths, StrBuf *b) {
+        int r = -EINVAL;
+
+        for (; *paths && r < 0; paths++) {
+                struct stat st;
+
+                r = lstat(*paths, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+                if (r >= 0)
+                        strbuf_addf(b, "%" PRIu64 " %" PRIu64 "\n", (uint64_t) st.st_blocks * 512,
+                                    (uint64_t) st.st_size);
+        }
+        return r;
+}
+
 /* A kernel without filters: the daemon's sandbox is what there is. */
 static int confine(void) {
         int r = sandbox_only_read();
@@ -107,6 +124,8 @@ static int run(char **args, StrBuf *b) {
                 return r;
         if (streq(args[0], "--refresh"))
                 return args[1] && args[2] ? refresh(args[1], args[2], b) : -EINVAL;
+        if (streq(args[0], "--sizes"))
+                return sizes(args + 1, b);
         return *args[0] ? look_in(args[0], args + 1, b) : look_at(args + 1, b);
 }
 

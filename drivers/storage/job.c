@@ -116,30 +116,33 @@ static int run(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, char **r
 }
 
 /* Only their tools know what a volume group or a partition table has made of it, and what space is left there. */
-static void look_again(Pool *p, const VolumeJob *j) {
+static void look_again(Pool *p, const VolumeJob *j, bool made) {
         _cleanup_error_ Error ignored = ERROR_INIT;
+        int r = j->type == VOLUME_BLOCK ? pool_reload(p, &ignored) : pool_look(p, j->name, j->path, &ignored);
 
-        if (j->type == VOLUME_BLOCK)
-                (void) pool_reload(p, &ignored);
-        else
-                (void) pool_look(p, j->name, j->path, &ignored);
+        if (r < 0 && made)
+                making_unlist(p, j->name);
 }
 
 int pool_job(StorageDriver *d, Pool *p, VolumeJob *j, const char *id, Error *e) {
         char ***list = only_reads(j->verb) ? &p->reading : &p->writing;
         _cleanup_object_ Object *hold = object_ref(&p->object);
         _cleanup_free_ char *lines = NULL;
+        bool made;
         int r;
 
         r = pool_busy_begin(list, j->name);
         if (r < 0)
                 return r;
-        r = run(d, p, j, id, &lines, e);
+        r = making_begin(p, j);
+        if (r >= 0)
+                r = run(d, p, j, id, &lines, e);
+        made = making_end(p, j->name);
         pool_busy_end(*list, j->name);
         if (r == -ECANCELED || !p->object.live || only_reads(j->verb))
                 return MIN(r, 0);
         if (!lines || pool_learn_lines(p, lines) < 0)
-                look_again(p, j);
+                look_again(p, j, made);
         return MIN(r, 0);
 }
 
@@ -189,13 +192,15 @@ static void adopted_fiber(void *userdata) {
         Adopted *a = userdata;
         _cleanup_error_ Error e = ERROR_INIT;
         Pool *p = pool_of(a->pool);
+        bool made;
         int r = volume_job_is_over(a->id) ? 0 : wait_for_adopted(a->driver, p, a->job, a->id, &e);
 
         if (r != -ECANCELED)
                 job_forget(a->id);
+        made = making_end(p, a->job->name);
         pool_busy_end(p->writing, a->job->name);
         if (r != -ECANCELED && p->object.live)
-                look_again(p, a->job);
+                look_again(p, a->job, made);
         object_unref(a->pool);
         volume_job_free(a->job);
         free(a->id);
@@ -225,6 +230,8 @@ static int adopt(StorageDriver *d, const char *id) {
                 return -ENOMEM;
         *a = (Adopted) { d, object_ref(o), TAKE_PTR(j), TAKE_PTR(own) };
         r = pool_busy_begin(&pool_of(o)->writing, a->job->name);
+        if (r >= 0)
+                r = making_begin(pool_of(o), a->job);
         return r < 0 ? r : fiber_spawn(d->host->loop, adopted_fiber, a, NULL);
 }
 

@@ -8,14 +8,21 @@
 #include "base/strings.h"
 #include "loop/process.h"
 
-#define LOOK_TIMEOUT (5ULL * 1000 * 1000)
 /* Each child that waits for a disk which never answers stays, so they must not become many. */
 #define DEAF_NSEC (60ULL * 1000 * 1000 * 1000)
 /* vm-look's status for an errno */
 #define STATUS_ERRNO(status) ((status) > 0 && (status) < 126 ? -(status) : -EIO)
 
-static char *look_program(void) {
+char *look_program(void) {
         return text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
+}
+
+void pool_set_deaf(Pool *p) {
+        p->deaf_until = pool_clock() + DEAF_NSEC;
+}
+
+bool pool_is_deaf(const Pool *p) {
+        return pool_clock() < p->deaf_until;
 }
 
 /* Of a pool on a file system that does not trust root. */
@@ -54,7 +61,7 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                 return -ENOMEM;
         if ((!files && !name) || s->type == POOL_ISCSI_DIRECT)
                 return 0;
-        if (pool_clock() < p->deaf_until)
+        if (pool_is_deaf(p))
                 return error_set(e, -ETIMEDOUT, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "pool '%s' does not answer",
                                  p->object.name);
         r = files ? 0 : known_of(t, name, &known);
@@ -71,7 +78,7 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
                 },
                 &result, e);
         if (r == -ETIMEDOUT)
-                p->deaf_until = pool_clock() + DEAF_NSEC;
+                pool_set_deaf(p);
         if (r < 0)
                 return r;
         /* its file is another one then */

@@ -125,6 +125,12 @@ static int fresh(Call *c, const remote_nonnull_storage_vol *v, uint32_t flags, P
         if (r < 0)
                 return r;
         hold = &p->object;
+        if (pool_is_making(p, known->name)) {
+                (void) making_look(p, known, &ignored);
+                *ret = TAKE_PTR(known);
+                *ret_pool = pool_of(TAKE_PTR(hold));
+                return 0;
+        }
         if (!p->table.stale)
                 r = pool_look(p, known->name, known->path, &ignored);
         if (r == -ENOENT)

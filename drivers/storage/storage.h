@@ -15,6 +15,7 @@
  *   find.c         volumes by name, key and path; lists
  *   show.c         documents and figures of pools and volumes
  *   job.c          work on volumes
+ *   making.c       volumes in the making
  *   worker.c       ... that is over soon
  *   lane.c         the way to who does that
  *   make.c         create, clone, delete, resize, wipe
@@ -46,6 +47,7 @@ typedef struct Pool {
         Change *changes;
         size_t n_changes;
         uint64_t deaf_until;    /* CLOCK_BOOTTIME, nanoseconds: it did not answer, and is not asked again before */
+        struct Making *making;  /* volumes that are being made, if that takes a while */
         char **writing;         /* names of volumes that are being made, changed, uploaded */
         char **reading;         /* downloaded, cloned: each as often as it is */
         struct Lane *lanes;     /* to the worker, without a job at the moment */
@@ -123,8 +125,30 @@ void pool_busy_end(char **list, const char *name);
 /* Code 55 for a volume that something else is working on. */
 int pool_refuse_busy(const Pool *p, const char *name, bool also_readers, Error *e);
 
+/* --- making.c --- */
+
+typedef struct Making Making;
+
+/* A job begins: a volume that it makes is one of the pool's from now on. */
+int making_begin(Pool *p, const VolumeJob *j);
+/* It has ended. True: what the table has of the volume is only what it was to become, until more is learned. */
+bool making_end(Pool *p, const char *name);
+/* Nothing could be learned. */
+void making_unlist(Pool *p, const char *name);
+/* After the table was read. */
+void making_show_all(Pool *p);
+bool pool_is_making(Pool *p, const char *name);
+/* How much it has by now, as far as that can be seen. Waits. */
+int making_look(Pool *p, Volume *v, Error *e);
+
 /* --- look.c --- */
 
+/* The program that looks; NULL without memory. How long it may take, microseconds. */
+char *look_program(void);
+#define LOOK_TIMEOUT (5ULL * 1000 * 1000)
+/* A pool that did not answer is not asked again for a minute. */
+void pool_set_deaf(Pool *p);
+bool pool_is_deaf(const Pool *p);
 /* Looks at a volume (NULL: only the pool's sizes) in a child and takes in what it finds. -ENOENT: it is gone.
  * -ETIMEDOUT and others: what was known stays; a pool that did not answer is not asked again for a minute. Waits. */
 int pool_look(Pool *p, const char *name, const char *path, Error *e);

@@ -137,6 +137,9 @@ static void compact(Pool *p) {
         _cleanup_free_ char *path = table_path(p);
         off_t needed = 4096;
 
+        /* what is in the making is no line of the file */
+        if (p->making)
+                return;
         for (size_t i = 0; i < p->table.n; i++)
                 needed += (off_t) strlen(p->table.rows[i].line) + 2;
         if (!path || p->file_size < 2 * needed || volume_table_save(&p->table, NULL, path) < 0)
@@ -221,6 +224,7 @@ static int load(Pool *p) {
                 r = volume_table_apply(&p->table, p->changes[i].line, strlen(p->changes[i].line));
                 append(p, p->changes[i].line);
         }
+        making_show_all(p);
         return r;
 }
 

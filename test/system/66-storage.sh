@@ -99,6 +99,36 @@ exec /usr/bin/qemu-img "$@"
 SH
 check "one whose qemu-img could not measure the CPU at first" create_volume p luks.again 4 raw '' "<encryption format='luks'><secret type='passphrase' uuid='$uuid'/></encryption>"
 check "... which was so" m rm /srv/p/.tried /usr/local/bin/qemu-img
+# It makes half, and waits.
+m_with_input sh -c 'cat > /usr/local/bin/qemu-img && chmod 755 /usr/local/bin/qemu-img' <<'SH'
+#!/bin/sh
+for part; do :; done
+[ "$1" != convert ] || { head -c 3000000 /dev/zero > "$part"; while [ ! -e /srv/go ]; do sleep 0.1; done; }
+exec /usr/bin/qemu-img "$@"
+SH
+in_the_making() {
+        m sh -c 'head -c 8M /dev/urandom > /srv/p/base.raw && virsh -q pool-refresh p &&
+                echo "<volume><name>slow.qcow2</name><target><format type=\"qcow2\"/></target></volume>" > /tmp/v.xml
+                virsh -q vol-create-from p /tmp/v.xml base.raw --inputpool p > /tmp/said 2>&1 &
+                for i in $(seq 100); do
+                        virsh vol-info slow.qcow2 --pool p --bytes 2>&1 | tee /tmp/info | grep -q "Allocation: *30" && break
+                        sleep 0.1
+                done; cat /tmp/info; grep -q "Capacity: *8388608 " /tmp/info'
+}
+check "a volume in the making has its capacity, and what is allocated by now" in_the_making
+check "... is listed" says slow.qcow2 m virsh vol-list p
+check "... by its document too" says "<capacity unit='bytes'>8388608</capacity>" m virsh vol-dumpxml slow.qcow2 p
+check "... after a refresh as well" m sh -c 'virsh -q pool-refresh p && virsh vol-list p | grep -q slow.qcow2'
+check "... and to the next daemon" m sh -c 'systemctl kill -s KILL virtstoraged; virsh vol-list p | grep -q slow.qcow2 && virsh vol-info slow.qcow2 --pool p --bytes | grep -q "Capacity: *8388608 "'
+refused "... nothing can be done with it" "is still being allocated" m virsh vol-delete slow.qcow2 --pool p
+check "... and then it is there" m sh -c 'touch /srv/go; for i in $(seq 100); do virsh vol-info slow.qcow2 --pool p --bytes | grep -q "Allocation: *8[4-9]" && break; sleep 0.1; done; virsh -q vol-delete slow.qcow2 --pool p; [ ! -e /srv/p/slow.qcow2 ] && ! virsh vol-list p | grep slow'
+fails_slowly() {
+        m sh -c 'rm /srv/go; virsh -q vol-create-from p /tmp/v.xml base.raw --inputpool p > /tmp/said 2>&1 & client=$!
+                for i in $(seq 100); do virsh vol-list p | grep -q slow && break; sleep 0.1; done
+                systemctl stop "vm-volume@*"; ! wait $client && ! virsh vol-list p | grep slow'
+}
+check "... one that is called off is gone" fails_slowly
+check "..." m rm /usr/local/bin/qemu-img /srv/p/base.raw
 refused "a name that is taken" "storage volume 'v.raw' exists already" create_volume p v.raw 8 raw
 refused "a name with a slash" "cannot contain '/'" create_volume p ../x 8 raw
 refused "an unknown format" "unknown volume format type foo" create_volume p x 8 foo
@@ -151,7 +181,7 @@ check "a client that dies leaves the volume as it was" m sh -c '(head -c 3000000
 m sh -c 'head -c 400000000 /dev/urandom > /srv/p/large; virsh -q pool-refresh p'
 clone="echo '<volume><name>NAME</name><target><format type=\"qcow2\"/></target></volume>' > /tmp/v.xml; virsh vol-create-from p /tmp/v.xml large --inputpool p & until ls /srv/p/.NAME.*unitvirt-part; do sleep 0.02; done; systemctl kill -s STOP 'vm-volume@*'"
 check "other calls go on while a volume is cloned" m sh -c "${clone//NAME/large1}; virsh vol-list p && virsh -q vol-create-as p beside 1M && ls /srv/p/.large1.*unitvirt-part && systemctl status 'vm-volume@*' | grep -q 'cloning /srv/p/large1'; a=\$?; virsh vol-delete large --pool p 2>&1 | grep -q 'still in use' || a=1; systemctl kill -s CONT 'vm-volume@*'; wait; [ \$a = 0 ] && virsh vol-info large1 --pool p"
-check "a daemon that is killed in the middle of a clone" m sh -c "${clone//NAME/large2}; systemctl kill -s KILL virtstoraged; systemctl kill -s CONT 'vm-volume@*'; wait; for i in \$(seq 40); do virsh vol-info large2 --pool p && break; sleep 1; done; qemu-img compare -f raw -F qcow2 /srv/p/large /srv/p/large2"
+check "a daemon that is killed in the middle of a clone" m sh -c "${clone//NAME/large2}; systemctl kill -s KILL virtstoraged; systemctl kill -s CONT 'vm-volume@*'; wait; for i in \$(seq 40); do [ -e /srv/p/large2 ] && virsh vol-info large2 --pool p && break; sleep 1; done; qemu-img compare -f raw -F qcow2 /srv/p/large /srv/p/large2"
 check "work that is stopped leaves nothing" m sh -c "${clone//NAME/large3}; systemctl stop 'vm-volume@*'; ! wait \$! && [ -z \"\$(find /srv/p -name '*large3*')\" ] && [ -z \"\$(find /run/libvirt/storage/jobs -type f -size +0)\" ]"
 check "a disk that is full" m sh -c "mkdir /srv/tiny && mount -t tmpfs -o size=8M none /srv/tiny && virsh -q pool-define-as tiny dir --target /srv/tiny && virsh -q pool-start tiny; ! virsh vol-create-as tiny full 20M; ! virsh vol-create-as tiny full.qcow2 20M --format qcow2 --prealloc-metadata --allocation 20M; virsh -q vol-create-as tiny sparse 20M --allocation 0; ! virsh vol-upload sparse /tmp/data --pool tiny; ! virsh vol-clone large copy --pool p --newpool tiny 2>/dev/null; [ \"\$(ls -A /srv/tiny)\" = sparse ] && [ \$(stat -c %b /srv/tiny/sparse) = 0 ]"
 LIMIT=400 check "two hundred uploads leave no descriptor" m sh -c 'virsh -q vol-create-as p small 1k; virsh -q vol-upload small /etc/hostname --pool p; pid=$(systemctl show -P MainPID virtstoraged); a=$(ls /proc/$pid/fd | wc -l); for i in $(seq 200); do echo "vol-upload small /etc/hostname --pool p"; done > /tmp/cmds; virsh -q "$(tr "\n" ";" < /tmp/cmds)"; for i in $(seq 20); do b=$(ls /proc/$pid/fd | wc -l); [ $b -le $a ] && exit 0; sleep 0.5; done; exit 1'
