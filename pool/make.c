@@ -6,7 +6,6 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
-#include "base/fs.h"
 #include "base/strings.h"
 #include "blocks.h"
 #include "load.h"
@@ -221,12 +220,12 @@ int volume_clone(const VolumeJob *j, const char *id, Error *e) {
         return r;
 }
 
+/* A crash may bring back what was deleted just before: to wait until it cannot would cost more than all else. */
 int volume_delete(const VolumeJob *j, const char *id, Error *e) {
         if (j->type == VOLUME_BLOCK)
                 return block_delete(j, e);
         if ((j->type == VOLUME_DIR ? rmdir(j->path) : unlink(j->path)) < 0 && errno != ENOENT)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot %s '%s'",
                                        j->type == VOLUME_DIR ? "remove directory" : "unlink file", j->path);
-        (void) fsync_parent(j->path);
         return 0;
 }
