@@ -11,8 +11,10 @@
 
 #define MAX_SIZE (64U * 1024U * 1024U)
 #define FEW 100U
-/* Two contents of one file may have the same time where they were written within a tick of the kernel's clock. */
-#define SETTLED_NSEC UINT64_C(2000000000)
+/* Two contents of one file may have the same time where they were written within a tick of the kernel's clock, or, on
+ * a file system that keeps whole seconds, within two of them. */
+#define SETTLED_NSEC UINT64_C(100000000)
+#define SETTLED_COARSE_NSEC UINT64_C(3000000000)
 
 /* What is in the file: this, entries by key, and the text with all keys, each with a zero behind it. */
 typedef struct Header {
@@ -33,7 +35,7 @@ struct KnownFiles {
         size_t n;
 };
 
-static const Header expected = { .magic = "known 1" };
+static const Header expected = { .magic = "known 2" };
 
 /* /run/libvirt/known/qemu-networks */
 static char *path_of(const ObjectKind *k) {
@@ -109,7 +111,9 @@ const uint8_t *known_files_find(const KnownFiles *f, const char *key, const File
 /* --- writing --- */
 
 static bool is_settled(const Object *o, uint64_t now) {
-        return o->persistent && o->stamp.mtime_nsec + SETTLED_NSEC < now;
+        bool coarse = o->stamp.ctime_nsec % 1000000000U == 0;
+
+        return o->persistent && o->stamp.ctime_nsec + (coarse ? SETTLED_COARSE_NSEC : SETTLED_NSEC) < now;
 }
 
 static int compare(const void *a, const void *b) {
@@ -174,7 +178,7 @@ void known_files_save(const ObjectIndex *i) {
         }
         if (clock_gettime(CLOCK_REALTIME, &now) < 0 || object_snapshot(i, NULL, &list, &n) < 0)
                 return;
-        time = (uint64_t) now.tv_sec * 1000000000U + (uint64_t) now.tv_nsec;
+        time = time_to_nsec(now);
         for (size_t k = 0; k < n; k++)
                 if (is_settled(list[k], time)) {
                         Object *o = list[k];

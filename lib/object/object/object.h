@@ -26,21 +26,27 @@ typedef struct ObjectIndex ObjectIndex;
 typedef struct ObjectKind ObjectKind;
 typedef struct ObjectStore ObjectStore;
 
-/* Says which content of a file was read. */
+/* Says which content of a file was read. Nobody can set a ctime. */
 typedef struct FileStamp {
-        uint64_t mtime_nsec;
+        uint64_t mtime_nsec, ctime_nsec;
         uint64_t inode;
         uint64_t size;
 } FileStamp;
 
+static inline uint64_t time_to_nsec(struct timespec t) {
+        return (uint64_t) t.tv_sec * 1000000000U + (uint64_t) t.tv_nsec;
+}
+
 static inline void file_stamp_of(const struct stat *st, FileStamp *ret) {
-        ret->mtime_nsec = (uint64_t) st->st_mtim.tv_sec * 1000000000U + (uint64_t) st->st_mtim.tv_nsec;
+        ret->mtime_nsec = time_to_nsec(st->st_mtim);
+        ret->ctime_nsec = time_to_nsec(st->st_ctim);
         ret->inode = st->st_ino;
         ret->size = (uint64_t) st->st_size;
 }
 
 static inline bool file_stamp_equal(const FileStamp *a, const FileStamp *b) {
-        return a->mtime_nsec == b->mtime_nsec && a->inode == b->inode && a->size == b->size;
+        return a->mtime_nsec == b->mtime_nsec && a->ctime_nsec == b->ctime_nsec && a->inode == b->inode &&
+               a->size == b->size;
 }
 
 struct Object {
