@@ -64,9 +64,8 @@ static void falsify_file(TestDaemon *d, unsigned n, const char *uuid) {
 }
 
 static int setup(void **state) {
-        TestDaemon *d = calloc(1, sizeof(*d));
+        TestDaemon *d = toy_daemon_new();
 
-        test_daemon_init(d, &driver_toy);
         for (unsigned i = 0; i < MANY; i++) {
                 _cleanup_free_ char *uuid = text_format(UUID, i);
 
@@ -78,19 +77,6 @@ static int setup(void **state) {
         test_daemon_start(d);
         *state = d;
         return 0;
-}
-
-static int teardown(void **state) {
-        TestDaemon *d = *state;
-
-        test_daemon_stop(d);
-        test_daemon_done(d);
-        free(d);
-        return 0;
-}
-
-static ObjectIndex *toys(TestDaemon *d) {
-        return &((ToyDriver *) d->state)->toys;
 }
 
 static bool has_uuid(TestDaemon *d, unsigned n, const char *uuid) {
@@ -184,7 +170,7 @@ static void a_few_are_not_worth_it(void **state) {
         assert_int_equal(toys(d)->n, 50);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, toy_daemon_end)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

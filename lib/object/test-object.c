@@ -17,28 +17,14 @@
 #define DOCUMENT(name, uuid) "<domain type='qemu'><name>" name "</name><uuid>" uuid "</uuid></domain>"
 
 static int setup(void **state) {
-        TestDaemon *d = calloc(1, sizeof(*d));
+        TestDaemon *d = toy_daemon_new();
 
-        test_daemon_init(d, &driver_toy);
         test_daemon_write(d, "etc/toys/bear.xml", DOCUMENT("bear", UUID1));
         test_daemon_write(d, "etc/toys/train.xml", DOCUMENT("train", UUID2));
         test_daemon_write(d, "run/toys/train.xml", DOCUMENT("train", UUID2));
         test_daemon_start(d);
         *state = d;
         return 0;
-}
-
-static int teardown(void **state) {
-        TestDaemon *d = *state;
-
-        test_daemon_stop(d);
-        test_daemon_done(d);
-        free(d);
-        return 0;
-}
-
-static ObjectIndex *toys(TestDaemon *d) {
-        return &((ToyDriver *) d->state)->toys;
 }
 
 static Toy *find(TestDaemon *d, const char *name) {
@@ -422,7 +408,7 @@ static void lifecycle_messages_are_alike(void **state) {
         ALIKE(remote_secret_event_lifecycle_msg, secret, remote_nonnull_secret, event);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, toy_daemon_end)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

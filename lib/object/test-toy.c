@@ -141,3 +141,25 @@ const Driver driver_toy = {
         .start = driver_start,
         .stop = driver_stop,
 };
+
+/* --- for tests --- */
+
+TestDaemon *toy_daemon_new(void) {
+        TestDaemon *d = calloc(1, sizeof(*d));
+
+        test_daemon_init(d, &driver_toy);
+        return d;
+}
+
+int toy_daemon_end(void **state) {
+        TestDaemon *d = *state;
+
+        test_daemon_stop(d);
+        test_daemon_done(d);
+        free(d);
+        return 0;
+}
+
+ObjectIndex *toys(TestDaemon *d) {
+        return &((ToyDriver *) d->state)->toys;
+}

@@ -3,7 +3,7 @@
 
 /* A driver of toys, which answers some of the network's procedures: as small as one on this layer can be. */
 
-#include "object/call.h"
+#include "test-daemon.h"
 
 typedef struct Toy {
         Object object;
@@ -17,3 +17,8 @@ typedef struct ToyDriver {
 
 extern const ObjectKind kind_toy;
 extern const Driver driver_toy;
+
+/* A daemon of toys for a test, not started yet, and its end as cmocka's teardown. */
+TestDaemon *toy_daemon_new(void);
+int toy_daemon_end(void **state);
+ObjectIndex *toys(TestDaemon *d);
