@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "object/kind.h"
+#include "object/store.h"
 
 #define BEGIN_TIMEOUT (30U * 1000000U)
 
@@ -73,6 +74,8 @@ void object_job_end(Object *o, ObjectJobKind kind) {
         else if (kind == OBJECT_MODIFY)
                 o->job.modifier = NULL;
         fiber_queue_wake_all(&o->job.waiters, 0);
+        if (kind == OBJECT_MODIFY)
+                object_look_again(o);
 }
 
 int object_async_begin(Object *o, const ObjectAsync *async, Error *e) {

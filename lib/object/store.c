@@ -388,6 +388,26 @@ static bool is_as_known(ObjectIndex *i, const char *key) {
         return file_stamp_equal(&o->stamp, &stamp);
 }
 
+/* Who changes an object writes and removes its definition, and says so when all of it is done: seen in between it
+ * would be told twice, or as something else. What others did meanwhile is looked for afterwards. */
+static bool is_being_changed(ObjectIndex *i, const char *key) {
+        Object *o = find_key(i, key);
+
+        if (!o || !o->job.modifier)
+                return false;
+        o->unseen = true;
+        return true;
+}
+
+void object_look_again(Object *o) {
+        char buffer[37];
+
+        if (!o->unseen || !o->index || !o->index->store)
+                return;
+        o->unseen = false;
+        (void) refresh(o->index, object_key(o, buffer), true, false);
+}
+
 static StorePlace place_of(const ObjectStore *s, const sd_event_source *source) {
         StorePlace p = 0;
 
@@ -410,7 +430,7 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
         key = key_of_file(event->name);
         if (!key && event->mask & IN_MOVED_TO && event->name[0] != '.' && i->kind->store->other)
                 i->kind->store->other(i, place, event->name, false);
-        if (key && !(place == STORE_PERSISTENT && is_as_known(i, key)))
+        if (key && !(place == STORE_PERSISTENT && (is_as_known(i, key) || is_being_changed(i, key))))
                 (void) refresh(i, key, true, false);
         return 0;
 }

@@ -226,6 +226,35 @@ static void the_index_follows_files(void **state) {
         assert_null(find(d, "doll"));
 }
 
+static void what_is_being_changed_is_looked_at_afterwards(void **state) {
+        TestDaemon *d = *state;
+        Object *o;
+
+        test_daemon_write(d, "etc/toys/doll.xml", DOCUMENT("doll", "33333333-3333-3333-3333-333333333333"));
+        test_daemon_pump(d);
+        assert_string_equal(test_daemon_events(d), "doll 0 0;");
+        o = object_ref(&find(d, "doll")->object);
+        assert_int_equal(object_job_begin(o, OBJECT_MODIFY, NULL, NULL), 0);
+        test_daemon_remove(d, "etc/toys/doll.xml");
+        test_daemon_pump(d);
+        assert_string_equal(test_daemon_events(d), "");
+        /* whoever changes it tells of it */
+        assert_null(object_refresh(toys(d), "doll", true));
+        object_job_end(o, OBJECT_MODIFY);
+        assert_string_equal(test_daemon_events(d), "");
+        object_unref(o);
+
+        /* what somebody else did is not missed */
+        o = object_ref(&find(d, "bear")->object);
+        assert_int_equal(object_job_begin(o, OBJECT_MODIFY, NULL, NULL), 0);
+        test_daemon_write(d, "etc/toys/bear.xml", DOCUMENT("bear", UUID1) " ");
+        test_daemon_pump(d);
+        assert_string_equal(test_daemon_events(d), "");
+        object_job_end(o, OBJECT_MODIFY);
+        assert_string_equal(test_daemon_events(d), "bear 0 1;");
+        object_unref(o);
+}
+
 static void bad_files_hurt_nobody(void **state) {
         TestDaemon *d = *state;
 
@@ -420,6 +449,7 @@ int main(void) {
                 TEST(lists_are_filtered),
                 TEST(old_lists_and_states),
                 TEST(the_index_follows_files),
+                TEST(what_is_being_changed_is_looked_at_afterwards),
                 TEST(bad_files_hurt_nobody),
                 TEST(one_writer),
                 TEST(identities),

@@ -59,6 +59,7 @@ struct Object {
         bool transient;         /* a definition in /run that no other one stands behind */
         bool live;              /* a live definition is there */
         bool gone;              /* no longer in the index; only references keep it */
+        bool unseen;            /* its definition was touched while somebody was about to change it */
         FileStamp stamp;        /* of the persistent definition */
         FileStamp live_stamp;
         ObjectJob job;

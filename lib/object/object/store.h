@@ -21,6 +21,9 @@ void object_store_stop(ObjectIndex *i);
  * file is left: then it is gone from the index. */
 Object *object_refresh(ObjectIndex *i, const char *key, bool quietly);
 
+/* What the watch did not look at because the object was being changed: called at the end of that. */
+void object_look_again(Object *o);
+
 /* FOLDER/NAME.xml; NULL without memory, or where the kind has no such place. key: name, or uuid for uuid_files. */
 char *object_path(const ObjectKind *k, StorePlace place, const char *key);
 /* The key of an object's files: its name, or its uuid written to the buffer. */
