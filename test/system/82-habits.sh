@@ -21,6 +21,22 @@ check "... of the same process" equals "$pid" qemu_pid up
 check "... it runs, booted" equals "running (booted)" virsh_state up
 check "control: suspend and resume are heard" m sh -c 'virsh -q suspend up && virsh -q resume up && sleep 2 &&
         grep -q Suspended /run/events && grep -q Resumed /run/events'
+
+# --- each change is told once, to whoever listens
+m sh -c 'timeout 120 stdbuf -oL virsh event --all --loop > /run/told 2>&1 & sleep 2'
+told() {
+        m sh -c "sed -n \"s/^event '\(.*\)' for domain '$1': */\1 /p\" /run/told" | xargs -d '\n' | sed 's/ $//'
+}
+check "a guest is defined, renamed, undefined" m sh -c "virsh dumpxml --inactive up |
+        sed -e '/<uuid>/d' -e 's/>up</>told</' > /root/told.xml && virsh -q define /root/told.xml &&
+        virsh -q domrename told told2 && virsh -q undefine told2"
+check "... told once, under its first name" eventually 5 equals \
+        "lifecycle Defined Added lifecycle Undefined Renamed" told told
+check "... and its second" eventually 5 equals "lifecycle Defined Renamed lifecycle Undefined Removed" told told2
+check "what is tuned is told" m sh -c 'virsh -q vcpupin up 0 0 --live &&
+        virsh -q schedinfo up --set cpu_shares=150 --live'
+check "... which pin" eventually 5 m grep -q "cputune.vcpupin0: 0" /run/told
+check "... and which share" m grep -q "cputune.cpu_shares: 150" /run/told
 check "destroy" m virsh -q destroy up
 
 # --- systemctl stop of what cannot hear

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "guest/events.h"
 #include "qemu/throttle.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
@@ -166,7 +167,11 @@ static int set_throttle(Call *c, Guest *g, const remote_domain_set_block_io_tune
                         return error_set(e, -EINVAL, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU,
                                          "block I/O throttle limit must be no more than 1000000000000000 using QEMU");
         }
-        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_throttle, apply_throttle, &t, NULL }, e);
+        if (r >= 0)
+                r = edit_definitions(c, g, &(Edit) { edit_throttle, apply_throttle, &t, NULL }, e);
+        if (r >= 0 && call_affects_live(c))
+                emit_tunable(g, "blkdeviotune", t.disk, t.val, t.len);
+        return r;
 }
 
 /* --- size --- */

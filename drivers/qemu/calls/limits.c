@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "guest/events.h"
 #include "hotplug/thread-limits.h"
 #include "rpc/typed-params.h"
 
@@ -85,7 +86,11 @@ static int schedule(Call *c, Guest *g, const remote_typed_param *val, unsigned l
         const Params p = { val, len };
         int r = check_schedule(&p, e);
 
-        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_schedule, apply_schedule, &p, "the schedule" }, e);
+        if (r >= 0)
+                r = edit_definitions(c, g, &(Edit) { edit_schedule, apply_schedule, &p, "the schedule" }, e);
+        if (r >= 0 && call_affects_live(c))
+                emit_tunable(g, "cputune", NULL, val, len);
+        return r;
 }
 
 static int set_scheduler(Call *c, Guest *g, const remote_domain_set_scheduler_parameters_args *args, rpc_void *ret,

@@ -4,9 +4,11 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "guest/events.h"
 #include "hostinfo/cpu.h"
 #include "hotplug/ask.h"
 #include "model/iothreads.h"
+#include "rpc/typed-params.h"
 #include "run/threads.h"
 #include "run/unit-limits.h"
 
@@ -106,11 +108,25 @@ static int apply_pin(Guest *g, const Definition *live, const void *what, Error *
         return r < 0 ? r : plug_ask_pin(g, threads, p->cpus ?: otherwise, e);
 }
 
+/* "cputune.vcpupin1": the emulator's has no number. */
+static void tell_pin(const Guest *g, const Pin *p) {
+        char number[16] = "", name[32];
+        remote_typed_param param = {
+                name, { TYPED_PARAM_STRING, { .s = p->cpus ?: p->all } } };
+
+        if (p->attribute)
+                snprintf(number, sizeof(number), "%u", p->id);
+        snprintf(name, sizeof(name), "%s%s", p->element, number);
+        emit_tunable(g, "cputune", NULL, &param, 1);
+}
+
 static int pin(Call *c, Guest *g, Pin p, const char *map, unsigned len, Error *e) {
         int r = read_map((const uint8_t *) map, len, &p, e);
 
         if (r >= 0)
                 r = edit_definitions(c, g, &(Edit) { edit_pin, apply_pin, &p, "pins" }, e);
+        if (r >= 0 && call_affects_live(c))
+                tell_pin(g, &p);
         free(p.cpus);
         free(p.all);
         return r;

@@ -2,8 +2,10 @@
 
 /* The messages that clients get. Each is built on the stack: the hub encodes it at once. */
 
+#include "base/strings.h"
 #include "guest/events.h"
 #include "object/event.h"
+#include "rpc/typed-params.h"
 
 void emit_reboot(const Guest *g) {
         remote_domain_event_callback_reboot_msg m = { .msg = { .dom = guest_for_event(g) } };
@@ -44,6 +46,27 @@ void emit_agent_lifecycle(const Guest *g, int state, int reason) {
         };
 
         object_emit(&g->object, EVENT_AGENT_LIFECYCLE, &m);
+}
+
+void emit_tunable(const Guest *g, const char *prefix, const char *disk, const remote_typed_param *val, unsigned len) {
+        remote_domain_event_callback_tunable_msg m = { .dom = guest_for_event(g) };
+        _cleanup_free_ remote_typed_param *list = calloc(len + 1, sizeof(*list));
+        _cleanup_strv_ char **names = NULL;
+        unsigned n = 0;
+
+        if (!list || strv_addf(&names, "%s.disk", prefix) < 0)
+                return;
+        for (unsigned i = 0; i < len; i++)
+                if (strv_addf(&names, "%s.%s", prefix, val[i].field) < 0)
+                        return;
+        if (disk)
+                list[n++] = (remote_typed_param) {
+                        names[0], { TYPED_PARAM_STRING, { .s = (char *) disk } } };
+        for (unsigned i = 0; i < len; i++)
+                list[n++] = (remote_typed_param) { names[i + 1], val[i].value };
+        m.params.params_val = list;
+        m.params.params_len = n;
+        object_emit(&g->object, EVENT_TUNABLE, &m);
 }
 
 void emit_device_added(const Guest *g, const char *alias) {

@@ -5,6 +5,7 @@
  * listens. */
 
 #include "guest/guest.h"
+#include "rpc/remote.h"
 
 void emit_reboot(const Guest *g);
 void emit_pmwakeup(const Guest *g);
@@ -12,6 +13,10 @@ void emit_pmsuspend(const Guest *g);
 void emit_pmsuspend_disk(const Guest *g);
 void emit_metadata_change(const Guest *g, int type, const char *uri);
 void emit_agent_lifecycle(const Guest *g, int state, int reason);
+
+/* What was tuned while the guest runs: each parameter as "PREFIX.NAME", and before them "PREFIX.disk" where disk is not
+ * NULL. */
+void emit_tunable(const Guest *g, const char *prefix, const char *disk, const remote_typed_param *val, unsigned len);
 
 void emit_device_added(const Guest *g, const char *alias);
 void emit_device_removed(const Guest *g, const char *alias);

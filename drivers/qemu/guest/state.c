@@ -7,6 +7,7 @@
 #include "guest/events.h"
 #include "guest/guest.h"
 #include "guest/keep.h"
+#include "guest/live.h"
 #include "guest/media.h"
 #include "object/event.h"
 
@@ -59,12 +60,28 @@ static int suspended_detail(int reason) {
                                            : SUSPENDED_PAUSED;
 }
 
+#define AGENT_DISCONNECTED 2
+#define AGENT_DOMAIN_STARTED 1
+
+/* Who waits for the agent learns that it may come. */
+static void tell_agent(const Guest *g) {
+        _cleanup_definition_ Definition *live = NULL;
+
+        if (!object_event_is_wanted(&g->object, EVENT_AGENT_LIFECYCLE) || g->run->agent_open ||
+            object_load(&g->object, OBJECT_LIVE, &live, NULL) < 0)
+                return;
+        XML_FOREACH(channel, definition_devices(live), "channel")
+                if (xml_attr_is(xml_child(channel, "target"), "name", AGENT_CHANNEL))
+                        emit_agent_lifecycle(g, AGENT_DISCONNECTED, AGENT_DOMAIN_STARTED);
+}
+
 /* The first state after the start of QEMU. */
 static void tell_started(Guest *g) {
         g->run->started = true;
         if (g->run->quiet)
                 return;
         media_tell_missing(g);
+        tell_agent(g);
         if (g->state == GUEST_RUNNING)
                 object_emit_lifecycle(&g->object, LIFECYCLE_RESUMED, RESUMED_UNPAUSED);
         object_emit_lifecycle(&g->object, LIFECYCLE_STARTED, STARTED_BOOTED);

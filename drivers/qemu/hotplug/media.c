@@ -107,6 +107,8 @@ static int swap(Guest *g, const Definition *before, Definition *live, xmlNode *d
         steps_take_away_nodes(g, before, old, &answer);
         if (!empty)
                 r = insert_medium(g, device_alias(drive), last_node(&answer) ?: "", e);
+        else /* as libvirt leaves it */
+                (void) guest_command(g, "blockdev-close-tray", of_drive(device_alias(drive)), NULL, NULL);
         if (r < 0) {
                 /* the old one is out already */
                 steps_take_back_nodes(g, &answer);
