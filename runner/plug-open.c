@@ -166,6 +166,10 @@ static int open_interface(Prepare *p, xmlNode *interface) {
 }
 
 static int open_hostdev(Prepare *p, xmlNode *hostdev) {
+        int r = xml_attr_is(xml_child(hostdev, "source"), "protocol", "iscsi") ? check_network(p, hostdev) : 0;
+
+        if (r < 0)
+                return r;
         return xml_attr_is(hostdev, "type", "pci") ? prepare_pci_device(p, hostdev) : prepare_hostdev(p, hostdev);
 }
 
@@ -184,6 +188,7 @@ static const struct {
         { "controller", open_nothing },
         { "hostdev", open_hostdev },
         { "serial", prepare_chardev_of },
+        { "console", prepare_chardev_of },
         { "channel", prepare_chardev_of },
         { "redirdev", prepare_chardev_of },
         { "rng", prepare_chardev_of },

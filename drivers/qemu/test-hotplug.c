@@ -53,6 +53,7 @@ static void each_kind(void **state) {
                 "<serial type='pty'><target port='1'/></serial>",
                 "<channel type='unix'><target type='virtio' name='org.example.a'/></channel>",
                 "<input type='tablet' bus='usb'/>",
+                "<lease><lockspace>a</lockspace><key>b</key><target path='/leases/b'/></lease>",
                 "<sound model='ich6'/>",
                 "<video><model type='cirrus'/></video>",
                 "<graphics type='vnc' port='5999'/>",

@@ -4,8 +4,8 @@
 #include "base/strings.h"
 
 static const char *const pluggable[] = {
-        "disk", "interface", "controller", "hostdev", "serial", "channel", "input", "redirdev", "rng", "memory",
-        "shmem", "watchdog", "vsock", "filesystem",
+        "disk", "interface", "controller", "hostdev", "serial", "console", "channel", "input", "redirdev", "rng",
+        "memory", "shmem", "watchdog", "vsock", "filesystem", "lease",
 };
 
 /* What of a device may change while it is plugged in. field is below the device; of some, only where an attribute of

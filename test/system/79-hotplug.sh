@@ -245,6 +245,19 @@ one_of "a channel that is a file, with a log" "<channel type='file'><source path
         <log file='/srv/late.log'/><target type='virtio' name='org.example.file'/></channel>" org.example.file
 check "... no descriptor is left with vm-run" eventually 10 m sh -c \
         '! ls -l /proc/$(systemctl show -P MainPID vm@plug)/fd | grep -q late'
+one_of "a console of virtio" "<console type='pty'><target type='virtio'/></console>" "<target type='virtio' port="
+one_of "a way out of the guest" "<channel type='unix'><source mode='bind' path='/run/libvirt/qemu/plug.out'/>
+        <target type='guestfwd' address='10.0.2.1' port='4600'/></channel>" guestfwd
+check "... which can come again" m virsh -q attach-device plug /root/device.xml --live
+check "... and go" m virsh -q detach-device plug /root/device.xml --live
+xml device <<<"<lease><lockspace>here</lockspace><key>plug</key><target path='/srv/lease'/></lease>"
+check "a lease, of which there is no manager" m virsh -q attach-device plug /root/device.xml --live --config
+check "... both definitions have it" contains "<key>plug</key>" live
+check "... the other one" contains "<key>plug</key>" inactive
+refused "... once only" "Lease plug in lockspace here already exists" m virsh attach-device plug /root/device.xml --live
+check "... it goes" m virsh -q detach-device plug /root/device.xml --live --config
+check "... from both" lacks "<key>plug</key>" live
+refused "... once only" "Lease plug in lockspace here does not exist" m virsh detach-device plug /root/device.xml --live
 one_of "a SCSI controller" "<controller type='scsi' index='3' model='virtio-scsi'/>" "type='scsi' index='3'"
 one_of "a USB disk" "<disk type='file'><driver name='qemu' type='raw'/><source file='$images/three.raw'/>
         <target dev='sdu' bus='usb'/></disk>" three.raw

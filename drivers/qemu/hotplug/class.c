@@ -36,6 +36,15 @@ static int same_folder(const Definition *d, const xmlNode *wanted, Error *e) {
         return device_find_filesystem(d, wanted, &other, NULL) >= 0 ? refuse(e, "Target already exists") : 0;
 }
 
+static int same_lease(const Definition *d, const xmlNode *wanted, Error *e) {
+        const char *key = xml_text(xml_child(wanted, "key")), *space = xml_text(xml_child(wanted, "lockspace"));
+        xmlNode *other;
+
+        return device_find_lease(d, wanted, &other, NULL) >= 0
+                       ? refuse(e, "Lease %s in lockspace %s already exists", key ?: "", space ?: "(null)")
+                       : 0;
+}
+
 static int same_host_device(const Definition *d, const xmlNode *wanted, Error *e) {
         xmlNode *other;
         int r = device_find_hostdev(d, wanted, &other, NULL);
@@ -54,6 +63,7 @@ static const DeviceClass classes[] = {
         { "interface", device_find_interface, NULL, .update = true },
         { "controller", device_find_controller, same_index },
         { "hostdev", device_find_hostdev, same_host_device },
+        { "lease", device_find_lease, same_lease },
         { "filesystem", device_find_filesystem, same_folder },
         { "serial", device_find_alike, NULL },
         { "parallel", device_find_alike, NULL },

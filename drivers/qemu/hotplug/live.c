@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "config/qemu.h"
 #include "guest/emulator.h"
 #include "guest/events.h"
 #include "guest/live.h"
@@ -160,12 +161,55 @@ static bool is_in_use(const Definition *live, const xmlNode *controller) {
         return false;
 }
 
+/* One with the target of a serial port is that port, of which a running guest gets none. */
+static int check_console(const xmlNode *device, const char *how, Error *e) {
+        return !xml_is(device, "console") || streq_ptr(xml_get(device, "target/@type"), "virtio")
+                       ? 0
+                       : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                   "%s serial console is not supported", how);
+}
+
+/* As it would be defined; the live definition itself has more than a definition says. */
+static int add_lease(Guest *g, Definition *live, const Change *c, Error *e) {
+        _cleanup_definition_ Definition *complete = NULL;
+        xmlNode *lease;
+        int r;
+
+        r = definition_copy(live, &complete);
+        if (r >= 0)
+                r = change_attach(complete, c, &lease, e);
+        if (r >= 0)
+                r = driver_normalise(g->driver, complete, true, NULL, e);
+        return r < 0 ? r : definition_add_device(live, lease) ? 0 : -ENOMEM;
+}
+
+/* A lease is the lock manager's, and QEMU's not at all. With none it is what the definition says, and no more. */
+static int change_lease(Guest *g, Definition *live, const Change *c, bool attach, Error *e) {
+        _cleanup_(qemu_config_freep) QemuConfig *config = NULL;
+        xmlNode *lease;
+        int r;
+
+        r = qemu_config_load(NULL, &config, NULL, e);
+        if (r >= 0 && streq_ptr(config->lock_manager, "lockd"))
+                return change_fixed(e, "live %s of a lease is not supported with lock_manager = \"lockd\"",
+                                    attach ? "attach" : "detach");
+        if (r >= 0)
+                r = attach ? add_lease(g, live, c, e) : change_find(live, c, &lease, e);
+        if (r >= 0 && !attach)
+                xml_remove(lease);
+        return r < 0 ? r : live_write(g, live, e);
+}
+
 int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         _cleanup_definition_ Definition *complete = NULL;
         xmlNode *device;
         int r;
 
+        if (xml_is(c->device, "lease"))
+                return change_lease(g, live, c, true, e);
         r = check_controller(c->device, "plugged", e);
+        if (r >= 0)
+                r = check_console(c->device, "attaching", e);
         if (r >= 0)
                 r = check_filesystem(c->device, e);
         if (r < 0)
@@ -184,9 +228,13 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
         xmlNode *device;
         int r;
 
+        if (c->device && xml_is(c->device, "lease"))
+                return change_lease(g, live, c, false, e);
         r = change_find(live, c, &device, e);
         if (r >= 0)
                 r = check_controller(device, "unplugged", e);
+        if (r >= 0)
+                r = check_console(device, "detaching", e);
         if (r >= 0)
                 r = check_filesystem(device, e);
         if (r < 0)

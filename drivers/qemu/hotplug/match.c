@@ -92,6 +92,24 @@ int device_find_disk(const Definition *d, const xmlNode *wanted, xmlNode **ret, 
         return missing(e, "disk %s not found", dev);
 }
 
+static bool same_text(const xmlNode *a, const xmlNode *b, const char *part) {
+        const char *x = xml_text(xml_child(a, part)), *y = xml_text(xml_child(b, part));
+
+        return streq(x ?: "", y ?: "");
+}
+
+/* Which is no device, and has libvirt's code of what is not there as it was asked for. */
+int device_find_lease(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e) {
+        XML_FOREACH(lease, definition_devices(d), "lease")
+                if (same_text(lease, wanted, "key") && same_text(lease, wanted, "lockspace")) {
+                        *ret = lease;
+                        return 0;
+                }
+        return error_set(e, -ENODEV, ERROR_INVALID_ARG, ORIGIN_QEMU, "Lease %s in lockspace %s does not exist",
+                         xml_text(xml_child(wanted, "key")) ?: "",
+                         xml_text(xml_child(wanted, "lockspace")) ?: "(null)");
+}
+
 static bool same_mac(const char *a, const char *b) {
         uint8_t x[6], y[6];
 

@@ -16,6 +16,7 @@ int device_find_interface(const Definition *d, const xmlNode *wanted, xmlNode **
 int device_find_controller(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 int device_find_hostdev(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 int device_find_filesystem(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
+int device_find_lease(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 /* Screens of one type are told apart by what the document says of listening, where there are several. */
 int device_find_graphics(const Definition *d, const xmlNode *wanted, xmlNode **ret, Error *e);
 /* Of whom there is one at most. */
