@@ -59,11 +59,20 @@ static int prepare_named_files(Prepare *p) {
         return r;
 }
 
+/* What is in no file is there already, or QEMU says that it is not. */
+static int check_elsewhere(Prepare *p, const xmlNode *nvram) {
+        return p->reset_nvram ? prepare_refuse(p, -EOPNOTSUPP, nvram,
+                                               "variables that are not in a file cannot be made from their template")
+                              : 0;
+}
+
 static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
         const char *path = definition_nvram(p->live), *template = xml_attr(nvram, "template");
         _cleanup_free_ char *dir = NULL;
         int r;
 
+        if (xml_attr_is(nvram, "type", "block") || xml_attr_is(nvram, "type", "network"))
+                return check_elsewhere(p, nvram);
         if (!path || *path != '/')
                 return prepare_refuse(p, -EINVAL, nvram, "the variables of the firmware need an absolute path");
         if (access(path, F_OK) >= 0 && !p->reset_nvram)

@@ -384,9 +384,12 @@ static int prepare_scsi(Prepare *p, xmlNode *hostdev) {
         bool readonly = xml_child(hostdev, "readonly");
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
-        QemuHostdev *h = next(p, hostdev);
+        QemuHostdev *h;
         int r;
 
+        if (xml_attr_is(xml_child(hostdev, "source"), "protocol", "iscsi"))
+                return prepare_network_source(p, hostdev);
+        h = next(p, hostdev);
         r = h ? find_generic(xml_child(hostdev, "source"), &path) : -ENOMEM;
         if (r < 0)
                 return prepare_refuse(p, r, hostdev, "the host has no such SCSI device: %s", strerror(-r));

@@ -23,6 +23,10 @@ static bool is_network_disk(const xmlNode *disk) {
         return false;
 }
 
+static bool is_iscsi_unit(const xmlNode *hostdev) {
+        return xml_attr_is(xml_child(hostdev, "source"), "protocol", "iscsi");
+}
+
 static bool is_user_network(const xmlNode *interface) {
         const char *type = xml_attr(interface, "type") ?: "";
 
@@ -54,7 +58,7 @@ static const Need needs[] = {
         { "rng",         4, connects_again, NULL },
         { "graphics",   64, NULL, listens_itself },
         { "filesystem", 64, NULL, NULL },
-        { "hostdev",    64, NULL, NULL },
+        { "hostdev",    64, is_iscsi_unit, NULL },
         { "tpm",         8, NULL, NULL },
         { "vsock",      16, NULL, NULL },
         { "audio",      16, NULL, NULL },
@@ -89,6 +93,8 @@ int prepare_needs(Prepare *p) {
         XML_FOREACH(disk, definition_devices(p->live), "disk")
                 if (streq_ptr(xml_get(disk, "driver/@io"), "io_uring"))
                         p->launch.io_uring = true;
+        if (xml_attr_is(xml_find(definition_root(p->live), "os/nvram"), "type", "network"))
+                p->launch.connects = true;
         /* arguments of the definition's own may ask for anything */
         if (xml_child(definition_root(p->live), "qemu:commandline")) {
                 p->launch.connects = p->launch.listens = p->launch.io_uring = true;

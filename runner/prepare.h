@@ -184,6 +184,8 @@ void prepare_autostart(Prepare *p);
 /* sources.c: after the images. */
 int prepare_sources(Prepare *p);
 int prepare_disk_sources(Prepare *p, const xmlNode *disk);
+/* The same of what is no disk, and has a <source> with a protocol. */
+int prepare_network_source(Prepare *p, const xmlNode *layer);
 
 /* kvm.c */
 int prepare_kvm(Prepare *p);

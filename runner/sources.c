@@ -278,6 +278,14 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
         return r;
 }
 
+int prepare_network_source(Prepare *p, const xmlNode *layer) {
+        int r = give_layer(p, layer);
+
+        p->res.opened = p->opened;
+        p->res.n_opened = p->n_opened;
+        return r;
+}
+
 int prepare_disk_sources(Prepare *p, const xmlNode *disk) {
         const xmlNode *transient = xml_child(disk, "transient");
         int r = give_layer(p, disk);
@@ -292,6 +300,14 @@ int prepare_disk_sources(Prepare *p, const xmlNode *disk) {
 }
 
 int prepare_sources(Prepare *p) {
+        const xmlNode *nvram = xml_find(definition_root(p->live), "os/nvram");
+
+        if (xml_attr_is(nvram, "type", "network")) {
+                int r = prepare_network_source(p, nvram);
+
+                if (r < 0)
+                        return r;
+        }
         XML_FOREACH(disk, definition_devices(p->live), "disk") {
                 int r = prepare_disk_sources(p, disk);
 

@@ -231,14 +231,18 @@ int definition_ensure_uuid(Definition *d) {
 }
 
 const char *definition_nvram(const Definition *d) {
-        const xmlNode *nvram = xml_find(definition_root(d), "os/nvram");
-        const char *path = xml_get(nvram, "source/@file") ?: nvram ? xml_text(nvram) : NULL;
+        const xmlNode *nvram = xml_find(definition_root(d), "os/nvram"), *source = xml_child(nvram, "source");
+        const char *path = source ? xml_attr(source, "file") : nvram ? xml_text(nvram) : NULL;
 
         return path && *path ? path : NULL;
 }
 
 const char *definition_variables(const Definition *d) {
-        return xml_attr_is(xml_find(definition_root(d), "os/loader"), "type", "rom") ? NULL : definition_nvram(d);
+        const xmlNode *os = xml_child(definition_root(d), "os"), *nvram = xml_child(os, "nvram");
+
+        if (xml_attr_is(xml_child(os, "loader"), "type", "rom"))
+                return NULL;
+        return xml_attr_is(nvram, "type", "block") ? xml_get(nvram, "source/@dev") : definition_nvram(d);
 }
 
 const char *definition_origin(const Definition *d) {

@@ -91,6 +91,8 @@ int plan_hostdev(GuestPlan *g, const xmlNode *hostdev) {
                 return plan_pci(g, hostdev);
         if (xml_attr_is(hostdev, "type", "mdev"))
                 return plan_vfio(g, hostdev);
+        if (xml_attr_is(xml_child(hostdev, "source"), "protocol", "iscsi"))
+                return plan_iscsi_unit(g, hostdev);
         for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
                 if (xml_attr_is(hostdev, "type", nodes[i].type))
                         r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", nodes[i].node, "rw");

@@ -154,6 +154,14 @@ static int plan_layer(GuestPlan *g, const xmlNode *layer, const char *type, bool
         return r;
 }
 
+int plan_variables(GuestPlan *g, const xmlNode *nvram) {
+        return plan_layer(g, nvram, xml_attr(nvram, "type"), false);
+}
+
+int plan_iscsi_unit(GuestPlan *g, const xmlNode *hostdev) {
+        return plan_layer(g, hostdev, "network", false);
+}
+
 /* Images are opened by vm-prepare and handed to QEMU as descriptors, so they need no place in the guest's view of
  * the file system; but the device cgroup of the unit covers vm-prepare too. */
 int plan_disk(GuestPlan *g, const xmlNode *disk) {

@@ -44,6 +44,9 @@ void guest_plan_network(GuestPlan *g, const char *host);
 
 /* guest-disks.c */
 int plan_disk(GuestPlan *g, const xmlNode *disk);
+/* UEFI's variables that are in no file, and a device of an iSCSI target: as images are. */
+int plan_variables(GuestPlan *g, const xmlNode *nvram);
+int plan_iscsi_unit(GuestPlan *g, const xmlNode *hostdev);
 
 /* guest-devices.c: what devices of the host, memory and threads add to the unit. */
 int plan_hostdev(GuestPlan *g, const xmlNode *hostdev);

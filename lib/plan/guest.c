@@ -281,6 +281,8 @@ static int plan_os(GuestPlan *g) {
                 if (r < 0)
                         return r;
         }
+        if (xml_attr_is(nvram, "type", "block") || xml_attr_is(nvram, "type", "network"))
+                return plan_variables(g, nvram);
         if (!definition_variables(g->definition))
                 return 0;
         r = guest_plan_mounts_for(g, nvram, xml_attr(nvram, "template"));

@@ -14,6 +14,7 @@ typedef struct Image {
         uint64_t max_cache;        /* metadata_cache/max_size in bytes, 0: QEMU's own */
         const xmlNode *auth, *encryption; /* of the disk or the source; NULL: none */
         unsigned number;           /* N in the names of its nodes */
+        const char *name;          /* of its lowest node; NULL: libvirt-N-storage */
         bool readonly, cdrom;
         bool terminated;           /* the definition says that nothing backs it */
         bool floppy;
@@ -26,6 +27,9 @@ const QemuOpened *image_opened(const Build *b, const xmlNode *element);
 /* Adds the object that holds the value of a secret (element: <secret> or <cookies>) and writes its name, "ID-secretN".
  * The value itself is in no argument. */
 void image_add_secret(Build *b, const xmlNode *element, const char *id, unsigned n, DriverName *ret);
+
+/* What its lowest node is called, and what names of secrets and certificates begin with. */
+void image_source_name(const Image *image, DriverName *ret);
 
 /* Is it encrypted in a way that librbd knows, rather than QEMU? */
 bool image_is_encrypted_by_rbd(const Image *image);

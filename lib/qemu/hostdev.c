@@ -2,7 +2,7 @@
 
 /* <hostdev>: devices of the host that a guest has for itself. */
 
-#include "build.h"
+#include "blockdev.h"
 
 static const QemuHostdev *find_hostdev(Build *b, const xmlNode *n) {
         const char *alias = need_alias(b, n);
@@ -143,20 +143,37 @@ static void scsi_node_name(const Build *b, const xmlNode *n, DriverName *ret) {
         snprintf(ret->s, sizeof(ret->s), "libvirt-%u-backend", number);
 }
 
-static void build_scsi(Build *b, const xmlNode *n) {
+static void put_scsi_device(Build *b, json_t *o, const xmlNode *n) {
         const QemuHostdev *found = find_hostdev(b, n);
         const char *path = found ? found->path : NULL;
-        DriverName node;
-        json_t *o;
 
         if (!path && (b->res->recorded || b->res->stand_ins))
                 path = "/dev/sg0";
         if (!path)
                 build_invalid(b, n, "no SCSI device of the host was looked up for this");
-        scsi_node_name(b, n, &node);
-        o = props_new(b);
         put_str(b, o, "driver", "host_device");
         put_str(b, o, "filename", path);
+}
+
+/* What is on a network is where an image would be. */
+static void put_scsi_unit(Build *b, json_t *o, const xmlNode *n, const char *node) {
+        const xmlNode *source = xml_child(n, "source");
+        Image unit = { .layer = n, .source = source, .type = "network", .auth = xml_child(source, "auth"),
+                       .name = node };
+
+        image_put_source(b, o, &unit, "storage");
+}
+
+static void build_scsi(Build *b, const xmlNode *n) {
+        DriverName node;
+        json_t *o;
+
+        scsi_node_name(b, n, &node);
+        o = props_new(b);
+        if (xml_attr_is(xml_child(n, "source"), "protocol", "iscsi"))
+                put_scsi_unit(b, o, n, node.s);
+        else
+                put_scsi_device(b, o, n);
         put_str(b, o, "node-name", node.s);
         put_bool(b, o, "read-only", xml_child(n, "readonly"));
         add_props(b, QEMU_PART_BLOCKDEV, o);

@@ -58,11 +58,12 @@ static void refuse_unix(Build *b, const xmlNode *host) {
 
 /* Name and password of who asks: in QEMU's words for this driver. */
 static void put_auth(Build *b, json_t *o, const Image *image, const char *user, const char *secret) {
-        DriverName id = {}, name = {};
+        DriverName id = {}, name = {}, node;
 
         if (!image->auth)
                 return;
-        snprintf(id.s, sizeof(id.s), "libvirt-%u-storage-auth", image->number);
+        image_source_name(image, &node);
+        snprintf(id.s, sizeof(id.s), "%.40s-auth", node.s);
         image_add_secret(b, xml_child(image->auth, "secret"), id.s, 0, &name);
         put_str(b, o, user, xml_attr(image->auth, "username"));
         put_str(b, o, secret, name.s);
@@ -79,12 +80,13 @@ static void refuse_auth(Build *b, const Image *image) {
 /* The certificates, by which a server is known and QEMU proves to be who it is. */
 static void put_tls(Build *b, json_t *o, const Image *image) {
         const QemuOpened *opened = image_opened(b, image->source);
-        DriverName id = {};
+        DriverName id = {}, node;
         json_t *creds;
 
         if (!xml_attr_is(image->source, "tls", "yes"))
                 return;
-        snprintf(id.s, sizeof(id.s), "objlibvirt-%u-storage_tls0", image->number);
+        image_source_name(image, &node);
+        snprintf(id.s, sizeof(id.s), "obj%.40s_tls0", node.s);
         creds = build_object(b, "tls-creds-x509", id.s);
         put_str(b, creds, "dir", opened ? opened->path : b->res->recorded ? "/etc/pki/libvirt-nbd" : "/etc/pki/qemu");
         put_str(b, creds, "endpoint", "client");
@@ -117,7 +119,7 @@ static void put_curl(Build *b, json_t *o, const Image *image, const char *layer)
         const xmlNode *host = only_host(b, image), *cookies = xml_child(image->source, "cookies");
         const char *server = xml_attr(host, "name") ?: "", *ssl = xml_get(image->source, "ssl/@verify");
         bool v6 = strchr(server, ':');
-        DriverName id = {}, secret = {};
+        DriverName id = {}, secret = {}, node;
         unsigned port = 0;
 
         refuse_unix(b, host);
@@ -131,7 +133,8 @@ static void put_curl(Build *b, json_t *o, const Image *image, const char *layer)
         if (ssl)
                 put_bool(b, o, "sslverify", streq(ssl, "yes"));
         if (xml_child(cookies, "cookie")) {
-                snprintf(id.s, sizeof(id.s), "libvirt-%u-storage-httpcookie", image->number);
+                image_source_name(image, &node);
+                snprintf(id.s, sizeof(id.s), "%.40s-httpcookie", node.s);
                 image_add_secret(b, cookies, id.s, 0, &secret);
                 put_str(b, o, "cookie-secret", secret.s);
         }

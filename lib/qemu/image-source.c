@@ -29,6 +29,13 @@ void image_add_secret(Build *b, const xmlNode *element, const char *id, unsigned
         add_props(b, QEMU_PART_OBJECT, o);
 }
 
+void image_source_name(const Image *image, DriverName *ret) {
+        if (image->name)
+                snprintf(ret->s, sizeof(ret->s), "%s", image->name);
+        else
+                snprintf(ret->s, sizeof(ret->s), "libvirt-%u-storage", image->number);
+}
+
 bool image_is_encrypted_by_rbd(const Image *image) {
         return xml_attr_is(image->encryption, "engine", "librbd");
 }

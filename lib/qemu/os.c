@@ -2,7 +2,7 @@
 
 /* <os>: firmware, order of boot devices, direct kernel boot. */
 
-#include "build.h"
+#include "blockdev.h"
 
 /* Devices of a kind that <boot dev> names: the first one of the document is meant. */
 static bool device_has_kind(const xmlNode *device, const char *kind) {
@@ -37,15 +37,31 @@ static bool loader_is_flash(const xmlNode *loader) {
         return xml_attr_is(loader, "type", "pflash");
 }
 
+/* Where the chip's content is: a file, or, of the variables, a device or a server. */
+static void put_flash_source(Build *b, json_t *o, const char *path, const xmlNode *nvram, const char *node) {
+        const xmlNode *source = xml_child(nvram, "source");
+        Image image = { .layer = nvram, .source = source, .type = "network", .auth = xml_child(source, "auth"),
+                        .name = node };
+
+        if (xml_attr_is(nvram, "type", "network")) {
+                image_put_source(b, o, &image, "storage");
+                return;
+        }
+        put_str(b, o, "driver", xml_attr_is(nvram, "type", "block") ? "host_device" : "file");
+        put_str(b, o, "filename", path);
+}
+
 /* One flash chip: its file, and for 7.2 to 8.2 and every format but raw the format on top. */
-static void add_flash(Build *b, unsigned n, const char *path, const char *format, bool readonly) {
+static void add_flash(Build *b, unsigned n, const char *path, const char *format, bool readonly,
+                      const xmlNode *nvram) {
+        char node[32];
         bool raw = !format || streq(format, "raw"),
              top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
         json_t *o = props_new(b);
 
-        put_str(b, o, "driver", "file");
-        put_str(b, o, "filename", path);
-        put_strf(b, o, "node-name", "libvirt-pflash%u-storage", n);
+        snprintf(node, sizeof(node), "libvirt-pflash%u-storage", n);
+        put_flash_source(b, o, path, nvram, node);
+        put_str(b, o, "node-name", node);
         if (top) {
                 put_bool(b, o, "auto-read-only", true);
                 put_str(b, o, "discard", "unmap");
@@ -65,7 +81,8 @@ static void add_flash(Build *b, unsigned n, const char *path, const char *format
         add_props(b, QEMU_PART_BLOCKDEV, o);
 }
 
-static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *path, const char *format, bool readonly) {
+static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *path, const char *format, bool readonly,
+                          const xmlNode *nvram) {
         bool raw = !format || streq(format, "raw"),
              top = n == 0 || !raw || !qemu_caps_has(b->caps, QEMU_CAP_RAW_WITHOUT_FORMAT);
 
@@ -73,14 +90,15 @@ static void machine_flash(Build *b, StrBuf *machine, unsigned n, const char *pat
                 build_refuse(b, xml_child(b->root, "os"), "firmware in format '%s' is not supported", format);
                 return;
         }
-        add_flash(b, n, path, format, readonly);
+        add_flash(b, n, path, format, readonly, nvram);
         strbuf_addf(machine, ",pflash%u=libvirt-pflash%u-%s", n, n, top ? "format" : "storage");
 }
 
 void machine_firmware(Build *b, StrBuf *machine) {
         const xmlNode *loader = xml_find(b->root, "os/loader"), *nvram = xml_find(b->root, "os/nvram");
         const char *vars = b->res->nvram ?: definition_variables(b->d), *kind = xml_get(b->root, "os/@firmware");
-        bool chosen = loader && *xml_text(loader) && (!nvram || vars);
+        bool remote = xml_attr_is(nvram, "type", "network"),
+             chosen = loader && *xml_text(loader) && (!nvram || vars || remote);
 
         if (kind && !chosen) {
                 build_refuse(b, xml_child(b->root, "os"),
@@ -93,9 +111,9 @@ void machine_firmware(Build *b, StrBuf *machine) {
         if (!*xml_text(loader))
                 build_invalid(b, loader, "the loader names no file");
         machine_flash(b, machine, 0, xml_text(loader), xml_attr(loader, "format"),
-                      xml_attr_bool(loader, "readonly", false));
-        if (vars)
-                machine_flash(b, machine, 1, vars, xml_attr(nvram, "format"), false);
+                      xml_attr_bool(loader, "readonly", false), NULL);
+        if (vars || remote)
+                machine_flash(b, machine, 1, vars, xml_attr(nvram, "format"), false, nvram);
 }
 
 void build_firmware(Build *b) {

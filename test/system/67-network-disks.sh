@@ -219,7 +219,10 @@ qmp() { m virsh qemu-monitor-command "$1" "$2"; }
 nodes() { contains "$2" qmp "$1" '{"execute":"query-named-block-nodes"}'; }
 objects() { qmp "$1" '{"execute":"qom-list","arguments":{"path":"/objects"}}'; }
 sets() { qmp "$1" '{"execute":"query-fdsets"}' | grep -o fdset-id | wc -l; }
-check "a guest without such disks" define_guest plain idle ""
+unit_of() { echo "<hostdev mode='subsystem' type='scsi'><source protocol='iscsi' name='iqn.2026-01.test:$1'>
+        <host name='127.0.0.1'/>${2-}</source></hostdev>"; }
+attach_unit() { unit_of open/1 | m_with_input sh -c 'cat > /tmp/live.xml'; attach "$1" --live; }
+check "a guest without such disks" define_guest plain idle "<controller type='scsi' model='virtio-scsi'/>"
 check "... starts" m virsh -q start plain
 begun=$(sets plain)
 file_disk sda raw luks.raw "$(luks)" | live_xml
@@ -253,6 +256,7 @@ echo "<disk type='dir' device='disk'><source dir='/srv/d/folder'/><target dev='s
         </disk>" | live_xml
 refused "a folder is a disk from the start only" "a disk of type 'dir' cannot be plugged into a guest that runs" \
         attach plain --live
+[ -z "$iscsi" ] || refused "... nor is a device of an iSCSI target" "started without a network" attach_unit plain
 check "no set of descriptors is left" equals "$begun" sets plain
 m virsh -q destroy plain
 check "a guest whose QEMU connects for a disk" define_guest connects idle \
@@ -264,6 +268,41 @@ check "... QEMU has its certificates" contains tls-creds objects connects
 check "... and out" detach connects --live
 check "... with its certificates" not contains tls-creds objects connects
 m virsh -q destroy connects
+
+# --- devices of a target, and UEFI's variables on a server ---
+if [ "$iscsi" ]; then
+        inner="<auth username='gast'><secret type='iscsi' usage='closed'/></auth>"
+        check "a guest with devices of iSCSI targets" define_guest san idle \
+                "$(unit_of open/1; unit_of closed/1 "$inner")"
+        check "... starts" m virsh -q start san
+        check "... QEMU has them" nodes san '"node-name":"libvirt-2-backend"'
+        check "... by its own driver" nodes san '"drv":"iscsi"'
+        check "... no argument has the secret" m sh -c \
+                '! tr "\0" "\n" < /proc/$(pgrep -f guest=san,)/cmdline | grep -qE "geheim|Z2VoZWlt"'
+        m virsh -q destroy san
+        check "a guest that connects" define_guest joins idle "<controller type='scsi' model='virtio-scsi'/>
+                $(net_disk vda "protocol='nbd' name='tcp'" "<host name='localhost'/>")"
+        check "... starts" m virsh -q start joins
+        check "... gets one while it runs" attach_unit joins
+        check "... which QEMU has" nodes joins '"drv":"iscsi"'
+        check "... and loses it" detach joins --live
+        check "... all of it" not nodes joins '"drv":"iscsi"'
+        m virsh -q destroy joins
+else
+        echo "ok - $area: devices of iSCSI targets # SKIPPED: no tgt, or no driver of QEMU's"
+fi
+m sh -c 'cp /usr/share/OVMF/OVMF_VARS_4M.fd /srv/d/vars'
+serve vars qemu-nbd -t -f raw -x vars -k /run/vars.sock /srv/d/vars
+variables() { guest_xml vars idle "" | sed "s#<os>#<features><acpi/></features>&#; s#</type>#&<loader readonly='yes' \
+        type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram type='network'><source protocol='nbd' name='vars'>\
+        <host transport='unix' socket='/run/vars.sock'/></source></nvram>#; /<kernel>/d" |
+        m_with_input sh -c 'cat > /tmp/vars.xml && virsh -q define /tmp/vars.xml'; }
+check "a guest whose variables are on a server" variables
+check "... starts" m virsh -q start vars
+check "... QEMU has them from there" nodes vars '"node-name":"libvirt-pflash1-storage"'
+check "... over NBD" nodes vars '"drv":"nbd"'
+check "... the definition names no file" not contains VARS m virsh dumpxml vars
+check "... and can be forgotten, without a word on them" m sh -c 'virsh -q destroy vars && virsh -q undefine vars'
 
 # --- pools of a target ---
 target() {

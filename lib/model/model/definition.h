@@ -138,11 +138,12 @@ bool definition_takes(const char *path);
  * text or none. */
 const char *definition_value(const char *path, size_t *position);
 
-/* Path of the file with the variables of UEFI: text of os/nvram or its source's file. NULL where there is none. */
+/* Path of the file with the variables of UEFI: text of os/nvram or its source's file. NULL where there is none, as for
+ * those that are on a device or a server. */
 const char *definition_nvram(const Definition *d);
 
-/* The same where the firmware is one that keeps variables: NULL where os/loader is of type rom, whose os/nvram is a
- * line left over. */
+/* That file, or the device that has them, where the firmware is one that keeps variables: NULL where os/loader is of
+ * type rom, whose os/nvram is a line left over. */
 const char *definition_variables(const Definition *d);
 
 /* File name given to parse, or NULL. */

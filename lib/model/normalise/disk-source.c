@@ -192,6 +192,10 @@ static int check_cookies(Normaliser *n, xmlNode *cookies) {
         return 0;
 }
 
+static bool is_disk_layer(const xmlNode *layer) {
+        return xml_is(layer, "disk") || xml_is(layer, "backingStore");
+}
+
 static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
         const char *protocol = xml_attr(source, "protocol"), *name = xml_attr(source, "name");
         int r = 0;
@@ -202,7 +206,7 @@ static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
                 return fail_xml(n, source, "missing name for disk source");
         XML_FOREACH(host, source, "host")
                 r = r < 0 ? r : check_host(n, host, attr_or(source, "protocol", ""));
-        if (r >= 0 && streq(protocol, "iscsi") && !strchr(name, '/'))
+        if (r >= 0 && streq(protocol, "iscsi") && !strchr(name, '/') && is_disk_layer(layer))
                 norm_setf(n, source, "name", "%s/0", name);
         if (r >= 0)
                 r = check_protocol(n, source, protocol);
@@ -391,6 +395,13 @@ static int check_access(Normaliser *n, xmlNode *layer, xmlNode *source, const ch
                 r = check_encryption(n, xml_child(layer, "encryption") ?: xml_child(source, "encryption"), source,
                                      format);
         return r;
+}
+
+int normalise_network_source(Normaliser *n, xmlNode *layer) {
+        xmlNode *source = xml_child(layer, "source");
+        int r = check_network(n, layer, source);
+
+        return r < 0 ? r : check_access(n, layer, source, "raw");
 }
 
 static int check_layer(Normaliser *n, xmlNode *layer, const char *format) {

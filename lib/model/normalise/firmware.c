@@ -150,13 +150,16 @@ static void write_choice(Normaliser *n, xmlNode *os, const Firmware *f, bool bio
         if (f->mapping != FIRMWARE_FLASH)
                 return;
         nvram = norm_ensure(n, os, "nvram");
+        norm_set(n, nvram, "format", f->template_format);
+        /* on a server they are made by nobody here */
+        if (xml_attr_is(nvram, "type", "network"))
+                return;
         norm_set(n, nvram, "template", f->nvram_template);
         norm_set(n, nvram, "templateFormat", f->template_format);
-        norm_set(n, nvram, "format", f->template_format);
 }
 
 static bool has_variables(const xmlNode *nvram) {
-        return text_or_null(nvram) || xml_get(nvram, "source/@file");
+        return text_or_null(nvram) || xml_child(nvram, "source");
 }
 
 /* Nothing is left open: the document was completed before. */

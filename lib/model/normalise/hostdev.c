@@ -74,10 +74,25 @@ static int check_pci(Normaliser *n, xmlNode *hostdev, xmlNode *source) {
         return r;
 }
 
+/* A unit of a target, which QEMU itself connects to. */
+static int check_iscsi(Normaliser *n, xmlNode *hostdev, xmlNode *source) {
+        const xmlNode *host = xml_child(source, "host");
+
+        if (!*attr_or(source, "name", ""))
+                return fail_xml(n, source, "missing iSCSI hostdev source path name");
+        if (!host)
+                return fail_xml(n, source, "missing the host address for the iSCSI hostdev");
+        if (xml_next(host, "host"))
+                return fail_xml(n, source, "only one source host address may be specified for the iSCSI hostdev");
+        return normalise_network_source(n, hostdev);
+}
+
 static int check_scsi(Normaliser *n, xmlNode *hostdev, xmlNode *source) {
         static const char *const parts[] = { "bus", "target", "unit" };
         xmlNode *address = xml_child(source, "address");
 
+        if (xml_attr_is(source, "protocol", "iscsi"))
+                return check_iscsi(n, hostdev, source);
         if (!xml_attr(xml_child(source, "adapter"), "name"))
                 return fail_xml(n, source ?: hostdev, "'adapter' and its name are missing for a scsi hostdev source");
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
@@ -182,6 +197,9 @@ static bool same_source(const xmlNode *a, const xmlNode *b) {
 
         if (!streq_ptr(xml_attr(a, "type"), xml_attr(b, "type")))
                 return false;
+        if (xml_attr(sa, "protocol") && xml_attr(sa, "name"))
+                return same_attrs(sa, sb, name) &&
+                       same_attrs(xml_child(sa, "host"), xml_child(sb, "host"), (const char *const[]){ "name", NULL });
         if (xml_attr(sa, "wwpn"))
                 return same_attrs(sa, sb, wwpn);
         if (xml_child(sa, "adapter") && !same_attrs(xml_child(sa, "adapter"), xml_child(sb, "adapter"), name))

@@ -56,6 +56,8 @@ int normalise_throttle_groups(Normaliser *n);
 /* <source> of a disk and of what backs it, by its type, and <encryption> and <auth>, as part of its step
  * (disk-source.c). */
 int normalise_disk_source(Normaliser *n, xmlNode *disk);
+/* <source> with a protocol of what is no disk: a device of an iSCSI target, the firmware's variables. */
+int normalise_network_source(Normaliser *n, xmlNode *layer);
 /* Drives that may stand empty (disk.c). */
 bool disk_is_removable(const xmlNode *disk);
 

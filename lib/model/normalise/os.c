@@ -37,6 +37,21 @@ static int write_nvram(Normaliser *n, xmlNode *nvram) {
         return 0;
 }
 
+static int check_variables(Normaliser *n, xmlNode *nvram) {
+        xmlNode *source = xml_child(nvram, "source");
+        const char *type = xml_attr(nvram, "type");
+
+        if (!type)
+                return *xml_text(nvram) ? 0 : write_nvram(n, nvram);
+        if (!source)
+                return fail_xml(n, nvram, "missing source element for nvram");
+        if (streq(type, "network"))
+                return normalise_network_source(n, nvram);
+        if (streq(type, "block") && !*attr_or(source, "dev", ""))
+                return fail_xml(n, source, "the source names no device for the variables");
+        return 0;
+}
+
 static int check_loader(Normaliser *n, xmlNode *os) {
         xmlNode *loader = xml_child(os, "loader"), *nvram = xml_child(os, "nvram");
         bool automatic = xml_attr(os, "firmware"), pflash = xml_attr_is(loader, "type", "pflash");
@@ -68,7 +83,7 @@ static int check_loader(Normaliser *n, xmlNode *os) {
         if (!xml_attr_is(loader, "type", "pflash"))
                 return 0;
         norm_set_default(n, nvram, "format", "raw");
-        return nvram && !*xml_text(nvram) && !xml_attr(nvram, "type") ? write_nvram(n, nvram) : 0;
+        return nvram ? check_variables(n, nvram) : 0;
 }
 
 static int check_menu(Normaliser *n, xmlNode *os) {
