@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/strings.h"
+#include "host/tap.h"
 #include "host/undo.h"
 #include "network/link.h"
 #include "plug.h"
@@ -104,6 +105,25 @@ static bool can_move(const xmlNode *old) {
         return !xml_attr_is(old, "type", "network") || xml_get(old, "source/@bridge");
 }
 
+/* The limits are set once more where nothing differs: a supervisor that comes after one that was killed asks for
+ * that. */
+static int stay(Prepare *p, const xmlNode *old, xmlNode *interface) {
+        return same_element(old, interface, "coalesce") || !same_element(old, interface, "bandwidth")
+                       ? prepare_change_limits(p, interface)
+                       : 0;
+}
+
+static int gather_frames(Prepare *p, const xmlNode *old, const xmlNode *interface, const char *tap) {
+        unsigned frames = 0;
+        int r;
+
+        if (same_element(old, interface, "coalesce"))
+                return 0;
+        (void) parse_uint(xml_get(interface, "coalesce/rx/frames/@max") ?: "0", &frames);
+        r = tap_gather_frames(tap, frames);
+        return r < 0 ? prepare_refuse(p, r, interface, "cannot have '%s' gather frames: %s", tap, strerror(-r)) : 0;
+}
+
 static int change(Prepare *p, Definition *live, json_t **ret) {
         xmlNode *interface = find_card(p->live, p->device), *old = find_card(live, p->device);
         const char *tap = xml_get(old, "target/@dev");
@@ -114,12 +134,14 @@ static int change(Prepare *p, Definition *live, json_t **ret) {
                 return error_set(&p->error, -ENODEV, ERROR_DEVICE_MISSING, ORIGIN_QEMU, "%s has no card %s", p->name,
                                  p->device);
         if (same_place(old, interface))
-                r = prepare_change_limits(p, interface);
+                r = stay(p, old, interface);
         else if (can_move(old))
                 r = move(p, old, interface, tap);
         else
                 r = prepare_refuse(p, -EOPNOTSUPP, interface,
                                    "the card is on a link of the host's by a macvtap, and keeps its place");
+        if (r >= 0)
+                r = gather_frames(p, old, interface, tap);
         if (r >= 0)
                 r = xml_format(interface, &text);
         if (r >= 0) {

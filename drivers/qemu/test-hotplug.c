@@ -387,6 +387,16 @@ static void a_card_changes_its_place(void **state) {
         assert_string_equal(test_plugged(h), "change ua-card;");
         assert_string_equal(test_commands(h), "set_link;");
         assert_true(lives(h, "<link state='down'/>"));
+        /* how many frames its tap gathers */
+        h->plug_answer = ANSWER("br2", "<coalesce><rx><frames max='8'/></rx></coalesce>");
+        assert_int_equal(update(h, ON("br2", "<coalesce><rx><frames max='8'/></rx></coalesce>"), LIVE), 0);
+        assert_string_equal(test_plugged(h), "change ua-card;");
+        assert_true(lives(h, "<frames max='8'/>"));
+        h->plug_answer = ANSWER("br2", "");
+        assert_int_equal(update(h, ON("br2", "<link state='down'/>"), LIVE), 0);
+        assert_false(lives(h, "<coalesce>"));
+        (void) test_plugged(h);
+        (void) test_commands(h);
         /* what cannot be leaves it where it is */
         h->plug_answer = NULL;
         assert_true(update(h, ON("br3", ""), LIVE) < 0);

@@ -50,14 +50,18 @@ static int set_coalescing(int sock, const char *tap, unsigned frames) {
         struct ethtool_coalesce c = { .cmd = ETHTOOL_GCOALESCE };
         struct ifreq ifr = request_for(tap);
 
-        if (frames == 0)
-                return 0;
         ifr.ifr_data = (char *) &c;
         if (ioctl(sock, SIOCETHTOOL, &ifr) < 0)
                 return -errno;
         c.cmd = ETHTOOL_SCOALESCE;
         c.rx_max_coalesced_frames = frames;
         return ioctl(sock, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+int tap_gather_frames(const char *tap, unsigned frames) {
+        _cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        return sock < 0 ? -errno : set_coalescing(sock, tap, frames);
 }
 
 static int bring_up(int sock, const char *tap) {
@@ -98,7 +102,7 @@ static int configure(const TapOptions *o, const char *tap) {
         if (r >= 0)
                 r = set_mtu(sock, tap, o);
         if (r >= 0)
-                r = set_coalescing(sock, tap, o->frames);
+                r = o->frames > 0 ? set_coalescing(sock, tap, o->frames) : 0;
         return r < 0 || o->flags & TAP_DOWN ? r : bring_up(sock, tap);
 }
 

@@ -38,12 +38,22 @@ check "... starts" m virsh -q start scripted
 check "... they are there" contains "inet 10.65.0.1 peer 10.65.0.2/30" m ip addr show dev tap65
 check "... of both families" contains "inet6 fd65::1/64" m ip addr show dev tap65
 check "... and the way behind them" contains "10.66.0.0/16 via 10.65.0.2" m ip route show dev tap65
-check "... its frames are gathered" contains "'frames': '7'" m python3 -c '
+frames() { m python3 -c '
 import fcntl, socket, struct, array
 b = array.array("I", [0xe] + [0] * 22)
 s = socket.socket()
 fcntl.ioctl(s, 0x8946, struct.pack("16sP", b"tap65", b.buffer_info()[0]))
-print({"frames": str(b[2])})'
+print({"frames": str(b[2])})'; }
+gathers() { m sh -c "virsh dumpxml scripted | sed -n '/<interface/,/<\\/interface/p' > /root/card.xml
+        sed -i \"$1\" /root/card.xml
+        virsh -q update-device scripted /root/card.xml --live"; }
+check "... its frames are gathered" contains "'frames': '7'" frames
+check "... others while it runs" gathers "s/max='7'/max='21'/"
+check "... which the tap does" contains "'frames': '21'" frames
+check "... and the definition says" contains "<frames max='21'/>" m virsh dumpxml scripted
+check "... none" gathers "/<coalesce>/,/<\\/coalesce>/d"
+check "... is none" contains "'frames': '0'" frames
+check "... its addresses stay" contains "inet 10.65.0.1 peer 10.65.0.2/30" m ip addr show dev tap65
 check "... ends" m virsh -q destroy scripted
 refused "an address that cannot be is the start's failure" "tap65 cannot have this route" start_fails scripted \
         "$(card ethernet 01 "<source><ip address='10.65.0.1' prefix='30'/><route address='10.66.0.0' prefix='16' \

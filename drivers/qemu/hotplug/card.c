@@ -12,7 +12,9 @@
 #include "run/monitor.h"
 
 /* What vm-plug changes, by the type of the card, and what a network says where the card does not. */
-static const char *const of_port[] = { "source", "vlan", "virtualport", "bandwidth", "port", "filterref", NULL };
+static const char *const of_port[] = { "source",    "vlan",     "virtualport", "bandwidth", "port",
+                                       "filterref", "coalesce", NULL };
+static const char *const of_tap[] = { "bandwidth", "coalesce", NULL };
 static const char *const of_link[] = { "bandwidth", NULL };
 static const char *const of_nothing[] = { NULL };
 static const char *const of_network[] = { "vlan", "virtualport", "port", NULL };
@@ -21,7 +23,7 @@ static const struct {
         const char *type;
         const char *const *parts;
 } types[] = {
-        { "network", of_port }, { "bridge", of_port }, { "direct", of_link }, { "ethernet", of_link },
+        { "network", of_port }, { "bridge", of_port }, { "direct", of_link }, { "ethernet", of_tap },
 };
 
 static const char *const *parts_of(const xmlNode *card) {

@@ -35,6 +35,10 @@ typedef struct TapOptions {
  * name that is too long). */
 int tap_open(const TapOptions *o, FdSink *sink, char ret_name[IFNAMSIZ], int *ret_numbers, Error *e);
 
+/* How many frames may wait for one interrupt of a tap that is there, 0: none. Negative errno, -EOPNOTSUPP for what is
+ * no tap. */
+int tap_gather_frames(const char *tap, unsigned frames);
+
 /* Gives the sink n descriptors of node, /dev/vhost-net where that is NULL, one a queue. Returns 1, or 0 where there is
  * none and it is not required. */
 int vhost_net_open(const char *node, unsigned n, bool required, FdSink *sink, int *ret_numbers, Error *e);
