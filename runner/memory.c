@@ -11,6 +11,7 @@
 #include "host/owner.h"
 #include "host/undo.h"
 #include "prepare.h"
+#include "qemu/sev.h"
 
 #define DEFAULT_PAGE (UINT64_C(2) << 20)
 #define BASE_PAGE UINT64_C(4096)
@@ -201,15 +202,31 @@ static int prepare_modules(Prepare *p) {
         return 0;
 }
 
+/* Where the bit is that says that memory is encrypted is the processor's affair; the live definition says it. */
+static int complete_security(Prepare *p, xmlNode *security) {
+        SevFacts facts;
+
+        if (xml_child(security, "cbitpos") && xml_child(security, "reducedPhysBits"))
+                return 0;
+        if (!sev_facts(&facts))
+                return prepare_refuse(p, -EOPNOTSUPP, security,
+                                      "the host's processor does not say how it encrypts memory");
+        return sev_complete(security, &facts);
+}
+
 /* The node is for the group of all guests, as /dev/kvm is, and stays so. The owner's certificate and session reach QEMU
  * as files of the guest's own folder. */
-static int prepare_launch_security(Prepare *p, const xmlNode *security) {
+static int prepare_launch_security(Prepare *p, xmlNode *security) {
         static const char *const files[][2] = { { "dhCert", "dh_cert.base64" }, { "session", "session.base64" } };
+        int done;
 
         if (security && access("/dev/sev", F_OK) < 0)
                 return prepare_refuse(p, -ENODEV, security, "the host has no /dev/sev: its memory cannot be encrypted");
         if (security && chown("/dev/sev", 0, p->gid) < 0)
                 return prepare_refuse(p, -errno, security, "cannot give /dev/sev to the guest: %s", strerror(errno));
+        done = security ? complete_security(p, security) : 0;
+        if (done < 0)
+                return done;
         for (size_t i = 0; security && i < ELEMENTSOF(files); i++) {
                 const char *text = xml_get(security, files[i][0]);
                 _cleanup_free_ char *path = text_format("%s/%s", p->run_dir, files[i][1]);

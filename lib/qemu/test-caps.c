@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "qemu/caps.h"
+#include "qemu/sev.h"
 
 static void test_versions(void **state) {
         assert_null(qemu_caps_for("7.1", "x86_64"));
@@ -49,11 +50,35 @@ static void test_caps(void **state) {
         assert_true(qemu_caps_has(qemu_caps_for("10.0", "x86_64"), QEMU_CAP_RECONNECT_MS));
 }
 
+/* Bit 47, five bits of addresses less, 509 keys of which four are for guests whose registers are encrypted too. */
+static void test_sev(void **state) {
+        static const char given[] = "<launchSecurity type='sev'><cbitpos>51</cbitpos></launchSecurity>";
+        static const char none[] = "<launchSecurity type='sev'/>";
+        _cleanup_xml_ xmlDocPtr first = NULL, second = NULL;
+        _cleanup_error_ Error e = {};
+        SevFacts facts;
+
+        sev_facts_from_cpuid(0x16f, 0x1fd, 0x5, &facts);
+        assert_int_equal(facts.cbitpos, 47);
+        assert_int_equal(facts.reduced_phys_bits, 5);
+        assert_int_equal(facts.guests, 505);
+        assert_int_equal(facts.es_guests, 4);
+        assert_int_equal(xml_parse(none, strlen(none), NULL, "launchSecurity", &first, &e), 0);
+        assert_int_equal(sev_complete(xml_root(first), &facts), 0);
+        assert_string_equal(xml_get(xml_root(first), "cbitpos"), "47");
+        assert_string_equal(xml_get(xml_root(first), "reducedPhysBits"), "5");
+        /* what is said stays */
+        assert_int_equal(xml_parse(given, strlen(given), NULL, "launchSecurity", &second, &e), 0);
+        assert_int_equal(sev_complete(xml_root(second), &facts), 0);
+        assert_string_equal(xml_get(xml_root(second), "cbitpos"), "51");
+}
+
 int main(void) {
         const struct CMUnitTest list[] = {
                 cmocka_unit_test(test_versions),
                 cmocka_unit_test(test_machines),
                 cmocka_unit_test(test_caps),
+                cmocka_unit_test(test_sev),
         };
 
         return cmocka_run_group_tests(list, NULL, NULL);

@@ -3,7 +3,6 @@
 /* virsh domcapabilities: what a definition may ask for on this host. Kinds of devices are those that the schema takes;
  * processors are QEMU's own word. */
 
-#include <cpuid.h>
 #include <glob.h>
 
 #include "base/log.h"
@@ -13,6 +12,7 @@
 #include "calls/facts.h"
 #include "hostinfo/cpu.h"
 #include "qemu/firmware.h"
+#include "qemu/sev.h"
 
 /* Arguments that the client left out are filled in; those it gave must be what there is. */
 typedef struct Asked {
@@ -266,18 +266,17 @@ static void add_memory_backing(DocumentWriter *w, DocumentElement *root, const A
         add_values(w, add_support(w, root, "memoryBacking", true), asked, "sourceType", "memoryBacking/source/@type");
 }
 
-/* What AMD's processors tell of the memory that they encrypt (CPUID 8000001Fh). */
 static void add_sev(DocumentWriter *w, DocumentElement *features) {
-        unsigned a = 0, b = 0, c = 0, d = 0;
-        bool there = access("/dev/sev", F_OK) == 0 && __get_cpuid(0x8000001f, &a, &b, &c, &d);
+        SevFacts facts;
+        bool there = access("/dev/sev", F_OK) == 0 && sev_facts(&facts);
         DocumentElement *sev = add_support(w, features, "sev", there);
 
         if (!there)
                 return;
-        document_addf(w, sev, "cbitpos", "%u", b & 0x3f);
-        document_addf(w, sev, "reducedPhysBits", "%u", b >> 6 & 0x3f);
-        document_addf(w, sev, "maxGuests", "%u", c >= d && d > 0 ? c - d + 1 : c);
-        document_addf(w, sev, "maxESGuests", "%u", d > 0 ? d - 1 : 0);
+        document_addf(w, sev, "cbitpos", "%u", facts.cbitpos);
+        document_addf(w, sev, "reducedPhysBits", "%u", facts.reduced_phys_bits);
+        document_addf(w, sev, "maxGuests", "%u", facts.guests);
+        document_addf(w, sev, "maxESGuests", "%u", facts.es_guests);
 }
 
 static void add_hyperv(DocumentWriter *w, DocumentElement *features, const Asked *asked) {
