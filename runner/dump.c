@@ -4,11 +4,11 @@
  * does. Whatever comes of that, what was to follow does. */
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fds.h"
 #include "base/guest-dump.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "run.h"
 
@@ -104,14 +104,14 @@ void run_dump_completed(Run *run, const json_t *data) {
 }
 
 void run_dump(Run *run, void (*then)(Run *run)) {
-        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = DUMP_SOCKET };
+        int fd;
 
         if (run->dump.then)
                 return; /* it is being dumped */
-        run->dump = (Dump) { .then = then, .fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
-        if (run->dump.fd < 0 || connect(run->dump.fd, (const struct sockaddr *) &address, sizeof address) < 0)
-                fail_dump(run,
-                          errno == ENOENT || errno == ECONNREFUSED ? "vm-dump.socket is not active" : strerror(errno));
+        fd = unix_connect(DUMP_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK);
+        run->dump = (Dump) { .then = then, .fd = fd };
+        if (fd < 0)
+                fail_dump(run, fd == -ENOENT || fd == -ECONNREFUSED ? "vm-dump.socket is not active" : strerror(-fd));
         else
                 run->dump.give_up = now_usec() + ANSWER_TIMEOUT;
 }

@@ -11,11 +11,11 @@
 #include <jansson.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "host/enter.h"
 #include "host/mount.h"
@@ -417,8 +417,7 @@ static int bound_run_dir(Prepare *p) {
 
 /* Who may register a machine is decided by who connects. A host without a bus is none the worse. */
 static int prepare_registration(Prepare *p) {
-        const struct sockaddr_un bus = { .sun_family = AF_UNIX, .sun_path = "/run/dbus/system_bus_socket" };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int fd = unix_connect("/run/dbus/system_bus_socket", SOCK_STREAM);
         int r;
 
         r = machine_name_for_guest(p->name, &p->launch.machine);
@@ -426,9 +425,9 @@ static int prepare_registration(Prepare *p) {
                 r = unit_name_for_guest(p->name, &p->launch.unit);
         if (r < 0)
                 return error_set_errno(&p->error, r, ORIGIN_QEMU, "no machine can have the name '%s'", p->name);
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &bus, sizeof bus) < 0) {
-                log_full(errno == ENOENT || errno == ECONNREFUSED ? LOG_DEBUG : LOG_WARNING, -errno,
-                         "cannot connect to the system bus, proceeding without machined: %m");
+        if (fd < 0) {
+                log_full(fd == -ENOENT || fd == -ECONNREFUSED ? LOG_DEBUG : LOG_WARNING, fd,
+                         "cannot connect to the system bus, proceeding without machined: %s", strerror(-fd));
                 return 0;
         }
         r = parcel_put(p->parcel_fd, REGISTER_FD_NAME, fd);

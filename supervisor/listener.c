@@ -6,11 +6,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "server.h"
 
@@ -173,25 +173,21 @@ int server_listen_systemd(Server *s) {
 }
 
 static int listen_path(Server *s, SocketKind kind, const char *folder, const char *name, mode_t mode) {
-        union {
-                struct sockaddr sa;
-                struct sockaddr_un un;
-        } a = { .un.sun_family = AF_UNIX };
+        _cleanup_free_ char *path = text_format("%s/%s", folder, name);
         _cleanup_close_ int fd = -EBADF;
-        char *path;
+        struct sockaddr_un a;
+        int r = path ? unix_address(path, &a) : -ENOMEM;
 
-        if ((size_t) snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s/%s", folder, name) >= sizeof(a.un.sun_path))
-                return -ENAMETOOLONG;
+        if (r < 0)
+                return r;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        (void) unlink(a.un.sun_path);
-        if (bind(fd, &a.sa, sizeof(a.un)) < 0 || chmod(a.un.sun_path, mode) < 0 || listen(fd, SOMAXCONN) < 0)
+        (void) unlink(path);
+        if (bind(fd, (const struct sockaddr *) &a, sizeof(a)) < 0 || chmod(path, mode) < 0 ||
+            listen(fd, SOMAXCONN) < 0)
                 return -errno;
-        path = strdup(a.un.sun_path);
-        if (!path)
-                return -ENOMEM;
-        return add_listener(s, kind, TAKE_FD(fd), path);
+        return add_listener(s, kind, TAKE_FD(fd), TAKE_PTR(path));
 }
 
 int server_listen_folder(Server *s, const char *folder) {

@@ -10,9 +10,9 @@
 #include "upstream.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "pass.h"
 #include "rpc/typed-params.h"
@@ -366,23 +366,10 @@ static const LinkOps link_ops = {
 /* To the daemon */
 
 static int connect_daemon(const Client *c, const char *driver) {
-        union {
-                struct sockaddr sa;
-                struct sockaddr_un un;
-        } a = { .un.sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -EBADF;
-        int n;
+        _cleanup_free_ char *path =
+                text_format("%s/virt%sd-sock%s", path_run(), driver, c->connection->readonly ? "-ro" : "");
 
-        n = snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s/virt%sd-sock%s", path_run(), driver,
-                     c->connection->readonly ? "-ro" : "");
-        if (n < 0 || (size_t) n >= sizeof(a.un.sun_path))
-                return -ENAMETOOLONG;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, &a.sa, sizeof(a.un)) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return path ? unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK) : -ENOMEM;
 }
 
 static int send_own(Upstream *u, int32_t procedure, uint32_t serial, xdrproc_t codec, const void *args) {

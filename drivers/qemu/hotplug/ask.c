@@ -2,12 +2,13 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fs.h"
 #include "base/guest-plug.h"
 #include "base/keyfile.h"
 #include "base/log.h"
+#include "base/socket.h"
+#include "base/strings.h"
 #include "hotplug/ask.h"
 #include "loop/fiber.h"
 #include "object/unit.h"
@@ -25,17 +26,12 @@ void plug_answer_done(PlugAnswer *a) {
 }
 
 static int connect_to(int *ret, Error *e) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/" PLUG_SOCKET, path_run());
+        _cleanup_free_ char *path = text_format("%s/" PLUG_SOCKET, path_run());
+        int fd = path ? unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK) : -ENOMEM;
 
-        if (n < 0 || (size_t) n >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
         if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot make a socket");
-        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot reach vm-plug, is vm-plug.socket active?");
-        *ret = TAKE_FD(fd);
+                return error_set_errno(e, fd, ORIGIN_QEMU, "cannot reach vm-plug, is vm-plug.socket active?");
+        *ret = fd;
         return 0;
 }
 

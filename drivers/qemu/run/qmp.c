@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/fds.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "run/json-limits.h"
 #include "run/qmp.h"
@@ -551,7 +551,7 @@ int qmp_client_new(sd_event *event, int fd, const QmpHandler *handler, void *use
 
 int qmp_connect(int dir_fd, const char *name, uid_t uid, int *ret_fd, pid_t *ret_pid) {
         _cleanup_close_ int path_fd = -EBADF, fd = -EBADF;
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char path[32];
         struct ucred peer;
         socklen_t len = sizeof(peer);
         struct stat st;
@@ -563,13 +563,10 @@ int qmp_connect(int dir_fd, const char *name, uid_t uid, int *ret_fd, pid_t *ret
                 return -errno;
         if (!S_ISSOCK(st.st_mode))
                 return -EPERM;
-        snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%i", path_fd);
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        snprintf(path, sizeof(path), "/proc/self/fd/%i", path_fd);
+        fd = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
         if (fd < 0)
-                return -errno;
-        if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
+                return fd;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
                 return -errno;
         if (peer.uid != uid)
