@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/strings.h"
 #include "model/definition.h"
 #include "plan/names.h"

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/macros.h"
 #include "base/strings.h"
 
@@ -46,8 +47,7 @@ static char *path_of_unit(const char *group, const char *unit) {
 
         for (const char *p = group; (p = strstr(p, unit)); p += n)
                 if (p > group && p[-1] == '/' && (p[n] == '/' || p[n] == '\n' || !p[n]))
-                        return text_format("%s%.*s", getenv("UNITVIRT_CGROUP") ?: "/sys/fs/cgroup",
-                                           (int) (p - group + (ptrdiff_t) n), group);
+                        return text_format("%s%.*s", cgroup_root(), (int) (p - group + (ptrdiff_t) n), group);
         return NULL;
 }
 
@@ -74,17 +74,6 @@ int cgroup_open_unit(pid_t process, const char *unit, int *ret_fd) {
                 return errno == ENOENT ? -EOPNOTSUPP : -errno;
         *ret_fd = fd;
         return 0;
-}
-
-bool cgroup_has_controller(int group, const char *controller) {
-        char text[TEXT_MAX], *rest = text, *word;
-
-        if (read_at(group, "cgroup.controllers", text) < 0)
-                return false;
-        while ((word = strsep(&rest, " \n")))
-                if (streq(word, controller))
-                        return true;
-        return false;
 }
 
 static int open_group(int parent, const char *name, int *ret) {

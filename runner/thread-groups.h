@@ -18,12 +18,8 @@
 #define CGROUP_FD_NAME "cgroup" /* in the parcel from vm-prepare: the unit's control group */
 
 /* Opens the control group of the unit that a process (0: the caller) is in: *ret_fd; -EPERM where that is another one,
- * -EOPNOTSUPP where the host's controllers are not in the one tree of version 2. UNITVIRT_CGROUP moves
- * /sys/fs/cgroup, for tests. */
+ * -EOPNOTSUPP where the host's controllers are not in the one tree of version 2. */
 int cgroup_open_unit(pid_t process, const char *unit, int *ret_fd);
-
-/* Is this controller there for the processes of a group? */
-bool cgroup_has_controller(int group, const char *controller);
 
 /* Moves the process (0: the caller) to guest/ below the unit's group. Must be done for all processes of the unit's
  * group itself before the next one. */

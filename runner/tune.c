@@ -2,6 +2,7 @@
 
 /* <vcpus> and <cputune>: what vm-run does with vCPUs and threads before the guest's first instruction. */
 
+#include "base/cgroup.h"
 #include "base/strings.h"
 #include "host/placement.h"
 #include "parcel.h"

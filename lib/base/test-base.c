@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/cgroup.h"
 #include "base/fds.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -381,6 +382,24 @@ static void addresses_are_counted(void **state) {
         assert_int_equal(ip_prefix_from_netmask(&a, &prefix), -EINVAL);
 }
 
+static void controllers_are_whole_words(void **state) {
+        char dir[] = "/tmp/test-base-XXXXXX";
+        _cleanup_free_ char *path = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(setenv("UNITVIRT_CGROUP", dir, 1), 0);
+        assert_false(cgroup_host_has_controller("cpu"));
+        path = text_format("%s/cgroup.controllers", dir);
+        assert_int_equal(file_write_atomic(path, "cpuset io\n", 10, 0600, FILE_WRITE_NOSYNC), 0);
+        assert_false(cgroup_host_has_controller("cpu"));
+        assert_true(cgroup_host_has_controller("cpuset"));
+        assert_true(cgroup_host_has_controller("io"));
+        assert_false(cgroup_has_controller(-ENOENT, "io"));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(dir), 0);
+        assert_int_equal(unsetenv("UNITVIRT_CGROUP"), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(uuids_round_trip),
@@ -398,6 +417,7 @@ int main(void) {
                 cmocka_unit_test(descriptors_arrive),
                 cmocka_unit_test(addresses_have_networks),
                 cmocka_unit_test(addresses_are_counted),
+                cmocka_unit_test(controllers_are_whole_words),
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
         };
 

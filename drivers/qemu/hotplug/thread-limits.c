@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "base/cgroup.h"
 #include "base/fs.h"
 #include "base/strings.h"
 #include "hotplug/ask.h"
@@ -40,12 +41,8 @@ static bool is_none(const char *limit) {
 
 /* Before anything is changed: is there a controller that could limit threads? */
 static int check_host(Error *e) {
-        _cleanup_fclose_ FILE *f = fopen("/sys/fs/cgroup/cgroup.controllers", "re");
-        char word[64];
-
-        while (f && fscanf(f, "%63s", word) == 1)
-                if (streq(word, "cpu"))
-                        return 0;
+        if (cgroup_host_has_controller("cpu"))
+                return 0;
         return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
                          "cgroup CPU controller is not mounted");
 }
