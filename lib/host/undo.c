@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host/undo.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -21,8 +20,6 @@
 #include "network/ovs.h"
 #include "network/shape.h"
 #include "network/vf.h"
-
-#define LIST_MAX (4U * 1024 * 1024) /* bytes of a list that are read */
 
 /* The port of a card on a network, RUN/network/NAME.ports/UUID.xml, goes: its network has a guest less. */
 static void tell_network(const char *path) {
@@ -71,27 +68,6 @@ static const struct {
         { UNDO_CLAIM,  claim_return },
 };
 
-int undo_add_for(const char *name, const char *device, const char *key, const char *value) {
-        _cleanup_free_ char *whole = device ? text_format("%s@%s", key, device) : strdup(key);
-
-        return whole ? undo_add(name, whole, value) : -ENOMEM;
-}
-
-int undo_add(const char *name, const char *key, const char *value) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, name), *text = NULL;
-        _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_close_ int fd = -EBADF;
-
-        keyfile_add(&b, key, value);
-        text = strbuf_take(&b);
-        if (!path || !text)
-                return -ENOMEM;
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return -errno;
-        return write_all(fd, text, strlen(text));
-}
-
 static void undo_line(char *line, bool known_only, UndoReport report, void *userdata) {
         int r = -ENOTSUP;
         char *value;
@@ -127,7 +103,7 @@ int undo_run(const char *name, UndoReport report, void *userdata) {
 
         if (!path)
                 return -ENOMEM;
-        r = file_read(path, LIST_MAX, &text, NULL);
+        r = file_read(path, UNDO_LIST_MAX, &text, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         undo_text(text, false, report, userdata);
@@ -193,7 +169,7 @@ int undo_device(const char *name, const char *device, UndoReport report, void *u
 
         if (!path)
                 return -ENOMEM;
-        r = file_read(path, LIST_MAX, &text, NULL);
+        r = file_read(path, UNDO_LIST_MAX, &text, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         companion = find_companion(text, device);

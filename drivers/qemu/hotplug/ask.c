@@ -9,13 +9,13 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "base/strings.h"
+#include "host/undo-list.h"
 #include "hotplug/ask.h"
 #include "loop/fiber.h"
 #include "object/unit.h"
 #include "plan/names.h"
 
 #define ANSWER_TIMEOUT (60U * 1000000U)
-#define UNDO_MAX (4U * 1024 * 1024)
 #define PINNED_MAX (PLUG_REQUEST_MAX / 4)
 
 void plug_answer_done(PlugAnswer *a) {
@@ -199,21 +199,13 @@ int plug_ask_limit(const Guest *g, const char *threads, const char *group, const
         return ask_all_threads(g, threads, &(Wish) { "limit", NULL, group, limit }, e);
 }
 
-/* "KEY@ALIAS=..." on the guest's undo list. */
-static bool was_made(const Guest *g, const char *alias) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *text = NULL,
-                            *mark = text_format("@%s=", alias);
-
-        return path && mark && file_read(path, UNDO_MAX, &text, NULL) >= 0 && strstr(text, mark);
-}
-
 void plug_ask_release(const Guest *g, const char *alias) {
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_error_ Error e = ERROR_INIT;
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
-        if (!was_made(g, alias))
+        if (!undo_is_listed_for(g->object.name, alias))
                 return;
         keyfile_add(&b, "verb", "release");
         keyfile_add(&b, "guest", g->object.name);

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
-
 #include "run/unit-limits.h"
-#include "base/fs.h"
-#include "base/keyfile.h"
+
 #include "base/strings.h"
+#include "host/undo-list.h"
 #include "object/unit.h"
 #include "plan/plan.h"
 
 #define CPUS_MAX 16384U
-#define UNDO_MAX (4U * 1024 * 1024)
 
 typedef enum LimitKind {
         LIMIT_NUMBER,   /* t; none: all ones */
@@ -143,62 +140,27 @@ static int append(sd_bus_message *m, void *userdata) {
         return r;
 }
 
-/* A line of host/undo.h's list, whose library brings with it what makes such things. */
-static char *undo_line_of(const char *file) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        keyfile_add(&b, "file", file);
-        return strbuf_take(&b);
-}
-
 /* What systemd keeps of a setting would hold for the next run too. */
-static char *undo_line(const char *unit, const char *key) {
-        _cleanup_free_ char *file = text_format("/run/systemd/system.control/%s.d/50-%s.conf", unit, key);
-
-        return file ? undo_line_of(file) : NULL;
-}
-
-static bool is_on_list(const char *path, const char *line) {
-        _cleanup_free_ char *list = NULL;
-
-        return file_read(path, UNDO_MAX, &list, NULL) >= 0 && strstr(list, line);
-}
-
-static int add_line(const char *path, const char *line) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        n = write(fd, line, strlen(line));
-        return n < 0 ? -errno : (size_t) n < strlen(line) ? -EIO : 0;
+static char *file_of(const char *unit, const char *key) {
+        return text_format("/run/systemd/system.control/%s.d/50-%s.conf", unit, key);
 }
 
 bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name), *line = undo_line(unit, key);
+        _cleanup_free_ char *file = file_of(unit, key);
 
-        return path && line && is_on_list(path, line);
+        return file && undo_is_listed(g->object.name, UNDO_FILE, file);
 }
 
-static int promise(const Guest *g, const char *line, Error *e) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_UNDO, g->object.name);
-        int r = path && line ? 0 : -ENOMEM;
+int unit_limits_promise_undo(const Guest *g, const char *file, Error *e) {
+        int r = undo_is_listed(g->object.name, UNDO_FILE, file) ? 0 : undo_add(g->object.name, UNDO_FILE, file);
 
-        if (r >= 0 && !is_on_list(path, line))
-                r = add_line(path, line);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot write %s", path ?: "the undo list") : 0;
+        return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot write the undo list of '%s'", g->object.name) : 0;
 }
 
 int unit_setting_promise(const Guest *g, const char *unit, const char *key, Error *e) {
-        _cleanup_free_ char *line = undo_line(unit, key);
+        _cleanup_free_ char *file = file_of(unit, key);
 
-        return promise(g, line, e);
-}
-
-int unit_limits_promise_undo(Guest *g, const char *file, Error *e) {
-        _cleanup_free_ char *line = undo_line_of(file);
-
-        return promise(g, line, e);
+        return file ? unit_limits_promise_undo(g, file, e) : -ENOMEM;
 }
 
 static int promise_undo(Guest *g, const Changes *c, Error *e) {

@@ -21,4 +21,4 @@ bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key)
 int unit_limits_take_cpu(Guest *g, const Definition *live, Error *e);
 
 /* This file goes with the guest's run. */
-int unit_limits_promise_undo(Guest *g, const char *file, Error *e);
+int unit_limits_promise_undo(const Guest *g, const char *file, Error *e);
