@@ -61,10 +61,11 @@ Device *device_by_wwn(NodedevDriver *driver, const char *wwnn, const char *wwpn,
         return found;
 }
 
+/* An adapter that is in no fabric says that its name is 0. */
 static void add_wwn(Description *d, DocumentElement *parent, const char *name, const char *value) {
         const char *digits = value ? startswith(value, "0x") : NULL;
 
-        if (value)
+        if (value && !streq_ptr(digits, "0"))
                 document_add(d->writer, parent, name, digits ?: value);
 }
 
@@ -128,8 +129,21 @@ static void describe_sysname(Description *d, const char *element) {
                 describe_text(d, element, sysname);
 }
 
+/* Behind Fibre Channel it is below the port that it was found at. */
 static void describe_target(Description *d) {
+        _cleanup_(sd_device_unrefp) sd_device *port = NULL;
+        const char *name;
+        sd_device *above;
+        DocumentElement *n;
+
         describe_sysname(d, "target");
+        if (sd_device_get_parent(d->device, &above) < 0 || sd_device_get_sysname(above, &name) < 0 ||
+            sd_device_new_from_subsystem_sysname(&port, "fc_remote_ports", name) < 0)
+                return;
+        n = document_add(d->writer, d->capability, "capability", NULL);
+        document_attr(d->writer, n, "type", "fc_remote_port");
+        document_add(d->writer, n, "rport", name);
+        document_add(d->writer, n, "wwpn", device_attribute(port, "port_name"));
 }
 
 const DeviceKind device_scsi_target = {

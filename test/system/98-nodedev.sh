@@ -231,6 +231,7 @@ scsi_3_0_0_0
 scsi_3_0_0_1
 scsi_generic_sg0
 scsi_host3
+scsi_host4
 scsi_target3_0_0
 usb_1_1
 usb_1_1_1_0
@@ -241,7 +242,7 @@ if m test -e $schema; then
                 virsh -q -c $c nodedev-dumpxml \$d > /tmp/d.xml && xmllint --noout --relaxng $schema /tmp/d.xml || { cat /tmp/d.xml; exit 1; }; done"
 fi
 by_cap() { m sh -c "virsh -q -c $c nodedev-list --cap $1 | grep . | xargs"; }
-for pair in fc_host=scsi_host3 vports=scsi_host3 mdev_types=pci_0000_02_00_0 vpd=pci_0000_02_00_0 vdpa=vdpa_vdpa0 scsi_generic=scsi_generic_sg0; do
+for pair in fc_host='scsi_host3 scsi_host4' vports=scsi_host3 mdev_types=pci_0000_02_00_0 vpd=pci_0000_02_00_0 vdpa=vdpa_vdpa0 scsi_generic=scsi_generic_sg0; do
         check "... by capability ${pair%%=*}" equals "${pair#*=}" by_cap "${pair%%=*}"
 done
 cat <<'PYTHON' | m_with_input sh -c "cat > /root/made-up.py"
@@ -277,7 +278,9 @@ says("usb_1_1", "usb_usb1", "<bus>1</bus><device>4</device>", "<product id='0xc3
 says("usb_1_1_1_0", "usb_1_1", "<number>0</number><class>3</class><subclass>1</subclass><protocol>1</protocol><description>Keys</description>")
 says("scsi_host3", card, "<host>3</host>", "<wwnn>2001001b32a9da4f</wwnn><wwpn>2001001b32a9da4e</wwpn><fabric_wwn>2001000dec9877c1</fabric_wwn>",
      "<capability type='vport_ops'><max_vports>127</max_vports><vports>2</vports></capability>")
-says("scsi_target3_0_0", "scsi_host3", "<target>target3:0:0</target>")
+says("scsi_target3_0_0", "scsi_host3", "<target>target3:0:0</target>",
+     "<capability type='fc_remote_port'><rport>rport-3:0-0</rport><wwpn>0x9d73bc45f0e21a86</wwpn></capability>")
+assert says("scsi_host4", card, "<wwpn>2001001b32a9da5e</wwpn></capability>").find(".//fabric_wwn") is None
 says("scsi_3_0_0_0", "scsi_target3_0_0", "<host>3</host><bus>0</bus><target>0</target><lun>0</lun><type>disk</type>")
 says("scsi_3_0_0_1", "scsi_target3_0_0", "<lun>1</lun><type>cdrom</type>")
 says("scsi_generic_sg0", "scsi_3_0_0_0", "<char>/dev/sg0</char>")

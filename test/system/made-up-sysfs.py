@@ -105,6 +105,12 @@ def scsi(card):
     device(f"{host}/fc_host/host3", "fc_host", port_name="0x2001001b32a9da4e", node_name="0x2001001b32a9da4f",
            fabric_name="0x2001000dec9877c1", max_npiv_vports="127", npiv_vports_inuse="2", vport_create="")
     put(host, **{"scsi_host__unique_id": "3"})
+    alone = f"{card}/host4"
+    device(alone, "scsi", "bus", "DEVTYPE=scsi_host")
+    device(f"{alone}/fc_host/host4", "fc_host", port_name="0x2001001b32a9da5e", node_name="0x2001001b32a9da5f",
+           fabric_name="0x0", max_npiv_vports="0")
+    put(f"{host}/rport-3:0-0", uevent="DEVTYPE=fc_remote_port")
+    device(f"{host}/rport-3:0-0/fc_remote_ports/rport-3:0-0", "fc_remote_ports", port_name="0x9d73bc45f0e21a86")
     target = f"{host}/rport-3:0-0/target3:0:0"
     device(target, "scsi", "bus", "DEVTYPE=scsi_target")
     unit = f"{target}/3:0:0:0"
