@@ -233,6 +233,7 @@ const ObjectKind kind_device = {
 static void driver_stop(void *state) {
         NodedevDriver *d = state;
 
+        sd_event_source_disable_unref(d->going);
         sd_device_monitor_unref(d->monitor);
         watch_close(d);
         object_index_done(&d->devices);

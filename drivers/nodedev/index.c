@@ -9,6 +9,7 @@
 #include "nodedev.h"
 
 #define EVENT_UPDATE 1
+#define GOING_TIME (5U * 1000U * 1000U)
 
 /* --- the index --- */
 
@@ -250,6 +251,21 @@ static int on_message(sd_device_monitor *m, sd_device *d, void *userdata) {
         else if (add_device(driver, d, true) < 0)
                 log_oom();
         return 0;
+}
+
+static int on_going(sd_event_source *s, uint64_t usec, void *userdata) {
+        NodedevDriver *driver = userdata;
+
+        driver->going = sd_event_source_disable_unref(driver->going);
+        remove_gone(driver, NULL);
+        return 0;
+}
+
+void device_going(NodedevDriver *driver) {
+        if (!driver->going &&
+            sd_event_add_time_relative(sd_device_monitor_get_event(driver->monitor), &driver->going, CLOCK_MONOTONIC,
+                                       GOING_TIME, 0, on_going, driver) < 0)
+                log_oom();
 }
 
 int udev_open(NodedevDriver *driver, Loop *loop) {

@@ -15,7 +15,7 @@ typedef struct NodedevDriver {
         ObjectIndex devices;
         sd_device_monitor *monitor; /* udev's messages; NULL: it does not run */
         int uevents_fd, links_fd; /* the kernel's: watch.c; -EBADF: nobody tells of all changes, so nothing is kept */
-        sd_event_source *uevents, *links;
+        sd_event_source *uevents, *links, *going;
         bool missed; /* some of them */
 } NodedevDriver;
 
@@ -124,6 +124,8 @@ void device_came(NodedevDriver *driver, const char *syspath);
 void device_gone(NodedevDriver *driver, const char *syspath);
 void device_updated(NodedevDriver *driver, const char *syspath);
 void device_link_changed(NodedevDriver *driver, const char *name);
+/* Something goes: whoever is not there in a while has gone, even if udev never says so. */
+void device_going(NodedevDriver *driver);
 /* Listens to udev. -ENOENT: it does not run. */
 int udev_open(NodedevDriver *driver, Loop *loop);
 

@@ -12,6 +12,7 @@
 
 #include "base/strings.h"
 #include "nodedev.h"
+#include "rpc/server.h"
 
 #define MESSAGE(text) text, sizeof(text)
 
@@ -93,11 +94,45 @@ static void test_forgotten(void **state) {
         object_index_done(&driver.devices);
 }
 
+/* --- what has gone --- */
+
+static void test_gone_without_a_word(void **state) {
+        NodedevDriver driver = { .uevents_fd = -EBADF, .links_fd = -EBADF };
+        _cleanup_(event_hub_freep) EventHub *events = NULL;
+        DriverHost host = {};
+        sd_event *event;
+
+        assert_int_equal(event_hub_new(&events), 0);
+        host.events = events;
+        assert_int_equal(sd_event_new(&event), 0);
+        if (sd_device_monitor_new(&driver.monitor) < 0) {
+                sd_event_unref(event);
+                skip();
+        }
+        assert_int_equal(sd_device_monitor_attach_event(driver.monitor, event), 0);
+        object_index_init(&driver.devices, &kind_device, &host, &driver);
+        assert_int_equal(device_add(&driver, "net_gone", &device_net, "/sys/devices/virtual/net/gone/never", -1), 0);
+        assert_int_equal(device_add(&driver, "computer", &device_system, NULL, -1), 0);
+        device_going(&driver);
+        device_going(&driver);
+        /* udev has its time */
+        assert_non_null(object_by_name(&driver.devices, NULL, "net_gone"));
+        assert_int_equal(sd_event_source_set_time_relative(driver.going, 0), 0);
+        assert_true(sd_event_run(event, 1000000) > 0);
+        assert_null(object_by_name(&driver.devices, NULL, "net_gone"));
+        assert_non_null(object_by_name(&driver.devices, NULL, "computer"));
+        assert_null(driver.going);
+        object_index_done(&driver.devices);
+        sd_device_monitor_unref(driver.monitor);
+        sd_event_unref(event);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_messages),
                 cmocka_unit_test(test_no_messages),
                 cmocka_unit_test(test_forgotten),
+                cmocka_unit_test(test_gone_without_a_word),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

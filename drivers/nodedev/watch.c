@@ -65,8 +65,11 @@ static void on_uevent(NodedevDriver *driver, const char *message, size_t len) {
         device_forget_path(driver, path);
         if (old)
                 device_forget_path(driver, old);
-        if (driver->monitor)
+        if (driver->monitor) {
+                if (remove)
+                        device_going(driver);
                 return;
+        }
         if (remove || move)
                 device_gone(driver, old ?: path);
         if (add || move)
