@@ -168,6 +168,16 @@ int plan_pstore(GuestPlan *g, const xmlNode *pstore) {
         return plan_backing_file(g, xml_child(pstore, "path"));
 }
 
+/* Their kind of devices has a number when the module is there: before, systemd knows of none that it could allow. */
+static int plan_macvtap(GuestPlan *g) {
+        static const char unit[] = "modprobe@macvtap.service";
+        int r = plan_add(g->plan, PLAN_UNIT, "Wants", unit);
+
+        if (r >= 0)
+                r = plan_add(g->plan, PLAN_UNIT, "After", unit);
+        return r < 0 ? r : plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-macvtap", "rw");
+}
+
 /* 1 where the type of interface was looked after, 0 where it is one of those with a tap or QEMU's own network. */
 int plan_special_interface(GuestPlan *g, const xmlNode *interface) {
         static const char *const sockets[] = { "server", "client", "mcast", "udp" };
@@ -188,7 +198,7 @@ int plan_special_interface(GuestPlan *g, const xmlNode *interface) {
                 return r < 0 ? r : 1;
         }
         if (xml_attr_is(interface, "type", "direct")) {
-                r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-macvtap", "rw");
+                r = plan_macvtap(g);
                 return r < 0 ? r : 0;
         }
         if (xml_attr_is(interface, "type", "vdpa")) {
@@ -223,7 +233,7 @@ int plan_host_network(GuestPlan *g, const xmlNode *interface) {
                 r = plan_vfio(g, interface);
                 return r < 0 ? r : 1;
         }
-        return plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-macvtap", "rw");
+        return plan_macvtap(g);
 }
 
 /* --- memory --- */
