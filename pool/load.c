@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
 #include "load.h"
 #include "model/kind.h"
+#include "storage/owner.h"
+#include "storage/table.h"
 
 char *pool_file(PoolFile file, const char *name) {
         static const struct {
@@ -71,4 +74,38 @@ int pool_load(const char *name, bool live, Definition **ret, PoolSpec **ret_spec
         *ret = TAKE_PTR(d);
         *ret_spec = TAKE_PTR(s);
         return 0;
+}
+
+static bool has_volume(const char *path, const char *real) {
+        _cleanup_volume_table_ VolumeTable t = {};
+
+        if (volume_table_load(path, &t) < 0)
+                return false;
+        for (size_t i = 0; i < t.n; i++) {
+                _cleanup_volume_ Volume *v = NULL;
+                _cleanup_free_ char *own = NULL;
+
+                if (volume_table_get(&t, i, &v) >= 0 && v->type == VOLUME_BLOCK && (own = realpath(v->path, NULL)) &&
+                    streq(own, real))
+                        return true;
+        }
+        return false;
+}
+
+bool is_active_volume(const char *real) {
+        _cleanup_owner_ bool acted = owner_pause();
+        _cleanup_free_ char *folder = text_format("%s/storage", path_run());
+        DIR *d = folder ? opendir(folder) : NULL;
+        bool found = false;
+
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry && !found; entry = readdir(d)) {
+                _cleanup_free_ char *path = endswith(entry->d_name, ".volumes")
+                                                    ? text_format("%s/%s", folder, entry->d_name)
+                                                    : NULL;
+
+                found = path && has_volume(path, real);
+        }
+        if (d)
+                closedir(d);
+        return found;
 }

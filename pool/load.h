@@ -22,6 +22,9 @@ char *pool_file(PoolFile file, const char *name);
  * -EOPNOTSUPP. */
 int pool_load(const char *name, bool live, Definition **ret, PoolSpec **ret_spec, Error *e);
 
+/* Is a device, by its path without links, a volume of an active pool? */
+bool is_active_volume(const char *real);
+
 /* NAME.request: "verb=build", "flags=8"; "verb=find", "type=netfs", "host=H". Used up. */
 int pool_build_wanted(const PoolSpec *s, Error *e);
 int pool_work(const char *name, Error *e);

@@ -63,6 +63,22 @@ static int require_backing_format(const VolumeJob *j, Error *e) {
                          image_format_name(info.format));
 }
 
+/* Before anything of it is opened: a client may have an image over what the host's storage is, and over nothing else.
+ * What it is that is elsewhere, or whether it is there, is not said. */
+static int refuse_elsewhere(const VolumeJob *j, char *const *folders, Error *e) {
+        _cleanup_free_ char *real = realpath(j->backing, NULL);
+        struct stat st;
+
+        if (!real && path_is_below(j->backing, folders))
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot access backing file '%s'", j->backing);
+        if (real && stat(real, &st) >= 0 && S_ISREG(st.st_mode) && path_is_below(real, folders))
+                return 0;
+        if (real && stat(real, &st) >= 0 && S_ISBLK(st.st_mode) && is_active_volume(real))
+                return 0;
+        return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
+                         "the backing store '%s' is in no active storage pool", j->backing);
+}
+
 static int check_backing(const VolumeJob *j, Error *e) {
         _cleanup_strv_ char **folders = NULL;
         int r;
@@ -75,9 +91,11 @@ static int check_backing(const VolumeJob *j, Error *e) {
         if (streq(j->backing, j->path))
                 return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
                                  "'%s' cannot be its own backing file", j->path);
-        r = require_backing_format(j, e);
+        r = active_folders(&folders, e);
         if (r >= 0)
-                r = active_folders(&folders, e);
+                r = refuse_elsewhere(j, folders, e);
+        if (r >= 0)
+                r = require_backing_format(j, e);
         return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, e);
 }
 
@@ -164,12 +182,21 @@ static int copy_raw(const VolumeJob *j, int fd, Error *e) {
         return r >= 0 && j->has_allocation ? reserve(j, fd, MIN(j->allocation, capacity), e) : r;
 }
 
+static bool grows_in_place(const VolumeJob *j) {
+        static const char *const fixed[] = { "qcow", "vdi", "vmdk", "vpc" };
+
+        for (size_t i = 0; i < ELEMENTSOF(fixed); i++)
+                if (streq_ptr(j->format, fixed[i]))
+                        return false;
+        return true;
+}
+
 static int grow(const VolumeJob *j, const char *part, const char *folder, Error *e) {
         VolumeJob larger = *j;
         _cleanup_strv_ char **argv = NULL;
         int r;
 
-        if (j->capacity <= j->source_capacity)
+        if (j->capacity <= j->source_capacity || !grows_in_place(j))
                 return 0;
         larger.path = (char *) part;
         larger.flags = 0;
@@ -177,9 +204,26 @@ static int grow(const VolumeJob *j, const char *part, const char *folder, Error 
         return r < 0 ? r : confined_run(j, argv, folder, e);
 }
 
+/* Formats that cannot grow have their size before the content. */
+static int run_convert(const VolumeJob *j, const char *part, const char *folder, Error *e) {
+        bool sized = j->capacity > j->source_capacity && !grows_in_place(j);
+        _cleanup_strv_ char **create = NULL, **argv = NULL;
+        int r;
+
+        if (sized) {
+                r = qemu_img_create(j, part, &create, e);
+                if (r >= 0)
+                        r = confined_run(j, create, folder, e);
+                if (r < 0)
+                        return r;
+        }
+        r = qemu_img_convert(j, part, sized, &argv, e);
+        return r < 0 ? r : confined_run(j, argv, folder, e);
+}
+
 static int convert(const VolumeJob *j, const char *part, Error *e) {
-        _cleanup_strv_ char **argv = NULL, **folders = NULL;
         _cleanup_free_ char *folder = folder_of(j);
+        _cleanup_strv_ char **folders = NULL;
         int r;
 
         if (!folder)
@@ -193,9 +237,7 @@ static int convert(const VolumeJob *j, const char *part, Error *e) {
         if (r >= 0)
                 r = check_backing(j, e);
         if (r >= 0)
-                r = qemu_img_convert(j, part, &argv, e);
-        if (r >= 0)
-                r = confined_run(j, argv, folder, e);
+                r = run_convert(j, part, folder, e);
         return r < 0 ? r : grow(j, part, folder, e);
 }
 

@@ -11,7 +11,7 @@
 #include "base/strings.h"
 #include "storage/job.h"
 
-static bool is_below(const char *path, char *const *folders) {
+bool path_is_below(const char *path, char *const *folders) {
         for (char *const *f = folders; f && *f; f++) {
                 const char *rest = startswith(path, *f);
 
@@ -54,7 +54,7 @@ static int step(const char *path, const ImageInfo *info, char *const *folders, c
         if (!real || stat(real, &st) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot access backing file '%s' of '%s'", next,
                                        path);
-        if (!S_ISREG(st.st_mode) || !is_below(real, folders))
+        if (!S_ISREG(st.st_mode) || !path_is_below(real, folders))
                 return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_STORAGE,
                                  "the backing file '%s' of '%s' is in no active storage pool", real, path);
         *ret = TAKE_PTR(real);

@@ -167,7 +167,7 @@ int qemu_img_create(const VolumeJob *j, const char *path, char ***ret, Error *e)
 }
 
 /* The backing file stays behind: what is copied is all of the content. */
-int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e) {
+int qemu_img_convert(const VolumeJob *j, const char *path, bool exists, char ***ret, Error *e) {
         _cleanup_strv_ char **argv = NULL;
         int r;
 
@@ -178,9 +178,9 @@ int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e
             strv_add(&argv, "-f") < 0 || strv_add(&argv, name_of(j->source_format)) < 0 || strv_add(&argv, "-O") < 0 ||
             strv_add(&argv, format_of(j)) < 0)
                 return -ENOMEM;
-        if (j->backing && (strv_add(&argv, "-B") < 0 || strv_add(&argv, j->backing) < 0))
+        if (j->backing && !exists && (strv_add(&argv, "-B") < 0 || strv_add(&argv, j->backing) < 0))
                 return -ENOMEM;
-        r = add_options(j, &argv, e);
+        r = exists ? strv_add(&argv, "-n") : add_options(j, &argv, e);
         if (r >= 0)
                 r = strv_add(&argv, j->source);
         if (r >= 0)

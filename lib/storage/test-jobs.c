@@ -104,7 +104,8 @@ static void volumes_become_arguments(void **state) {
                         j->source = strdup("/src");
                         j->source_format = strdup(c->source_format);
                 }
-                r = (c->source_format ? qemu_img_convert : qemu_img_create)(j, "/p/v", &argv, &e);
+                r = c->source_format ? qemu_img_convert(j, "/p/v", false, &argv, &e)
+                                     : qemu_img_create(j, "/p/v", &argv, &e);
                 assert_int_equal(r < 0, !c->args);
                 args = joined(argv);
                 if (c->args)

@@ -149,6 +149,7 @@ check "... and a part of it, which ends with a hole" m sh -c 'virsh -q vol-uploa
 check "a clone, raw" m sh -c 'virsh -q vol-clone up copy --pool p && cmp /srv/p/up /srv/p/copy'
 check "a clone, qcow2 with a base" m sh -c 'virsh -q vol-clone over.qcow2 over2.qcow2 --pool p && qemu-img compare /srv/p/over.qcow2 /srv/p/over2.qcow2'
 check "a clone into another format" m sh -c 'echo "<volume><name>up.qcow2</name><target><format type=\"qcow2\"/></target></volume>" > /tmp/v.xml && virsh -q vol-create-from p /tmp/v.xml up --inputpool p && qemu-img compare -f raw -F qcow2 /srv/p/up /srv/p/up.qcow2'
+check "... and into a larger one of a format that cannot grow" m sh -c 'echo "<volume><name>up.vmdk</name><capacity unit=\"M\">40</capacity><target><format type=\"vmdk\"/></target></volume>" > /tmp/v.xml && virsh -q vol-create-from p /tmp/v.xml up --inputpool p && qemu-img info /srv/p/up.vmdk | grep -q "virtual size: 40 MiB" && qemu-img convert -O raw /srv/p/up.vmdk /tmp/grown && cmp -n 20000000 /srv/p/up /tmp/grown'
 check "wipe" m sh -c 'virsh -q vol-wipe copy --pool p && [ "$(stat -c %s /srv/p/copy)" = "$(stat -c %s /srv/p/up)" ] && ! tr -d "\0" < /srv/p/copy | grep -q .'
 check "wipe by scrub" m sh -c 'virsh -q vol-wipe m.raw --algorithm random --pool p'
 refused "what cannot be wiped so" "'trim' algorithm not supported" m virsh vol-wipe m.raw --algorithm trim --pool p
@@ -172,6 +173,11 @@ check "a definition that is started at once needs no daemon-reload" m sh -c 'rel
 m sh -c 'cd /srv/p; qemu-img create -q -f qcow2 -u -b /etc/shadow -F raw evil.qcow2 1M; qemu-img create -q -f qcow2 -u -b self.qcow2 -F qcow2 self 1M; mv self self.qcow2; mkfifo pipe; ln -s /nowhere broken; mkdir dir.qcow2; virsh -q pool-refresh p'
 refused "a clone of an image over /etc/shadow" "is in no active storage pool" m virsh vol-clone evil.qcow2 stolen --pool p
 check "... makes nothing" not m test -e /srv/p/stolen
+for base in /etc/shadow /etc/nothing /dev/null; do
+        refused "an image over $base" "the backing store '$base' is in no active storage pool" \
+                create_volume p over-it.qcow2 8 qcow2 "<backingStore><path>$base</path><format type='raw'/></backingStore>"
+done
+check "... nothing is made" not m test -e /srv/p/over-it.qcow2
 refused "a clone of an image over itself" "backing files" m virsh vol-clone self.qcow2 self2 --pool p
 check "pipes and broken links are none, folders are" m sh -c 'virsh vol-list p > /tmp/l; ! grep -qE "pipe|broken" /tmp/l && virsh vol-info dir.qcow2 --pool p | grep -q "Type: *dir"'
 

@@ -61,7 +61,7 @@ static int arguments(char **args, char ***ret, Error *e) {
         path = xml_get(definition_root(volume), "target/path") ?: beside;
         if (!j->secret || !path)
                 return -ENOMEM;
-        return args[3] ? qemu_img_convert(j, path, ret, e) : qemu_img_create(j, path, ret, e);
+        return args[3] ? qemu_img_convert(j, path, false, ret, e) : qemu_img_create(j, path, ret, e);
 }
 
 int main(int argc, char *argv[]) {

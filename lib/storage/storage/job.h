@@ -79,9 +79,10 @@ int volume_job_from_text(const char *text, VolumeJob **ret);
 int volume_job_from_xml(const xmlNode *root, VolumeJob *j, Error *e);
 
 /* The arguments of "qemu-img create" and "qemu-img convert" that make the volume at path: pure functions. Lists are the
- * caller's. -EINVAL with e for what qemu-img cannot do (an option that the format has not). */
+ * caller's. -EINVAL with e for what qemu-img cannot do (an option that the format has not). exists: the
+ * image is there already, of a size of its own. */
 int qemu_img_create(const VolumeJob *j, const char *path, char ***ret, Error *e);
-int qemu_img_convert(const VolumeJob *j, const char *path, char ***ret, Error *e);
+int qemu_img_convert(const VolumeJob *j, const char *path, bool exists, char ***ret, Error *e);
 /* One that is encrypted is opened with the secret. */
 int qemu_img_resize(const VolumeJob *j, char ***ret, Error *e);
 
@@ -109,6 +110,9 @@ char *volume_job_part(const VolumeJob *j);
 int volume_parts_at_work(const char *except, char ***ret);
 /* Removes from a folder what this host has left behind. Errno of opening it, -ENOMEM. */
 int volume_parts_remove(const char *folder);
+
+/* Is a path, which is without links, below one of the folders of a list that ends with NULL? */
+bool path_is_below(const char *path, char *const *folders);
 
 /* Which layers may lie below an image that root's qemu-img is to read: only files in folders of the list
  * (NULL-terminated), each of a known format, no loops, none that names further files. format NULL: as the header says.
