@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Volumes that are block devices: of volume groups and partitioned disks. The job's result names what came out: a
- * partition has the name that its number gives it. */
+/* Volumes that are block devices: of volume groups and partitioned disks. A partition has the name that its number
+ * gives it, and no other. */
 
 #include "volume.h"
 

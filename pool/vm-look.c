@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* vm-look: looks at volumes, for a daemon that must not wait for a disk: FOLDER NAME..., or "" and of each device PATH
- * NAME KEY ORIGIN, the last two as they are known, or --refresh FOLDER TABLE for all that has changed since a pool's
- * file was written. Prints lines of such a file (storage/table.h): "+VOLUME", "-NAME", and for a folder the sizes of
- * its file system. --sizes PATH... prints what the first of them that is there has: allocated bytes, and its length. It
- * runs in the daemon's sandbox, and cannot but read there. */
+ * NAME KEY ORIGIN TAKEN, the last three as they are known, TAKEN where that is not all of it, or --refresh FOLDER TABLE
+ * for all that has changed since a pool's file was written. Prints lines of such a file (storage/table.h): "+VOLUME",
+ * "-NAME", and for a folder the sizes of its file system. --sizes PATH... prints what the first of them that is there
+ * has: allocated bytes, and its length. It runs in the daemon's sandbox, and cannot but read there. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,19 +50,21 @@ static int look_in(const char *folder, char **names, StrBuf *b) {
         return r;
 }
 
-static int add_known(Volume *v, const char *key, const char *origin) {
+static int add_known(Volume *v, const char *key, const char *origin, const char *taken) {
+        if (*taken && parse_u64(taken, 10, &v->allocation) < 0)
+                return -EINVAL;
         v->key = *key ? strdup(key) : NULL;
         v->backing = *origin ? strdup(origin) : NULL;
         return (*key && !v->key) || (*origin && !v->backing) ? -ENOMEM : 0;
 }
 
 static int look_at(char **words, StrBuf *b) {
-        for (; words[0] && words[1] && words[2] && words[3]; words += 4) {
+        for (; words[0] && words[1] && words[2] && words[3] && words[4]; words += 5) {
                 _cleanup_volume_ Volume *v = NULL;
                 int r = scan_device(words[0], words[1], &v);
 
                 if (r >= 0)
-                        r = add_known(v, words[2], words[3]);
+                        r = add_known(v, words[2], words[3], words[4]);
                 if (r >= 0 || r == -ENOENT)
                         r = print(words[1], r, v, b);
                 if (r < 0)

@@ -22,6 +22,7 @@
 #include "storage/job.h"
 #include "storage/owner.h"
 #include "storage/sandbox.h"
+#include "storage/tool.h"
 
 /* Less than TimeoutStartSec= of the unit, so that there is time to say why. */
 #define SCAN_TIMEOUT 75U
@@ -74,13 +75,13 @@ static int read_result(int fd, char **ret, Error *e) {
         return 0;
 }
 
-/* What the child could not read. */
+/* What the child could not read, and the initiator's record has to have. */
 static int open_secret(PoolSpec *spec, Error *e) {
         _cleanup_secret_value_ SecretValue v = {};
         char uuid[37];
         int r = 0;
 
-        if (!spec->auth_user || spec->type != POOL_ISCSI_DIRECT || spec->password)
+        if (!spec->auth_user || (spec->type != POOL_ISCSI_DIRECT && spec->type != POOL_ISCSI) || spec->password)
                 return 0;
         if (!spec->secret_uuid)
                 r = secret_find(SECRET_USAGE_ISCSI, spec->secret_usage ?: "", uuid, e);
@@ -135,9 +136,11 @@ static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) 
         _cleanup_error_ Error first = ERROR_INIT;
         int r;
 
-        r = open_secret(spec, e);
+        r = b->rescan ? b->rescan(spec, e) : 0;
         if (r < 0)
                 return r;
+        if (b->rescan)
+                tool_settle();
         r = scan_as(spec, known, b->scan_mode, ret, &first);
         if (b->volumes_are_files && was_denied(r < 0 ? NULL : *ret, &first) && scan_for_owner(spec, known, ret) >= 0)
                 return 0;
@@ -196,12 +199,46 @@ static int show_live(const PoolSpec *spec, const char *xml, Error *e) {
         return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path ?: "") : 0;
 }
 
+static bool is_booting(void) {
+        _cleanup_free_ char *state = NULL;
+
+        return TOOL(30, &state, NULL, "systemctl", "show", "--property=SystemState", "--value") >= 0 &&
+               (startswith(state, "starting") || startswith(state, "initializing"));
+}
+
+/* Less than TimeoutStartSec= of the unit, together with what the last try takes. */
+#define BOOT_WAIT_NSEC (60ULL * 1000 * 1000 * 1000)
+
+/* Disks are found while units start already, and no unit knows which of them a volume group is made of. */
+static int start_source(const PoolSpec *spec, Error *e) {
+        const PoolBackend *b = pool_backend(spec->type);
+        uint64_t end = boottime() + BOOT_WAIT_NSEC;
+
+        if (!b->start)
+                return 0;
+        for (;;) {
+                _cleanup_error_ Error failure = ERROR_INIT;
+                int r = b->start(spec, &failure);
+
+                if (r >= 0)
+                        return r;
+                if (!b->waits_for_devices || boottime() > end || !is_booting()) {
+                        error_move(e, &failure);
+                        return r;
+                }
+                sleep(1);
+                tool_settle();
+        }
+}
+
 static int begin(PoolSpec *spec, const char *xml, Error *e) {
         const PoolBackend *b = pool_backend(spec->type);
         _cleanup_free_ char *text = NULL;
         int r;
 
-        r = b->start ? b->start(spec, e) : 0;
+        r = open_secret(spec, e);
+        if (r >= 0)
+                r = start_source(spec, e);
         if (r < 0)
                 return r;
         remove_parts(spec);
@@ -303,6 +340,8 @@ static int refresh(const char *name, Error *e) {
         /* what cannot be read is found anew */
         (void) volume_table_load(path, &known);
         r = load_live(name, &spec, e);
+        if (r >= 0 && spec->type == POOL_ISCSI_DIRECT)
+                r = open_secret(spec, e);
         if (r >= 0)
                 r = scan(spec, &known, &text, e);
         /* the folder has answered the child: it will answer here */

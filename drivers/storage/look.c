@@ -4,6 +4,8 @@
 
 #include "storage.h"
 
+#include <inttypes.h>
+
 #include "base/fs.h"
 #include "base/strings.h"
 #include "loop/process.h"
@@ -35,11 +37,27 @@ static int look_as_owner(Pool *p, const char *name, Error *e) {
         return r >= 0 && name && volume_table_find(t, name) < 0 ? -ENOENT : r;
 }
 
-/* What a look at a device cannot tell: its key in a volume group, whose snapshot it is. */
+/* What a look at a device cannot tell: its key in a volume group, whose snapshot it is, how much of the group it
+ * takes. */
 static int known_of(const VolumeTable *t, const char *name, Volume **ret) {
         ssize_t at = volume_table_find(t, name);
 
         return at < 0 ? (at == -ENOENT ? 0 : (int) at) : volume_table_get(t, (size_t) at, ret);
+}
+
+/* device: NULL for what is in the folder. */
+static int run_look(const char *program, const char *folder, const char *name, const char *device, const Volume *known,
+                    ProcessResult *result, Error *e) {
+        char taken[32] = "";
+        const char *const of_folder[] = { program, folder, name, NULL };
+        const char *const of_device[] = { program, "", device, name, (known ? known->key : NULL) ?: "",
+                                          (known ? known->backing : NULL) ?: "", taken, NULL };
+
+        if (known && known->allocation != known->physical)
+                snprintf(taken, sizeof taken, "%" PRIu64, known->allocation);
+        return process_run(&(ProcessSpec){ .argv = (char *const *) (device ? of_device : of_folder),
+                                           .timeout = LOOK_TIMEOUT },
+                           result, e);
 }
 
 int pool_look(Pool *p, const char *name, const char *path, Error *e) {
@@ -67,16 +85,7 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         r = files ? 0 : known_of(t, name, &known);
         if (r < 0)
                 return r;
-        r = process_run(
-                &(ProcessSpec){
-                        .argv = (char *const *) (files ? (const char *const[]){ program, s->target, name, NULL }
-                                                       : (const char *const[]){ program, "", path, name,
-                                                                                (known ? known->key : NULL) ?: "",
-                                                                                (known ? known->backing : NULL) ?: "",
-                                                                                NULL }),
-                        .timeout = LOOK_TIMEOUT,
-                },
-                &result, e);
+        r = run_look(program, s->target, name, files ? NULL : path, known, &result, e);
         if (r == -ETIMEDOUT)
                 pool_set_deaf(p);
         if (r < 0)

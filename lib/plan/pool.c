@@ -10,11 +10,26 @@
 /* Options that libvirt gives each mount of a pool: what is in an image is nobody's device or program. */
 #define MOUNT_OPTIONS "nodev,nosuid,noexec"
 
+static bool says_user(const char *option) {
+        static const char *const words[] = { "user=", "username=", "credentials=", "cred=", "sec=krb5", "guest" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (startswith(option, words[i]))
+                        return true;
+        return false;
+}
+
 static char *mount_options(const xmlNode *root) {
         const char *version = xml_get(root, "source/protocol/@ver");
+        bool cifs = streq_ptr(xml_get(root, "source/format/@type"), "cifs"), user = false;
         StrBuf b = {};
 
         strbuf_add(&b, MOUNT_OPTIONS);
+        XML_FOREACH(option, xml_child(root, "fs:mount_opts"), "fs:option")
+                user |= says_user(xml_attr(option, "name") ?: "");
+        /* where nobody is said it is nobody, as libvirt has it: mount.cifs would ask for a password */
+        if (cifs && !user)
+                strbuf_add(&b, ",guest");
         if (version)
                 strbuf_addf(&b, ",nfsvers=%s", version);
         XML_FOREACH(option, xml_child(root, "fs:mount_opts"), "fs:option")
@@ -78,14 +93,24 @@ static int add_mount(Plan *p, const xmlNode *root, bool network) {
         return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
 }
 
-/* What snapshots and volumes larger than what they take are made with. LVM would have modprobe load it, for which its
- * unit has no rights. */
-static int add_module(Plan *p) {
-        static const char unit[] = "modprobe@dm_snapshot.service";
-        int r = plan_add(p, PLAN_UNIT, "Wants", unit);
+/* Without their need for another unit: what is not installed is said by the program that lacks it. */
+static int add_helpers(Plan *p, const char *const *units) {
+        for (; *units; units++) {
+                int r = plan_add(p, PLAN_UNIT, "Wants", *units);
 
-        return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
+                if (r >= 0)
+                        r = plan_add(p, PLAN_UNIT, "After", *units);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
+
+/* What snapshots and volumes larger than what they take are made with. LVM would have modprobe load the modules, for
+ * which its unit has no rights, and would start the daemon that watches snapshots as a child of the work. */
+static const char *const of_logical[] = { "modprobe@dm_snapshot.service", "modprobe@dm_zero.service", "dm-event.socket",
+                                          NULL };
+static const char *const of_iscsi[] = { "network-online.target", "iscsid.socket", NULL };
 
 /* A folder below a mount point of fstab comes after that is mounted; systemd knows by the path. */
 int plan_pool(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
@@ -95,7 +120,9 @@ int plan_pool(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
         if (streq(type, "fs") || streq(type, "netfs"))
                 return add_mount(p, root, streq(type, "netfs"));
         if (streq(type, "logical"))
-                return add_module(p);
+                return add_helpers(p, of_logical);
+        if (streq(type, "iscsi"))
+                return add_helpers(p, of_iscsi);
         if (streq(type, "dir") && target)
                 return plan_add(p, PLAN_UNIT, "RequiresMountsFor", target);
         return 0;

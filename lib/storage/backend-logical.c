@@ -69,6 +69,7 @@ static int remove_group(const PoolSpec *s, uint32_t flags, Error *e) {
 
 static int add_volume(const PoolSpec *s, char **f, VolumeTable *t, char ***notes) {
         _cleanup_free_ char *path = text_format("/dev/%s/%s", group(s), f[0]), *origin = NULL;
+        uint64_t taken = 0;
 
         /* in brackets: one that LVM made for itself, which has no device that could be opened */
         if (*f[5] && *f[5] != '[')
@@ -79,7 +80,10 @@ static int add_volume(const PoolSpec *s, char **f, VolumeTable *t, char ***notes
          * clients' */
         if (strlen(f[3]) < 5 || f[3][4] != 'a' || strchr("tedlivI", f[3][0]))
                 return 0;
-        return backend_add_device(t, path, f[0], f[1], origin, notes);
+        /* a snapshot takes what its changes may take; so does a volume that is larger than what it has */
+        if (strchr("sS", f[3][0]) && parse_u64(f[2], 10, &taken) < 0)
+                return -EBADMSG;
+        return backend_add_device(t, &(DeviceVolume) { path, f[0], f[1], origin, taken }, notes);
 }
 
 static int read_line(const PoolSpec *s, char *line, VolumeTable *t, char ***notes) {
@@ -121,29 +125,41 @@ static int scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, cha
         return r < 0 ? r : read_sizes(s, t, e);
 }
 
+static void end_source(StrBuf *b, const char *name) {
+        if (name)
+                strbuf_addf(b, "name=%s\nformat=lvm2\n\n", name);
+}
+
+/* A group's devices are one source. */
 static int find_sources(const char *host, char **ret, Error *e) {
         _cleanup_free_ char *output = NULL;
         _cleanup_strbuf_ StrBuf b = {};
-        char *state = NULL, *hash;
+        char *state = NULL, *name, *last = NULL;
         int r;
 
-        r = TOOL(TOOL_TIMEOUT, &output, e, "pvs", "--separator", "#", "--noheadings", "--options", "pv_name,vg_name");
+        r = TOOL(TOOL_TIMEOUT, &output, e, "pvs", "--separator", "#", "--noheadings", "--sort", "vg_name,pv_name",
+                 "--options", "pv_name,vg_name");
         if (r < 0)
                 return r;
         for (char *line = strtok_r(output, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
                 line += strspn(line, " ");
-                hash = strchr(line, '#');
-                if (!hash || !hash[1])
+                name = strchr(line, '#');
+                if (!name || !name[1])
                         continue;
-                *hash = '\0';
-                strbuf_addf(&b, "device=%s\nname=%s\nformat=lvm2\n\n", line, hash + 1);
+                *name++ = '\0';
+                if (!streq_ptr(last, name))
+                        end_source(&b, last);
+                strbuf_addf(&b, "device=%s\n", line);
+                last = name;
         }
+        end_source(&b, last);
         *ret = strbuf_take(&b) ?: strdup("");
         return *ret ? 0 : -ENOMEM;
 }
 
 const PoolBackend backend_logical = {
         .type = POOL_LOGICAL,
+        .waits_for_devices = true,
         .scan_mode = SANDBOX_TOOLS,
         .start = start,
         .stop = stop,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Disks of a SCSI host, of an iSCSI target, of multipath: found in sysfs and /dev/disk. */
+/* Disks of a SCSI host, and of multipath: found in sysfs and /dev/disk. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -44,13 +44,13 @@ static int add_unit(const PoolSpec *s, const char *address, unsigned c, unsigned
                 if (*entry->d_name == '.')
                         continue;
                 path = stable_path(s->target, entry->d_name);
-                r = path ? backend_add_device(t, path, name, NULL, NULL, notes) : -ENOMEM;
+                r = path ? backend_add_device(t, &(DeviceVolume) { path, name }, notes) : -ENOMEM;
         }
         closedir(d);
         return r;
 }
 
-static int scan_host(const PoolSpec *s, unsigned host, VolumeTable *t, char ***notes, Error *e) {
+int backend_scan_host(const PoolSpec *s, unsigned host, VolumeTable *t, char ***notes, Error *e) {
         DIR *d = opendir("/sys/bus/scsi/devices");
         int r = 0;
 
@@ -66,17 +66,79 @@ static int scan_host(const PoolSpec *s, unsigned host, VolumeTable *t, char ***n
         return r;
 }
 
-static int host_number(const PoolSpec *s, unsigned *ret, Error *e) {
-        const char *name = s->adapter,
-                   *number = name ? startswith(name, "scsi_host") ?: startswith(name, "host") : NULL;
+#define HOSTS "/sys/class/scsi_host"
 
-        if (!number || parse_uint(number, ret) < 0)
+static int number_of(const char *name, unsigned *ret) {
+        const char *number = name ? startswith(name, "scsi_host") ?: startswith(name, "host") : NULL;
+
+        return number ? parse_uint(number, ret) : -EINVAL;
+}
+
+static int no_host(const char *name, Error *e) {
+        if (access(HOSTS, F_OK) < 0)
+                return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                 "this kernel has no SCSI (there is no " HOSTS ")");
+        return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE, "there is no SCSI host '%s'", name);
+}
+
+/* Is a host one of the device's, and the one that the device knows by that number? */
+static bool host_is(const char *name, const char *mark, unsigned unique_id) {
+        _cleanup_free_ char *link = text_format(HOSTS "/%s", name), *real = link ? realpath(link, NULL) : NULL,
+                            *path = text_format(HOSTS "/%s/unique_id", name), *text = NULL;
+        unsigned id;
+
+        if (!real || !strstr(real, mark) || !path || file_read(path, 64, &text, NULL) < 0)
+                return false;
+        text[strcspn(text, "\n")] = '\0';
+        return unique_id == (unsigned) -1 || (parse_uint(text, &id) >= 0 && id == unique_id);
+}
+
+/* Numbers of hosts change from boot to boot; where their device is does not. */
+static int host_by_parent(const PoolSpec *s, unsigned *ret, Error *e) {
+        _cleanup_free_ char *mark = text_format("/%s/", s->parent);
+        DIR *d = mark ? opendir(HOSTS) : NULL;
+        int r = mark ? -ENODEV : -ENOMEM;
+
+        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r < 0; entry = readdir(d))
+                if (host_is(entry->d_name, mark, s->unique_id))
+                        r = number_of(entry->d_name, ret);
+        if (d)
+                closedir(d);
+        return r == -ENODEV ? error_set(e, r, ERROR_XML_ERROR, ORIGIN_STORAGE,
+                                        "the device %s has no SCSI host with the unique_id %d", s->parent,
+                                        (int) s->unique_id)
+                            : r;
+}
+
+static int host_number(const PoolSpec *s, unsigned *ret, Error *e) {
+        _cleanup_free_ char *path = NULL;
+
+        if (s->parent)
+                return host_by_parent(s, ret, e);
+        if (number_of(s->adapter, ret) < 0)
                 return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE, "the adapter '%s' is no SCSI host",
-                                 name ?: "");
-        return 0;
+                                 s->adapter ?: "");
+        path = text_format(HOSTS "/host%u", *ret);
+        if (!path)
+                return -ENOMEM;
+        return access(path, F_OK) < 0 ? no_host(s->adapter, e) : 0;
 }
 
 static int scsi_start(const PoolSpec *s, Error *e) {
+        unsigned host;
+
+        return host_number(s, &host, e);
+}
+
+/* All channels, all targets, all units. */
+static int ask_for_all(const char *path) {
+        static const char all[] = "- - -";
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        return fd < 0 || write(fd, all, strlen(all)) < 0 ? -errno : 0;
+}
+
+static int scsi_rescan(const PoolSpec *s, Error *e) {
         _cleanup_free_ char *path = NULL;
         unsigned host;
         int r;
@@ -84,114 +146,24 @@ static int scsi_start(const PoolSpec *s, Error *e) {
         r = host_number(s, &host, e);
         if (r < 0)
                 return r;
-        path = text_format("/sys/class/scsi_host/host%u", host);
-        if (!path)
-                return -ENOMEM;
-        if (access(path, F_OK) >= 0)
-                return 0;
-        if (access("/sys/class/scsi_host", F_OK) < 0)
-                return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE,
-                                 "this kernel has no SCSI (there is no /sys/class/scsi_host)");
-        return error_set(e, -ENODEV, ERROR_INTERNAL, ORIGIN_STORAGE, "there is no SCSI host '%s'", s->adapter);
+        path = text_format(HOSTS "/host%u/scan", host);
+        r = path ? ask_for_all(path) : -ENOMEM;
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot write to '%s'", path ?: "") : 0;
 }
 
 static int scsi_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {
         unsigned host;
         int r = host_number(s, &host, e);
 
-        return r < 0 ? r : scan_host(s, host, t, notes, e);
+        return r < 0 ? r : backend_scan_host(s, host, t, notes, e);
 }
 
 const PoolBackend backend_scsi = {
         .type = POOL_SCSI,
+        .waits_for_devices = true,
         .start = scsi_start,
+        .rescan = scsi_rescan,
         .scan = scsi_scan,
-};
-
-/* --- iSCSI --- */
-
-static const char *target_name(const PoolSpec *s) {
-        return s->devices ? s->devices[0] : "";
-}
-
-/* iscsiadm takes a password as an argument, for all to see. */
-static int refuse_chap(const PoolSpec *s, Error *e) {
-        return s->auth_user ? error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
-                                        "<auth> is not supported for pools of type 'iscsi'; those of type "
-                                        "'iscsi-direct' have it")
-                            : 0;
-}
-
-static int iscsi_start(const PoolSpec *s, Error *e) {
-        int r = refuse_chap(s, e);
-
-        if (r < 0)
-                return r;
-        r = TOOL(TOOL_TIMEOUT, NULL, e, "iscsiadm", "--mode", "discovery", "--type", "sendtargets", "--portal",
-                     s->host ?: "");
-
-        if (r < 0)
-                return r;
-        return TOOL(TOOL_TIMEOUT, NULL, e, "iscsiadm", "--mode", "node", "--portal", s->host, "--targetname",
-                    target_name(s), "--login");
-}
-
-static int iscsi_stop(const PoolSpec *s, Error *e) {
-        return TOOL(TOOL_TIMEOUT, NULL, e, "iscsiadm", "--mode", "node", "--portal", s->host ?: "", "--targetname",
-                    target_name(s), "--logout");
-}
-
-/* udev's links: "ip-HOST:PORT-iscsi-IQN-lun-N", and the same with "-partM". */
-static int iscsi_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {
-        _cleanup_free_ char *mark = text_format("-iscsi-%s-lun-", target_name(s));
-        DIR *d = opendir("/dev/disk/by-path");
-        int r = 0;
-
-        if (!mark)
-                r = -ENOMEM;
-        for (struct dirent *entry = d ? readdir(d) : NULL; entry && r >= 0; entry = readdir(d)) {
-                const char *at = mark ? strstr(entry->d_name, mark) : NULL;
-                _cleanup_free_ char *path = NULL, *name = NULL;
-                unsigned lun;
-
-                if (!at || parse_uint(at + strlen(mark), &lun) < 0)
-                        continue;
-                path = text_format("/dev/disk/by-path/%s", entry->d_name);
-                name = text_format("unit:0:0:%u", lun);
-                r = path && name ? backend_add_device(t, path, name, NULL, NULL, notes) : -ENOMEM;
-        }
-        if (d)
-                closedir(d);
-        return r;
-}
-
-/* "PORTAL,GROUP IQN" a line. */
-static int iscsi_find_sources(const char *host, char **ret, Error *e) {
-        _cleanup_free_ char *output = NULL;
-        _cleanup_strbuf_ StrBuf b = {};
-        char *state = NULL, *blank;
-        int r;
-
-        if (!host || !*host)
-                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "%s",
-                                 "missing <host> in the source of the search");
-        r = TOOL(TOOL_TIMEOUT, &output, e, "iscsiadm", "--mode", "discovery", "--type", "sendtargets", "--portal",
-                 host);
-        if (r < 0)
-                return r;
-        for (char *line = strtok_r(output, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-                if ((blank = strchr(line, ' ')))
-                        strbuf_addf(&b, "host=%s\ndevice=%s\n\n", host, blank + 1);
-        *ret = strbuf_take(&b) ?: strdup("");
-        return *ret ? 0 : -ENOMEM;
-}
-
-const PoolBackend backend_iscsi = {
-        .type = POOL_ISCSI,
-        .start = iscsi_start,
-        .stop = iscsi_stop,
-        .scan = iscsi_scan,
-        .find_sources = iscsi_find_sources,
 };
 
 /* --- multipath --- */
@@ -208,7 +180,7 @@ static int add_map(const char *device, VolumeTable *t, char ***notes) {
                 return 0;
         name[strcspn(name, "\n")] = '\0';
         path = text_format("/dev/mapper/%s", name);
-        return path ? backend_add_device(t, path, device, NULL, NULL, notes) : -ENOMEM;
+        return path ? backend_add_device(t, &(DeviceVolume) { path, device }, notes) : -ENOMEM;
 }
 
 static int mpath_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t, char ***notes, Error *e) {

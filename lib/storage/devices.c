@@ -31,8 +31,8 @@ int pool_device_content(const char *device, char **ret) {
         return pool_devices()->content(device, ret);
 }
 
-int disk_add_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e) {
-        return pool_devices()->add_partition(s, bytes, ret_name, e);
+int disk_add_partition(const PoolSpec *s, uint64_t bytes, const char *name, Error *e) {
+        return pool_devices()->add_partition(s, bytes, name, e);
 }
 
 int disk_remove_partition(const PoolSpec *s, const char *name, Error *e) {

@@ -9,7 +9,7 @@
 typedef struct PoolDevices {
         const PoolBackend *disk, *iscsi_direct;
         int (*content)(const char *device, char **ret);
-        int (*add_partition)(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e);
+        int (*add_partition)(const PoolSpec *s, uint64_t bytes, const char *name, Error *e);
         int (*remove_partition)(const PoolSpec *s, const char *name, Error *e);
 } PoolDevices;
 
@@ -22,5 +22,5 @@ extern const PoolDevices unitvirt_storage_devices_module;
 extern const PoolBackend backend_disk, backend_iscsi_direct;
 
 int device_content(const char *device, char **ret);
-int make_partition(const PoolSpec *s, uint64_t bytes, char **ret_name, Error *e);
+int make_partition(const PoolSpec *s, uint64_t bytes, const char *name, Error *e);
 int delete_partition(const PoolSpec *s, const char *name, Error *e);

@@ -58,7 +58,7 @@ PoolSpec *pool_spec_new(void) {
 
         if (s) {
                 s->type = _POOL_TYPE_INVALID;
-                s->mode = s->uid = s->gid = (unsigned) -1;
+                s->mode = s->uid = s->gid = s->unique_id = (unsigned) -1;
         }
         return s;
 }
@@ -76,6 +76,7 @@ PoolSpec *pool_spec_free(PoolSpec *s) {
         free(s->protocol);
         strv_free(s->mount_options);
         free(s->adapter);
+        free(s->parent);
         free(s->initiator);
         free(s->port);
         free(s->auth_user);
@@ -106,6 +107,8 @@ static const struct {
         { "source/auth/@username", offsetof(PoolSpec, auth_user) },
         { "source/auth/secret/@uuid", offsetof(PoolSpec, secret_uuid) },
         { "source/auth/secret/@usage", offsetof(PoolSpec, secret_usage) },
+        /* of lines alone: see read_parent() */
+        { "parent", offsetof(PoolSpec, parent) },
 };
 
 static int read_texts(const xmlNode *root, PoolSpec *s) {
@@ -148,6 +151,24 @@ static int read_lists(const xmlNode *root, PoolSpec *s) {
         return 0;
 }
 
+static int read_parent(const xmlNode *root, PoolSpec *s, Error *e) {
+        static const char *const paths[] = { "source/adapter/parentaddr/address/@domain",
+                                             "source/adapter/parentaddr/address/@bus",
+                                             "source/adapter/parentaddr/address/@slot",
+                                             "source/adapter/parentaddr/address/@function" };
+        unsigned v[ELEMENTSOF(paths)] = {};
+        int r = 0;
+
+        if (!xml_find(root, "source/adapter/parentaddr"))
+                return 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(paths); i++)
+                r = read_number(root, paths[i], 16, &v[i], e);
+        if (r < 0)
+                return r;
+        s->parent = text_format("%04x:%02x:%02x.%x", v[0], v[1], v[2], v[3]);
+        return s->parent ? read_number(root, "source/adapter/parentaddr/@unique_id", 10, &s->unique_id, e) : -ENOMEM;
+}
+
 int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e) {
         _cleanup_pool_spec_ PoolSpec *s = pool_spec_new();
         int r;
@@ -161,6 +182,8 @@ int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e) {
         r = read_texts(root, s);
         if (r >= 0)
                 r = read_lists(root, s);
+        if (r >= 0)
+                r = read_parent(root, s, e);
         if (r >= 0)
                 r = read_number(root, "target/permissions/mode", 8, &s->mode, e);
         if (r >= 0)
@@ -190,6 +213,7 @@ static const struct {
         { "mode", offsetof(PoolSpec, mode) },
         { "uid", offsetof(PoolSpec, uid) },
         { "gid", offsetof(PoolSpec, gid) },
+        { "unique-id", offsetof(PoolSpec, unique_id) },
 };
 
 #define MEMBER(s, type, at) (*(type *) ((char *) (s) + (at)))

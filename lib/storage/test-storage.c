@@ -295,6 +295,25 @@ static char *lines_of(const PoolSpec *s) {
         return strbuf_take(&b);
 }
 
+/* A SCSI host whose number nobody knows is found by its device. */
+static void an_adapter_by_its_parent(void **state) {
+        _cleanup_pool_spec_ PoolSpec *s = spec_of(
+                "<pool type='scsi'><name>h</name><source><adapter type='scsi_host'><parentaddr unique_id='3'>"
+                "<address domain='0' bus='0x1a' slot='0x1f' function='0x2'/></parentaddr></adapter></source>"
+                "<target><path>/dev</path></target></pool>");
+        _cleanup_pool_spec_ PoolSpec *named = spec_of("<pool type='scsi'><name>h</name><source><adapter name='host3'/>"
+                                                      "</source><target><path>/dev</path></target></pool>");
+        _cleanup_free_ char *lines = lines_of(s);
+
+        assert_string_equal(s->parent, "0000:1a:1f.2");
+        assert_int_equal(s->unique_id, 3);
+        assert_null(s->adapter);
+        assert_non_null(strstr(lines, "parent=0000:1a:1f.2\n"));
+        assert_non_null(strstr(lines, "unique-id=3\n"));
+        assert_null(named->parent);
+        assert_string_equal(named->adapter, "host3");
+}
+
 /* What a daemon has read counts as long as it is of the file that is there. */
 static void what_is_known_of_a_definition(void **state) {
         static const char xml[] =
@@ -431,6 +450,7 @@ int main(void) {
                 cmocka_unit_test(definitions_in_few_words),
                 cmocka_unit_test(what_is_known_of_a_definition),
                 cmocka_unit_test(every_type_has_a_backend_and_a_bit),
+                cmocka_unit_test(an_adapter_by_its_parent),
                 cmocka_unit_test(children_answer_fail_and_hang),
                 cmocka_unit_test(children_can_only_read),
         };

@@ -67,12 +67,20 @@ static int collect(int out, int err, unsigned timeout, StrBuf *b_out, StrBuf *b_
         return 0;
 }
 
+/* It says what went wrong; iscsiadm has said why before: "initiator reported error (24 - ...)". */
 static const char *last_line(char *text) {
+        static const char reason[] = "reported error (";
+        char *why = text ? strstr(text, reason) : NULL;
         size_t n = text ? strlen(text) : 0;
         char *slash;
 
         while (n > 0 && strchr(" \n\t", text[n - 1]))
                 text[--n] = '\0';
+        if (why) {
+                why += strlen(reason);
+                why[strcspn(why, ")\n")] = '\0';
+                return why;
+        }
         slash = n > 0 ? strrchr(text, '\n') : NULL;
         return n == 0 ? "no words" : slash ? slash + 1 : text;
 }
@@ -147,4 +155,8 @@ int tool_run(char *const *argv, unsigned timeout, char **output, Error *e) {
         if (r >= 0 && output && !(*output = strbuf_take(&out)))
                 return -ENOMEM;
         return r;
+}
+
+void tool_settle(void) {
+        (void) TOOL(TOOL_TIMEOUT, NULL, NULL, "udevadm", "settle", "--timeout=20");
 }

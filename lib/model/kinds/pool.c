@@ -150,8 +150,10 @@ static int normalise_adapter(Normaliser *n) {
         if (xml_attr_is(adapter, "type", "fc_host"))
                 return fail_unsupported(n, adapter, "adapters of type 'fc_host' are not supported yet");
         norm_set_default(n, adapter, "type", "scsi_host");
-        if (!xml_attr(adapter, "name"))
-                return fail_unsupported(n, adapter, "an adapter by its parent's address is not supported yet");
+        if (!xml_attr(adapter, "name") && !xml_find(adapter, "parentaddr/address"))
+                return fail_xml(n, adapter, "either 'name' or 'parentaddr' must be there for a 'scsi_host' adapter");
+        if (xml_attr(adapter, "name") && xml_child(adapter, "parentaddr"))
+                return fail_xml(n, adapter, "a 'scsi_host' adapter has a 'name' or a 'parentaddr', not both");
         return 0;
 }
 

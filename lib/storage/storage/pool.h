@@ -57,7 +57,9 @@ typedef struct PoolSpec {
         char *format;           /* of the source: "ext4", "nfs", "gpt", "lvm2"; "auto" where not said */
         char *protocol;         /* version of NFS */
         char **mount_options;
-        char *adapter;          /* "host5" or "scsi_host5" */
+        char *adapter;          /* "host5" or "scsi_host5"; NULL where it is said by its parent */
+        char *parent;           /* of the adapter, a PCI address: "0000:00:1f.2"; NULL: not said */
+        unsigned unique_id;     /* of the adapter among its parent's; (unsigned) -1: any */
         char *initiator;        /* IQN */
         char *port;             /* of the host; NULL: the usual one */
         char *auth_user;        /* NULL: none is asked for */
@@ -103,9 +105,11 @@ typedef struct PoolBackend {
         PoolType type;
         bool volumes_are_files; /* in the folder target */
         bool mounts;            /* target is a file system of its own, which a mount unit brings */
+        bool waits_for_devices; /* a start that fails while the machine boots may be too early for udev */
         SandboxMode scan_mode;  /* SANDBOX_TOOLS: its tools need root; it reads no image itself */
         int (*start)(const PoolSpec *s, Error *e);
         int (*stop)(const PoolSpec *s, Error *e);
+        int (*rescan)(const PoolSpec *s, Error *e);     /* before each scan: what devices are there */
         int (*build)(const PoolSpec *s, uint32_t flags, Error *e);
         uint32_t build_flags;
         int (*remove)(const PoolSpec *s, uint32_t flags, Error *e);

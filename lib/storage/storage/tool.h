@@ -15,3 +15,6 @@ int tool_run(char *const *argv, unsigned timeout, char **output, Error *e);
 /* The same with arguments as a list that ends with NULL. */
 #define TOOL(timeout, output, e, ...) \
         tool_run((char *const *) (const char *const[]){ __VA_ARGS__, NULL }, timeout, output, e)
+
+/* Waits until udev has made the links and nodes of devices that have come just now, some seconds at most. */
+void tool_settle(void);
