@@ -270,7 +270,7 @@ static xmlNode *end_of(xmlNode *device) {
 static int send_late(Prepare *p, const xmlNode *device) {
         int r;
 
-        if (!p->late || p->late->n == 0)
+        if (!p->late || p->late->parcel.n == 0)
                 return 0;
         p->late->alias = strdup(device_alias(device));
         (void) parse_u64(p->launch.log_size ?: "0", 10, &p->late->log_size);

@@ -34,16 +34,15 @@ static void remember_words(Run *run, const char *data, size_t n) {
 /* --- files --- */
 
 /* A descriptor of its own: what was in the parcel, or came with a late port, is closed. */
-static int own_copy(const Run *run, const LatePort *late, const char *name) {
-        int fd = late ? late_port_fd(late, name) : parcel_find(&run->parcel, name);
+static int own_copy(const Parcel *from, const char *name) {
+        int fd = parcel_find(from, name);
 
         return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-static int open_copy(const Run *run, const LatePort *late, RotatingFile *f, const char *prefix, const char *alias,
-                     uint64_t size) {
+static int open_copy(const Parcel *from, RotatingFile *f, const char *prefix, const char *alias, uint64_t size) {
         _cleanup_free_ char *name = text_format("%s%s", prefix, alias);
-        int fd = name ? own_copy(run, late, name) : -ENOMEM, backups[ROTATE_BACKUPS_MAX];
+        int fd = name ? own_copy(from, name) : -ENOMEM, backups[ROTATE_BACKUPS_MAX];
         unsigned n = 0;
 
         if (fd < 0)
@@ -51,7 +50,7 @@ static int open_copy(const Run *run, const LatePort *late, RotatingFile *f, cons
         for (; n < ROTATE_BACKUPS_MAX; n++) {
                 _cleanup_free_ char *backup = text_format("%s.%u", name, n);
 
-                backups[n] = backup ? own_copy(run, late, backup) : -ENOMEM;
+                backups[n] = backup ? own_copy(from, backup) : -ENOMEM;
                 if (backups[n] < 0)
                         break;
         }
@@ -70,7 +69,7 @@ int console_open_copies(const Run *run, Console *c, const char *alias, const Lat
         for (size_t i = 0; i < CONSOLE_COPIES; i++)
                 c->copies[i].fd = -EBADF;
         for (size_t i = 0; r >= 0 && i < CONSOLE_COPIES; i++)
-                r = open_copy(run, late, &c->copies[i], prefixes[i], alias, size);
+                r = open_copy(late ? &late->parcel : &run->parcel, &c->copies[i], prefixes[i], alias, size);
         return r;
 }
 

@@ -16,37 +16,17 @@
 #define ANSWER_MS 5000
 
 void late_port_done(LatePort *p) {
-        for (unsigned i = 0; i < p->n; i++) {
-                free(p->names[i]);
-                close(p->fds[i]);
-        }
+        parcel_done(&p->parcel);
         free(p->alias);
         *p = (LatePort) {};
 }
 
-static int take(LatePort *p, const char *name, int fd) {
-        char *copy = p->n < LATE_PORT_FDS_MAX ? strdup(name) : NULL;
-
-        if (!copy) {
-                close(fd);
-                return p->n < LATE_PORT_FDS_MAX ? -ENOMEM : -E2BIG;
-        }
-        p->names[p->n] = copy;
-        p->fds[p->n++] = fd;
-        return 0;
-}
-
 int late_port_add(LatePort *p, const char *name, int fd) {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        int copy = p->parcel.n < LATE_PORT_FDS_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 
-        return copy < 0 ? -errno : take(p, name, copy);
-}
-
-int late_port_fd(const LatePort *p, const char *name) {
-        for (unsigned i = 0; i < p->n; i++)
-                if (streq(p->names[i], name))
-                        return p->fds[i];
-        return -ENOENT;
+        if (copy < 0)
+                return p->parcel.n < LATE_PORT_FDS_MAX ? -errno : -E2BIG;
+        return parcel_add(&p->parcel, name, copy);
 }
 
 static int check_peer(int connection, uid_t uid) {
@@ -100,23 +80,25 @@ static char *format(const LatePort *p) {
         keyfile_add(&b, "alias", p->alias ?: "");
         keyfile_add(&b, "quiet", p->quiet ? "yes" : "no");
         keyfile_add(&b, "log_size", size ?: "0");
-        for (unsigned i = 0; i < p->n; i++)
-                keyfile_add(&b, "fd", p->names[i]);
+        for (size_t i = 0; i < p->parcel.n; i++)
+                keyfile_add(&b, "fd", p->parcel.items[i].name);
         return size ? strbuf_take(&b) : NULL;
 }
 
 int late_port_send(const LatePort *p, const char *folder, uid_t uid) {
         struct pollfd answer = { .events = POLLIN };
         _cleanup_free_ char *text = format(p);
+        int fds[LATE_PORT_FDS_MAX], r;
         _cleanup_close_ int fd = -EBADF;
         char byte;
         ssize_t n;
-        int r;
 
+        for (size_t i = 0; i < p->parcel.n; i++)
+                fds[i] = p->parcel.items[i].fd;
         r = text ? connect_to(folder, uid, &fd) : -ENOMEM;
         if (r < 0)
                 return r;
-        n = send_fds(fd, text, strlen(text), p->fds, p->n, 0);
+        n = send_fds(fd, text, strlen(text), fds, (unsigned) p->parcel.n, 0);
         if (n < 0)
                 return (int) n;
         answer.fd = fd;
@@ -139,10 +121,10 @@ static int take_line(LatePort *p, const char *key, const char *value, const int 
                 p->quiet = streq(value, "yes");
         else if (streq(key, "log_size"))
                 return parse_u64(value, 10, &p->log_size);
-        else if (!streq(key, "fd") || p->n == n_fds)
+        else if (!streq(key, "fd") || p->parcel.n == n_fds)
                 return -EBADMSG;
         else
-                return late_port_add(p, value, fds[p->n]);
+                return late_port_add(p, value, fds[p->parcel.n]);
         return 0;
 }
 
@@ -156,7 +138,7 @@ static int parse(char *text, const int *fds, unsigned n_fds, LatePort *ret) {
                         if (r >= 0)
                                 r = take_line(ret, line, value, fds, n_fds);
                 }
-        return r < 0 ? r : ret->alias && *ret->alias && ret->n == n_fds ? 0 : -EBADMSG;
+        return r < 0 ? r : ret->alias && *ret->alias && ret->parcel.n == n_fds ? 0 : -EBADMSG;
 }
 
 int late_port_receive(int connection, uid_t uid, LatePort *ret) {

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/macros.h"
+#include "parcel.h"
 
 #define LATE_PORT_PIPE "pipe"
 #define LATE_PORT_FDS_MAX 80U
@@ -24,18 +25,14 @@ typedef struct LatePort {
         char *alias;
         bool quiet;
         uint64_t log_size;
-        char *names[LATE_PORT_FDS_MAX];
-        int fds[LATE_PORT_FDS_MAX];     /* owned */
-        unsigned n;
+        Parcel parcel;
 } LatePort;
 
 void late_port_done(LatePort *p);
 #define _cleanup_late_port_ _cleanup_(late_port_done)
 
-/* Keeps a copy of fd under the name. */
+/* Puts in a copy of fd under the name. -E2BIG, -ENOMEM, errno of fcntl(2). */
 int late_port_add(LatePort *p, const char *name, int fd);
-/* The descriptor of this name, p's; -ENOENT. */
-int late_port_fd(const LatePort *p, const char *name);
 
 /* Whether somebody listens for such ports in the guest's folder. */
 bool late_port_is_heard(const char *folder);

@@ -31,14 +31,16 @@ int parcel_put(int in, const char *name, int fd) {
         return n < 0 ? (int) n : 0;
 }
 
-static int add_item(Parcel *p, const char *name, int fd) {
+int parcel_add(Parcel *p, const char *name, int fd) {
         struct ParcelItem *items = reallocarray(p->items, p->n + 1, sizeof(*items));
         char *copy = items ? strdup(name) : NULL;
 
         if (items)
                 p->items = items;
-        if (!copy)
+        if (!copy) {
+                close(fd);
                 return -ENOMEM;
+        }
         items[p->n++] = (struct ParcelItem) { copy, fd };
         return 0;
 }
@@ -53,12 +55,13 @@ int parcel_unpack(int out, Parcel *p) {
                 n = receive_fds(out, name, sizeof name, &fd, 1, &n_fds, MSG_DONTWAIT);
                 if (n == 0 || n == -EAGAIN)
                         return 0;
-                r = n < 0 ? (int) n : n_fds != 1 || name[n - 1] ? -EBADMSG : add_item(p, name, fd);
-                if (r < 0) {
-                        if (n_fds > 0)
-                                close(fd);
+                r = n < 0 ? (int) n : n_fds != 1 || name[n - 1] ? -EBADMSG : 0;
+                if (r < 0 && n_fds > 0)
+                        close(fd);
+                if (r >= 0)
+                        r = parcel_add(p, name, fd);
+                if (r < 0)
                         return r;
-                }
         }
 }
 

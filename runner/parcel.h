@@ -28,6 +28,9 @@ typedef struct Parcel {
         size_t n;
 } Parcel;
 
+/* Adds one: fd is p's from then on, also on failure. -ENOMEM. */
+int parcel_add(Parcel *p, const char *name, int fd);
+
 /* Takes all out of it, close-on-exec, at numbers above the standard ones. What was read before an error stays in p. */
 int parcel_unpack(int out, Parcel *p);
 

@@ -59,7 +59,7 @@ static Console *find_place(Run *run) {
 
 static int add_port(Run *run, const LatePort *late) {
         _cleanup_free_ char *alias = strdup(late->alias);
-        int fd = late_port_fd(late, LATE_PORT_PIPE), r;
+        int fd = parcel_find(&late->parcel, LATE_PORT_PIPE), r;
         Console *c;
 
         fd = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

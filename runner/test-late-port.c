@@ -58,10 +58,10 @@ static pid_t serve(int listener) {
                 bool good;
 
                 good = late_port_receive(connection, getuid(), &p) >= 0 && streq(p.alias, "serial1") && p.quiet &&
-                       p.log_size == 1000 && p.n == 2 && late_port_fd(&p, "none") == -ENOENT;
+                       p.log_size == 1000 && p.parcel.n == 2 && parcel_find(&p.parcel, "none") == -ENOENT;
                 if (good)
-                        good = write(late_port_fd(&p, LATE_PORT_PIPE), "it", 2) == 2 &&
-                               write(late_port_fd(&p, "log-serial1"), "came", 4) == 4 &&
+                        good = write(parcel_find(&p.parcel, LATE_PORT_PIPE), "it", 2) == 2 &&
+                               write(parcel_find(&p.parcel, "log-serial1"), "came", 4) == 4 &&
                                late_port_answer(connection) >= 0;
                 late_port_done(&p);
                 _exit(good ? 0 : 1);
