@@ -126,10 +126,12 @@ static int start_failed(Object *o, const char *unit, JobResult result, Error *e)
                          job_result_to_string(result), why ? why : "unknown", unit);
 }
 
-/* systemd calls a start done that it has skipped. */
+/* systemd calls a start done that it has skipped. One that has left a live definition was not: systemd is not asked. */
 static int check_conditions(Object *o, const char *unit, Error *e) {
-        _cleanup_free_ char *unmet = NULL;
+        _cleanup_free_ char *live = object_path(object_kind(o), STORE_LIVE, o->name), *unmet = NULL;
 
+        if (live && access(live, F_OK) >= 0)
+                return 0;
         if (systemd_unit_unmet(o->index->host->systemd, unit, &unmet, NULL) <= 0)
                 return 0;
         return error_set(e, -EPERM, ERROR_OPERATION_FAILED, object_kind(o)->origin,
