@@ -20,7 +20,11 @@
 #   equals WANTED COMMAND...          its output, without empty lines and trailing blanks, is WANTED
 #   machine_reboot [SECONDS]          reboots the machine and waits
 #   only_at_night                     true in nightly runs
+#   lend PROGRAM...                   a whole machine that is booted next has these of this machine's programs
+#   within TEST                       what another test checks, in the machine that is up
 
+# A test within another has its machine, and all this.
+if declare -f whole_machine_up >/dev/null; then return 0; fi
 set -u
 # What is tested is what Debian packages, not what stands before it in the PATH of whoever runs this.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -64,6 +68,21 @@ whole_machine_up() {
         printf 'L /run/test - - - - /srv/test\nL /run/guest - - - - /var/lib/libvirt/images\n' > "$work/tree/etc/tmpfiles.d/test.conf"
         "$here/whole-machine" up "$dir" --owner $$ --install "$build" --tree "$work/tree" -- "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
+}
+# The image is of the same release, and has the libraries.
+lend() {
+        local program
+        mkdir -p "$work/tree/usr/local/bin"
+        for program; do cp -L "$(command -v "$program")" "$work/tree/usr/local/bin"; done
+}
+within() {
+        local area=$area/$1 uri=$uri finish
+        finish=$(declare -f finish)
+        machine_up() { :; }
+        finish() { :; }
+        # shellcheck disable=SC1090
+        . "$here/$1.sh" "$build"
+        eval "$finish"
 }
 machine_down() { "$here/$machine_program" down "$dir"; }
 # Some tests take these with them into another shell, where a machine is a container.
