@@ -6,11 +6,22 @@
 #include "base/strings.h"
 #include "guest-plan.h"
 
-/* A volume: its pool's unit comes before. A volume of a volume group is a device whose name the pool's definition
- * says. */
+/* What may be opened for a volume that is a device: the name that the pool's definition and the volume's give it. A unit
+ * of a SCSI host may have any name that udev gives: all of the class may be opened. */
+static char *device_of_volume(const xmlNode *pool, const char *name, const char *volume) {
+        const char *type = xml_attr(pool, "type") ?: "";
+
+        if (streq(type, "logical"))
+                return text_format("/dev/%s/%s", xml_get(pool, "source/name") ?: name, volume);
+        if (streq(type, "disk") || streq(type, "mpath"))
+                return text_format("/dev/%s", volume);
+        return strdup(streq(type, "scsi") || streq(type, "iscsi") ? "block-sd" : "");
+}
+
+/* A volume: its pool's unit comes before. */
 static int plan_volume(GuestPlan *g, const xmlNode *disk, bool readonly) {
         const xmlNode *source = xml_child(disk, "source");
-        const char *pool = xml_attr(source, "pool"), *target;
+        const char *pool = xml_attr(source, "pool");
         _cleanup_free_ char *device = NULL;
         const Definition *d = NULL;
         int r;
@@ -20,11 +31,12 @@ static int plan_volume(GuestPlan *g, const xmlNode *disk, bool readonly) {
         r = plan_require_unit_of(g->plan, &unit_pool, pool);
         if (r >= 0)
                 r = plan_reference(g->plan, g->facts, &document_pool, pool, &d);
-        if (r < 0 || !d || !xml_attr_is(definition_root(d), "type", "logical"))
+        if (r < 0 || !d)
                 return r;
-        target = xml_get(definition_root(d), "source/name") ?: pool;
-        device = text_format("/dev/%s/%s", target, xml_attr(source, "volume") ?: "");
-        return device ? guest_plan_device(g, source, device, readonly ? "r" : "rw") : -ENOMEM;
+        device = device_of_volume(definition_root(d), pool, xml_attr(source, "volume") ?: "");
+        if (!device || !*device)
+                return device ? 0 : -ENOMEM;
+        return guest_plan_add(g, source, PLAN_SERVICE, "DeviceAllow", device, readonly ? "r" : "rw");
 }
 
 /* A socket of the host that QEMU connects to by its path, again and again; one that it is to connect to once is

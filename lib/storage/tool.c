@@ -71,9 +71,13 @@ static int collect(int out, int err, unsigned timeout, StrBuf *b_out, StrBuf *b_
 static const char *last_line(char *text) {
         static const char reason[] = "reported error (";
         char *why = text ? strstr(text, reason) : NULL;
-        size_t n = text ? strlen(text) : 0;
+        /* mkfs.xfs says what is wrong, and then all that could be right */
+        char *usage = text ? strstr(text, "\nUsage:") : NULL;
+        size_t n = usage ? (size_t) (usage - text) : text ? strlen(text) : 0;
         char *slash;
 
+        if (usage)
+                *usage = '\0';
         while (n > 0 && strchr(" \n\t", text[n - 1]))
                 text[--n] = '\0';
         if (why) {
