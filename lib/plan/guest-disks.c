@@ -6,8 +6,8 @@
 #include "base/strings.h"
 #include "guest-plan.h"
 
-/* What may be opened for a volume that is a device: the name that the pool's definition and the volume's give it. A unit
- * of a SCSI host may have any name that udev gives: all of the class may be opened. */
+/* What may be opened for a volume that is a device: what the pool's definition and the volume's name say. A unit of a
+ * SCSI host may have any name that udev gives: all of the class may be opened. */
 static char *device_of_volume(const xmlNode *pool, const char *name, const char *volume) {
         const char *type = xml_attr(pool, "type") ?: "";
 
