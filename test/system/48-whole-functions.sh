@@ -185,7 +185,8 @@ for kind in network address; do
         check "... the guest has none" eventually 10 not contains "${mac}40" m virsh domiflist late
         check "... nor has the network a port" eventually 10 equals 0 ports functions
 done
-check "it comes again" plug attach <<<"$(by_network functions 40)"
+check "it comes again, by a document that names no model" plug attach \
+        <<<"<interface type='network'><mac address='${mac}40'/><source network='functions'/></interface>"
 check "QEMU is killed" m kill -KILL "$(qemu_pid late)"
 check "... is as it was" eventually 10 as_before 0
 check "... no port is left" eventually 10 equals 0 ports functions
