@@ -502,6 +502,26 @@ static void memory_that_is_asked_for(void **state) {
         assert_string_equal(test_commands(h), "");
 }
 
+/* A guest of PCI Express alone has no slot for the card that is QEMU's default; a function needs none. */
+static void a_function_needs_no_slot_of_another_kind(void **state) {
+        static const char *const modes[] = { "bridge", "hostdev" };
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, "<domain type='qemu'><name>web</name><uuid>" UUID "</uuid><memory>65536</memory>"
+                                   "<os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"),
+                         0);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_CREATE), 0);
+        h->plug_answer = "{\"error\": \"1 10 none\"}";
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
+                _cleanup_free_ char *network = text_format("<network><name>n</name><forward mode='%s'/></network>",
+                                                           modes[i]);
+
+                test_daemon_write(&h->daemon, "run/network/n.xml", network);
+                assert_true(attach(h, "<interface type='network'><source network='n'/></interface>", LIVE) < 0);
+                assert_string_equal(test_plugged(h), i == 0 ? "" : "attach net0;");
+        }
+}
+
 static void what_cannot_be_plugged(void **state) {
         TestHost *h = *state;
 
@@ -534,6 +554,7 @@ int main(void) {
                 TEST(a_move_is_settled),
                 TEST(limits_of_a_card),
                 TEST(memory_that_is_asked_for),
+                TEST(a_function_needs_no_slot_of_another_kind),
                 TEST(what_cannot_be_plugged),
         };
 

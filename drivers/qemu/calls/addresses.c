@@ -56,15 +56,6 @@ static bool has_mac(const Card *card, const char *text) {
 
 /* --- leases --- */
 
-/* The network as it runs says how long its prefixes are. */
-static int load_network(const char *name, xmlDocPtr *ret) {
-        _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, name), *text = NULL;
-        size_t len;
-        int r = path ? file_read(path, XML_MAX_BYTES, &text, &len) : -ENOMEM;
-
-        return r < 0 ? r : xml_parse(text, len, path, "network", ret, NULL);
-}
-
 static unsigned prefix_of(const xmlNode *network, const char *text) {
         IpAddress a;
 
@@ -96,7 +87,7 @@ static int addresses_by_lease(const Card *card, const xmlNode *interface, Error 
 
         if (!network)
                 return 0;
-        r = load_network(network, &doc);
+        r = network_load(NETWORK_FILE_LIVE, network, &doc, NULL);
         if (r >= 0)
                 r = read_leases(interface, &l, e);
         for (size_t i = 0; i < l.n && r >= 0; i++)

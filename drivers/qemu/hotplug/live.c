@@ -17,6 +17,8 @@
 #include "hotplug/steps.h"
 #include "hotplug/unplug.h"
 #include "hotplug/vfio.h"
+#include "network/files.h"
+#include "network/network.h"
 
 /* --- one that is complete --- */
 
@@ -200,6 +202,30 @@ static int change_lease(Guest *g, Definition *live, const Change *c, bool attach
         return r < 0 ? r : live_write(g, live, e);
 }
 
+/* A card on a network of functions is a device of the host, whatever card QEMU would have in its place. */
+static bool becomes_function(const xmlNode *device) {
+        const char *name = xml_is(device, "interface") ? xml_get(device, "source/@network") : NULL;
+        _cleanup_xml_ xmlDocPtr doc = NULL;
+
+        return name && !xml_child(device, "model") && network_load(NETWORK_FILE_LIVE, name, &doc, NULL) >= 0 &&
+               network_forward_mode(xml_root(doc)) == FORWARD_HOSTDEV;
+}
+
+/* The device gets all that a definition would have of it. */
+static int complete_device(Guest *g, Definition *d, xmlNode *device, Error *e) {
+        bool function = becomes_function(device);
+        xmlNode *model = function ? xml_ensure(device, "model") : NULL;
+        int r;
+
+        /* any slot of PCI Express will do, as for a card that needs none of the other kind */
+        if (function && (!model || xml_set_attr(model, "type", "virtio") < 0))
+                return -ENOMEM;
+        r = driver_normalise(g->driver, d, true, NULL, e);
+        if (function)
+                xml_remove_children(device, "model");
+        return r;
+}
+
 int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         _cleanup_definition_ Definition *complete = NULL;
         xmlNode *device;
@@ -218,7 +244,7 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         if (r >= 0)
                 r = change_attach(complete, c, &device, e);
         if (r >= 0)
-                r = driver_normalise(g->driver, complete, true, NULL, e);
+                r = complete_device(g, complete, device, e);
         if (r >= 0)
                 r = join_controllers(g, live, complete, device, e);
         return r < 0 ? r : join(g, live, device, e);

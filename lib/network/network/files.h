@@ -3,7 +3,8 @@
 
 /* Where the files of a network are; docs/architecture.md says what is in each, and who writes it. */
 
-#include "base/macros.h"
+#include "base/error.h"
+#include "model/xml.h"
 
 typedef enum NetworkFile {
         NETWORK_FILE_PERSISTENT,    /* /etc/libvirt/qemu/networks/NAME.xml */
@@ -30,3 +31,7 @@ char *network_dnsmasq_folder(void);
 /* BRIDGE.status, the leases, and BRIDGE.macs, in that folder. */
 char *network_leases_file(const char *bridge);
 char *network_macs_file(const char *bridge);
+
+/* The document in one of the first three, the caller's. errno of reading it, without an error; or what xml_parse()
+ * says. */
+int network_load(NetworkFile file, const char *name, xmlDocPtr *ret, Error *e);
