@@ -161,7 +161,8 @@ int cpu_models_parse(const char *text, CpuModels **ret) {
 }
 
 bool cpu_feature_is_known(const CpuModels *m, const char *name) {
-        if (strv_contains(m->host.features, name))
+        /* what only KVM tells of the processor is not among what QEMU's emulation knows */
+        if (strv_contains(m->host.features, name) || strv_contains(m->real, name))
                 return true;
         for (size_t i = 0; i < m->n; i++)
                 if (strv_contains(m->list[i].features, name))

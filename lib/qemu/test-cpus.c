@@ -181,6 +181,10 @@ static void the_real_processor(void **state) {
         assert_int_equal(m->tsc_hz, 2591999000);
         assert_true(m->tsc_scales && strv_contains(m->real, "vmx-ept") && strv_contains(m->real, "rdctl-no"));
         assert_false(strv_contains(m->real, "x2apic"));
+        assert_int_equal(strv_add(&kvm->host.features, "tsx-ctrl"), 0);
+        assert_false(cpu_feature_is_known(m, "tsx-ctrl"));
+        assert_int_equal(cpu_models_add_real(m, kvm), 0);
+        assert_true(cpu_feature_is_known(m, "tsx-ctrl"));
         /* a host is not described by what it lacks */
         assert_int_equal(cpu_choose_host(m, &choice), 0);
         assert_string_equal(choice.model->name, "Nehalem");
