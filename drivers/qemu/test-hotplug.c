@@ -57,7 +57,7 @@ static void each_kind(void **state) {
                 "<sound model='ich6'/>",
                 "<video><model type='cirrus'/></video>",
                 "<graphics type='vnc' port='5999'/>",
-                "<redirdev bus='usb' type='spicevmc'/>",
+                "<redirdev bus='usb' type='tcp'><source mode='connect' host='h' service='4000'/></redirdev>",
                 "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
                 "<shmem name='shm0'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>",
                 "<watchdog model='i6300esb' action='reset'/>",

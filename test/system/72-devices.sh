@@ -432,7 +432,7 @@ missing_module() {
 missing_module SPICE qemu-system-modules-spice "<graphics type='spice' autoport='yes'/>"
 missing_module "its socket" qemu-system-modules-spice "<graphics type='spice'><listen type='socket'/></graphics>"
 missing_module qxl qemu-system-modules-spice "<graphics type='vnc'/><video><model type='qxl'/></video>"
-missing_module spicevmc qemu-system-modules-spice \
+refused "a channel of SPICE without SPICE" "not supported without spice graphics" seen_by missing \
         "<graphics type='vnc'/><channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>"
 missing_module OpenGL qemu-system-modules-opengl \
         "<graphics type='vnc'/><video><model type='virtio'><acceleration accel3d='yes'/></model></video>"

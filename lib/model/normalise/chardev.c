@@ -10,11 +10,12 @@ static const struct {
         bool path, host, service;   /* required */
         const char *keep[5];        /* attributes of the source that mean something */
         bool protocol, children;    /* children: elements of the source that mean something on their own */
+        bool spice;                 /* SPICE's other end */
 } types[] = {
         { "null", .keep = {} },
         { "vc", .keep = {} },
         { "stdio", .keep = {} },
-        { "spicevmc", .keep = {} },
+        { "spicevmc", .keep = {}, .spice = true },
         { "pty", .keep = {} },
         { "file", .path = true, .keep = { "path", "append" } },
         { "dev", .path = true, .keep = { "path" } },
@@ -22,7 +23,7 @@ static const struct {
         { "unix", .path = true, .keep = { "mode", "path" } },
         { "tcp", .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
         { "udp", .service = true, .keep = { "mode", "host", "service" } },
-        { "spiceport", .keep = { "channel" } },
+        { "spiceport", .keep = { "channel" }, .spice = true },
         { "dbus", .keep = { "channel" } },
         { "qemu-vdagent", .children = true },
 };
@@ -66,6 +67,9 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
                 ;
         if (i == ELEMENTSOF(types))
                 return fail_unsupported(n, device, "character device type '%s' is not supported", type);
+
+        if (types[i].spice && !has_spice(n))
+                return fail_unsupported(n, device, "chardev '%s' not supported without spice graphics", type);
 
         if (!types[i].protocol)
                 xml_remove_children(device, "protocol");

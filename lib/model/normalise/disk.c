@@ -34,6 +34,11 @@ static int check_target(Normaliser *n, xmlNode *disk) {
                 return fail_unsupported(n, target,
                                         "IDE controllers are unsupported for this QEMU binary or machine type");
 
+        if (xml_attr_is(disk, "device", "floppy") && !xml_attr_is(target, "bus", "fdc") &&
+            !xml_attr_is(target, "bus", "usb"))
+                return fail(n, target, -EBADMSG, ERROR_INTERNAL, "Invalid bus type '%s' for floppy disk",
+                            attr_or(target, "bus", ""));
+
         for (xmlNode *other = xml_next(disk, "disk"); other; other = xml_next(other, "disk"))
                 if (streq_ptr(xml_get(other, "target/@dev"), dev))
                         return fail_xml(n, other, "target '%s' duplicated for disk sources", dev);

@@ -179,6 +179,19 @@ static int check_bandwidth(Normaliser *n, xmlNode *interface) {
         return 0;
 }
 
+/* What has no link on the host has none that could be told. */
+static int check_mtu(Normaliser *n, xmlNode *interface) {
+        static const char *const types[] = { "user", "server", "client", "mcast", "udp" };
+        xmlNode *mtu = xml_child(interface, "mtu");
+
+        for (size_t i = 0; mtu && i < ELEMENTSOF(types); i++)
+                if (xml_attr_is(interface, "type", types[i]) &&
+                    !streq_ptr(xml_get(interface, "backend/@type"), "passt"))
+                        return fail_unsupported(n, mtu, "setting MTU on interface type %s is not supported yet",
+                                                types[i]);
+        return 0;
+}
+
 int normalise_ip_addresses(Normaliser *n, xmlNode *parent) {
         XML_FOREACH(ip, parent, "ip") {
                 if (!xml_attr(ip, "address"))
@@ -211,6 +224,8 @@ int normalise_interfaces(Normaliser *n) {
                         r = write_model(n, interface);
                 if (r >= 0)
                         r = normalise_interface_source(n, interface);
+                if (r >= 0)
+                        r = check_mtu(n, interface);
                 if (r >= 0)
                         r = check_driver(n, interface);
                 if (r >= 0)

@@ -72,6 +72,9 @@ int normalise_host_pci_address(Normaliser *n, xmlNode *device, xmlNode *source);
 /* Chooses the firmware, as part of the os step. */
 int normalise_firmware(Normaliser *n, xmlNode *os);
 
+/* Whether SPICE is among the graphics (sound.c). */
+bool has_spice(const Normaliser *n);
+
 /* Whether the guest has an I/O thread of this id: listed, or one of as many as <iothreads> says. */
 bool has_iothread(const Normaliser *n, unsigned id);
 

@@ -5,6 +5,20 @@
 #include "base/strings.h"
 #include "chardev.h"
 
+static int normalise_panics(Normaliser *n) {
+        XML_FOREACH(panic, n->devices, "panic") {
+                norm_set_default(n, panic, "model", "isa");
+                if (xml_attr_is(panic, "model", "hyperv"))
+                        xml_remove_children(panic, "address");
+        }
+        XML_FOREACH(panic, n->devices, "panic")
+                for (xmlNode *other = xml_next(panic, "panic"); other; other = xml_next(other, "panic"))
+                        if (xml_attr_is(other, "model", xml_attr(panic, "model")))
+                                return fail_xml(n, other, "Multiple panic devices with model '%s'",
+                                                xml_attr(panic, "model"));
+        return 0;
+}
+
 /* USB has addresses for as many devices on a bus. */
 #define MAX_USB_HUBS 127U
 
@@ -151,6 +165,14 @@ static int normalise_smartcards(Normaliser *n) {
         XML_FOREACH(card, n->devices, "smartcard") {
                 if (!xml_attr(card, "mode"))
                         return fail_xml(n, card, "missing smartcard device mode");
+                if (xml_attr_is(card, "mode", "host-certificates")) {
+                        unsigned count = 0;
+
+                        XML_FOREACH(certificate, card, "certificate")
+                                count++;
+                        if (count != 3)
+                                return fail_xml(n, card, "host-certificates mode needs exactly three certificates");
+                }
                 r = xml_attr_is(card, "mode", "passthrough") ? normalise_chardev(n, card, false) : 0;
                 if (r < 0)
                         return r;
@@ -163,12 +185,9 @@ int normalise_small_devices(Normaliser *n) {
         int r;
 
         normalise_memballoon(n);
-        XML_FOREACH(panic, n->devices, "panic") {
-                norm_set_default(n, panic, "model", "isa");
-                if (xml_attr_is(panic, "model", "hyperv"))
-                        xml_remove_children(panic, "address");
-        }
-        r = normalise_watchdogs(n);
+        r = normalise_panics(n);
+        if (r >= 0)
+                r = normalise_watchdogs(n);
         if (r < 0)
                 return r;
         r = normalise_rngs(n);

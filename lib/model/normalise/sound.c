@@ -5,7 +5,7 @@
 #include "base/strings.h"
 #include "normalise.h"
 
-static bool has_spice(const Normaliser *n) {
+bool has_spice(const Normaliser *n) {
         XML_FOREACH(g, n->devices, "graphics")
                 if (xml_attr_is(g, "type", "spice"))
                         return true;
@@ -38,6 +38,8 @@ static int normalise_audio(Normaliser *n) {
         XML_FOREACH(audio, n->devices, "audio") {
                 if (!xml_attr(audio, "type"))
                         return fail_xml(n, audio, "missing audio type");
+                if (xml_attr(audio, "id") && number_or(audio, "id", 0) == 0)
+                        return fail_xml(n, audio, "the id of an audio backend is more than 0");
                 if (number_or(audio, "id", 0) == 0)
                         norm_setf(n, audio, "id", "%u", next++);
                 for (xmlNode *other = xml_next(audio, "audio"); other; other = xml_next(other, "audio"))
