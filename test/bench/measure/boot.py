@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A machine's boot with 20 guests that start by themselves, and the same QEMUs started at boot by hand."""
+"""A machine's boot with 20 guests that start by themselves, alone and on a network that does as well, and the same
+QEMUs started at boot by hand."""
 
 import os
 import re
@@ -17,6 +18,11 @@ Description=QEMUs by hand
 ExecStart=/bin/sh -c 'sleep 600 | /mnt/bench/floor /mnt/bench/boot.arguments/*'
 StandardOutput=file:/mnt/bench/boot.out
 """
+
+NETWORK = """<network><name>bench</name><forward mode='nat'/><bridge name='virbr9'/>
+<ip address='10.66.0.1' prefix='24'><dhcp><range start='10.66.0.2' end='10.66.0.200'/></dhcp></ip></network>
+"""
+CARD = "<interface type='network'><source network='bench'/><model type='virtio'/></interface></devices>"
 
 
 def started(pid):
@@ -65,6 +71,23 @@ def boot(work, side, add, rounds):
                 for pid, _, unit in qemus(side, machine):
                     (folder / str(pid)).write_bytes(by_hand(open(f"/proc/{pid}/cmdline", "rb").read()))
     boot_by_hand(work, side, add, rounds)
+    boot_on_network(work, side, add, rounds)
+
+
+def boot_on_network(work, side, add, rounds):
+    """The same guests, each with a card on a network with NAT and DHCP."""
+    tree = fresh(work.folder / "tree-boot")
+    side.autostart_tree(tree, GUESTS, (work.shared / "rom.xml").read_text().replace("</devices>", CARD))
+    networks = tree / "etc/libvirt/qemu/networks"
+    (networks / "autostart").mkdir(parents=True)
+    (networks / "bench.xml").write_text(NETWORK)
+    (networks / "autostart/bench.xml").symlink_to("/etc/libvirt/qemu/networks/bench.xml")
+    for _ in range(rounds):
+        with Machine(work.folder / "machine", side.options([work.rom_tree, tree])) as machine:
+            end = wait_for(lambda: all_running(side, machine), "20 running guests on a network")
+            add("boot-net-20", [(end - started(machine.leader)) / 1000])
+            time.sleep(1)
+            add("boot-net-20-cpu", [machine.cpu() / 1000])
 
 
 def boot_by_hand(work, side, add, rounds):

@@ -96,6 +96,8 @@ FIGURES = (
     ("floor-boot-20", "boot until the same 20 QEMUs, started by hand at once, run", "ms", None),
     ("boot-20-cpu", "boot with 20 guests, CPU", "ms", ahead),
     ("floor-boot-20-cpu", "boot with 20 QEMUs by hand, CPU", "ms", None),
+    ("boot-net-20", "boot until 20 autostart guests on a network run", "ms", ahead),
+    ("boot-net-20-cpu", "the same, CPU", "ms", ahead),
     ("domstats-20", "statistics of 20 running guests, by libvirt-python", "ms", ahead),
     ("domstats-100", "statistics of 100 running guests", "ms", ahead),
     ("domstats-100-cpu", "the same, CPU", "ms", ahead),
