@@ -89,7 +89,7 @@ check "... the machine reboots" machine_reboot
 check "... the pool is active, although disks come late" eventually 30 contains active \
         m sh -c 'virsh pool-list | grep -w vg'
 check "... the guests run" eventually 30 equals "bydev byvol" m sh -c 'virsh list --name | sort | xargs'
-check "... nothing has failed" equals "" m systemctl --failed --no-legend --plain "vm*"
+check "... nothing has failed" equals "" m systemctl list-units --failed --no-legend --plain "vm*"
 check "... they end" m virsh -q "destroy byvol; destroy bydev; undefine byvol; undefine bydev"
 check "the group vanishes" m sh -c 'vgchange -q -an vg && vgexport -q vg'
 refused "... a refresh says so" "vg" m virsh pool-refresh vg

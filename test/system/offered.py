@@ -61,6 +61,11 @@ def graphics(value):
     return {"devices": f"{first}<graphics type='{value}'/>"}
 
 
+def channel(value):
+    first = "<graphics type='spice'/>" if value.startswith("spice") else ""
+    return {"devices": f"{first}<channel type='{value}'><target type='virtio' name='x'/></channel>"}
+
+
 def filesystem(value):
     mode = "" if value == "mtp" else " accessmode='passthrough'"
     return {"devices": f"<filesystem type='mount'{mode}><driver type='{value}'/><source dir='/srv'/>"
@@ -98,8 +103,8 @@ WAYS = {
     ("tpm", "model"): lambda v: tpm(model=v),
     ("tpm", "backendModel"): lambda v: tpm(backend=v),
     ("tpm", "backendVersion"): lambda v: tpm(version=v),
-    ("redirdev", "bus"): lambda v: {"devices": f"<redirdev bus='{v}' type='spicevmc'/>"},
-    ("channel", "type"): lambda v: {"devices": f"<channel type='{v}'><target type='virtio' name='x'/></channel>"},
+    ("redirdev", "bus"): lambda v: {"devices": f"<graphics type='spice'/><redirdev bus='{v}' type='spicevmc'/>"},
+    ("channel", "type"): channel,
     ("crypto", "model"): lambda v: {"devices": f"<crypto model='{v}' type='qemu'><backend model='builtin'/></crypto>"},
     ("crypto", "type"): lambda v: {"devices": f"<crypto model='virtio' type='{v}'><backend model='builtin'/></crypto>"},
     ("crypto", "backendModel"): lambda v: {"devices": f"<crypto model='virtio' type='qemu'><backend model='{v}'/>"
