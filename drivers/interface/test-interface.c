@@ -17,7 +17,8 @@
 
 extern const Driver driver_interface;
 
-/* addrgenmode: no address that the kernel makes up. */
+/* addrgenmode: no address that the kernel makes up. What one end of a pair does to the other's state the kernel does
+ * when it has time. */
 static const char setup_links[] =
         "{ ip link add br0 address 52:54:00:00:00:01 type bridge forward_delay 1500 stp_state 1 &&"
         " ip link add p0 address 52:54:00:00:00:02 type veth peer name p1 address 52:54:00:00:00:02 &&"
@@ -26,7 +27,8 @@ static const char setup_links[] =
         " for l in lo br0 p0 p1; do ip link set $l up; done &&"
         " ip address add 192.0.2.5/24 dev p1 && ip address add 2001:db8::5/64 dev p1 nodad &&"
         " ip address add 192.0.2.6/24 dev p1 valid_lft 1000 preferred_lft 1000 &&"
-        " ip route add default via 192.0.2.1 dev p1 metric 9 && ip route add default via 192.0.2.2 dev p1 metric 3; } "
+        " ip route add default via 192.0.2.1 dev p1 metric 9 && ip route add default via 192.0.2.2 dev p1 metric 3 &&"
+        " for i in $(seq 100); do [ \"$(ip -o link | grep -c 'state UP')\" = 2 ] && break; sleep 0.05; done; } "
         "2>/dev/null";
 
 static int setup(void **state) {
