@@ -89,14 +89,11 @@ static int describe(const char *name, const xmlNode *network, char **ret) {
 }
 
 static int update(const char *name) {
-        _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, name), *text = NULL, *description = NULL;
+        _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, name), *description = NULL;
         _cleanup_xml_ xmlDocPtr doc = NULL;
-        size_t len;
         int r;
 
-        r = path ? file_read(path, XML_MAX_BYTES, &text, &len) : -ENOMEM;
-        if (r >= 0)
-                r = xml_parse(text, len, path, "network", &doc, NULL);
+        r = path ? network_load(NETWORK_FILE_LIVE, name, &doc, NULL) : -ENOMEM;
         if (r >= 0)
                 r = describe(name, xml_root(doc), &description);
         if (r >= 0)

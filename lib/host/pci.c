@@ -113,31 +113,8 @@ static int add_user(StrBuf *b, const char *folder, const char *name) {
         return 0;
 }
 
-int pci_group_in_use(const PciHostAddress *a, const PciHostAddress *mine, size_t n, char **ret) {
-        _cleanup_free_ char *folder = device_path(a, "iommu_group/devices");
-        _cleanup_strbuf_ StrBuf b = {};
-        struct dirent *d;
-        unsigned group;
-        DIR *dir;
-        int r;
-
-        r = folder ? pci_group(a, &group) : -ENOMEM;
-        if (r < 0)
-                return r;
-        dir = opendir(folder);
-        if (!dir)
-                return -errno;
-        while (r >= 0 && (d = readdir(dir)))
-                if (d->d_name[0] != '.' && !is_one_of(d->d_name, mine, n))
-                        r = add_user(&b, folder, d->d_name);
-        closedir(dir);
-        if (r < 0)
-                return r;
-        *ret = b.len > 0 ? strbuf_take(&b) : NULL;
-        return b.len > 0 && !*ret ? -ENOMEM : 0;
-}
-
-int pci_group_others(const PciHostAddress *a, char ***ret) {
+/* The devices of the group of a, but for those of a list. */
+static int group_without(const PciHostAddress *a, const PciHostAddress *mine, size_t n, char ***ret) {
         _cleanup_free_ char *folder = device_path(a, "iommu_group/devices");
         _cleanup_strv_ char **list = NULL;
         struct dirent *d;
@@ -152,11 +129,30 @@ int pci_group_others(const PciHostAddress *a, char ***ret) {
         if (!dir)
                 return -errno;
         while (r >= 0 && (d = readdir(dir)))
-                if (d->d_name[0] != '.' && !is_one_of(d->d_name, a, 1))
+                if (d->d_name[0] != '.' && !is_one_of(d->d_name, mine, n))
                         r = strv_add(&list, d->d_name);
         closedir(dir);
         *ret = r < 0 ? NULL : TAKE_PTR(list);
         return r;
+}
+
+int pci_group_in_use(const PciHostAddress *a, const PciHostAddress *mine, size_t n, char **ret) {
+        _cleanup_free_ char *folder = device_path(a, "iommu_group/devices");
+        _cleanup_strv_ char **others = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        int r;
+
+        r = folder ? group_without(a, mine, n, &others) : -ENOMEM;
+        for (char *const *other = others; r >= 0 && other && *other; other++)
+                r = add_user(&b, folder, *other);
+        if (r < 0)
+                return r;
+        *ret = b.len > 0 ? strbuf_take(&b) : NULL;
+        return b.len > 0 && !*ret ? -ENOMEM : 0;
+}
+
+int pci_group_others(const PciHostAddress *a, char ***ret) {
+        return group_without(a, a, 1, ret);
 }
 
 /* --- drivers --- */
