@@ -15,6 +15,7 @@
 static int make_readable(Prepare *p, xmlNode *element, const char *attribute) {
         const char *path = attribute ? xml_attr(element, attribute) : xml_text(element);
         _cleanup_free_ char *copy = NULL;
+        char name[24];
         struct stat st;
         int r;
 
@@ -26,14 +27,9 @@ static int make_readable(Prepare *p, xmlNode *element, const char *attribute) {
                 return prepare_refuse(p, -EINVAL, element, "'%s' is not a file", path);
         if (st.st_mode & S_IROTH)
                 return 0;
-        copy = attribute ? text_format("%s/file%u", p->run_dir, p->n_copies++)
-                         : text_format("%s/%s", p->run_dir, xml_name(element));
-        if (!copy)
-                return -ENOMEM;
-        /* root's, so that it does not count as what the guest has written */
-        r = prepare_make_room(p, (uint64_t) st.st_size);
-        if (r >= 0)
-                r = prepare_copy_file(path, copy, 0440, 0, p->gid);
+        if (attribute)
+                (void) snprintf(name, sizeof(name), "file%u", p->n_copies++);
+        r = prepare_copy_to_folder(p, path, attribute ? name : xml_name(element), &copy);
         if (r < 0)
                 return prepare_refuse(p, r, element, "cannot copy '%s' for the guest: %s", path, strerror(-r));
         return attribute ? xml_set_attr(element, attribute, copy) : xml_set_text(element, copy);

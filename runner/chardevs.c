@@ -224,8 +224,8 @@ static int prepare_log(Prepare *p, const xmlNode *device, const char **ret) {
         return prepare_pipe(p, device, ret);
 }
 
-/* A channel without a path gets one in the guest's own folder, where QEMU makes the socket. The live definition says
- * it, so that whoever talks to the guest's agent finds it. */
+/* A channel without a path gets one in the guest's own folder. The live definition says it, so that whoever talks to
+ * the guest's agent finds it. */
 static int name_channel(Prepare *p, xmlNode *device) {
         xmlNode *source;
 
@@ -238,12 +238,14 @@ static int name_channel(Prepare *p, xmlNode *device) {
 }
 
 static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
-        const char *to_listen = path_to_listen_on(device), *to_connect = path_to_connect_to(device);
+        const char *to_listen, *to_connect;
         int r;
 
         r = prepare_log(p, device, &c->log_path);
         if (r >= 0)
                 r = name_channel(p, device);
+        to_listen = path_to_listen_on(device);
+        to_connect = path_to_connect_to(device);
         if (r >= 0 && to_listen)
                 r = prepare_socket(p, device, to_listen, &c->fd);
         if (r >= 0 && to_connect)

@@ -6,8 +6,8 @@
  *
  * A filter of system calls does it on each kernel. Landlock, where it is and is new enough, does the same from the
  * other side, and keeps a QEMU that has the host's network from the abstract sockets that are there, and from TCP where
- * the definition needs none. Descriptors are limited to what the definition needs and some, which bounds terminals and
- * the like too. */
+ * the definition needs none; and it keeps one that makes no files of its own from making any. Descriptors are limited
+ * to what the definition needs and some, which bounds terminals and the like too. */
 
 #include "confine.h"
 
@@ -18,6 +18,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+
+#include "landlock.h"
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
@@ -70,9 +72,17 @@ static const Rule rules[] = {
         { SYS_ioctl,              RULE_NOT,       1, SIOCSPGRP_NUMBER },
 };
 
+/* Where its folder is sealed: attributes of the folder itself take of the memory that all such folders have in common.
+ * Only QEMU's 9p server sets any. */
+static const Rule sealed_rules[] = {
+        { SYS_setxattr,  RULE_DENY, 0, 0 },
+        { SYS_lsetxattr, RULE_DENY, 0, 0 },
+        { SYS_fsetxattr, RULE_DENY, 0, 0 },
+};
+
 #define RULE_STEPS 6U
 #define IO_URING_STEPS 2U
-#define FILTER_MAX (4U + ELEMENTSOF(rules) * RULE_STEPS + IO_URING_STEPS + 1U)
+#define FILTER_MAX (4U + (ELEMENTSOF(rules) + ELEMENTSOF(sealed_rules)) * RULE_STEPS + IO_URING_STEPS + 1U)
 
 static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 static const struct sock_filter deny = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
@@ -116,7 +126,7 @@ static size_t add_rule(struct sock_filter *f, const Rule *rule, uint32_t self, u
         return n;
 }
 
-static int filter_calls(bool io_uring, pid_t us) {
+static int filter_calls(const Launch *l, pid_t us) {
         struct sock_filter f[FILTER_MAX];
         struct sock_fprog program = { .filter = f };
         size_t n = 0;
@@ -128,7 +138,9 @@ static int filter_calls(bool io_uring, pid_t us) {
         f[n++] = load_call;
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
                 n += add_rule(f + n, &rules[i], (uint32_t) getpid(), (uint32_t) us);
-        if (!io_uring) {
+        for (size_t i = 0; l->sealed && i < ELEMENTSOF(sealed_rules); i++)
+                n += add_rule(f + n, &sealed_rules[i], (uint32_t) getpid(), (uint32_t) us);
+        if (!l->io_uring) {
                 f[n++] = equals(SYS_io_uring_setup, 0, 1);
                 f[n++] = missing;
         }
@@ -137,36 +149,6 @@ static int filter_calls(bool io_uring, pid_t us) {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
                 return -errno;
         return 0;
-}
-
-/* linux/landlock.h of the oldest system that this is built on has none of it. */
-#define NET_BIND_TCP 1U
-#define NET_CONNECT_TCP 2U
-#define SCOPE_ABSTRACT_UNIX_SOCKET 1U
-#define SCOPE_SIGNAL 2U
-#define CREATE_RULESET_VERSION 1U
-#define ABI_WITH_NET 4
-#define ABI_WITH_SCOPES 6
-
-static void scope(bool connects, bool listens) {
-        const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
-        struct {
-                uint64_t handled_access_fs, handled_access_net, scoped;
-        } attributes = {};
-        int fd;
-
-        if (abi >= ABI_WITH_NET) /* and no rule that allows any */
-                attributes.handled_access_net = (connects ? 0 : NET_CONNECT_TCP) | (listens ? 0 : NET_BIND_TCP);
-        if (abi >= ABI_WITH_SCOPES)
-                attributes.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
-        if (attributes.handled_access_net == 0 && attributes.scoped == 0)
-                return;
-        fd = (int) syscall(SYS_landlock_create_ruleset, &attributes,
-                           abi >= ABI_WITH_SCOPES ? sizeof attributes : 2 * sizeof(uint64_t), 0);
-        if (fd < 0)
-                return;
-        (void) syscall(SYS_landlock_restrict_self, fd, 0);
-        close(fd);
 }
 
 /* It may lower its limits, and not raise them. */
@@ -180,7 +162,10 @@ static int limit(int resource, rlim_t wanted) {
         return setrlimit(resource, &now) < 0 ? -errno : 0;
 }
 
-int confine_qemu(const Launch *l, pid_t us) {
+int confine_qemu(const Launch *l, const char *folder, pid_t us) {
+        const LandlockWish wish = {
+                .connects = l->connects, .listens = l->listens, .sealed = l->sealed ? folder : NULL
+        };
         struct rlimit core;
         int r = 0;
 
@@ -189,10 +174,11 @@ int confine_qemu(const Launch *l, pid_t us) {
         r = limit(RLIMIT_CORE, core.rlim_cur);
         if (r >= 0 && l->max_files > 0)
                 r = limit(RLIMIT_NOFILE, (rlim_t) l->max_files);
+        if (r >= 0)
+                r = landlock_restrict(&wish);
         if (r < 0)
                 return r;
-        scope(l->connects, l->listens);
-        r = filter_calls(l->io_uring, us);
+        r = filter_calls(l, us);
         /* a kernel without seccomp: the unit's filter was without effect too */
         return r == -EINVAL ? 0 : r;
 }

@@ -29,6 +29,10 @@ static GraphicsDefaults defaults_of(const Prepare *p, const xmlNode *graphics) {
         return (GraphicsDefaults) {};
 }
 
+bool prepare_graphics_on_socket(const Prepare *p, const xmlNode *graphics) {
+        return graphics_is_on_socket(graphics) || defaults_of(p, graphics).on_socket;
+}
+
 /* "": nobody is let in; NULL: none is needed. */
 static const char *password_of(const Prepare *p, const xmlNode *graphics) {
         return xml_attr(graphics, "passwd") ?: defaults_of(p, graphics).password;

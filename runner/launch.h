@@ -47,11 +47,13 @@ typedef struct Launch {
         bool watchdog_dumps;   /* the watchdog's pause is for a dump */
         bool paused;           /* do not start the virtual CPUs */
         bool io_uring;         /* a disk is to be read and written by io_uring */
+        bool sealed;           /* QEMU neither makes files in its folder nor writes to any there */
         bool connects;         /* QEMU itself makes connections by TCP */
         bool listens;          /* QEMU itself listens for TCP */
         int websocket;         /* port of the guest's own network at which it takes websockets; 0: none */
         int max_files;         /* descriptors that QEMU may have; 0: as many as vm-run */
         int monitor_fd;        /* number of QEMU's end of vm-run's monitor */
+        int listen_fd;         /* number of a socket to be listened at, the supervisor's monitor; 0: none */
         char **argv;           /* QEMU and its arguments */
         char **environment;    /* NAME=VALUE, added to QEMU's environment */
         char **commands; /* before the first instruction, in order: QMP commands as JSON, and what is waited for between

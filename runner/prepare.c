@@ -18,7 +18,7 @@
 #include "base/socket.h"
 #include "base/strings.h"
 #include "host/enter.h"
-#include "host/mount.h"
+#include "host/sockets.h"
 #include "host/undo.h"
 #include "leftovers.h"
 #include "notify.h"
@@ -280,15 +280,25 @@ static int fill_dump(Prepare *p) {
 
 /* --- QEMU's monitors and consoles --- */
 
+/* The supervisor's, at which the process that becomes QEMU listens: whom a client sees as its peer is who listened. And
+ * vm-run's. */
 static int prepare_monitors(Prepare *p) {
-        int number = descriptor_number(p);
+        _cleanup_free_ char *path = text_format("%s/" GUEST_FOLDER_MONITOR, p->run_dir);
+        _cleanup_close_ int fd = -EBADF;
+        int number, r;
 
+        r = path ? socket_bind(path, &fd) : -ENOMEM;
+        if (r < 0)
+                return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot make the monitor's socket");
+        r = descriptor_store(p, fd);
+        if (r < 0)
+                return r;
+        p->launch.listen_fd = r;
+        p->monitors[0] = (QemuMonitor) { .name = "monitor", .fd = r, .listening = true };
+        number = descriptor_number(p);
         if (number < 0)
                 return number;
         p->launch.monitor_fd = number;
-        p->monitors[0] = (QemuMonitor) { .name = "monitor", .fd = -EBADF };
-        if (asprintf((char **) &p->monitors[0].path, "%s/" GUEST_FOLDER_MONITOR, p->run_dir) < 0)
-                return -ENOMEM;
         p->monitors[1] = (QemuMonitor) { .name = "runner", .fd = number };
         p->res.monitors = p->monitors;
         p->res.n_monitors = 2;
@@ -389,32 +399,6 @@ static int find_run_dir(Prepare *p) {
         return p->run_dir ? 0 : -ENOMEM;
 }
 
-/* What QEMU may put into its folder, where the kernel does not count it by users. */
-#define FOLDER_BYTES (UINT64_C(8) * 1024 * 1024)
-#define FOLDER_FILES 256U
-
-int prepare_make_room(Prepare *p, uint64_t bytes) {
-        if (p->folder_bytes == 0)
-                return 0;
-        p->folder_bytes += bytes;
-        return mount_grow(p->run_dir, p->folder_bytes);
-}
-
-static int bound_run_dir(Prepare *p) {
-        int r;
-
-        if (!startswith(p->run_dir, "/run/libvirt/") || mount_has_quota(p->run_dir))
-                return 0;
-        r = prepare_undo(p, UNDO_MOUNT, p->run_dir);
-        if (r < 0)
-                return r;
-        p->folder_bytes = FOLDER_BYTES;
-        r = mount_bounded(p->run_dir, p->uid, p->gid, FOLDER_BYTES, FOLDER_FILES);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot bound what the guest may write to %s",
-                                       p->run_dir)
-                     : 0;
-}
-
 /* Who may register a machine is decided by who connects. A host without a bus is none the worse. */
 static int prepare_registration(Prepare *p) {
         _cleanup_close_ int fd = unix_connect("/run/dbus/system_bus_socket", SOCK_STREAM);
@@ -438,7 +422,7 @@ static int prepare_registration(Prepare *p) {
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare * p) = {
                 prepare_config,   read_request,     prepare_kvm,          prepare_cpu,      assign_id,
-                prepare_monitors, prepare_boot,     prepare_images,       prepare_chardevs,
+                prepare_folder,   prepare_monitors, prepare_boot,         prepare_images,   prepare_chardevs,
                 prepare_guest_log, prepare_sources,
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
                 prepare_placement,
@@ -453,8 +437,6 @@ static int prepare(Prepare *p) {
                 r = check_plan(p);
         if (r >= 0)
                 r = find_run_dir(p);
-        if (r >= 0)
-                r = bound_run_dir(p);
         if (r >= 0)
                 r = normalise(p, &version);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)
@@ -495,7 +477,6 @@ static void prepare_done(Prepare *p) {
         free(p->run_dir);
         if (p->host_sysinfo)
                 xmlFreeDoc(p->host_sysinfo);
-        free((char *) p->monitors[0].path);
         strv_free(p->paths);
         free(p->auto_cpus);
         free(p->auto_nodes);

@@ -77,7 +77,7 @@ struct Prepare {
         bool running;             /* the guest runs already: vm-plug */
         const char *device;       /* alias of the device that is at work, for the undo list; NULL: of none */
 
-        uint64_t folder_bytes;    /* what run_dir may hold, where it is a file system of its own; else 0 */
+        uint64_t copies_bytes;    /* what the file system for copies of files, below run_dir, holds; 0: there is none */
 
         Definition *live;         /* what NAME.xml will say */
         Launch launch;
@@ -141,8 +141,11 @@ int prepare_log_file(Prepare *p, const char *name, const char *path, bool append
 /* /var/log/libvirt/qemu/NAME.log */
 int prepare_guest_log(Prepare *p);
 
-/* Lets the guest's folder hold so many bytes more. */
-int prepare_make_room(Prepare *p, uint64_t bytes);
+/* Bounds what QEMU can write to its folder, see folder.c. A step before anything is made there. */
+int prepare_folder(Prepare *p);
+/* Copies a file for the guest, which may read it, into a place that has the room for it; *ret, the copy's path, is
+ * owned by the caller. */
+int prepare_copy_to_folder(Prepare *p, const char *path, const char *name, char **ret);
 
 /* descriptors.c */
 /* The sink's function. */
@@ -234,6 +237,8 @@ int prepare_config(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+/* Whether QEMU is to make a socket for this screen. */
+bool prepare_graphics_on_socket(const Prepare *p, const xmlNode *graphics);
 
 /* A QMP command for vm-run, executed before the first instruction. Takes the reference, also of NULL (-ENOMEM). */
 int prepare_command(Prepare *p, json_t *command);

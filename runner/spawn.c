@@ -153,8 +153,11 @@ static _noreturn_ void become_qemu(const Run *run, const Handovers *h, char **en
         for (size_t i = 0; r == 0 && i < h->n; i++)
                 if (dup2(h->list[i].fd, h->list[i].number) < 0)
                         r = -errno;
+        /* whoever connects is told of this process as its peer */
+        if (r == 0 && run->launch.listen_fd > 0 && listen(run->launch.listen_fd, 1) < 0)
+                r = -errno;
         if (r == 0)
-                r = confine_qemu(&run->launch, us);
+                r = confine_qemu(&run->launch, run->runtime_dir, us);
         if (r == 0 && sigprocmask(SIG_SETMASK, &none, NULL) < 0)
                 r = -errno;
         if (r == 0) {

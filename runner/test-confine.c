@@ -13,12 +13,16 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <cmocka.h>
 
 #include "confine.h"
+#include "landlock.h"
 
 static long to_group(pid_t us) {
         return kill(0, 0);
@@ -126,7 +130,7 @@ static int try(size_t i, bool confined, bool io_uring) {
         int status;
 
         if (pid == 0) {
-                if (confined && confine_qemu(&(Launch) { .io_uring = io_uring }, us) < 0)
+                if (confined && confine_qemu(&(Launch) { .io_uring = io_uring }, NULL, us) < 0)
                         _exit(255);
                 errno = 0;
                 _exit(attempts[i].attempt(us) == 0 ? 0 : errno);
@@ -151,7 +155,7 @@ static int set_up_ring(bool io_uring) {
         int status;
 
         if (pid == 0) {
-                if (confine_qemu(&(Launch) { .io_uring = io_uring }, us) < 0)
+                if (confine_qemu(&(Launch) { .io_uring = io_uring }, NULL, us) < 0)
                         _exit(255);
                 errno = 0;
                 (void) syscall(SYS_io_uring_setup, 0, parameters);
@@ -173,7 +177,7 @@ static void descriptors_are_counted(void **state) {
         int status;
 
         if (pid == 0) {
-                if (confine_qemu(&(Launch) { .max_files = 64 }, us) < 0)
+                if (confine_qemu(&(Launch) { .max_files = 64 }, NULL, us) < 0)
                         _exit(255);
                 errno = 0;
                 (void) fcntl(0, F_DUPFD, 64);
@@ -196,7 +200,7 @@ static int tcp_of(const Launch *l, const struct sockaddr_in *peer) {
         if (pid == 0) {
                 int out = socket(AF_INET, SOCK_STREAM, 0), in = socket(AF_INET, SOCK_STREAM, 0), may = 0;
 
-                if (out < 0 || in < 0 || confine_qemu(l, us) < 0)
+                if (out < 0 || in < 0 || confine_qemu(l, NULL, us) < 0)
                         _exit(255);
                 if (connect(out, (const struct sockaddr *) peer, sizeof *peer) >= 0)
                         may |= 1;
@@ -227,10 +231,149 @@ static void tcp_is_as_the_definition_needs(void **state) {
         close(fd);
 }
 
+/* --- the folder --- */
+
+typedef struct Folder {
+        char outer[64], sealed[80], beside[80];
+} Folder;
+
+typedef struct Write {
+        const char *what;
+        int (*attempt)(const char *folder);
+} Write;
+
+static int path_in(const char *folder, const char *name, char ret[160]) {
+        return snprintf(ret, 160, "%s/%s", folder, name);
+}
+
+static int make_file(const char *folder) {
+        char path[160];
+
+        path_in(folder, "new", path);
+        return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+static int write_file(const char *folder) {
+        char path[160];
+
+        path_in(folder, "run", path);
+        return open(path, O_WRONLY | O_CLOEXEC);
+}
+
+static int make_folder(const char *folder) {
+        char path[160];
+
+        path_in(folder, "folder", path);
+        return mkdir(path, 0700);
+}
+
+static int make_link(const char *folder) {
+        char path[160];
+
+        path_in(folder, "link", path);
+        return symlink("/", path);
+}
+
+static int make_hard_link(const char *folder) {
+        char from[160], to[160];
+
+        path_in(folder, "run", from);
+        path_in(folder, "run2", to);
+        return link(from, to);
+}
+
+static int make_socket(const char *folder) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
+        return bind(fd, (const struct sockaddr *) &address, sizeof address);
+}
+
+static int set_attribute(const char *folder) {
+        return setxattr(folder, "user.filled", "x", 1, 0);
+}
+
+static const Write writes[] = {
+        { "a new file",         make_file },
+        { "a file that is there", write_file },
+        { "a folder",           make_folder },
+        { "a symbolic link",    make_link },
+        { "a hard link",        make_hard_link },
+        { "a socket",           make_socket },
+        { "an attribute",       set_attribute },
+};
+
+static void make_folders(Folder *f) {
+        strcpy(f->outer, "/tmp/test-confine.XXXXXX");
+        assert_non_null(mkdtemp(f->outer));
+        snprintf(f->sealed, sizeof f->sealed, "%s/sealed", f->outer);
+        snprintf(f->beside, sizeof f->beside, "%s/sealed-2", f->outer);
+        for (size_t i = 0; i < 2; i++) {
+                const char *folder = i == 0 ? f->sealed : f->beside;
+                char path[160];
+                int fd;
+
+                assert_int_equal(mkdir(folder, 0700), 0);
+                path_in(folder, "run", path);
+                fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                assert_true(fd >= 0);
+                close(fd);
+        }
+}
+
+static void remove_folders(const Folder *f) {
+        char command[128];
+
+        snprintf(command, sizeof command, "rm -rf %s", f->outer);
+        assert_int_equal(system(command), 0);
+}
+
+/* 0: it worked, else the errno. */
+static int try_to_write(size_t i, const Folder *f, const char *folder, bool sealed) {
+        pid_t us = getpid(), pid = fork();
+        int status;
+
+        if (pid == 0) {
+                if (confine_qemu(&(Launch) { .sealed = sealed }, f->sealed, us) < 0)
+                        _exit(255);
+                errno = 0;
+                _exit(writes[i].attempt(folder) >= 0 ? 0 : errno);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static bool is_denial(int error) {
+        return error == EACCES || error == EPERM;
+}
+
+static void a_sealed_folder_is_not_filled(void **state) {
+        if (!landlock_seals())
+                skip();
+        for (size_t i = 0; i < ELEMENTSOF(writes); i++) {
+                bool attribute = writes[i].attempt == set_attribute;
+                Folder f;
+                int open_to_all;
+
+                print_message("%s\n", writes[i].what);
+                make_folders(&f);
+                assert_true(is_denial(try_to_write(i, &f, f.sealed, true)));
+                open_to_all = try_to_write(i, &f, f.sealed, false);
+                /* file systems without such attributes */
+                assert_true(open_to_all == 0 || (attribute && open_to_all == EOPNOTSUPP));
+                if (!attribute)
+                        assert_int_equal(try_to_write(i, &f, f.beside, true), 0);
+                remove_folders(&f);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(nothing_reaches_vm_run),
                 cmocka_unit_test(descriptors_are_counted),
+                cmocka_unit_test(a_sealed_folder_is_not_filled),
                 cmocka_unit_test(io_uring_is_for_disks_that_want_it),
                 cmocka_unit_test(tcp_is_as_the_definition_needs),
         };

@@ -60,7 +60,7 @@ static _noreturn_ void become_proxy(const Run *run, int *fds, int n, pid_t us) {
         if (r >= 0)
                 r = arrange(fds, n);
         if (r >= 0)
-                r = confine_qemu(&needs, us);
+                r = confine_qemu(&needs, NULL, us);
         if (r >= 0 && getppid() == us)
                 (void) execve(PROXY, arguments, environment);
         _exit(EXIT_FAILURE);

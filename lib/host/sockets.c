@@ -61,7 +61,7 @@ int socket_remove(const char *path) {
         return free_path(path, &address);
 }
 
-int socket_listen(const char *path, int *ret) {
+int socket_bind(const char *path, int *ret) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address;
         int r;
@@ -73,12 +73,22 @@ int socket_listen(const char *path, int *ret) {
         if (fd < 0)
                 return -errno;
         /* Who may connect is a matter of the folder, and root's until then. */
-        if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            listen(fd, 1) < 0)
+        if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
 
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+int socket_listen(const char *path, int *ret) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = socket_bind(path, &fd);
+
+        if (r >= 0 && listen(fd, 1) < 0)
+                r = -errno;
+        if (r >= 0)
+                *ret = TAKE_FD(fd);
+        return r;
 }
 
 int socket_connect(const char *path, int *ret) {

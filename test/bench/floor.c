@@ -29,6 +29,7 @@ enum {
         ARGUMENTS_MAX = 512,
         TEXT_MAX = 65536,
         REPLY_MAX = 65536,
+        SPARE_MIN = 512,
 };
 
 typedef struct Guest {
@@ -103,6 +104,21 @@ static void make_monitor(Guest *g) {
         die("no monitor with a descriptor in the command line");
 }
 
+/* In the child: of further sockets that the command line takes as descriptors QEMU gets one that nobody uses. */
+static void give_spare(const Guest *g) {
+        for (int i = 0; g->argv[i]; i++) {
+                const char *number = strstr(g->argv[i], ",fd=");
+                int ends[2];
+
+                if (strncmp(g->argv[i], "socket,", 7) != 0 || !number || atoi(number + 4) == g->theirs_number)
+                        continue;
+                /* the other end stays open in QEMU, above all numbers that it is given */
+                if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 || fcntl(ends[0], F_DUPFD, SPARE_MIN) < 0 ||
+                    fcntl(ends[1], F_DUPFD, SPARE_MIN) < 0 || dup2(ends[1], atoi(number + 4)) < 0)
+                        die("another socket");
+        }
+}
+
 static void launch(Guest *g) {
         g->pid = fork();
         if (g->pid < 0)
@@ -115,6 +131,7 @@ static void launch(Guest *g) {
                 fcntl(g->theirs, F_SETFD, 0);
         else
                 dup2(g->theirs, g->theirs_number);
+        give_spare(g);
         execv(g->argv[0], g->argv);
         die(g->argv[0]);
 }

@@ -53,7 +53,9 @@ check "it cannot signal b's QEMU" not as_a kill -0 "$pid_b"
 check "control: it may signal its own" as_a kill -0 "$pid_a"
 connects() { as_a python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$1"; }
 check "it cannot open b's monitor" not connects /run/libvirt/qemu/vm-b/qmp.sock
-check "control: it reaches its own" connects /run/libvirt/qemu/vm-a/qmp.sock
+check "nor its own, which only root does" not connects /run/libvirt/qemu/vm-a/qmp.sock
+check "control: it reaches what it listens at itself" as_a python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.bind("/dev/shm/own"); s.listen(1); socket.socket(socket.AF_UNIX).connect("/dev/shm/own")'
 found() { as_a find / -path /proc -prune -o -path /sys -prune -o -name "$1" -print 2>/dev/null; }
 check "control: it finds its own monitor" contains /run/libvirt/qemu/vm-a/qmp.sock found qmp.sock
 check "it does not find b's disk anywhere" equals "" found b.raw

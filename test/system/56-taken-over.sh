@@ -48,6 +48,14 @@ check "... of /run at most 8 MiB" at_most /run/libvirt/qemu/vm-fill 8
 for place in /dev/shm /tmp /var/tmp; do check "... of $place at most 64 MiB" at_most $place 64; done
 number_of() { says fill | sed -n "s/^got \([0-9]*\) $1:.*/\1/p"; }
 few() { local n; n=$(number_of "$1"); echo "$n $1"; [ "${n:-0}" -le "$2" ]; }
+check "... where QEMU makes no files of its own, none where the kernel can see to it" m sh -c 'grep -q ^sealed=yes /run/libvirt/qemu/fill.launch ||
+        findmnt /run/libvirt/qemu/vm-fill || findmnt -no OPTIONS /run/libvirt/qemu | grep usrquota'
+if m grep -q ^sealed=yes /run/libvirt/qemu/fill.launch; then
+        for what in files attributes; do check "... no $what in its folder" few $what 0; done
+        check "... which is no mount that the host has to look after" not m findmnt /run/libvirt/qemu/vm-fill
+else
+        echo "# this machine has no Landlock: its folder has a size"
+fi
 check "... at most 900 terminals" few terminals 900
 check "... no stream of the journal" few streams 0
 check "... at most 1000 descriptors" few descriptors 1000
@@ -57,6 +65,11 @@ check "... where units are started" m systemd-run -q --wait true
 check "... and another guest" evil other none
 check "... which starts" m virsh -q start other
 check "... and ends" m virsh -q destroy other
+check "one with a socket of its own to make" evil socket fill "<graphics type='vnc' socket='/run/libvirt/qemu/vm-socket/vnc.sock'/>"
+check "... starts" m virsh -q start socket
+check "... fills what it may" says_all socket
+check "... at most 8 MiB of /run" sh -c '[ "$1" -le 8 ]' _ "$(says socket | sed -n 's#^filled /run/libvirt/qemu/vm-socket \(with \)\?\([0-9]*\) MiB.*#\2#p')"
+check "... ends" m virsh -q destroy socket
 check "destroy it" m virsh -q destroy fill
 check "what it filled is gone" eventually 10 equals "" m sh -c 'ls -d /run/libvirt/qemu/vm-fill 2>/dev/null'
 

@@ -9,7 +9,10 @@
  * -EEXIST where there is anything else. */
 int socket_remove(const char *path);
 
-/* Listens at path, where the same was done first. */
+/* A socket at path, where the same was done first, at which somebody is to listen. */
+int socket_bind(const char *path, int *ret);
+
+/* ... at which is listened already. */
 int socket_listen(const char *path, int *ret);
 
 /* Connects to the socket at path, without waiting for who listens there (-EAGAIN where too many do). */

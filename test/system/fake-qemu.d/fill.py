@@ -1,4 +1,5 @@
 # Uses up what is there.
+import itertools
 def fill(path):
     size = 0
     try:
@@ -22,8 +23,11 @@ def stream():
     s = socket.socket(socket.AF_UNIX)
     s.connect('/run/systemd/journal/stdout')
     return s.detach()
+number = itertools.count()
 def main():
     wait_until_running()
+    many('files', lambda: os.open('%s/%d' % (q.dir, next(number)), os.O_WRONLY | os.O_CREAT, 0o600))
+    many('attributes', lambda: os.setxattr(q.dir, 'user.%d' % next(number), bytes(1024)) or os.dup(0))
     for path in (q.dir, '/dev/shm', '/tmp', '/var/tmp'):
         fill(path)
     many('terminals', lambda: os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY))
