@@ -64,8 +64,9 @@ int qmp_execute_object(QmpClient *c, json_t *request, const int *fds, size_t n_f
 void qmp_cancel(QmpClient *c, uint64_t id);
 
 /* Connects to the monitor socket name in the folder dir_fd, which belongs to the guest's user and is not trusted:
- * no symbolic link is followed, and the peer must run as uid. *ret_fd is a non-blocking socket, *ret_pid (may be
- * NULL) the process that listens. -ENOENT, -ECONNREFUSED as connect(2); -EPERM for a foreign peer. */
+ * no symbolic link is followed, and the peer must run as uid, or as root at a socket of root's where nobody wants to
+ * know its pid. *ret_fd is a non-blocking socket, *ret_pid (may be NULL) the process that listens. -ENOENT,
+ * -ECONNREFUSED as connect(2); -EPERM for a foreign peer. */
 int qmp_connect(int dir_fd, const char *name, uid_t uid, int *ret_fd, pid_t *ret_pid);
 
 /* What reads the peer's bytes, for the fuzz target and tests: as if data had arrived. */
