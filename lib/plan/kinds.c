@@ -64,7 +64,17 @@ const UnitKind unit_guest = {
         .origin = ORIGIN_DOMAIN,
 };
 
+/* vm-network starts it, in the middle of its own start. */
+const UnitKind unit_dnsmasq = {
+        .prefix = "vm-dnsmasq@", .suffix = ".service", .word = "DHCP and DNS",
+        .description = "DHCP and DNS of the Virtual Network %I", .prepare = "vm-helper",
+        .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_NETWORK, .own_start = true,
+};
+
+static const UnitKind *const network_sidecars[] = { &unit_dnsmasq, NULL };
+
 const UnitKind unit_network = {
+        .sidecars = network_sidecars,
         .prefix = "vm-network@", .suffix = ".service", .word = "network", .description = "Virtual network %I",
         .prepare = "vm-network", .target = "machines.target", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_NETWORK,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The unit of a virtual network. Nearly all is in its template: what is the network's own is which links of the host it
- * needs. */
+/* The units of a virtual network. Nearly all is in their templates: what is the network's own is which links of the
+ * host it needs, and which files its dnsmasq reads. */
 
 #include "base/strings.h"
 #include "plan-internal.h"
@@ -20,6 +20,43 @@ static int plan_after_link(Plan *p, const char *link) {
         return r < 0 ? r : plan_add(p, PLAN_UNIT, "After", unit);
 }
 
+/* Options of dnsmasq's own may name any file of the host: then it sees all of them, and may read what its user may. */
+static int plan_whole_host(Plan *p) {
+        static const struct {
+                const char *key, *value;
+        } settings[] = {
+                { "RootDirectory", "" },      { "TemporaryFileSystem", "" }, { "BindReadOnlyPaths", "" },
+                { "BindPaths", "" },          { "ProtectSystem", "strict" }, { "ProtectHome", "yes" },
+                { "PrivateTmp", "yes" },      { "ReadWritePaths", "/var/lib/libvirt/dnsmasq" },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(settings); i++)
+                r = plan_add(p, PLAN_SERVICE, settings[i].key, settings[i].value);
+        return r;
+}
+
+/* What dnsmasq reads beside its configuration. */
+static int plan_dnsmasq(Plan *p, const xmlNode *network) {
+        bool options = xml_child(xml_child(network, "dnsmasq:options"), "dnsmasq:option");
+        Plan *dnsmasq = NULL;
+        int r = 0;
+
+        if (options) {
+                r = plan_add_sidecar(p, &unit_dnsmasq, NULL, &dnsmasq);
+                return r < 0 ? r : plan_whole_host(dnsmasq);
+        }
+        XML_FOREACH(ip, network, "ip") {
+                const char *folder = xml_attr(xml_child(ip, "tftp"), "root");
+
+                if (r >= 0 && folder && !dnsmasq)
+                        r = plan_add_sidecar(p, &unit_dnsmasq, NULL, &dnsmasq);
+                if (r >= 0 && folder)
+                        r = plan_addf(dnsmasq, PLAN_SERVICE, "BindReadOnlyPaths", "-%s", folder);
+        }
+        return r;
+}
+
 int plan_network(const Definition *d, const PlanFacts *facts, Plan *p, Error *e) {
         const xmlNode *root = definition_root(d), *forward = xml_child(root, "forward");
         int r = 0;
@@ -33,8 +70,10 @@ int plan_network(const Definition *d, const PlanFacts *facts, Plan *p, Error *e)
         XML_FOREACH(interface, forward, "interface")
                 if (r >= 0)
                         r = plan_after_link(p, xml_attr(interface, "dev"));
+        if (r >= 0)
+                r = plan_dnsmasq(p, root);
         if (r == -EINVAL)
-                return error_set(e, r, ERROR_XML_ERROR, ORIGIN_NETWORK, "a unit cannot name a link of the network '%s'",
-                                 definition_name(d));
+                return error_set(e, r, ERROR_XML_ERROR, ORIGIN_NETWORK,
+                                 "a unit cannot name a link or folder of the network '%s'", definition_name(d));
         return r;
 }

@@ -40,7 +40,8 @@ int plan_require_unit_of(Plan *p, const UnitKind *kind, const char *name);
 int plan_pci_driver(Plan *p, const char *model);
 
 /* A helper beside the unit of p, an instance of its own template: kind is one of p's kind's sidecars; part (NULL: there
- * is but one) tells several of them apart. It is bound to the unit of p and started before it. *ret belongs to p. */
+ * is but one) tells several of them apart. It is bound to the unit of p and started before it, unless it has a start of
+ * its own. *ret belongs to p. */
 int plan_add_sidecar(Plan *p, const UnitKind *kind, const char *part, Plan **ret);
 
 /* A unit without template beside the unit of p: a whole file of this name ("srv-images.mount"). What ties the two is

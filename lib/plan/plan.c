@@ -167,8 +167,9 @@ int plan_add_sidecar(Plan *p, const UnitKind *kind, const char *part, Plan **ret
         if (r < 0)
                 return r;
         sidecar->kind = kind;
-        r = plan_add(sidecar, PLAN_UNIT, "BindsTo", p->unit);
-        if (r >= 0)
+        if (!kind->own_start)
+                r = plan_add(sidecar, PLAN_UNIT, "BindsTo", p->unit);
+        if (r >= 0 && !kind->own_start)
                 r = plan_require(p, unit);
         if (r >= 0)
                 *ret = sidecar;

@@ -106,7 +106,9 @@ static void add_setting(StrBuf *b, const PlanSetting *s) {
                         add_plain(b, s->value);
                 break;
         case QUOTE_WORD:
-                add_word(b, s->value);
+                /* nothing at all, not an empty word, takes back what the template says */
+                if (*s->value)
+                        add_word(b, s->value);
                 break;
         case QUOTE_C:
                 add_c_word(b, s->value);

@@ -254,6 +254,25 @@ check "... and stops" without_bus "systemctl stop vm-network@bad && ! systemctl 
 check "... nothing is left" no_trace virbr9 bad
 m virsh -q net-undefine bad
 
+# --- what dnsmasq reads: its view has what the definition names, all of it where the definition has options of dnsmasq's own ---
+m sh -c 'mkdir -p /srv/boot /data && echo boots > /srv/boot/pxelinux.0 && echo "192.168.61.9 printer" > /data/hosts && echo secret > /srv/secret && chmod 644 /srv/secret'
+network_xml files files0 192.168.61 "<uuid>11111111-2222-4333-8444-555555555561</uuid>" "<bootp file='pxelinux.0'/>" |
+        sed "s#<dhcp>#<tftp root='/srv/boot'/><dhcp>#" | m_with_input sh -c 'cat > /root/files.xml'
+check "a network with a folder for tftp" m virsh -q net-define /root/files.xml
+check "... starts" m virsh -q net-start files
+check "... gives its file" m sh -c 'busybox tftp -g -r pxelinux.0 -l /tmp/got 192.168.61.1 && grep -q boots /tmp/got'
+dnsmasq_sees() { m sh -c "cat /proc/\$(cat /run/libvirt/dnsmasq/files/pid)/root$1"; }
+check "... sees no other folder of the host" not dnsmasq_sees /srv/secret
+check "control: it sees that one" contains boots dnsmasq_sees /srv/boot/pxelinux.0
+m sh -c 'sed -i -e "s#<tftp.*/><dhcp>#<dhcp>#" -e "s#<network>#<network xmlns:dnsmasq=\"http://libvirt.org/schemas/network/dnsmasq/1.0\"><dnsmasq:options><dnsmasq:option value=\"addn-hosts=/data/hosts\"/></dnsmasq:options>#" /root/files.xml'
+check "... with an option of dnsmasq's own instead" m sh -c 'virsh -q net-destroy files && virsh -q net-define /root/files.xml && virsh -q net-start files'
+check "... it reads the file that that names" m sh -c 'busybox nslookup printer 192.168.61.1 | grep -q 192.168.61.9'
+check "... its drop-in goes when it is plain again" m sh -c 'test -e /run/systemd/system/vm-dnsmasq@files.service.d -o -e /run/systemd/generator/vm-dnsmasq@files.service.d &&
+        sed -i "s#<dnsmasq:options>.*</dnsmasq:options>##" /root/files.xml && virsh -q "net-destroy files; net-define /root/files.xml; net-start files" &&
+        ! ls -d /run/systemd/system/vm-dnsmasq@files.service.d /run/systemd/generator/vm-dnsmasq@files.service.d 2>/dev/null'
+check "... and goes" m virsh -q 'net-destroy files; net-undefine files'
+check "systemd-analyze security rates dnsmasq 3.5 or better" m sh -c 'virsh -q net-start default 2>/dev/null; systemd-analyze security --no-pager --threshold=35 vm-dnsmasq@default'
+
 # --- many ---
 m sh -c 'for i in $(seq 100); do printf "<network><name>many%s</name><bridge name=\"many%s\"/><ip address=\"10.77.%s.1\" prefix=\"24\"><dhcp><range start=\"10.77.%s.2\" end=\"10.77.%s.9\"/></dhcp></ip></network>" $i $i $i $i $i > /etc/libvirt/qemu/networks/many$i.xml; done'
 check "100 networks start at once" many sh -c 'systemctl start $(seq -f vm-network@many%.0f 100)'

@@ -23,10 +23,11 @@ typedef struct UnitKind {
         ErrorOrigin origin;
         const struct UnitKind *const
                 *sidecars; /* helper units that a plan may have beside this one; ends with NULL; NULL: none */
+        bool own_start;                 /* of a sidecar: a program of the thing starts and ends it */
 } UnitKind;
 
 extern const UnitKind unit_guest, unit_network, unit_pool, unit_swtpm, unit_virtiofsd, unit_passt,
-        unit_pr_helper, unit_gpu;
+        unit_pr_helper, unit_gpu, unit_dnsmasq;
 
 /* One row for each kind of document that has units of its own: for the generator, and for whoever plans. */
 typedef struct PlanKind {
