@@ -17,6 +17,7 @@
 #include "base/strings.h"
 #include "load.h"
 #include "model/kind.h"
+#include "nodes.h"
 #include "notify.h"
 #include "secret/secret.h"
 #include "storage/job.h"
@@ -176,6 +177,17 @@ static void say_status(const PoolSpec *spec, size_t n) {
                 (void) notify_status(fd, "", "%s: %zu volume%s", pool_type_name(spec->type), n, n == 1 ? "" : "s");
 }
 
+static int show_nodes(const PoolSpec *spec, const char *volumes, Error *e) {
+        _cleanup_volume_table_ VolumeTable t = {};
+        int r;
+
+        if (!pool_backend(spec->type)->names_are_places)
+                return 0;
+        r = volume_table_load(volumes, &t);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot read '%s'", volumes)
+                     : nodes_show(spec->name, &t, e);
+}
+
 static int show(const PoolSpec *spec, const char *text, Error *e) {
         _cleanup_free_ char *path = pool_file(POOL_VOLUMES, spec->name);
         size_t n = 0;
@@ -184,6 +196,9 @@ static int show(const PoolSpec *spec, const char *text, Error *e) {
         r = path ? file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write '%s'", path ?: "");
+        r = show_nodes(spec, path, e);
+        if (r < 0)
+                return r;
         for (const char *p = text; (p = strstr(p, "\n+")); p++)
                 n++;
         say_status(spec, n);
@@ -249,6 +264,8 @@ static int begin(PoolSpec *spec, const char *xml, Error *e) {
                 r = show_live(spec, xml, e);
         if (r < 0 && b->stop)
                 (void) b->stop(spec, NULL);
+        if (r < 0)
+                nodes_forget(spec->name);
         return r;
 }
 
@@ -304,6 +321,7 @@ static void forget(const char *name) {
                 if (path)
                         (void) unlink(path);
         }
+        nodes_forget(name);
         pool_known_forget(name);
 }
 

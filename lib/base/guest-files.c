@@ -56,6 +56,10 @@ char *guest_log_file(const char *name) {
         return text_format("%s/qemu/%s.log", path_log(), name);
 }
 
+char *pool_node(const char *pool, const char *volume) {
+        return text_format("/dev/unitvirt/%s%s%s", pool, volume ? "/" : "", volume ?: "");
+}
+
 char *guests_shared_file(const char *file) {
         return text_format("%s/qemu/%s", path_run(), file);
 }

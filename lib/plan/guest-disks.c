@@ -3,11 +3,12 @@
 /* What a disk adds to its guest's unit: units that come before, nodes that may be opened, and, for images that QEMU
  * itself reaches, the network and the few files that are needed there. */
 
+#include "base/guest-files.h"
 #include "base/strings.h"
 #include "guest-plan.h"
 
 /* What may be opened for a volume that is a device: what the pool's definition and the volume's name say. A unit of a
- * SCSI host may have any name that udev gives: all of the class may be opened. */
+ * SCSI host may have any name that udev gives: its pool makes a link to it, and has started before the guest. */
 static char *device_of_volume(const xmlNode *pool, const char *name, const char *volume) {
         const char *type = xml_attr(pool, "type") ?: "";
 
@@ -15,7 +16,9 @@ static char *device_of_volume(const xmlNode *pool, const char *name, const char 
                 return text_format("/dev/%s/%s", xml_get(pool, "source/name") ?: name, volume);
         if (streq(type, "disk") || streq(type, "mpath"))
                 return text_format("/dev/%s", volume);
-        return strdup(streq(type, "scsi") || streq(type, "iscsi") ? "block-sd" : "");
+        if (streq(type, "scsi") || streq(type, "iscsi"))
+                return strchr(volume, '/') ? strdup("") : pool_node(name, volume);
+        return strdup("");
 }
 
 /* A volume: its pool's unit comes before. */

@@ -281,6 +281,7 @@ static int find_sources(const char *host, char **ret, Error *e) {
 
 const PoolBackend backend_iscsi = {
         .type = POOL_ISCSI,
+        .names_are_places = true,
         .start = start,
         .stop = stop,
         .rescan = rescan,

@@ -160,6 +160,7 @@ static int scsi_scan(const PoolSpec *s, const VolumeTable *known, VolumeTable *t
 
 const PoolBackend backend_scsi = {
         .type = POOL_SCSI,
+        .names_are_places = true,
         .waits_for_devices = true,
         .start = scsi_start,
         .rescan = scsi_rescan,

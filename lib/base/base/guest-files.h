@@ -44,6 +44,10 @@ char *guest_chain_file(const char *uuid);
 /* "/var/log/libvirt/qemu/NAME.log": QEMU's words, as libvirt keeps them. As above. */
 char *guest_log_file(const char *name);
 
+/* "/dev/unitvirt/POOL/VOLUME": a link to the device of a volume whose pool alone can tell which that is; volume NULL:
+ * the folder. As above. */
+char *pool_node(const char *pool, const char *volume);
+
 /* "/run/libvirt/qemu/FILE": what all guests share; owned by the caller, NULL without memory. */
 char *guests_shared_file(const char *file);
 #define GUESTS_PORTS "ports"            /* lines "PORT NAME" */

@@ -106,6 +106,7 @@ typedef struct PoolBackend {
         bool volumes_are_files; /* in the folder target */
         bool mounts;            /* target is a file system of its own, which a mount unit brings */
         bool waits_for_devices; /* a start that fails while the machine boots may be too early for udev */
+        bool names_are_places;  /* of volumes: which device that is only a scan can tell */
         SandboxMode scan_mode;  /* SANDBOX_TOOLS: its tools need root; it reads no image itself */
         int (*start)(const PoolSpec *s, Error *e);
         int (*stop)(const PoolSpec *s, Error *e);
