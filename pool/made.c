@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/fs.h"
@@ -121,6 +122,33 @@ int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd
         if (r >= 0 && j->nocow)
                 set_nocow(*ret_fd);
         return r;
+}
+
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+
+bool is_of_smb(int fd) {
+        struct statfs fs;
+
+        return fstatfs(fd, &fs) >= 0 &&
+               ((unsigned) fs.f_type == SMB2_SUPER_MAGIC || (unsigned) fs.f_type == CIFS_SUPER_MAGIC);
+}
+
+int part_vacate(const char *part, int *fd, Error *e) {
+        if (!is_of_smb(*fd))
+                return 0;
+        close(TAKE_FD(*fd));
+        return unlink(part) < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot remove '%s'", part) : 0;
+}
+
+int part_return(const char *part, int *fd, Error *e) {
+        if (*fd < 0)
+                *fd = open(part, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        return *fd < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", part) : 0;
 }
 
 /* File systems without that flag (NFS) have link(2), which replaces nothing either. */

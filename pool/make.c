@@ -99,7 +99,7 @@ static int check_backing(const VolumeJob *j, Error *e) {
         return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, e);
 }
 
-static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
+static int fill_by_qemu(const VolumeJob *j, const char *part, int *fd, Error *e) {
         _cleanup_free_ char *folder = folder_of(j), *path = NULL;
         _cleanup_strv_ char **argv = NULL;
         _cleanup_close_ int secret = -EBADF;
@@ -113,9 +113,11 @@ static int fill_by_qemu(const VolumeJob *j, const char *part, Error *e) {
         if (path)
                 with.secret = path;
         r = qemu_img_create(&with, part, &argv, e);
-        if (r < 0)
-                return r;
-        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+        if (r >= 0)
+                r = part_vacate(part, fd, e);
+        if (r >= 0)
+                r = folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+        return r < 0 ? r : part_return(part, fd, e);
 }
 
 static int create_file(const VolumeJob *j, const char *id, Error *e) {
@@ -131,7 +133,7 @@ static int create_file(const VolumeJob *j, const char *id, Error *e) {
         if (volume_format_is_raw(j->format) && !j->encryption && !j->backing)
                 r = fill_raw(j, fd, e);
         else
-                r = fill_by_qemu(j, part, e);
+                r = fill_by_qemu(j, part, &fd, e);
         if (r >= 0)
                 r = part_publish(j, part, fd, e);
         if (r < 0)
@@ -221,7 +223,7 @@ static int run_convert(const VolumeJob *j, const char *part, const char *folder,
         return r < 0 ? r : confined_run(j, argv, folder, e);
 }
 
-static int convert(const VolumeJob *j, const char *part, Error *e) {
+static int convert(const VolumeJob *j, const char *part, int *fd, Error *e) {
         _cleanup_free_ char *folder = folder_of(j);
         _cleanup_strv_ char **folders = NULL;
         int r;
@@ -237,8 +239,12 @@ static int convert(const VolumeJob *j, const char *part, Error *e) {
         if (r >= 0)
                 r = check_backing(j, e);
         if (r >= 0)
+                r = part_vacate(part, fd, e);
+        if (r >= 0)
                 r = run_convert(j, part, folder, e);
-        return r < 0 ? r : grow(j, part, folder, e);
+        if (r >= 0)
+                r = grow(j, part, folder, e);
+        return r < 0 ? r : part_return(part, fd, e);
 }
 
 int volume_clone(const VolumeJob *j, const char *id, Error *e) {
@@ -254,7 +260,7 @@ int volume_clone(const VolumeJob *j, const char *id, Error *e) {
         if (volume_format_is_raw(j->format) && volume_format_is_raw(j->source_format))
                 r = copy_raw(j, fd, e);
         else
-                r = convert(j, part, e);
+                r = convert(j, part, &fd, e);
         if (r >= 0)
                 r = part_publish(j, part, fd, e);
         if (r < 0)

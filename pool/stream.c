@@ -296,11 +296,12 @@ static int upload_anew(const VolumeJob *j, const char *id, Peer *p, int old, Err
         return r;
 }
 
-/* A link, or a file with several names, stays the file that it is. */
+/* A link, or a file with several names, stays the file that it is. So does one of SMB, whose client deletes what it is
+ * to replace, and then cannot, where anybody has it open. */
 static bool can_be_replaced(const VolumeJob *j, int old) {
         struct stat st, own;
 
-        return j->offset == 0 && fstat(old, &st) >= 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        return j->offset == 0 && !is_of_smb(old) && fstat(old, &st) >= 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
                lstat(j->path, &own) >= 0 && S_ISREG(own.st_mode);
 }
 

@@ -30,6 +30,9 @@ static char *mount_options(const xmlNode *root) {
         /* where nobody is said it is nobody, as libvirt has it: mount.cifs would ask for a password */
         if (cifs && !user)
                 strbuf_add(&b, ",guest");
+        /* QEMU locks bytes of an image, and then writes to them: a server that knew of it would refuse that */
+        if (cifs)
+                strbuf_add(&b, ",nobrl");
         if (version)
                 strbuf_addf(&b, ",nfsvers=%s", version);
         XML_FOREACH(option, xml_child(root, "fs:mount_opts"), "fs:option")
