@@ -4,7 +4,8 @@
  * NAME KEY ORIGIN TAKEN, the last three as they are known, TAKEN where that is not all of it, or --refresh FOLDER TABLE
  * for all that has changed since a pool's file was written. Prints lines of such a file (storage/table.h): "+VOLUME",
  * "-NAME", and for a folder the sizes of its file system. --sizes PATH... prints what the first of them that is there
- * has: allocated bytes, and its length. It runs in the daemon's sandbox, and cannot but read there. */
+ * has: allocated bytes, and its length; --image FORMAT PATH the same of a file or device, and, unless FORMAT is "", the
+ * capacity that it has as an image of that format. It runs in the daemon's sandbox, and cannot but read there. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #include "base/denied.h"
 #include "base/fs.h"
 #include "base/strings.h"
+#include "image/probe.h"
 #include "storage/sandbox.h"
 #include "storage/scan.h"
 
@@ -112,6 +114,29 @@ static int sizes(char **paths, StrBuf *b) {
         return r;
 }
 
+static int image(const char *format, const char *path, StrBuf *b) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        uint64_t length, allocation;
+        struct stat st;
+
+        /* what may not be read may be looked at */
+        if ((fd >= 0 ? fstat(fd, &st) : stat(path, &st)) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+                return -EINVAL;
+        length = S_ISREG(st.st_mode) ? (uint64_t) st.st_size : fd >= 0 ? (uint64_t) lseek(fd, 0, SEEK_END) : 0;
+        allocation = S_ISREG(st.st_mode) ? (uint64_t) st.st_blocks * 512 : length;
+        strbuf_addf(b, "%" PRIu64 " %" PRIu64, allocation, length);
+        if (streq(format, "raw"))
+                strbuf_addf(b, " %" PRIu64, length);
+        else if (*format && fd >= 0 && image_format_from_name(format) >= 0 &&
+                 image_read_fd(fd, image_format_from_name(format), &info) >= 0)
+                strbuf_addf(b, " %" PRIu64, info.capacity);
+        strbuf_addc(b, '\n');
+        return 0;
+}
+
 /* A kernel without filters: the daemon's sandbox is what there is. */
 static int confine(void) {
         int r = sandbox_only_read();
@@ -128,6 +153,8 @@ static int run(char **args, StrBuf *b) {
                 return args[1] && args[2] ? refresh(args[1], args[2], b) : -EINVAL;
         if (streq(args[0], "--sizes"))
                 return sizes(args + 1, b);
+        if (streq(args[0], "--image"))
+                return args[1] && args[2] ? image(args[1], args[2], b) : -EINVAL;
         return *args[0] ? look_in(args[0], args + 1, b) : look_at(args + 1, b);
 }
 

@@ -47,8 +47,8 @@ int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd
 int part_open(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
 /* Gives it mode, owner and the name: never over another one. Syncs. */
 int part_publish(const VolumeJob *j, const char *part, int fd, Error *e);
-/* Before and after a tool makes the file anew. Samba hides files whose names begin with a dot, and what is hidden it lets
- * nobody truncate as it is opened; so on SMB, where modes are the mount's anyway, none is there meanwhile. */
+/* Before and after a tool makes the file anew. Samba hides files whose names begin with a dot, and what is hidden it
+ * lets nobody truncate as it is opened; so on SMB, where modes are the mount's anyway, none is there meanwhile. */
 int part_vacate(const char *part, int *fd, Error *e);
 int part_return(const char *part, int *fd, Error *e);
 /* Is it a file of a SMB server's (CIFS)? */

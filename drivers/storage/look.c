@@ -102,6 +102,36 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         return r;
 }
 
+/* A list asks every pool of the host, and those that do not answer may be many. */
+#define SIZES_USEC (300U * 1000U)
+
+static void look_fiber(void *userdata) {
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        _cleanup_object_ Object *hold = userdata;
+        Pool *p = pool_of(hold);
+        int r = pool_look(p, NULL, NULL, &ignored);
+
+        p->looking = false;
+        fiber_queue_wake_all(&p->looked, MIN(r, 0));
+}
+
+int pool_look_at_sizes(Pool *p) {
+        int r;
+
+        if (pool_is_deaf(p))
+                return -ETIMEDOUT;
+        if (!p->looking) {
+                r = fiber_spawn(p->object.index->host->loop, look_fiber, object_ref(&p->object), NULL);
+                if (r < 0) {
+                        object_unref(&p->object);
+                        return r;
+                }
+                p->looking = true;
+        }
+        r = fiber_queue_wait(&p->looked, SIZES_USEC);
+        return r == -ETIMEDOUT && !pool_is_deaf(p) ? 0 : r;
+}
+
 /* Less than what clients wait for an answer. */
 #define REFRESH_TIMEOUT (75ULL * 1000 * 1000)
 #define REFRESH_OUTPUT_MAX (256U << 20)
@@ -119,6 +149,11 @@ static int look_at_all(const PoolSpec *s, const char *table, ProcessResult *resu
                         .output_max = REFRESH_OUTPUT_MAX,
                 },
                 result, e);
+        if (r == -ETIMEDOUT) {
+                error_done(e);
+                return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "'%s' did not answer within %u seconds",
+                                 s->target, (unsigned) (REFRESH_TIMEOUT / 1000000));
+        }
         if (r < 0 || result->status == 0)
                 return r;
         r = STATUS_ERRNO(result->status);

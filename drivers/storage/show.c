@@ -19,7 +19,6 @@ enum { STATE_INACTIVE, STATE_BUILDING, STATE_RUNNING, STATE_DEGRADED, STATE_INAC
 /* What has changed since the last look is the file system's to say; a pool that does not answer keeps what was
  * known. */
 static int sizes_of(Pool *p, PoolSizes *ret, bool *stale, Error *e) {
-        _cleanup_error_ Error ignored = ERROR_INIT;
         VolumeTable *t;
         int r = pool_volumes(p, &t, e);
 
@@ -27,7 +26,7 @@ static int sizes_of(Pool *p, PoolSizes *ret, bool *stale, Error *e) {
                 return r;
         *stale = t->stale;
         if (!t->stale)
-                *stale = pool_look(p, NULL, NULL, &ignored) < 0;
+                *stale = pool_look_at_sizes(p) < 0;
         *ret = p->table.sizes;
         return 0;
 }

@@ -46,6 +46,8 @@ typedef struct Pool {
         off_t file_size;
         Change *changes;
         size_t n_changes;
+        bool looking;           /* a look at its sizes goes on ... */
+        FiberQueue looked;      /* ... whose end some wait for */
         uint64_t deaf_until;    /* CLOCK_BOOTTIME, nanoseconds: it did not answer, and is not asked again before */
         struct Making *making;  /* volumes that are being made, if that takes a while */
         char **writing;         /* names of volumes that are being made, changed, uploaded */
@@ -152,6 +154,9 @@ bool pool_is_deaf(const Pool *p);
 /* Looks at a volume (NULL: only the pool's sizes) in a child and takes in what it finds. -ENOENT: it is gone.
  * -ETIMEDOUT and others: what was known stays; a pool that did not answer is not asked again for a minute. Waits. */
 int pool_look(Pool *p, const char *name, const char *path, Error *e);
+/* The pool's sizes alone. Who waits, waits a moment only: what has not come by then is as it was known, and is taken in
+ * when it comes. */
+int pool_look_at_sizes(Pool *p);
 /* Looks at all of a pool whose volumes are files. After a failure what was known is stale. *ret_parts is as above.
  * Waits. */
 int pool_look_at_all(Pool *p, bool *ret_parts, Error *e);

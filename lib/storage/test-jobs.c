@@ -15,6 +15,7 @@
 #include "model/definition.h"
 #include "model/kind.h"
 #include "storage/job.h"
+#include "storage/pool.h"
 #include "storage/scan.h"
 #include "storage/tool.h"
 #include "test-folder.h"
@@ -275,6 +276,37 @@ static void tools_say_why(void **state) {
         assert_int_equal(setenv("PATH", path, 1), 0);
 }
 
+/* Stand-ins print what the tools do. */
+static void searches_read_what_tools_print(void **state) {
+        static const struct {
+                PoolType type;
+                const char *tool, *prints, *found;
+        } cases[] = {
+                { POOL_NETFS, "showmount", "/srv/a       127.0.0.0/8\\n/srv/b (everyone)\\nno path\\n",
+                  "dir=/srv/a\nhost=h\nformat=nfs\n\ndir=/srv/b\nhost=h\nformat=nfs\n\n" },
+                { POOL_NETFS, "showmount", "", "" },
+                { POOL_ISCSI, "iscsiadm", "127.0.0.1:3260,1 iqn.2026-01.org.test:a\\n",
+                  "host=h\ndevice=iqn.2026-01.org.test:a\n\n" },
+                { POOL_LOGICAL, "pvs", "  /dev/sda#\\n  /dev/sdb#one\\n  /dev/sdc#one\\n  /dev/sdd#two\\n",
+                  "device=/dev/sdb\ndevice=/dev/sdc\nname=one\nformat=lvm2\n\n"
+                  "device=/dev/sdd\nname=two\nformat=lvm2\n\n" },
+        };
+        _cleanup_free_ char *before = strdup(getenv("PATH")), *path = text_format("%s:%s", folder, before);
+
+        assert_int_equal(setenv("PATH", path, 1), 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *script = text_format("#!/bin/sh\nprintf '%s'\n", cases[i].prints),
+                                    *tool = in_folder(cases[i].tool), *found = NULL;
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                write_file(cases[i].tool, script, strlen(script), (off_t) strlen(script));
+                assert_int_equal(chmod(tool, 0755), 0);
+                assert_int_equal(pool_backend(cases[i].type)->find_sources("h", &found, &e), 0);
+                assert_string_equal(found, cases[i].found);
+        }
+        assert_int_equal(setenv("PATH", before, 1), 0);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(volumes_become_arguments),
@@ -283,6 +315,7 @@ int main(void) {
                 cmocka_unit_test(parts_of_nobody_are_removed),
                 cmocka_unit_test(chains_do_not_lead_astray),
                 cmocka_unit_test(tools_say_why),
+                cmocka_unit_test(searches_read_what_tools_print),
         };
 
         return cmocka_run_group_tests(all, make_folder, remove_folder);

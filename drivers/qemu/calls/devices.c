@@ -157,15 +157,14 @@ static const json_t *image_info(Guest *g, const xmlNode *disk, json_t **ret_repl
 static int image_sizes(Guest *g, const xmlNode *disk, remote_domain_get_block_info_ret *ret, Error *e) {
         const char *path = disk_path(disk), *target = xml_get(disk, "target/@dev") ?: "";
         _cleanup_(json_decrefp) json_t *list = NULL;
-        struct stat st;
         BlockSizes s;
 
         if (!xml_child(disk, "source"))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                  "disk '%s' does not currently have a source assigned", target);
-        if (path && stat(path, &st) < 0)
-                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot stat file '%s'", path);
         s = block_sizes(disk, image_info(g, disk, &list));
+        if (path && s.error < 0)
+                return error_set_errno(e, s.error, ORIGIN_QEMU, "cannot stat file '%s'", path);
         if (!s.has_capacity)
                 return error_set(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
                                  "cannot tell how large the image '%s' of disk '%s' is", path ?: "", target);

@@ -3,12 +3,11 @@
 /* Figures of disks: what went through them, and how large they are. A running QEMU knows both, for each layer of an
  * image; of a guest that does not run, or is not to be asked, sizes are read from the files. */
 
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <time.h>
 
 #include "base/strings.h"
+#include "calls/image-look.h"
 #include "calls/stats-block.h"
-#include "image/probe.h"
 #include "run/monitor.h"
 
 static const struct {
@@ -51,57 +50,42 @@ static const char *format_of(const Layer *l) {
 
 /* --- sizes --- */
 
-/* The header says how large an image is that is not raw. */
-static bool capacity_of_file(const Layer *l, int fd, uint64_t size, uint64_t *ret) {
-        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
-        ImageFormat format = image_format_from_name(format_of(l) ?: "raw");
+static uint64_t monotonic_usec(void) {
+        struct timespec t;
 
-        if (format == IMAGE_RAW)
-                info.capacity = size;
-        else if (format < 0 || image_read_fd(fd, format, &info) < 0)
-                return false;
-        *ret = info.capacity;
-        return true;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
 }
 
-static void look_at_file(const Layer *l, bool wants_capacity, BlockSizes *ret) {
+static BlockSizes sizes_of(const Layer *l, uint64_t deadline) {
+        uint64_t now = monotonic_usec();
         const char *path = path_of(l);
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        off_t end;
-
-        if (!path || stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
-                return;
-        ret->physical = (uint64_t) st.st_size;
-        ret->allocation = (uint64_t) st.st_blocks * 512U;
-        if (wants_capacity || S_ISBLK(st.st_mode))
-                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (S_ISBLK(st.st_mode)) {
-                end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
-                if (end < 0)
-                        return;
-                ret->physical = ret->allocation = (uint64_t) end;
-        }
-        ret->has_file = true;
-        if (wants_capacity && fd >= 0)
-                ret->has_capacity = capacity_of_file(l, fd, ret->physical, &ret->capacity);
-}
-
-static BlockSizes sizes_of(const Layer *l) {
         BlockSizes s = {};
+        ImageFile f;
 
         s.has_capacity = number_of(l->image, "virtual-size", &s.capacity);
-        look_at_file(l, !s.has_capacity, &s);
+        s.error = !path || now >= deadline ? -ENOENT
+                                           : image_look(path, s.has_capacity ? NULL : format_of(l) ?: "raw",
+                                                        deadline - now, &f);
+        if (s.error < 0)
+                return s;
+        s.has_file = true;
+        s.physical = f.length;
+        s.allocation = f.allocation;
+        if (f.has_capacity) {
+                s.has_capacity = true;
+                s.capacity = f.capacity;
+        }
         return s;
 }
 
 BlockSizes block_sizes(const xmlNode *disk, const json_t *image) {
-        return sizes_of(&(Layer) { .disk = disk, .element = disk, .image = image });
+        return sizes_of(&(Layer) { .disk = disk, .element = disk, .image = image }, UINT64_MAX);
 }
 
 /* How far a block device is filled is what QEMU has seen written; a file may have been filled before. */
-static void add_sizes(const Layer *l, TypedParams *p) {
-        BlockSizes s = sizes_of(l);
+static void add_sizes(const Layer *l, uint64_t deadline, TypedParams *p) {
+        BlockSizes s = sizes_of(l, deadline);
         uint64_t highest;
 
         if (number_of(json_object_get(json_object_get(l->stats, "parent"), "stats"), "wr_highest_offset", &highest) &&
@@ -117,7 +101,7 @@ static void add_sizes(const Layer *l, TypedParams *p) {
 
 /* --- records --- */
 
-static void add_layer(const Layer *l, TypedParams *p) {
+static void add_layer(const Layer *l, uint64_t deadline, TypedParams *p) {
         const xmlNode *source = xml_child(l->element, "source");
         const json_t *stats = json_object_get(l->stats, "stats");
         unsigned n = l->number, index;
@@ -130,7 +114,7 @@ static void add_layer(const Layer *l, TypedParams *p) {
         for (size_t i = 0; i < ELEMENTSOF(figures); i++)
                 if (number_of(stats, figures[i].qemu, &v))
                         typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.%s", n, figures[i].name), v);
-        add_sizes(l, p);
+        add_sizes(l, deadline, p);
 }
 
 /* The end of a chain is a <backingStore> without a source. */
@@ -172,7 +156,7 @@ void stats_add_blocks(const Ask *a, TypedParams *p) {
                 }
                 do {
                         l.number = n++;
-                        add_layer(&l, p);
+                        add_layer(&l, a->deadline, p);
                 } while (next_layer(&l));
         }
         typed_params_add_uint(p, "block.count", n);

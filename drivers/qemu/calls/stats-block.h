@@ -19,6 +19,7 @@ int ask_qemu(const Ask *a, const char *command, json_t *arguments, json_t **ret)
 typedef struct BlockSizes {
         uint64_t capacity, allocation, physical;
         bool has_capacity, has_file;
+        int error;              /* why there is no file, as errno */
 } BlockSizes;
 
 /* What is known of a disk's uppermost layer. image: QEMU's ImageInfo of it; NULL: the file itself is looked at. */
