@@ -182,7 +182,7 @@ static int create_xml(Call *c, const remote_storage_pool_create_xml_args *args, 
         r = start_transient(c, o, d, args->flags, e);
         if (r < 0) {
                 (void) object_unlink(&kind_pool, STORE_TRANSIENT, o->name, NULL);
-                object_remove_dropin(i, o->name, true);
+                object_remove_units(i, o->name, d, true);
                 (void) object_refresh(i, o->name, false);
                 return r;
         }
@@ -191,7 +191,16 @@ static int create_xml(Call *c, const remote_storage_pool_create_xml_args *args, 
 
 /* --- undefine --- */
 
+Definition *pool_definition(Pool *p, ObjectVersion which) {
+        _cleanup_definition_ Definition *d = NULL;
+
+        if (object_load(&p->object, which, &d, NULL) < 0 || definition_normalise(d, NULL, NULL) < 0)
+                return NULL;
+        return TAKE_PTR(d);
+}
+
 static int undefine(Call *c, Pool *p, uint32_t flags, Error *e) {
+        _cleanup_definition_ Definition *d = NULL;
         _cleanup_free_ char *name = strdup(p->object.name);
         ObjectIndex *i = call_index(c);
         int r;
@@ -200,12 +209,13 @@ static int undefine(Call *c, Pool *p, uint32_t flags, Error *e) {
                 return -ENOMEM;
         if (p->object.live)
                 return object_refuse(&p->object, e, "storage pool '%s' is still active", name);
+        d = pool_definition(p, OBJECT_INACTIVE);
         r = object_unit_forget(i, name, e);
         if (r >= 0)
                 r = object_unlink(&kind_pool, STORE_PERSISTENT, name, e);
         if (r < 0)
                 return r;
-        object_remove_dropin(i, name, false);
+        object_remove_units(i, name, d, false);
         (void) object_refresh(i, name, false);
         return 0;
 }

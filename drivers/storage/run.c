@@ -151,6 +151,7 @@ static int refuse_used(Pool *p, Error *e) {
 
 static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *args, rpc_void *ret, Error *e) {
         _cleanup_free_ char *name = strdup(p->object.name);
+        _cleanup_definition_ Definition *d = NULL;
         int r;
 
         if (!name)
@@ -161,10 +162,11 @@ static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *arg
         r = refuse_used(p, e);
         if (r < 0)
                 return r;
+        d = p->object.transient ? pool_definition(p, OBJECT_LIVE) : NULL;
         r = object_unit_stop(&p->object, STOP_TIMEOUT, e);
         if (r >= 0 && p->object.transient) {
                 (void) object_unlink(&kind_pool, STORE_TRANSIENT, name, NULL);
-                object_remove_dropin(call_index(c), name, true);
+                object_remove_units(call_index(c), name, d, true);
         }
         (void) object_refresh(call_index(c), name, true);
         return r;

@@ -87,6 +87,11 @@ int pool_spec(Pool *p, const PoolSpec **ret, Error *e);
 
 void pool_emit_refresh(Pool *p);
 
+/* --- define.c --- */
+
+/* In canonical form, the caller's; NULL where it cannot be read. */
+Definition *pool_definition(Pool *p, ObjectVersion which);
+
 /* --- run.c --- */
 
 /* Starts the unit, or fails with its words. Waits. */

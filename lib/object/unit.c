@@ -81,6 +81,14 @@ void object_remove_dropin(ObjectIndex *i, const char *name, bool transient) {
                 systemd_unit_changed(i->host->systemd, unit);
 }
 
+void object_remove_units(ObjectIndex *i, const char *name, const Definition *d, bool transient) {
+        _cleanup_plan_ Plan *plan = NULL;
+
+        if (d && plan_build(d, &plan, NULL) >= 0)
+                (void) plan_remove(plan, dropin_folder(transient));
+        object_remove_dropin(i, name, transient);
+}
+
 /* --- jobs --- */
 
 static void trim(char *s) {

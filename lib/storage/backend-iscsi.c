@@ -181,6 +181,14 @@ static int set_chap(const PoolSpec *s, const Node *n, Error *e) {
         return r < 0 ? r : set_password(s, n, e);
 }
 
+/* iscsid tries a login again and again, also when nobody waits for it any more: it has to give up before iscsiadm, or
+ * there is a session some time after the start has failed. */
+static int limit_login(const Node *n, Error *e) {
+        int r = node_set(n, "node.session.initial_login_retry_max", "2", e);
+
+        return r < 0 ? r : node_set(n, "node.conn[0].timeo.login_timeout", "15", e);
+}
+
 /* What the administrator's record says stays, but for what the definition says. */
 static int make_record(const PoolSpec *s, const Node *n, Error *e) {
         int r = n->interface ? make_interface(n, s->initiator, e) : 0;
@@ -189,11 +197,24 @@ static int make_record(const PoolSpec *s, const Node *n, Error *e) {
                 r = NODE(n, e, "--op", "new");
                 if (r >= 0)
                         r = node_set(n, "node.startup", "manual", e);
+                if (r >= 0)
+                        r = limit_login(n, e);
         }
         return r >= 0 && s->auth_user ? set_chap(s, n, e) : r;
 }
 
 /* --- the pool --- */
+
+#define LOGOUT_TRIES 20
+
+/* A session that is being made cannot be ended ("in invalid state for logout"), until it has been made or not. */
+static void give_up(const Node *n) {
+        for (unsigned i = 0; i < LOGOUT_TRIES; i++) {
+                if (NODE(n, NULL, "--logout") >= 0 || each_session(n->target, NULL, NULL) == 0)
+                        return;
+                sleep(1);
+        }
+}
 
 /* A session that is there is used as it is. */
 static int start(const PoolSpec *s, Error *e) {
@@ -205,9 +226,8 @@ static int start(const PoolSpec *s, Error *e) {
         r = make_record(s, &n, e);
         if (r >= 0)
                 r = NODE(&n, e, "--login");
-        /* iscsid would go on trying */
         if (r < 0)
-                (void) NODE(&n, NULL, "--logout");
+                give_up(&n);
         return r;
 }
 

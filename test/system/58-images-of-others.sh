@@ -157,5 +157,30 @@ check "... u sees it" m setpriv --reuid u --regid u --clear-groups stat /home/u/
 check "... an image there" define own /home/u/mnt/open/plain.raw raw
 refused "... is refused, and the mount is named" "'/home/u/mnt' (a FUSE mount of user " m virsh start own
 refused "... by a pool there too" "'/home/u/mnt' (a FUSE mount of user " pool own /home/u/mnt/open
-m sh -c 'umount /home/u/mnt; umount /mnt/x'
+m sh -c 'umount /home/u/mnt'
+
+# --- a server that does not answer any more: whoever asks for a file waits, and cannot be killed
+check "a guest with a disk there" m virsh -q start plain
+check "... how much it takes up is known" \
+        equals 3 m sh -c 'virsh domstats plain | grep -cE "block.0.(allocation|capacity|physical)=[0-9]"'
+check "... also while it does not run" \
+        m sh -c 'chmod 644 /srv/nfs/shared/top.qcow2; virsh -q define /root/squashed.xml && virsh domblkinfo squashed vda | grep -q "Capacity: *1048576"'
+m sh -c 'touch /run/squash-hangs; sleep 2'
+check "its server does not answer" \
+        m sh -c 'stat /mnt/x/open/plain.raw < /dev/null > /dev/null 2>&1 & sleep 1; kill -0 $!'
+check "... figures of the guest come all the same" \
+        m sh -c 'timeout 25 virsh domstats plain > /tmp/stats; grep -q block.0.path= /tmp/stats'
+served() {
+        m sh -c 'virsh domblkinfo squashed vda > /tmp/said 2>&1 & sleep 0.5; a=$(date +%s%N); timeout 10 virsh -q list
+                b=$(date +%s%N); wait; echo "$(((b - a) / 1000000)) ms"; [ $(((b - a) / 1000000)) -lt 1500 ]'
+}
+check "... nobody else waits" served
+check "... one whose image nobody knows is told that" \
+        m sh -c 'grep -q "cannot stat file .*/mnt/x/shared/top.qcow2" /tmp/said'
+check "... and the next one at once" m sh -c '! timeout 2 virsh domblkinfo squashed vda 2>/tmp/said &&
+        grep -q "cannot stat file" /tmp/said'
+check "... the daemon waits for nobody" not m sh -c 'ps -eo stat,args | grep "^D.*[u]nitvirtd"'
+m systemctl kill -s KILL squash
+check "the guest ends with its server" m virsh -q destroy plain
+m umount -l /mnt/x
 finish

@@ -14,6 +14,8 @@ int object_unit(const Object *o, char **ret, Error *e);
  * systemd. */
 int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e);
 void object_remove_dropin(ObjectIndex *i, const char *name, bool transient);
+/* The same, and units of its own that a definition, in canonical form, has beside it (a mount); d may be NULL. */
+void object_remove_units(ObjectIndex *i, const char *name, const Definition *d, bool transient);
 
 /* Starts the unit with what is in force now (older files in systemd's memory are reloaded, an earlier failure is
  * forgotten) and waits for its job as long as the unit's own limits allow. Where it did not come up: -EIO (-ETIMEDOUT)
