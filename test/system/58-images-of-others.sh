@@ -164,7 +164,8 @@ check "a guest with a disk there" m virsh -q start plain
 check "... how much it takes up is known" \
         equals 3 m sh -c 'virsh domstats plain | grep -cE "block.0.(allocation|capacity|physical)=[0-9]"'
 check "... also while it does not run" \
-        m sh -c 'chmod 644 /srv/nfs/shared/top.qcow2; virsh -q define /root/squashed.xml && virsh domblkinfo squashed vda | grep -q "Capacity: *1048576"'
+        m sh -c 'chmod 644 /srv/nfs/shared/top.qcow2; virsh -q define /root/squashed.xml &&
+                virsh domblkinfo squashed vda | grep -q "Capacity: *1048576"'
 m sh -c 'touch /run/squash-hangs; sleep 2'
 check "its server does not answer" \
         m sh -c 'stat /mnt/x/open/plain.raw < /dev/null > /dev/null 2>&1 & sleep 1; kill -0 $!'
