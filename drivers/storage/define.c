@@ -19,8 +19,36 @@ static bool same_device(const PoolSpec *a, const PoolSpec *b) {
         return false;
 }
 
+/* A path without "." and "..", by its words alone: to ask the file system could take for ever. */
+static char *plain_path(const char *path) {
+        char *plain = malloc(strlen(path) + 2), *end = plain;
+
+        if (!plain)
+                return NULL;
+        for (const char *p = path; *p;) {
+                size_t n;
+
+                p += strspn(p, "/");
+                n = strcspn(p, "/");
+                if (n == 2 && p[0] == '.' && p[1] == '.') {
+                        while (end > plain && *--end != '/')
+                                ;
+                } else if (n > 1 || (n == 1 && *p != '.')) {
+                        *end++ = '/';
+                        memcpy(end, p, n);
+                        end += n;
+                }
+                p += n;
+        }
+        *end = '\0';
+        return plain;
+}
+
 static bool same_target(const PoolSpec *a, const PoolSpec *b) {
-        return streq_ptr(a->target, b->target);
+        _cleanup_free_ char *one = a->target ? plain_path(a->target) : NULL,
+                            *other = b->target ? plain_path(b->target) : NULL;
+
+        return streq_ptr(one ?: a->target, other ?: b->target);
 }
 
 static bool same_export(const PoolSpec *a, const PoolSpec *b) {

@@ -264,7 +264,7 @@ static void names_of_volumes(void **state) {
         } cases[] = {
                 { "a", true },     { "a b.qcow2", true }, { "\xc3\xa4", true }, { "", false },
                 { ".", false },    { "..", false },       { "a/b", false },     { "a\nb", false },
-                { "\xff", false }, { "\xc3", false },     { "...", true },
+                { "\xff", false }, { "\xc3", false },     { "...", true },      { "a.unitvirt-part", false },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

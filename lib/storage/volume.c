@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/strings.h"
+#include "storage/scan.h"
 #include "storage/volume.h"
 
 #define NAME_MAX_BYTES 255U
@@ -290,6 +291,9 @@ int volume_name_check(const char *name, Error *e) {
         if (streq(name, ".") || streq(name, "..") || strchr(name, '/'))
                 return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE, "volume name '%s' cannot contain '/'",
                                  name);
+        if (endswith(name, VOLUME_PART_SUFFIX))
+                return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE,
+                                 "volume name '%s' has the end that volumes in the making have", name);
         for (const char *p = name; *p;) {
                 size_t n = utf8_length(p);
 

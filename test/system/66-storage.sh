@@ -42,7 +42,9 @@ link=/etc/libvirt/storage/autostart/p.xml
 check "libvirt's link for autostart becomes systemd's at a start" adopted vm-pool@p.service $link virsh -q pool-start p
 check "... so that systemctl disable is the last word" disabled vm-pool@p.service
 check "... for virsh too" says 'Autostart:      no' m virsh pool-info p
-refused "a second pool on the folder" "Storage source conflict with pool: 'p'" define_pool dir q /srv/p ''
+for path in /srv/p /srv//p/ /srv/./p /srv/x/../p; do
+        refused "a second pool on the folder ($path)" "Storage source conflict with pool: 'p'" define_pool dir q $path ''
+done
 refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
 refused "a type that was left out is named" "built without librbd" m sh -c "echo \"<pool type='rbd'><name>r</name><source><name>x</name><host name='h'/></source></pool>\" > /tmp/r.xml; virsh pool-define /tmp/r.xml"
 check "stop and start by systemctl" m sh -c 'systemctl stop vm-pool@p && virsh pool-info p | grep -q "State: *inactive" && systemctl start vm-pool@p && virsh pool-info p | grep -q "State: *running"'
