@@ -153,3 +153,46 @@ int systemd_unit_failed_step(Systemd *s, const char *unit, char **ret, Error *e)
         }
         return 0;
 }
+
+/* --- other units --- */
+
+static int read_names(Systemd *s, const char *unit, const char *property, char ***names, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *name;
+        int r;
+
+        r = systemd_get_property(s, unit, "Unit", property, "as", &reply, e);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &name)) > 0)
+                r = strv_add(names, name);
+        return r;
+}
+
+/* What did not start because of another has not failed itself: then it is that other. */
+static int failed_need(Systemd *s, const char *unit, unsigned depth, char **ret, Error *e) {
+        _cleanup_strv_ char **names = NULL;
+        int r;
+
+        r = read_names(s, unit, "Requires", &names, e);
+        if (r >= 0)
+                r = read_names(s, unit, "BindsTo", &names, e);
+        for (char **name = names; r >= 0 && name && *name; name++) {
+                _cleanup_free_ char *state = NULL;
+
+                if (systemd_unit_string(s, *name, "Unit", "ActiveState", &state, NULL) < 0 || streq(state, "active"))
+                        continue;
+                if (streq(state, "failed")) {
+                        *ret = strdup(*name);
+                        return *ret ? 1 : -ENOMEM;
+                }
+                r = depth > 0 ? failed_need(s, *name, depth - 1, ret, e) : 0;
+                if (r > 0)
+                        return r;
+        }
+        return MIN(r, 0);
+}
+
+int systemd_unit_failed_need(Systemd *s, const char *unit, char **ret, Error *e) {
+        return failed_need(s, unit, 1, ret, e);
+}

@@ -74,6 +74,10 @@ int systemd_unit_devices(Systemd *s, const char *unit, char ***ret, Error *e);
  * "ConditionPathExists=/nope"; the caller's. Waits. */
 int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e);
 
+/* Has a unit failed that this one needs (Requires=, BindsTo=), or one that such a unit needs? Then 1, and *ret is its
+ * name; the caller's. Waits. */
+int systemd_unit_failed_need(Systemd *s, const char *unit, char **ret, Error *e);
+
 /* Did systemd fail before one of the programs that start the unit? Then 1, and *ret says where: "failed at step USER
  * before /usr/bin/x"; the caller's. Waits. */
 int systemd_unit_failed_step(Systemd *s, const char *unit, char **ret, Error *e);

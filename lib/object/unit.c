@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/fs.h"
+#include "base/instance.h"
 #include "base/strings.h"
 #include "object/store.h"
 #include "object/unit.h"
@@ -107,6 +108,46 @@ static char *error_file(const Object *o) {
         return folder ? text_format("%s/%s/%s.error", path_run(), folder, o->name) : NULL;
 }
 
+/* What the program of a pool or a network has left; NULL where that says nothing. *ret_what is in words what it is. */
+static char *words_of_other(const char *unit, char **ret_what) {
+        static const struct {
+                const UnitKind *kind;
+                const char *folder, *etc;
+        } kinds[] = { { &unit_pool, "storage", "storage" }, { &unit_network, "network", "qemu/networks" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                _cleanup_free_ char *instance = NULL, *name = NULL, *path = NULL, *text = NULL,
+                                    *etc = text_format("%s/%s", path_etc(), kinds[i].etc);
+
+                if (instance_from_unit(kinds[i].kind, unit, &instance) < 0 || !etc ||
+                    instance_to_name(instance, (const char *const[]) { etc, NULL }, &name) < 0)
+                        continue;
+                path = text_format("%s/%s/%s.error", path_run(), kinds[i].folder, name);
+                if (!path || file_read(path, ERROR_FILE_MAX, &text, NULL) < 0)
+                        return NULL;
+                trim(text);
+                *ret_what = text_format("%s '%s'", kinds[i].kind->word, name);
+                return *ret_what && *text ? TAKE_PTR(text) : NULL;
+        }
+        return NULL;
+}
+
+static int need_failed(Object *o, const char *unit, int r, Error *e) {
+        _cleanup_free_ char *need = NULL, *what = NULL, *text = NULL;
+        ErrorOrigin origin = object_kind(o)->origin;
+
+        if (systemd_unit_failed_need(o->index->host->systemd, unit, &need, NULL) <= 0)
+                return error_set(e, r, ERROR_OPERATION_FAILED, origin,
+                                 "a unit that %s needs did not start; see 'systemctl list-dependencies %s'", unit,
+                                 unit);
+        text = words_of_other(need, &what);
+        if (text)
+                return error_set(e, r, ERROR_OPERATION_FAILED, origin, "%s, which %s needs, did not start: %s", what,
+                                 unit, text);
+        return error_set(e, r, ERROR_OPERATION_FAILED, origin,
+                         "%s, which %s needs, did not start; see 'systemctl status %s'", need, unit, need);
+}
+
 /* Why the unit did not come up: what its programs left, else what systemd knows. Not the unit's status text, which may
  * be that of an earlier run. */
 static int start_failed(Object *o, const char *unit, JobResult result, Error *e) {
@@ -122,9 +163,7 @@ static int start_failed(Object *o, const char *unit, JobResult result, Error *e)
                         return error_set_from_text(e, r, ERROR_INTERNAL, origin, text);
         }
         if (result == JOB_DEPENDENCY)
-                return error_set(e, r, ERROR_OPERATION_FAILED, origin,
-                                 "a unit that %s needs did not start; see 'systemctl list-dependencies %s'", unit,
-                                 unit);
+                return need_failed(o, unit, r, e);
         if (systemd_unit_failed_step(o->index->host->systemd, unit, &why, NULL) > 0)
                 return error_set(e, r, ERROR_OPERATION_FAILED, origin, "%s did not start: %s; see 'journalctl -u %s'",
                                  unit, why, unit);

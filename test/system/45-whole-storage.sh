@@ -181,7 +181,12 @@ check "... a refresh finds it again" eventually 3 equals 6 list_all
 check "... a guest has one" on_disk scsi "pool='s' volume='unit:0:4:0'" volume
 check "... starts" m virsh -q start scsi
 check "... and runs" shows_running scsi
+check "... its unit may open that disk, and no other" \
+        m sh -c 'systemctl show -P DeviceAllow vm@scsi > /root/allowed
+                grep -qF "/dev/unitvirt/s/unit:0:4:0 rw" /root/allowed && ! grep -q "block-\|/dev/sd" /root/allowed &&
+                [ "$(realpath /dev/unitvirt/s/unit:0:4:0)" = "$(realpath $(virsh vol-path unit:0:4:0 s))" ]'
 check "... ends" m virsh -q "destroy scsi; undefine scsi; pool-destroy s; pool-undefine s"
+check "... the links to its disks are gone" not m test -e /dev/unitvirt/s
 IFS=':.' read -r dom bus slot func <<<"$parent"
 at="<address domain='0x$dom' bus='0x$bus' slot='0x$slot' function='0x$func'/>"
 check "the same by the device's address" scsi "<adapter type='scsi_host'><parentaddr>$at</parentaddr></adapter>"
@@ -233,6 +238,7 @@ check "a search finds the target" contains "<device path='$iqn'/>" \
         m virsh find-storage-pool-sources-as iscsi 127.0.0.1
 check "a pool with the wrong password" iscsi wrong
 refused "... cannot log in, and says why" "authorization failure" m virsh pool-start i
+check "... no session is left of it" equals 0 sessions
 check "... is undefined" m virsh -q pool-undefine i
 check "one of another initiator" iscsi right iqn.2026-01.org.test:other
 refused "... neither" "authorization failure" m virsh pool-start i
@@ -252,6 +258,9 @@ check "... content comes to it" \
                 cmp -n 1000000 /root/data /srv/lun/1'
 check "... starts" m virsh -q start onunit
 check "... and runs" shows_running onunit
+check "... its unit may open that one alone" \
+        m sh -c 'systemctl show -P DeviceAllow vm@onunit > /root/allowed
+                grep -qF "/dev/unitvirt/i/unit:0:0:1 rw" /root/allowed && ! grep -q "block-\|/dev/sd" /root/allowed'
 check "... ends" m virsh -q "destroy onunit; undefine onunit"
 check "a unit that is new" \
         m sh -c "mkdir $tpg/lun/lun_2 && ln -s /sys/kernel/config/target/core/fileio_7/x0 $tpg/lun/lun_2/x &&
@@ -260,9 +269,27 @@ check "... was found by a refresh" eventually 3 equals 3 units
 check "it stops" m virsh -q pool-destroy i
 check "... and logs out" equals 0 sessions
 check "a target that does not answer" m sh -c "echo 0 > $tpg/enable"
-refused "... is no pool" "iscsiadm" m virsh pool-start i
+began=$SECONDS
+LIMIT=120 refused "... is no pool" "iscsiadm" m virsh pool-start i
+echo "#   after $((SECONDS - began)) s"
+check "... no session is left of it" equals 0 sessions
 check "... lists go on" m virsh pool-list --all
-check "... when it is back the pool starts" m sh -c "echo 1 > $tpg/enable; virsh -q pool-start i"
+check "... none comes when it is back" m sh -c "echo 1 > $tpg/enable; sleep 30"
+check "..." equals 0 sessions
+check "... the pool starts then" m virsh -q pool-start i
+check "... and stops" m virsh -q pool-destroy i
+m_with_input sh -c 'cat > /root/dead' <<'SH'
+nft add table inet dead
+nft add chain inet dead in '{ type filter hook input priority 0; }'
+nft add rule inet dead in tcp dport 3260 drop
+SH
+check "one whose packets are lost" m sh /root/dead
+began=$SECONDS
+LIMIT=120 refused "... is no pool" "iscsiadm" m virsh pool-start i
+echo "#   after $((SECONDS - began)) s"
+check "... none comes when they are not" m sh -c "nft delete table inet dead; sleep 30"
+check "..." equals 0 sessions
+check "... the pool starts then" m virsh -q pool-start i
 
 # --- multipath: the same units by a second portal
 m_with_input sh -c 'cat > /root/second' <<'EOF'

@@ -278,6 +278,12 @@ m sh -c 'virsh -q vol-create-as p boot.qcow2 8M --format qcow2 --backing-vol ove
 check "a guest on <disk type='volume'>, with two backing files, starts its pool" m sh -c 'virsh -q destroy invol; virsh -q undefine invol; virsh -q pool-destroy p && virsh -q define /tmp/g.xml && virsh -q start byvol && virsh pool-info p | grep -q "State: *running"'
 check "... QEMU has the volume" m sh -c 'virsh domblklist byvol | grep -q /srv/p/boot.qcow2 && virsh qemu-monitor-command byvol "{\"execute\":\"query-named-block-nodes\"}" | grep -o "\"drv\": *\"qcow2\"" | wc -l | grep -q 3'
 refused "its pool cannot be stopped meanwhile" "in use by running guests: 'byvol'" m virsh pool-destroy p
+m sh -c 'virsh -q destroy byvol; virsh -q pool-destroy p; mv /srv/p /srv/away'
+refused "where the pool does not start, the guest names it" \
+        "storage pool 'p', which vm@byvol.service needs, did not start: " \
+        m virsh start byvol
+refused "... and says why" "cannot open directory '/srv/p'" m virsh start byvol
+m sh -c 'mv /srv/away /srv/p; virsh -q pool-start p'
 check "... afterwards it can" m sh -c 'virsh -q destroy byvol; virsh -q undefine byvol; virsh -q pool-destroy p && virsh -q pool-start p'
 check "virt-clone" m sh -c 'virsh -q destroy imported; virt-clone --original imported --name twin --auto-clone'
 check "... has a disk of its own" m sh -c "virsh domblklist twin | grep -q there-clone.qcow2 && qemu-img compare $images/there.qcow2 $images/there-clone.qcow2"
