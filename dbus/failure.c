@@ -156,12 +156,19 @@ int systemd_unit_failed_step(Systemd *s, const char *unit, char **ret, Error *e)
 
 /* --- other units --- */
 
-static int read_names(Systemd *s, const char *unit, const char *property, char ***names, Error *e) {
+static int read_names(Systemd *s, const char *path, const char *property, char ***names, Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *name;
+        sd_bus *bus;
         int r;
 
-        r = systemd_get_property(s, unit, "Unit", property, "as", &reply, e);
+        r = systemd_get_bus(s, &bus, e);
+        if (r >= 0)
+                r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error,
+                                          &reply, "ss", DESTINATION ".Unit", property);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'v', "as");
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "s");
         while (r >= 0 && (r = sd_bus_message_read(reply, "s", &name)) > 0)
@@ -171,12 +178,20 @@ static int read_names(Systemd *s, const char *unit, const char *property, char *
 
 /* What did not start because of another has not failed itself: then it is that other. */
 static int failed_need(Systemd *s, const char *unit, unsigned depth, char **ret, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_strv_ char **names = NULL;
+        const char *path;
         int r;
 
-        r = read_names(s, unit, "Requires", &names, e);
+        /* what was not started may not be in memory any more; by its path it comes back */
+        r = MANAGER_CALL(s, "LoadUnit", unit, &reply, &error, e, "s", unit);
         if (r >= 0)
-                r = read_names(s, unit, "BindsTo", &names, e);
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r >= 0)
+                r = read_names(s, path, "Requires", &names, e);
+        if (r >= 0)
+                r = read_names(s, path, "BindsTo", &names, e);
         for (char **name = names; r >= 0 && name && *name; name++) {
                 _cleanup_free_ char *state = NULL;
 
