@@ -301,23 +301,44 @@ static int complete_checksums(NetworkStart *s) {
         return r;
 }
 
-int host_limit(NetworkStart *s) {
+/* A bridge of the host's stays when the network ends: so the limits do not go by themselves. */
+static int note_limit(NetworkStart *s, const char *bridge, const char *direction) {
+        _cleanup_free_ char *what = text_format("%s %s", direction, bridge);
+
+        return *s->bridge ? 0 : what ? undo_add(&s->undo, UNDO_LIMIT, what) : -ENOMEM;
+}
+
+static int limit(NetworkStart *s, const char *bridge) {
         Rate rate;
         int r = 0;
 
-        if (!*s->bridge)
+        if (read_rate(xml_find(s->network, "bandwidth/inbound"), &rate)) {
+                r = note_limit(s, bridge, "inbound");
+                if (r >= 0)
+                        r = *s->bridge ? shape_network(s->links, bridge, &rate)
+                                       : shape_egress(s->links, bridge, &rate);
+        }
+        if (r >= 0 && read_rate(xml_find(s->network, "bandwidth/outbound"), &rate)) {
+                r = note_limit(s, bridge, "outbound");
+                if (r >= 0)
+                        r = shape_ingress(s->links, bridge, &rate);
+        }
+        return r;
+}
+
+int host_limit(NetworkStart *s) {
+        const char *bridge = *s->bridge ? s->bridge : s->mode == FORWARD_BRIDGE ? network_bridge(s->network) : NULL;
+        int r;
+
+        if (!bridge)
                 return 0;
-        if (read_rate(xml_find(s->network, "bandwidth/inbound"), &rate))
-                r = shape_network(s->links, s->bridge, &rate);
-        if (r >= 0 && read_rate(xml_find(s->network, "bandwidth/outbound"), &rate))
-                r = shape_ingress(s->links, s->bridge, &rate);
+        r = limit(s, bridge);
         if (r == -EOPNOTSUPP)
                 return error_set(&s->error, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_NETWORK,
                                  "the kernel has no policers, which the outbound bandwidth of a network needs");
-        if (r >= 0)
+        if (r >= 0 && *s->bridge)
                 r = complete_checksums(s);
-        return r < 0 ? error_set_errno(&s->error, r, ORIGIN_NETWORK, "cannot set bandwidth limits on %s", s->bridge)
-                     : 0;
+        return r < 0 ? error_set_errno(&s->error, r, ORIGIN_NETWORK, "cannot set bandwidth limits on %s", bridge) : 0;
 }
 
 /* Stays on at the end, since others may have come to count on it. */

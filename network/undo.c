@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "network/shape.h"
 #include "notify.h"
 #include "start.h"
 
@@ -13,7 +14,7 @@
 
 static const char *const words[_UNDO_KIND_MAX] = {
         [UNDO_BRIDGE] = "bridge", [UNDO_DNSMASQ] = "dnsmasq", [UNDO_DOCKER] = "docker",
-        [UNDO_ZONE] = "zone",     [UNDO_RULES] = "rules",
+        [UNDO_ZONE] = "zone",     [UNDO_RULES] = "rules",     [UNDO_LIMIT] = "limit",
 };
 
 int undo_open(const char *network, bool again, UndoList *ret) {
@@ -84,13 +85,24 @@ static int undo_zone(const Undo *u, const char *what) {
         return bus_remove_from_zone(what);
 }
 
+static int undo_limit(const Undo *u, const char *what) {
+        const char *inbound = startswith(what, "inbound "), *outbound = startswith(what, "outbound ");
+        _cleanup_netlink_ Netlink *links = NULL;
+        int r = netlink_open(&links);
+
+        if (r < 0)
+                return r;
+        r = inbound ? shape_egress(links, inbound, NULL) : outbound ? shape_ingress(links, outbound, NULL) : -EBADMSG;
+        return r == -ENODEV || r == -EOPNOTSUPP ? 0 : r;
+}
+
 static int undo_rules(const Undo *u, const char *what) {
         return rules_drop(u->notify_fd);
 }
 
 static int (*const functions[_UNDO_KIND_MAX])(const Undo *u, const char *what) = {
         [UNDO_BRIDGE] = undo_bridge, [UNDO_DNSMASQ] = undo_dnsmasq, [UNDO_DOCKER] = undo_docker,
-        [UNDO_ZONE] = undo_zone,     [UNDO_RULES] = undo_rules,
+        [UNDO_ZONE] = undo_zone,     [UNDO_RULES] = undo_rules,     [UNDO_LIMIT] = undo_limit,
 };
 
 static int undo_line(const Undo *u, const char *line) {

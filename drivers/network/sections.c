@@ -82,7 +82,7 @@ static xmlNode *find(const Update *u, bool any) {
         return NULL;
 }
 
-/* A host is known by its MAC (or, with IPv6, its id) when the rest of it is to change. */
+/* A host is known by its MAC (or, with IPv6, its id), even where another has the address. */
 static xmlNode *find_by_first_key(const Update *u) {
         XML_FOREACH(entry, u->parent, u->section->element)
                 for (const char *const *key = u->section->keys; *key; key++) {
@@ -108,7 +108,8 @@ static int add(const Update *u, bool first, Error *e) {
 }
 
 static int modify(const Update *u, Error *e) {
-        xmlNode *old = find_by_first_key(u);
+        /* a MAC that is not there is a new one, of the host with that name or address */
+        xmlNode *old = find_by_first_key(u) ?: find(u, u->section->any_key);
 
         if (!u->section->may_modify)
                 return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_NETWORK,

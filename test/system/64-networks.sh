@@ -117,7 +117,9 @@ check "... dnsmasq knows it" m sh -c "busybox nslookup printer 192.168.122.1 | g
 refused "... twice is refused" "there is an existing dhcp host entry" m virsh net-update default add ip-dhcp-host "<host mac='52:54:00:00:00:0c' ip='192.168.122.14'/>" --live
 refused "... outside of the subnet is refused" "is not within network" m virsh net-update default add ip-dhcp-host "<host mac='52:54:00:00:00:0d' ip='192.168.1.14'/>" --live
 check "... changed" m virsh -q net-update default modify ip-dhcp-host "<host mac='52:54:00:00:00:0c' name='delta' ip='192.168.122.15'/>" --live
-check "... taken away" m virsh -q net-update default delete ip-dhcp-host "<host mac='52:54:00:00:00:0c'/>" --live
+check "... gets another MAC, known by its address" m virsh -q net-update default modify ip-dhcp-host "<host mac='52:54:00:00:00:0e' name='3cx' ip='192.168.122.15'/>" --live
+check "... dnsmasq has that" eventually 5 m grep -qx "52:54:00:00:00:0e,192.168.122.15,3cx" /var/lib/libvirt/dnsmasq/default.hostsfile
+check "... taken away" m virsh -q net-update default delete ip-dhcp-host "<host mac='52:54:00:00:00:0e'/>" --live
 refused "a section that cannot be updated is named" "can't update 'bridge' section" m virsh net-update default modify bridge "<bridge/>" --live
 
 # the rules follow what of the definition they are about
@@ -183,6 +185,18 @@ echo "#   3 MiB took $took ms"
 check "... is held to it" test "$took" -gt 2000 -a "$took" -lt 6000
 m systemctl stop slow; no_ns slow
 check "... ends" m virsh -q net-destroy slow
+# the same of a bridge of the host's, which stays
+limits() { m sh -c 'tc class show dev hostbr | grep -c "rate 8192Kbit"'; }
+m_with_input sh -c 'ip link add hostbr type bridge; cat > /root/limited.xml; virsh -q net-define /root/limited.xml' <<'XML'
+<network><name>limited</name><forward mode='bridge'/><bridge name='hostbr'/><bandwidth><inbound average='1024'/></bandwidth></network>
+XML
+check "a network on a bridge of the host's, with a bandwidth" m virsh -q net-start limited
+check "... which the bridge has" equals 1 limits
+check "... ends" m virsh -q net-destroy limited
+check "... the limit with it" equals 0 limits
+check "... the bridge stays" m ip link del hostbr
+refused "... without it the network does not start" "cannot set bandwidth limits on hostbr" m virsh net-start limited
+m virsh -q net-undefine limited
 
 # IPv6
 m_with_input sh -c 'cat > /root/six.xml' <<'XML'

@@ -9,16 +9,21 @@
  *   mac/@address          there where the network has its own bridge
  *   ip                    @address, with @netmask or @prefix; @family where it is ipv6
  *   ip/dhcp               ranges and hosts lie within the network, no two hosts have the same address or MAC
+ *   dns                   as network-dns.c says
+ *   route                 leads to a network, by way of one of the addresses'
  *   portgroup             names are unique, at most one is the default */
+
+#include <ctype.h>
 
 #include "base/ip.h"
 #include "base/strings.h"
-#include "normalise/normaliser.h"
+#include "network.h"
 #include "schema.h"
 
-static const char *name_of(const Normaliser *n) {
+const char *network_name_of(const Normaliser *n) {
         return xml_get(n->root, "name") ?: "";
 }
+#define name_of network_name_of
 
 static const char *mode_of(const Normaliser *n) {
         return xml_get(n->root, "forward/@mode") ?: "none";
@@ -115,6 +120,11 @@ static int check_pool(Normaliser *n, xmlNode *forward) {
                 return fail_unsupported(n, xml_child(forward, "driver"),
                                         "the driver '%s' for devices of the host is not supported in network '%s'",
                                         driver, name_of(n));
+        if (streq(mode_of(n), "hostdev") && xml_child(forward, "interface"))
+                return fail_unsupported(n, xml_child(forward, "interface"),
+                                        "hostdev network '%s' lists '%s' in the device pool, but hostdev networks "
+                                        "require all devices to be listed by PCI address, not network device name",
+                                        name_of(n), attr_or(xml_child(forward, "interface"), "dev", ""));
         if (streq(mode_of(n), "hostdev"))
                 norm_set_default(n, forward, "managed", "no");
         XML_FOREACH(address, forward, "address") {
@@ -152,7 +162,7 @@ static int normalise_forward(Normaliser *n) {
                 r = check_forward_addresses(n, forward);
         if (r < 0)
                 return r;
-        if (is_one_of(mode, single) && !xml_child(n->root, "ip"))
+        if ((is_one_of(mode, single) || streq(mode, "open")) && !xml_child(n->root, "ip"))
                 return fail_xml(n, forward, "%s forwarding requested, but no IP address provided for network '%s'",
                                 mode, name_of(n));
         if (is_one_of(mode, single) && xml_next(xml_child(forward, "interface"), "interface"))
@@ -179,8 +189,14 @@ static int check_without_bridge(Normaliser *n) {
         const xmlNode *bridge = xml_child(n->root, "bridge");
         bool on_bridge = streq(mode_of(n), "bridge");
 
+        if (xml_child(n->root, "mtu"))
+                return fail_xml(n, xml_child(n->root, "mtu"),
+                                "mtu size only allowed in open, route, nat, and isolated mode, not in %s (network "
+                                "'%s')",
+                                mode_of(n), name_of(n));
+        /* what is on a bridge of the host's may have a limit for all together */
         for (const char *const *u = unsupported; *u; u++)
-                if (xml_child(n->root, *u))
+                if (xml_child(n->root, *u) && !(bridge && on_bridge && streq(*u, "bandwidth")))
                         return fail_unsupported(n, xml_child(n->root, *u),
                                                 "Unsupported %s<%s> element in network %s with forward mode='%s'",
                                                 streq(*u, "bandwidth") ? "network-wide " : "", *u, name_of(n),
@@ -280,6 +296,18 @@ static int read_address(Normaliser *n, xmlNode *node, Range *ret) {
         return 0;
 }
 
+/* dnsmasq would make two minutes of less. */
+static int check_lease(Normaliser *n, const xmlNode *node) {
+        xmlNode *lease = xml_child(node, "lease");
+        unsigned expiry = number_or(lease, "expiry", 0), seconds = xml_attr_is(lease, "unit", "seconds") ? 1
+                                                                   : xml_attr_is(lease, "unit", "hours") ? 3600
+                                                                                                         : 60;
+
+        if (expiry > 0 && expiry < 120 && expiry * seconds < 120)
+                return fail_unsupported(n, lease, "The minimum lease time should be greater than 2 minutes");
+        return 0;
+}
+
 static int check_dhcp_range(Normaliser *n, xmlNode *node, const Range *net) {
         const char *start = xml_attr(node, "start"), *end = xml_attr(node, "end");
         IpAddress first, last, lowest = ip_network(&net->address, net->prefix),
@@ -303,7 +331,7 @@ static int check_dhcp_range(Normaliser *n, xmlNode *node, const Range *net) {
         if (first.family == AF_INET && net->prefix < 31 && ip_compare(&last, &highest) == 0)
                 return fail_xml(n, node, "end of range %s - %s in network %s/%u is the broadcast address", start, end,
                                 ip_format(&net->address, text), net->prefix);
-        return 0;
+        return check_lease(n, node);
 }
 
 static int check_dhcp_host(Normaliser *n, xmlNode *host, const Range *net) {
@@ -320,8 +348,11 @@ static int check_dhcp_host(Normaliser *n, xmlNode *host, const Range *net) {
         if (mac && (mac_parse(mac, bytes) < 0 || bytes[0] & 1))
                 return fail_xml(n, host, "expected unicast mac address, found multicast '%s' in network '%s'", mac,
                                 name_of(n));
-        if (name && !strcspn(name, "0123456789."))
+        if (name && *name && !isalnum((unsigned char) *name))
                 return fail_xml(n, host, "Cannot use host name '%s' in network '%s'", name, name_of(n));
+        if (id && id[strspn(id, "0123456789abcdefABCDEF:")])
+                return fail_xml(n, host, "Invalid character '%c' in id '%s' of network '%s'",
+                                id[strspn(id, "0123456789abcdefABCDEF:")], id, name_of(n));
         if (!mac && !name && !id)
                 return fail_xml(n, host, "Static host definition in IPv%u network '%s' must have %s attribute",
                                 net->address.family == AF_INET ? 4U : 6U, name_of(n),
@@ -331,7 +362,7 @@ static int check_dhcp_host(Normaliser *n, xmlNode *host, const Range *net) {
         if (!ip_is_in(&address, &net->address, net->prefix))
                 return fail_xml(n, host, "address %s of a static host is not within network %s/%u", ip,
                                 ip_format(&net->address, text), net->prefix);
-        return 0;
+        return check_lease(n, host);
 }
 
 static bool same(const xmlNode *a, const xmlNode *b, const char *name) {
@@ -401,21 +432,28 @@ static int normalise_addresses(Normaliser *n) {
 static int normalise_routes(Normaliser *n) {
         XML_FOREACH(route, n->root, "route") {
                 Range to;
-                IpAddress gateway;
+                IpAddress gateway, net;
                 bool found = false;
                 int r = read_address(n, route, &to);
 
                 if (r < 0)
                         return r;
+                net = ip_network(&to.address, to.prefix);
+                if (ip_compare(&net, &to.address) != 0)
+                        return fail_xml(n, route, "Address '%s' in route definition of network '%s' is not a network "
+                                        "address", xml_attr(route, "address"), name_of(n));
+                if (xml_attr(route, "metric") && number_or(route, "metric", 0) == 0)
+                        return fail_xml(n, route, "Invalid value for attribute 'metric' of a route of network '%s': "
+                                        "Zero is not permitted", name_of(n));
                 if (ip_parse(xml_attr(route, "gateway"), &gateway) < 0 || gateway.family != to.address.family)
                         return fail_xml(n, route,
                                         "Missing required gateway attribute in route definition of network '%s'",
                                         name_of(n));
                 XML_FOREACH(ip, n->root, "ip") {
-                        Range net;
+                        Range near;
 
                         found = found ||
-                                (read_address(n, ip, &net) >= 0 && ip_is_in(&gateway, &net.address, net.prefix));
+                                (read_address(n, ip, &near) >= 0 && ip_is_in(&gateway, &near.address, near.prefix));
                 }
                 if (!found)
                         return fail_unsupported(n, route,
@@ -425,29 +463,7 @@ static int normalise_routes(Normaliser *n) {
         return 0;
 }
 
-/* --- names, groups, VLANs --- */
-
-static int normalise_dns(Normaliser *n) {
-        const xmlNode *dns = xml_child(n->root, "dns");
-
-        XML_FOREACH(f, dns, "forwarder")
-                if (!xml_attr(f, "addr") && !xml_attr(f, "domain"))
-                        return fail_xml(n, f, "Invalid forwarder element, must contain at least one of addr or domain");
-        XML_FOREACH(t, dns, "txt")
-                if (!*attr_or(t, "name", "") || strchr(attr_or(t, "name", ""), ' '))
-                        return fail_xml(n, t, "missing or bad name of a DNS TXT record in network '%s'", name_of(n));
-        XML_FOREACH(s, dns, "srv")
-                if (!*attr_or(s, "service", "") || !*attr_or(s, "protocol", ""))
-                        return fail_xml(
-                                n, s,
-                                "Missing required service or protocol attribute in DNS SRV record of network '%s'",
-                                name_of(n));
-        XML_FOREACH(h, dns, "host")
-                if (!xml_attr(h, "ip") || !xml_child(h, "hostname"))
-                        return fail_xml(n, h, "Missing IP address or hostname in network '%s' DNS HOST record",
-                                        name_of(n));
-        return 0;
-}
+/* --- groups, VLANs --- */
 
 static int check_vlan(Normaliser *n, xmlNode *vlan) {
         unsigned native = 0, tags = 0;
@@ -475,8 +491,12 @@ static int check_vlan(Normaliser *n, xmlNode *vlan) {
 }
 
 static int normalise_portgroups(Normaliser *n) {
+        xmlNode *port = xml_child(n->root, "virtualport");
         const char *standard = NULL;
         int r = check_vlan(n, xml_child(n->root, "vlan"));
+
+        if (port && !xml_attr(port, "type"))
+                return fail_xml(n, port, "missing required virtualport type in network '%s'", name_of(n));
 
         XML_FOREACH(group, n->root, "portgroup") {
                 const char *name = xml_attr(group, "name");
@@ -521,27 +541,17 @@ static int check_bandwidth(Normaliser *n) {
         return 0;
 }
 
-static int normalise_options(Normaliser *n) {
-        XML_FOREACH(o, xml_child(n->root, "dnsmasq:options"), "dnsmasq:option") {
-                if (!*attr_or(o, "value", ""))
-                        return fail_xml(n, o, "No dnsmasq option value specified");
-                if (strpbrk(xml_attr(o, "value"), "\n\r"))
-                        return fail_xml(n, o, "a dnsmasq option cannot hold a line feed");
-        }
-        return 0;
-}
-
 static const NormaliseStep network_steps[] = {
         normalise_uuid,
         check_name,
         normalise_forward,
+        normalise_network_dns,
         normalise_bridge,
-        normalise_dns,
         normalise_addresses,
         normalise_routes,
         normalise_portgroups,
         check_bandwidth,
-        normalise_options,
+        normalise_network_options,
         NULL,
 };
 
