@@ -12,6 +12,8 @@
  *
  * and below /filterbinding: owner/name, owner/uuid, portdev/@name, mac/@address and filterref are there. */
 
+#include <netinet/in.h>
+
 #include "base/strings.h"
 #include "filter.h"
 #include "schema.h"
@@ -71,6 +73,9 @@ static int normalise_root(Normaliser *n) {
         norm_set_default(n, n->root, "chain", "root");
         chain = attr_or(n->root, "chain", "");
         prefix = filter_chain_prefix(chain);
+        if (!prefix && strlen(chain) > CHAIN_NAME_MAX)
+                return fail(n, n->root, -EINVAL, ERROR_INVALID_ARG, "Name of chain is longer than %u characters",
+                            CHAIN_NAME_MAX);
         if (!prefix)
                 return fail(n, n->root, -EINVAL, ERROR_INVALID_ARG,
                             "Invalid chain name '%s'. Please use a chain name called 'root' or any of the following "
@@ -114,16 +119,36 @@ static int check_set(Normaliser *n, const xmlNode *match) {
         return 0;
 }
 
+/* Of other protocols the same bytes are something else. */
+static int check_ports(Normaliser *n, const xmlNode *match, const FilterProtocol *p) {
+        static const char *const ports[] = { "srcportstart", "srcportend", "dstportstart", "dstportend" };
+        bool is_ip = streq(p->name, "ip"), ipv6 = streq(p->name, "ipv6"), has_ports = false;
+        FilterValue v;
+
+        for (size_t i = 0; i < ELEMENTSOF(ports); i++)
+                has_ports = has_ports || xml_attr(match, ports[i]);
+        if (!has_ports || (!is_ip && !ipv6))
+                return 0;
+        if (filter_value_parse(FILTER_PROTOCOL, p->family, attr_or(match, "protocol", ""), &v) >= 0 &&
+            (v.number == IPPROTO_TCP || v.number == IPPROTO_UDP || v.number == IPPROTO_DCCP ||
+             v.number == IPPROTO_SCTP))
+                return 0;
+        return fail_xml(n, match,
+                        "%s rule with port specification requires protocol specification with protocol to be either "
+                        "one of tcp(6), udp(17), dccp(33), or sctp(132)",
+                        ipv6 ? "IPv6" : "IP");
+}
+
 static int normalise_match(Normaliser *n, xmlNode *match) {
         const FilterProtocol *p = filter_protocol_find(xml_name(match));
         xmlAttr *next;
+        int r;
 
         if (!xml_attr_is(match, "match", "no"))
                 xml_unset_attr(match, "match");
         for (xmlAttr *a = match->properties; a; a = next) {
                 const char *name = (const char *) a->name;
                 _cleanup_free_ char *text = NULL;
-                int r;
 
                 next = a->next;
                 if (!xml_attr(match, name))
@@ -133,7 +158,8 @@ static int normalise_match(Normaliser *n, xmlNode *match) {
                 if (r < 0)
                         return r;
         }
-        return check_set(n, match);
+        r = check_set(n, match);
+        return r < 0 ? r : check_ports(n, match, p);
 }
 
 static int normalise_rule(Normaliser *n, xmlNode *rule) {
