@@ -2,6 +2,7 @@
 
 #include "base/ip.h"
 #include "base/strings.h"
+#include "model/interface.h"
 #include "connection.h"
 
 void connections_done(Connections *c) {
@@ -134,7 +135,7 @@ static int add_bridge(const Connection *c, sd_bus_message *m) {
         /* NetworkManager knows whole seconds, from 2 on, and none where there is no protocol */
         if (delay && xml_attr_bool(bridge, "stp", true))
                 TRY(sd_bus_message_append(m, "{sv}", "forward-delay", "u", (uint32_t) strtod(delay, NULL)));
-        return put_mac(m, "mac-address", xml_get(c->node, "mac/@address"));
+        return put_mac(m, "mac-address", interface_mac(c->node));
 }
 
 static int put_option(sd_bus_message *m, const char *key, const char *value) {

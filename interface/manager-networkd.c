@@ -76,7 +76,7 @@ static bool is_for_boot(const Definition *d) {
 }
 
 /* Is it running by a definition that was there before? Then networkd keeps those files until the next start. */
-static bool is_in_force(Host *h, const Definition *old) {
+static bool runs_by(Host *h, const Definition *old) {
         return old && host_link_is_up(h, definition_name(old)) > 0;
 }
 
@@ -94,12 +94,12 @@ static int define(Host *h, const Definition *d, const Definition *old, Error *e)
         if (r < 0)
                 return r;
         if (!is_for_boot(d)) {
-                r = is_in_force(h, old) ? store_write(STORE_RUN, name, &files, e) : 0;
+                r = runs_by(h, old) ? store_write(STORE_RUN, name, &files, e) : 0;
                 return r < 0 ? r : store_forget(STORE_ETC, name, e);
         }
         /* what is held back is there before the files are: no other's reload can come between */
         r = store_write(STORE_ETC, name, &files, e);
-        return r < 0 || is_in_force(h, old) ? r : store_hold(name, e);
+        return r < 0 || runs_by(h, old) ? r : store_hold(name, e);
 }
 
 static int undefine(Host *h, const Definition *d, Error *e) {
@@ -113,6 +113,10 @@ static int undefine(Host *h, const Definition *d, Error *e) {
 
 static bool is_virtual(const Definition *d) {
         return d && !xml_attr_is(definition_root(d), "type", "ethernet");
+}
+
+static bool is_in_force(Host *h, const Definition *d) {
+        return store_in_force(definition_name(d));
 }
 
 /* The files of a definition come into effect, whatever was interrupted before. */
@@ -270,6 +274,6 @@ static int rollback(Host *h, Error *e) {
 
 const Manager manager_networkd = {
         .name = "systemd-networkd", .check = check, .define = define, .undefine = undefine,
-        .start = start, .stop = stop,
+        .is_in_force = is_in_force, .start = start, .stop = stop,
         .begin = nothing, .commit = nothing, .undo = undo, .rollback = rollback,
 };

@@ -218,15 +218,33 @@ static bool is_of(Host *h, const char *active, const Connections *list) {
                                           &uuid) >= 0 && connections_have(list, uuid);
 }
 
+/* Their paths are read from the reply. */
+static int read_active(Host *h, sd_bus_message **reply) {
+        int r = sd_bus_get_property(h->bus, BUS_NAME, BUS_PATH, BUS_NAME, "ActiveConnections", NULL, reply, "ao");
+
+        return r < 0 ? r : sd_bus_message_enter_container(*reply, 'a', "o");
+}
+
+static bool is_in_force(Host *h, const Definition *d) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_connections_ Connections list = {};
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        const char *active;
+
+        if (connections_of(d, &list, &ignored) < 0 || read_active(h, &reply) < 0)
+                return false;
+        while (sd_bus_message_read(reply, "o", &active) > 0)
+                if (is_of(h, active, &list))
+                        return true;
+        return false;
+}
+
 /* All that are active of these; the interface itself takes its members with it. */
 static int deactivate(Host *h, const Connections *list, Error *e) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *active;
-        int r;
+        int r = read_active(h, &reply);
 
-        r = sd_bus_get_property(h->bus, BUS_NAME, BUS_PATH, BUS_NAME, "ActiveConnections", NULL, &reply, "ao");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'a', "o");
         while (r >= 0 && (r = sd_bus_message_read(reply, "o", &active)) > 0) {
                 _cleanup_error_ Error gone = ERROR_INIT;
 
@@ -316,6 +334,6 @@ static int rollback(Host *h, Error *e) {
 }
 
 const Manager manager_nm = {
-        .name = "NetworkManager", .check = check, .define = define, .undefine = undefine, .start = start, .stop = stop,
-        .begin = begin, .commit = commit, .undo = undo, .rollback = rollback,
+        .name = "NetworkManager", .check = check, .define = define, .undefine = undefine,
+        .is_in_force = is_in_force, .start = start, .stop = stop, .begin = begin, .commit = commit, .undo = undo, .rollback = rollback,
 };

@@ -21,6 +21,8 @@ typedef struct Manager {
         /* old: what was defined before; NULL: nothing. The new one is in /etc/libvirt/interface already. */
         int (*define)(Host *h, const Definition *d, const Definition *old, Error *e);
         int (*undefine)(Host *h, const Definition *d, Error *e);
+        /* Is a link that is up as it is defined here, and not as others configure it? */
+        bool (*is_in_force)(Host *h, const Definition *d);
         int (*start)(Host *h, const char *name, const Definition *d, Error *e);
         int (*stop)(Host *h, const char *name, const Definition *d, Error *e);
         /* Changes begin, are kept, are undone: files are restored before and the snapshot is still there. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/strings.h"
+#include "model/interface.h"
 #include "networkd.h"
 
 void networkd_files_done(NetworkdFiles *f) {
@@ -101,7 +102,7 @@ static const struct {
 } netdevs[] = { { "bridge", write_bridge }, { "bond", write_bond }, { "vlan", write_vlan } };
 
 static int add_netdev(Writer *w, const xmlNode *node) {
-        const char *name = xml_attr(node, "name"), *mac = xml_get(node, "mac/@address");
+        const char *name = xml_attr(node, "name"), *mac = interface_mac(node);
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *text = NULL;
 

@@ -237,3 +237,10 @@ int store_release(const char *interface, Error *e) {
 
         return r < 0 ? error_set_errno(e, r, ORIGIN_INTERFACE, "cannot release the files of '%s'", interface) : 0;
 }
+
+bool store_in_force(const char *interface) {
+        _cleanup_free_ char *file = text_format(NETWORKD_PREFIX "%s.network", interface),
+                            *held = text_format("%s.d/" STORE_HELD, file ?: "");
+
+        return file && held && (has_file(STORE_ETC, file) || has_file(STORE_RUN, file)) && !has_file(STORE_RUN, held);
+}

@@ -28,6 +28,8 @@ int store_forget(const char *folder, const char *interface, Error *e);
 
 /* The files in /etc are without effect from networkd's next reload on. */
 int store_hold(const char *interface, Error *e);
+/* Is it configured by its own files, once networkd has read them? */
+bool store_in_force(const char *interface);
 /* They have it again. */
 int store_release(const char *interface, Error *e);
 

@@ -86,6 +86,14 @@ static const struct {
           "05-unitvirt-eth0.7.network:[Match];Name=eth0.7;[Link];[Network];DHCP=no;LinkLocalAddressing=no;"
           "IPv6AcceptRA=no;"
           "eth0/unitvirt-eth0.7.conf:[Network];VLAN=eth0.7;" },
+        /* whoever is the host for a DHCP server stays it */
+        { "<interface type='bridge' name='br0'><protocol family='ipv4'><dhcp/></protocol><protocol family='ipv6'/>"
+          "<bridge><interface type='ethernet' name='a'><mac address='52:54:00:00:00:07'/></interface></bridge>"
+          "</interface>",
+          "05-unitvirt-br0.netdev:[NetDev];Name=br0;Kind=bridge;MACAddress=52:54:00:00:00:07;[Bridge];"
+          "05-unitvirt-br0.network:[Match];Name=br0;[Link];[Network];ConfigureWithoutCarrier=yes;DHCP=ipv4;"
+          "LinkLocalAddressing=ipv6;IPv6AcceptRA=no;"
+          "04-unitvirt-br0+a.network:[Match];Name=a;MACAddress=52:54:00:00:00:07;[Link];[Network];Bridge=br0;" },
 };
 
 static char *files_as_text(const NetworkdFiles *files) {

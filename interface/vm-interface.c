@@ -98,6 +98,9 @@ static int start(Job *j, Error *e) {
         const Manager *manager = NULL;
         int r = find(j, &d, &manager, e);
 
+        if (r >= 0 && d && host_link_is_up(&j->host, j->name) > 0 && manager->is_in_force(&j->host, d))
+                r = error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_INTERFACE,
+                              "interface '%s' is already running", j->name);
         return r < 0 ? r : manager->start(&j->host, j->name, d, e);
 }
 

@@ -96,7 +96,7 @@ static int lookup_by_mac(Call *c, const remote_interface_lookup_by_mac_string_ar
 }
 
 /* Another look: members and links below are part of it. */
-static int describe_link(Interface *i, char **ret, Error *e) {
+static int describe_link(Interface *i, bool as_definition, char **ret, Error *e) {
         InterfaceDriver *d = i->object.index->driver;
         _cleanup_free_ HostLink *links = NULL;
         size_t n = 0;
@@ -105,7 +105,7 @@ static int describe_link(Interface *i, char **ret, Error *e) {
         r = links_list(d->netlink, &links, &n);
         for (size_t k = 0; r >= 0 && k < n; k++)
                 if (streq(links[k].name, i->object.name))
-                        return interface_describe(d->netlink, links, n, &links[k], ret);
+                        return interface_describe(d->netlink, links, n, &links[k], as_definition, ret);
         return r < 0 ? error_set_errno(e, r, ORIGIN_INTERFACE, "cannot read the host's links")
                      : object_error_gone(&i->object, e);
 }
@@ -114,12 +114,13 @@ static int describe_link(Interface *i, char **ret, Error *e) {
 static int get_xml_desc(Call *c, Interface *i, const remote_interface_get_xml_desc_args *args,
                         remote_interface_get_xml_desc_ret *ret, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
+        bool inactive = call_flags(c) & INTERFACE_XML_INACTIVE;
         int r = -ENOENT;
 
-        if (!i->is_there || (call_flags(c) & INTERFACE_XML_INACTIVE))
+        if (!i->is_there || inactive)
                 r = interface_definition_load(i->object.name, &d, e);
         if (r == -ENOENT && i->is_there)
-                return describe_link(i, &ret->xml, e);
+                return describe_link(i, inactive, &ret->xml, e);
         return r == -ENOENT ? object_error_gone(&i->object, e)
                : r < 0      ? r
                             : definition_format(d, DEFINITION_FORMAT_INACTIVE, &ret->xml);

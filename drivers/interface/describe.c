@@ -13,6 +13,7 @@ typedef struct Description {
         Netlink *netlink;
         const HostLink *links;
         size_t n;
+        bool as_definition;     /* not what it is, but what would make it so again */
         DocumentWriter *w;
 } Description;
 
@@ -182,28 +183,45 @@ static void add_origin(Description *d, DocumentElement *protocol, const HostAddr
                 }
 }
 
-static int add_protocol(Description *d, DocumentElement *e, const HostLink *l, const HostAddress *list, size_t n,
-                        int family) {
-        DocumentElement *protocol = NULL;
+/* Of a definition: what a server or a router gave comes from there again, the kernel makes up fe80:: by itself. */
+static bool is_said(const Description *d, const HostAddress *a) {
+        return !d->as_definition || (a->permanent && !(a->local && a->address.family == AF_INET6));
+}
+
+/* Is one of them said? Then the gateway is, too. */
+static bool add_ips(Description *d, DocumentElement *protocol, const HostAddress *list, size_t n, int family) {
         char text[IP_TEXT_MAX];
-        IpAddress gateway;
-        int r;
+        bool added = false;
 
         for (size_t i = 0; i < n; i++) {
                 DocumentElement *ip;
 
-                if (!is_of(&list[i], family))
+                if (!is_of(&list[i], family) || !is_said(d, &list[i]))
                         continue;
-                if (!protocol) {
-                        protocol = document_add(d->w, e, "protocol", NULL);
-                        document_attr(d->w, protocol, "family", family == AF_INET ? "ipv4" : "ipv6");
-                        add_origin(d, protocol, list, n, family);
-                }
                 ip = document_add(d->w, protocol, "ip", NULL);
                 document_attr(d->w, ip, "address", ip_format(&list[i].address, text));
                 document_attrf(d->w, ip, "prefix", "%u", list[i].prefix);
+                added = true;
         }
-        r = protocol ? gateway_read(d->netlink, l->facts.index, family, &gateway) : 0;
+        return added;
+}
+
+static int add_protocol(Description *d, DocumentElement *e, const HostLink *l, const HostAddress *list, size_t n,
+                        int family) {
+        DocumentElement *protocol;
+        char text[IP_TEXT_MAX];
+        IpAddress gateway;
+        size_t i = 0;
+        int r;
+
+        while (i < n && !is_of(&list[i], family))
+                i++;
+        if (i == n)
+                return 0;
+        protocol = document_add(d->w, e, "protocol", NULL);
+        document_attr(d->w, protocol, "family", family == AF_INET ? "ipv4" : "ipv6");
+        add_origin(d, protocol, list, n, family);
+        r = add_ips(d, protocol, list, n, family) ? gateway_read(d->netlink, l->facts.index, family, &gateway) : 0;
         if (r > 0)
                 document_attr(d->w, document_add(d->w, protocol, "route", NULL), "gateway", ip_format(&gateway, text));
         return r < 0 ? r : 0;
@@ -221,8 +239,9 @@ static int add_addresses(Description *d, DocumentElement *e, const HostLink *l) 
         return r;
 }
 
-int interface_describe(Netlink *netlink, const HostLink *links, size_t n, const HostLink *l, char **ret) {
-        Description d = { .netlink = netlink, .links = links, .n = n };
+int interface_describe(Netlink *netlink, const HostLink *links, size_t n, const HostLink *l, bool as_definition,
+                       char **ret) {
+        Description d = { .netlink = netlink, .links = links, .n = n, .as_definition = as_definition };
         const LinkType *t = type_of(&d, l);
         DocumentElement *e = begin(&d, NULL, l, t);
         int r;

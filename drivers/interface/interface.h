@@ -33,5 +33,7 @@ void links_close(InterfaceDriver *d);
 void links_follow(InterfaceDriver *d);
 
 /* The document of a link as it is now, owned by the caller: valid against libvirt's schema. links: all that there
- * are. */
-int interface_describe(Netlink *netlink, const HostLink *links, size_t n, const HostLink *l, char **ret);
+ * are. as_definition: without addresses that it has from others, so that who defines it by this document asks them
+ * again. */
+int interface_describe(Netlink *netlink, const HostLink *links, size_t n, const HostLink *l, bool as_definition,
+                       char **ret);

@@ -91,6 +91,23 @@ static const struct {
           "</interface>\n" },
 };
 
+/* What makes it so again. */
+static const char p1_definition[] = "<interface type='ethernet' name='p1'>"
+                                    "<mtu size='1400'/>"
+                                    "<link state='up'/>"
+                                    "<protocol family='ipv4'><dhcp/><ip address='192.0.2.5' prefix='24'/>"
+                                    "<route gateway='192.0.2.2'/></protocol>"
+                                    "<protocol family='ipv6'><ip address='2001:db8::5' prefix='64'/></protocol>"
+                                    "<mac address='52:54:00:00:00:02'/>"
+                                    "</interface>";
+static const char lease_definition[] = "<interface type='ethernet' name='p1'>"
+                                       "<mtu size='1400'/>"
+                                       "<link state='up'/>"
+                                       "<protocol family='ipv4'><dhcp/></protocol>"
+                                       "<protocol family='ipv6'/>"
+                                       "<mac address='52:54:00:00:00:02'/>"
+                                       "</interface>";
+
 /* sysfs is the host's where nobody mounted another one, and has no speed of these links. */
 static void drop_speed(char *xml) {
         static const char speed[] = " speed='10000'";
@@ -98,6 +115,17 @@ static void drop_speed(char *xml) {
 
         while ((at = strstr(xml, speed)))
                 memmove(at, at + strlen(speed), strlen(at + strlen(speed)) + 1);
+}
+
+static void in_one_line(char *s) {
+        char *to = s;
+
+        for (char *p = s; *p; p++)
+                if (*p == '\n')
+                        p += strspn(p + 1, " ");
+                else
+                        *to++ = *p;
+        *to = 0;
 }
 
 static void links_are_described(void **state) {
@@ -114,6 +142,31 @@ static void links_are_described(void **state) {
                 assert_string_equal(ret.xml, want);
                 free(ret.xml);
         }
+}
+
+static void assert_definition(TestDaemon *d, const char *name, const char *want) {
+        remote_interface_get_xml_desc_args args = { .iface = { (char *) name, (char *) "" }, .flags = 1 };
+        remote_interface_get_xml_desc_ret ret = {};
+
+        assert_int_equal(TEST_CALL(d, INTERFACE_GET_XML_DESC, &args, &ret), 0);
+        drop_speed(ret.xml);
+        in_one_line(ret.xml);
+        assert_string_equal(ret.xml, want);
+        free(ret.xml);
+}
+
+static void what_others_gave_is_not_defined(void **state) {
+        static const char take_away[] = "ip address flush dev p1 scope global && ip address add fe80::5/64 dev p1 nodad &&"
+                                        " ip address add 192.0.2.6/24 dev p1 valid_lft 1000 preferred_lft 1000";
+        static const char give_back[] = "ip address flush dev p1 && ip address add 192.0.2.5/24 dev p1 &&"
+                                        " ip address add 192.0.2.6/24 dev p1 valid_lft 1000 preferred_lft 1000 &&"
+                                        " ip address add 2001:db8::5/64 dev p1 nodad";
+        TestDaemon *d = NEEDS_LINKS(state);
+
+        assert_definition(d, "p1", p1_definition);
+        assert_int_equal(system(take_away), 0);
+        assert_definition(d, "p1", lease_definition);
+        assert_int_equal(system(give_back), 0);
 }
 
 /* Kinds that not every kernel has, from made-up links. */
@@ -162,17 +215,6 @@ static const struct {
         { "empty", "<interface type='ethernet' name='empty'><mtu size='1500'/><link state='unknown'/></interface>" },
 };
 
-static void in_one_line(char *s) {
-        char *to = s;
-
-        for (char *p = s; *p; p++)
-                if (*p == '\n')
-                        p += strspn(p + 1, " ");
-                else
-                        *to++ = *p;
-        *to = 0;
-}
-
 static void every_kind_is_described(void **state) {
         TestDaemon *d = NEEDS_LINKS(state);
         InterfaceDriver *driver = d->state;
@@ -183,8 +225,8 @@ static void every_kind_is_described(void **state) {
 
                 while (!streq(made_up[k].name, descriptions[i].name))
                         k++;
-                assert_int_equal(interface_describe(driver->netlink, made_up, ELEMENTSOF(made_up), &made_up[k], &xml),
-                                 0);
+                assert_int_equal(interface_describe(driver->netlink, made_up, ELEMENTSOF(made_up), &made_up[k], false,
+                                                    &xml), 0);
                 in_one_line(xml);
                 assert_string_equal(xml, descriptions[i].xml);
         }
@@ -305,6 +347,7 @@ static void what_cannot_be_is_refused(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(links_are_described),
+                cmocka_unit_test(what_others_gave_is_not_defined),
                 cmocka_unit_test(every_kind_is_described),
                 cmocka_unit_test(macs_are_looked_up),
                 cmocka_unit_test(what_is_only_defined_is_there),

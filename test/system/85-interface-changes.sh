@@ -46,6 +46,32 @@ for command in "iface-define /root/br7.xml" "iface-begin" "iface-destroy lo"; do
 done
 check "... and nothing was written" not m sh -c 'ls /etc/libvirt/interface/* /etc/systemd/network/*unitvirt*'
 
+# A network with a DHCP server, behind e4.
+lan() {
+        m sh -c 'ip netns add lan; ip link add e4 address 52:54:00:00:01:04 type veth peer name far4; ip link set far4 netns lan
+                ip -n lan link set far4 up; ip -n lan address add 203.0.113.1/24 dev far4'
+        m systemd-run -q --unit=dhcp ip netns exec lan dnsmasq -k -C /dev/null --interface=far4 --bind-interfaces --port=0 \
+                --dhcp-range=203.0.113.100,203.0.113.199,1h --dhcp-leasefile=/run/dhcp.leases
+}
+has_lease() { m sh -c "ip -4 -o address show $1 dynamic | grep -q 'inet 203.0.113.1'"; }
+# What is asked of others is not written down as if it were the host's own. $1: the manager's name
+leases() {
+        local of=$1
+        check "$of: a link with DHCP" eventually 30 has_lease e4
+        check "$of: ... its definition says so" contains "<dhcp/>" m virsh iface-dumpxml e4 --inactive
+        check "$of: ... and not what it got" not contains "203.0.113" m virsh iface-dumpxml e4 --inactive
+        check "$of: ... which it has" contains "203.0.113" m virsh iface-dumpxml e4
+        check "$of: iface-bridge of it" m virsh iface-bridge e4 br4 --no-stp --delay 0
+        check "$of: ... the bridge has its address from there" eventually 30 has_lease br4
+        check "$of: ... by the MAC address of before" contains 52:54:00:00:01:04 m ip link show br4
+        check "$of: ... nowhere is it written" not m grep -r '203.0.113' /etc/libvirt/interface /etc/systemd/network
+        check "$of: iface-unbridge" m virsh iface-unbridge br4
+        check "$of: ... the link has it again" eventually 30 has_lease e4
+        check "$of: ... by its definition here" m virsh iface-dumpxml e4 --inactive
+        refused "$of: ... which runs" "already running" m virsh iface-start e4
+        check "$of: ... which goes" m virsh iface-undefine e4
+}
+
 # What is the same with both managers. $1: its name, $2: the word for files of others that a rollback restores
 changes() {
         local of=$1 others=$2
@@ -137,6 +163,10 @@ check "... and up again" m virsh iface-start e3
 check "... as it was" eventually 10 has_address e3 198.51.100.3
 check "... its files are networkd's" m test -e /etc/systemd/network/05-unitvirt-br7.netdev
 
+m sh -c 'printf "[Match]\nName=e4\n\n[Network]\nDHCP=ipv4\n" > /etc/systemd/network/20-e4.network; networkctl reload'
+lan
+leases networkd
+
 bridge br9 none 192.0.2.9
 check "what is not for the boot is defined" define br9
 check "... runs when it is started" m virsh iface-start br9
@@ -204,6 +234,9 @@ if m test -x /usr/sbin/NetworkManager; then
         m sh -c "nmcli connection add type ethernet ifname e3 con-name other ipv4.method manual \
                 ipv4.addresses 198.51.100.3/24 ipv6.method disabled"
         check "NetworkManager configures a link" eventually 20 has_address e3 198.51.100.3
+        lan
+        m sh -c "nmcli connection add type ethernet ifname e4 con-name lan ipv4.method auto ipv6.method disabled"
+        leases NetworkManager
         changes NetworkManager /etc/NetworkManager/system-connections/other.nmconnection
         check "... and it still does" has_address e3 198.51.100.3
         check "what is defined is its connection" contains br7 m nmcli -t -f NAME connection show

@@ -199,3 +199,15 @@ int interface_definition_load(const char *name, Definition **ret, Error *e) {
                 *ret = TAKE_PTR(d);
         return r;
 }
+
+const char *interface_mac(const xmlNode *interface) {
+        static const char *const members[] = { "bridge/interface", "bond/interface" };
+        const char *mac = xml_get(interface, "mac/@address");
+
+        for (size_t i = 0; !mac && i < ELEMENTSOF(members); i++) {
+                const xmlNode *member = xml_find(interface, members[i]);
+
+                mac = member ? interface_mac(member) : NULL;
+        }
+        return mac;
+}
