@@ -335,5 +335,6 @@ static int rollback(Host *h, Error *e) {
 
 const Manager manager_nm = {
         .name = "NetworkManager", .check = check, .define = define, .undefine = undefine,
-        .is_in_force = is_in_force, .start = start, .stop = stop, .begin = begin, .commit = commit, .undo = undo, .rollback = rollback,
+        .is_in_force = is_in_force, .start = start, .stop = stop,
+        .begin = begin, .commit = commit, .undo = undo, .rollback = rollback,
 };

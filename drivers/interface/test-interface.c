@@ -156,7 +156,8 @@ static void assert_definition(TestDaemon *d, const char *name, const char *want)
 }
 
 static void what_others_gave_is_not_defined(void **state) {
-        static const char take_away[] = "ip address flush dev p1 scope global && ip address add fe80::5/64 dev p1 nodad &&"
+        static const char take_away[] = "ip address flush dev p1 scope global &&"
+                                        " ip address add fe80::5/64 dev p1 nodad &&"
                                         " ip address add 192.0.2.6/24 dev p1 valid_lft 1000 preferred_lft 1000";
         static const char give_back[] = "ip address flush dev p1 && ip address add 192.0.2.5/24 dev p1 &&"
                                         " ip address add 192.0.2.6/24 dev p1 valid_lft 1000 preferred_lft 1000 &&"

@@ -101,6 +101,9 @@ void describe_number(Description *d, const char *name, long long n);
 /* <NAME id='0x..'>text</NAME> */
 void describe_id(Description *d, const char *name, const char *attribute, const char *text);
 
+/* features.c: <feature name='rx'/> and its like, of a link that is at this path of sysfs. */
+void describe_link_features(Description *d, const char *link, const char *syspath);
+
 extern const ObjectKind kind_device;
 extern const RpcTable nodedev_table, nodedev_detach_table, nodedev_make_table;
 

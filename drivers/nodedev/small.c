@@ -57,7 +57,7 @@ static void describe_net(Description *d) {
         const char *address = mac(d->device), *state = device_attribute(d->device, "operstate"), *devtype = "";
         long long speed = state && streq(state, "up") ? device_number(d->device, "speed", 10) : 0;
         bool has_mac = address && strlen(address) == 17;
-        const char *sysname;
+        const char *sysname = NULL, *syspath;
         DocumentElement *n;
 
         if (sd_device_get_sysname(d->device, &sysname) >= 0)
@@ -67,6 +67,8 @@ static void describe_net(Description *d) {
         if (speed > 0)
                 document_attrf(d->writer, n, "speed", "%lli", speed);
         document_attr(d->writer, n, "state", state);
+        if (sysname && sd_device_get_syspath(d->device, &syspath) >= 0)
+                describe_link_features(d, sysname, syspath);
         (void) sd_device_get_devtype(d->device, &devtype);
         if (has_mac)
                 document_attr(d->writer, document_add(d->writer, d->capability, "capability", NULL), "type",

@@ -243,7 +243,8 @@ static void describe_storage(Description *d) {
         describe_text(d, "drive_type", streq(type, "cd") ? "cdrom" : type);
         describe_text(d, "model",
                       device_property(d->device, "ID_MODEL") ?: device_attribute(d->device, "device/model"));
-        describe_text(d, "vendor", device_property(d->device, "ID_VENDOR"));
+        describe_text(d, "vendor",
+                      device_property(d->device, "ID_VENDOR") ?: device_attribute(d->device, "device/vendor"));
         describe_text(d, "serial", serial(d->device));
         if (device_number(d->device, "removable", 10) <= 0) {
                 add_size(d, d->capability, "size");

@@ -48,10 +48,11 @@ check "... and nothing was written" not m sh -c 'ls /etc/libvirt/interface/* /et
 
 # A network with a DHCP server, behind e4.
 lan() {
-        m sh -c 'ip netns add lan; ip link add e4 address 52:54:00:00:01:04 type veth peer name far4; ip link set far4 netns lan
+        m sh -c 'ip netns add lan; ip link add e4 address 52:54:00:00:01:04 type veth peer name far4
+                ip link set far4 netns lan
                 ip -n lan link set far4 up; ip -n lan address add 203.0.113.1/24 dev far4'
-        m systemd-run -q --unit=dhcp ip netns exec lan dnsmasq -k -C /dev/null --interface=far4 --bind-interfaces --port=0 \
-                --dhcp-range=203.0.113.100,203.0.113.199,1h --dhcp-leasefile=/run/dhcp.leases
+        m systemd-run -q --unit=dhcp ip netns exec lan dnsmasq -k -C /dev/null --interface=far4 --bind-interfaces \
+                --port=0 --dhcp-range=203.0.113.100,203.0.113.199,1h --dhcp-leasefile=/run/dhcp.leases
 }
 has_lease() { m sh -c "ip -4 -o address show $1 dynamic | grep -q 'inet 203.0.113.1'"; }
 # What is asked of others is not written down as if it were the host's own. $1: the manager's name

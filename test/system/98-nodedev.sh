@@ -80,7 +80,7 @@ assert len(seen) == 6, seen
 PYTHON
 # What was read of a device is kept, and not longer than it is true.
 cat <<'PYTHON' | m_with_input sh -c "cat > /root/kept.py"
-import libvirt, subprocess, time, xml.etree.ElementTree as et
+import array, fcntl, libvirt, socket, struct, subprocess, time, xml.etree.ElementTree as et
 def ip(*words):
         subprocess.run(("ip", "link") + words, check=True)
 c = libvirt.open("nodedev:///system")
@@ -105,6 +105,19 @@ ip("set", "nv1", "up")
 wait("up")
 ip("set", "nv1", "down")
 assert "speed" not in wait("lowerlayerdown").find("capability/link").attrib
+# segmentation off and on again, by the old call of ethtool(8)
+def gso(on):
+        value = array.array("I", [0x24, on])
+        request = struct.pack("16sQ", b"nv0", value.buffer_info()[0])
+        fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request.ljust(40, b"\0"))
+        for _ in range(100):
+                found = [f.get("name") for f in et.fromstring(c.nodeDeviceLookupByName(name).XMLDesc()).iter("feature")]
+                if ("gso" in found) == bool(on):
+                        return found
+                time.sleep(0.1)
+        raise SystemExit("gso is not %d: %s" % (on, found))
+assert "tx" in gso(0)
+assert gso(1)[:3] == ["rx", "tx", "sg"]
 ip("set", "nv1", "name", "nv2")
 ip("delete", "nv0")
 for _ in range(100):
@@ -286,7 +299,7 @@ says("scsi_3_0_0_1", "scsi_target3_0_0", "<lun>1</lun><type>cdrom</type>")
 says("scsi_generic_sg0", "scsi_3_0_0_0", "<char>/dev/sg0</char>")
 says("block_sda_SN_1_2", "scsi_3_0_0_0", "<block>/dev/sda</block><bus>scsi</bus><drive_type>disk</drive_type><model>MODEL</model><vendor>VENDOR</vendor><serial>SN 1/2</serial><size>1048576</size>",
      "<devnode type='link'>/dev/disk/by-id/scsi-1</devnode>", "<logical_block_size>512</logical_block_size><num_blocks>2048</num_blocks>")
-says("block_sr0", "scsi_3_0_0_1", "<drive_type>cdrom</drive_type>", "<capability type='removable'><media_available>0</media_available><media_size>0</media_size>")
+says("block_sr0", "scsi_3_0_0_1", "<drive_type>cdrom</drive_type><vendor>MAKER</vendor>", "<capability type='removable'><media_available>0</media_available><media_size>0</media_size>")
 assert c.nodeDeviceLookupSCSIHostByWWN("2001001b32a9da4f", "2001001b32a9da4e", 0).name() == "scsi_host3"
 PYTHON
 check "... each says what it is" m /usr/bin/python3 /root/made-up.py

@@ -121,9 +121,10 @@ def scsi(card):
                "ID_TYPE": "disk", "ID_BUS": "scsi", "ID_SERIAL": "SN 1/2", "ID_MODEL": "MODEL", "ID_VENDOR": "VENDOR"},
                "disk/by-id/scsi-1", "disk/by-path/x"))
     other = f"{target}/3:0:0:1"
-    device(other, "scsi", "bus", "DEVTYPE=scsi_device\nDRIVER=sr", type="5")
+    device(other, "scsi", "bus", "DEVTYPE=scsi_device\nDRIVER=sr", type="5", vendor="MAKER")
     device(f"{other}/block/sr0", "block", uevent="MAJOR=11\nMINOR=0\nDEVNAME=sr0\nDEVTYPE=disk", dev="11:0", size="0",
            removable="1", queue__logical_block_size="2048", udev=("b11:0", {"ID_TYPE": "cd", "ID_BUS": "ata"}))
+    link(f"devices/{other}/block/sr0/device", f"devices/{other}")
     device("virtual/block/loop0", "block", uevent="MAJOR=7\nMINOR=0\nDEVNAME=loop0\nDEVTYPE=disk", dev="7:0", size="8",
            removable="0")
 
