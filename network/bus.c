@@ -228,6 +228,20 @@ int bus_remove_from_zone(const char *bridge) {
         return 0;
 }
 
+/* --- systemd-networkd --- */
+
+int bus_reload_networkd(void) {
+        static const char name[] = "org.freedesktop.network1", path[] = "/org/freedesktop/network1";
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = sd_bus_open_system(&bus);
+
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        return sd_bus_call_method(bus, name, path, "org.freedesktop.network1.Manager", "Reload", &error, NULL, NULL);
+}
+
 /* --- systemd-resolved --- */
 
 static int append_server(sd_bus_message *m, int index, const IpAddress *server) {

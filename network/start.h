@@ -6,6 +6,7 @@
  *   vm-network.c   the verbs, and the steps of a start in their order
  *   adopt.c        a network that libvirt left running
  *   host.c         the bridge, its addresses, routes and limits; whether the host has room for them
+ *   managers.c     who else would look after the bridge
  *   rules.c        nftables
  *   dhcp.c         dnsmasq: its files, its unit
  *   replug.c       guests that run already
@@ -50,6 +51,11 @@ int host_forward(NetworkStart *s);
 int host_bring_up(NetworkStart *s);
 int host_check_ports(NetworkStart *s);
 
+/* managers.c: systemd-networkd leaves the bridge alone, also where a file of the host's fits any link; and may have it
+ * again. Those that are called virbr* it knows. */
+int managers_keep_off(NetworkStart *s);
+int managers_let_go(const char *bridge);
+
 /* rules.c */
 int rules_load(NetworkStart *s);
 /* Takes them away. */
@@ -78,6 +84,8 @@ void bus_undescribe_network(const char *name);
 /* Starts or stops a unit, and waits for it. *ret_result is systemd's word, "done" or why not; the caller's. */
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e);
 bool bus_has_firewalld(void);
+/* Has systemd-networkd read its files anew. */
+int bus_reload_networkd(void);
 /* Puts the bridge into firewalld's zone; nothing where firewalld does not run. */
 int bus_add_to_zone(const char *bridge, const char *zone);
 int bus_remove_from_zone(const char *bridge);

@@ -15,6 +15,7 @@
 static const char *const words[_UNDO_KIND_MAX] = {
         [UNDO_BRIDGE] = "bridge", [UNDO_DNSMASQ] = "dnsmasq", [UNDO_DOCKER] = "docker",
         [UNDO_ZONE] = "zone",     [UNDO_RULES] = "rules",     [UNDO_LIMIT] = "limit",
+        [UNDO_MANAGERS] = "managers",
 };
 
 int undo_open(const char *network, bool again, UndoList *ret) {
@@ -96,6 +97,10 @@ static int undo_limit(const Undo *u, const char *what) {
         return r == -ENODEV || r == -EOPNOTSUPP ? 0 : r;
 }
 
+static int undo_managers(const Undo *u, const char *what) {
+        return managers_let_go(what);
+}
+
 static int undo_rules(const Undo *u, const char *what) {
         return rules_drop(u->notify_fd);
 }
@@ -103,6 +108,7 @@ static int undo_rules(const Undo *u, const char *what) {
 static int (*const functions[_UNDO_KIND_MAX])(const Undo *u, const char *what) = {
         [UNDO_BRIDGE] = undo_bridge, [UNDO_DNSMASQ] = undo_dnsmasq, [UNDO_DOCKER] = undo_docker,
         [UNDO_ZONE] = undo_zone,     [UNDO_RULES] = undo_rules,     [UNDO_LIMIT] = undo_limit,
+        [UNDO_MANAGERS] = undo_managers,
 };
 
 static int undo_line(const Undo *u, const char *line) {

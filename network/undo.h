@@ -10,6 +10,7 @@ typedef enum UndoKind {
         UNDO_DNSMASQ,     /* the unit and the files */
         UNDO_DOCKER,      /* BRIDGE: rules in DOCKER-USER */
         UNDO_ZONE,        /* BRIDGE: firewalld */
+        UNDO_MANAGERS,    /* BRIDGE: a file of systemd-networkd's */
         UNDO_LIMIT,       /* inbound|outbound BRIDGE: of traffic, of a bridge of the host's */
         UNDO_RULES,       /* the socket that owns the tables */
         _UNDO_KIND_MAX,

@@ -138,9 +138,9 @@ static int tell(NetworkStart *s) {
 /* The live definition comes last: whoever sees it may count on all else. */
 static int up(NetworkStart *s) {
         static int (*const steps[])(NetworkStart * s) = {
-                adopt,      host_check,    host_make_bridge, host_add_addresses, rules_load,       pass_others,
-                host_limit, host_bring_up, host_check_ports, dhcp_write_files,   dhcp_start,       host_forward,
-                register_domain, rules_name_blockers, replug_guests, fill_pool, write_live, tell,
+                adopt,       host_check, managers_keep_off, host_make_bridge, host_add_addresses, rules_load,
+                pass_others, host_limit, host_bring_up,     host_check_ports, dhcp_write_files,   dhcp_start,
+                host_forward, register_domain, rules_name_blockers, replug_guests, fill_pool, write_live, tell,
         };
         int r;
 
