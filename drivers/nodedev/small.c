@@ -43,10 +43,14 @@ const DeviceKind device_usb_interface = {
 
 /* --- links --- */
 
+/* Of one that is about to go the kernel says nothing any more, and without its address it would be another device to
+ * clients. */
 static bool is_net(sd_device *d, const char *subsystem, const char *devtype) {
+        const char *address;
         int ifindex;
 
-        return streq(subsystem, "net") && sd_device_get_ifindex(d, &ifindex) >= 0;
+        return streq(subsystem, "net") && sd_device_get_ifindex(d, &ifindex) >= 0 &&
+               sd_device_get_sysattr_value(d, "address", &address) >= 0;
 }
 
 static const char *mac(sd_device *d) {

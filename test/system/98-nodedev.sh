@@ -48,7 +48,7 @@ PYTHON
 
 # --- links come and go; without udev they are found when somebody looks
 cat <<'PYTHON' | m_with_input sh -c "cat > /root/events.py"
-import libvirt, subprocess, sys, threading, time
+import libvirt, re, subprocess, sys, threading, time
 looking = sys.argv[1] == "look"
 libvirt.virEventRegisterDefaultImpl()
 threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl() for _ in iter(int, 1)], daemon=True).start()
@@ -77,6 +77,18 @@ wait("net_nd1_02_00_00_00_00_02", 0)
 ip("delete", "nd1")
 wait("net_nd1_02_00_00_00_00_02", 1)
 assert len(seen) == 6, seen
+# who is gone before anybody could look has no address, and is not told of
+for i in range(20):
+        ip("add", "nd2", "type", "bridge")
+        ip("delete", "nd2")
+        ip("add", "nd3", "type", "veth", "peer", "name", "nd5")
+        ip("set", "nd5", "name", "nd2")
+        ip("delete", "nd3")
+ip("add", "nd4", "address", "02:00:00:00:00:04", "type", "bridge")
+wait("net_nd4_02_00_00_00_00_04", 0)
+ip("delete", "nd4")
+wait("net_nd4_02_00_00_00_00_04", 1)
+assert all(re.fullmatch("net_nd._(..)(_..){5}", name) for name, event in seen), seen
 PYTHON
 # What was read of a device is kept, and not longer than it is true.
 cat <<'PYTHON' | m_with_input sh -c "cat > /root/kept.py"
