@@ -100,6 +100,19 @@ static void remember_mac(Prepare *p, const xmlNode *interface, const char *bridg
 
 /* --- networks --- */
 
+/* No network runs by this name: is there one? */
+static int refuse_inactive(Prepare *p, const char *name) {
+        _cleanup_free_ char *path = text_format("%s/qemu/networks/%s.xml", path_etc(), name);
+
+        if (!path)
+                return -ENOMEM;
+        return access(path, F_OK) < 0
+                       ? error_set(&p->error, -ENOENT, ERROR_NO_NETWORK, ORIGIN_NETWORK,
+                                   "no network with matching name '%s'", name)
+                       : error_set(&p->error, -ENOENT, ERROR_OPERATION_INVALID, ORIGIN_NETWORK,
+                                   "network '%s' is not active", name);
+}
+
 static int load_network(Prepare *p, const xmlNode *interface, const char *name, xmlDocPtr *ret) {
         _cleanup_free_ char *path = network_file(NETWORK_FILE_LIVE, name), *text = NULL;
         size_t len;
@@ -109,7 +122,7 @@ static int load_network(Prepare *p, const xmlNode *interface, const char *name, 
                 return -ENOMEM;
         r = file_read(path, XML_MAX_BYTES, &text, &len);
         if (r == -ENOENT)
-                return prepare_refuse(p, r, interface, "network '%s' is not active", name);
+                return refuse_inactive(p, name);
         return r < 0 ? prepare_refuse(p, r, interface, "cannot read %s: %s", path, strerror(-r))
                      : xml_parse(text, len, path, "network", ret, &p->error);
 }

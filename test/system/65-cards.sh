@@ -238,7 +238,11 @@ if [ "$switch" ]; then
         check "... and of no other bridge" m sh -c "! [ -e /sys/class/net/plain/brif/$before ]"
 fi
 where() { if [ "$switch" ]; then vsctl list-ports ovs65; else m sh -c 'ls /sys/class/net/plain/brif'; fi; }
-refused "a network that is not active" "network 'nowhere' is not active" change network 21 "<source network='nowhere'/>"
+refused "a network that there is not" "Network not found: no network with matching name 'nowhere'" \
+        change network 21 "<source network='nowhere'/>"
+m_with_input sh -c 'cat > /root/asleep.xml && virsh -q net-define /root/asleep.xml' <<< "<network><name>asleep</name></network>"
+refused "... one that is not active" "network 'asleep' is not active" change network 21 "<source network='asleep'/>"
+m virsh -q net-undefine asleep
 check "... it is where it was" equals "$before" where
 check "isolation" change bridge 21 "<source bridge='br65'/><port isolated='yes'/>"
 [ -z "$switch" ] || check "... the switch has no port" no_ports
