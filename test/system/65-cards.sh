@@ -240,7 +240,8 @@ fi
 where() { if [ "$switch" ]; then vsctl list-ports ovs65; else m sh -c 'ls /sys/class/net/plain/brif'; fi; }
 refused "a network that there is not" "Network not found: no network with matching name 'nowhere'" \
         change network 21 "<source network='nowhere'/>"
-m_with_input sh -c 'cat > /root/asleep.xml && virsh -q net-define /root/asleep.xml' <<< "<network><name>asleep</name></network>"
+m_with_input sh -c 'cat > /root/asleep.xml && virsh -q net-define /root/asleep.xml' \
+        <<< "<network><name>asleep</name></network>"
 refused "... one that is not active" "network 'asleep' is not active" change network 21 "<source network='asleep'/>"
 m virsh -q net-undefine asleep
 check "... it is where it was" equals "$before" where

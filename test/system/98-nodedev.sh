@@ -189,6 +189,13 @@ EOF
         check "... to the driver from before" eventually 10 equals host driver
         check "... and nothing is remembered" equals "" m ls /run/libvirt/nodedev/detached
         check "... once more" m virsh -c $c nodedev-reattach $first
+        # killed at each step: who asks again gets what was asked for, and the driver from before is not forgotten
+        killed() { m sh -c "virsh -q -c $c $1 $first >/dev/null 2>&1 & sleep 0.$2; systemctl kill -s KILL 'vm-nodedev@*' 2>/dev/null; wait
+                systemctl reset-failed 'vm-nodedev@*' 2>/dev/null; virsh -q -c $c $1 $first" && eventually 10 equals "$3" driver; }
+        killed_often() { local i; for i in 00 01 02 03 04 06 08 10 13 17; do
+                killed nodedev-detach $i vfio-pci && killed nodedev-reattach $i host || return 1; done; }
+        check "killed in the middle, and asked again" killed_often
+        check "... nothing is remembered of it" equals "" m sh -c 'ls -A /run/libvirt/nodedev/detached /run/libvirt/nodedev/jobs | grep -v ":$"'
         refused "a driver that there is not" "no driver 'vfio_none'" m virsh -c $c nodedev-detach $first --driver vfio_none
         refused "Xen's" "devices are given to guests by VFIO" m virsh -c $c nodedev-detach $first --driver xen
         refused "a name with an option" "unknown driver name" m virsh -c $c nodedev-detach $first --driver=--all
