@@ -32,6 +32,10 @@ static int check_name(Normaliser *n, const xmlNode *node) {
         return 0;
 }
 
+/* What IPv4 needs, and lo has. */
+#define MTU_MIN 68U
+#define MTU_MAX 65536U
+
 static int check_vlan(Normaliser *n, xmlNode *node) {
         const xmlNode *vlan = xml_child(node, "vlan"), *lower = xml_child(vlan, "interface");
         unsigned tag;
@@ -42,6 +46,8 @@ static int check_vlan(Normaliser *n, xmlNode *node) {
         if (!lower)
                 return fail_xml(n, vlan, "a vlan needs the interface that it is on");
         r = check_name(n, lower);
+        if (r >= 0 && xml_attr_is(node, "name", xml_attr(lower, "name")))
+                return fail_xml(n, vlan, "interface '%s' cannot be a part of itself", xml_attr(node, "name"));
         if (r >= 0 && !xml_attr(node, "name"))
                 norm_setf(n, node, "name", "%s.%u", xml_attr(lower, "name"), tag);
         return r;
@@ -81,10 +87,13 @@ static const struct {
 
 static int check_type(Normaliser *n, xmlNode *node) {
         const char *type = xml_attr(node, "type");
+        xmlNode *mtu = xml_child(node, "mtu");
         int r = 0;
 
         if (!type)
                 return fail_xml(n, node, "interface has no type");
+        if (mtu && (number_or(mtu, "size", MTU_MIN) < MTU_MIN || number_or(mtu, "size", MTU_MIN) > MTU_MAX))
+                return fail_xml(n, mtu, "the MTU %s is not within %u and %u", xml_attr(mtu, "size"), MTU_MIN, MTU_MAX);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(types); i++) {
                 bool is = streq(types[i].type, type);
 
@@ -98,6 +107,14 @@ static int check_type(Normaliser *n, xmlNode *node) {
         return r < 0 ? r : check_name(n, node);
 }
 
+/* Is one that this is a part of called so? */
+static bool is_within(const xmlNode *node, const char *name) {
+        for (node = node->parent; node && node->type == XML_ELEMENT_NODE; node = node->parent)
+                if (xml_is(node, "interface") && xml_attr_is(node, "name", name))
+                        return true;
+        return false;
+}
+
 static int check_members(Normaliser *n, xmlNode *parent) {
         int r = 0;
 
@@ -105,6 +122,9 @@ static int check_members(Normaliser *n, xmlNode *parent) {
                 r = check_type(n, member);
                 if (r < 0)
                         return r;
+                if (is_within(member, xml_attr(member, "name")))
+                        return fail_xml(n, member, "interface '%s' cannot be a part of itself",
+                                        xml_attr(member, "name"));
                 for (const xmlNode *other = xml_next(member, "interface"); other; other = xml_next(other, "interface"))
                         if (xml_attr_is(other, "name", xml_attr(member, "name")))
                                 return fail_xml(n, other, "interface '%s' is there twice", xml_attr(member, "name"));
