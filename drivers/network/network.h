@@ -10,6 +10,7 @@
  *   sections.c   what net-update changes in a tree
  *   leases.c     leases
  *   ports.c      ports
+ *   allocate.c   what a client's port is plugged into
  */
 
 #include "network/network.h"
@@ -52,3 +53,7 @@ int network_update_section(Definition *d, unsigned command, unsigned section, in
 
 /* ports.c: how many ports guests have. */
 unsigned network_n_ports(const Network *n);
+
+/* allocate.c: writes into a <networkport> without <plug> what it is plugged into, and what its portgroup and the
+ * network say of it. The network is active, and its folder of ports locked until the port is there. */
+int network_port_allocate(const Network *n, xmlNode *port, Error *e);

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Ports: one for each interface of a guest on a network, as a file NAME.ports/UUID.xml beside the live definition.
- * vm-prepare and hotplug write them, vm-cleanup removes them; so none is kept in memory. */
+ * vm-prepare and hotplug write them, vm-cleanup removes them; so none is kept in memory. Those of others' guests are
+ * made and removed by calls. */
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include "base/fs.h"
+#include "base/network-news.h"
 #include "base/strings.h"
+#include "loop/fiber.h"
 #include "network.h"
 #include "rpc/typed-params.h"
 
 #define PORTS_MAX 16384U
+
+#define LOCK_TRIES 100U
+#define LOCK_STEP 20000U
+
+/* virNetworkPortCreateFlags */
+enum { PORT_RECLAIM = 1, PORT_VALIDATE = 2 };
 
 static char *folder_of(const Network *n) {
         return text_format("%s/network/%s.ports", path_run(), n->object.name);
@@ -202,29 +213,67 @@ static int write_port(const Definition *d, const char *path, Error *e) {
         return r < 0 ? error_set_errno(e, r, ORIGIN_NETWORK, "cannot write %s", path) : 0;
 }
 
-static int create_port(Network *n, const char *xml, uint8_t uuid[16], Error *e) {
+/* Whoever chooses a device has it for a moment only. */
+static int lock_folder(const char *folder) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = mkdir_p(folder, 0700);
+
+        fd = r < 0 ? r : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r >= 0 && fd < 0)
+                r = -errno;
+        for (unsigned i = 0; r >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+                r = errno != EWOULDBLOCK ? -errno : i < LOCK_TRIES ? fiber_sleep(LOCK_STEP) : -EBUSY;
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* Who has its port already, and the network has come anew, says where it is plugged in; who has none is told. */
+static int plug(const Network *n, xmlNode *port, bool reclaim, Error *e) {
+        bool plugged = !streq(xml_get(port, "plug/@type") ?: "none", "none");
+
+        if (reclaim && !plugged)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NETWORK,
+                                 "Port reclaim requested but plug type is none");
+        if (!reclaim && plugged)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NETWORK,
+                                 "Port reclaim not requested but plug type is not none");
+        return reclaim ? 0 : network_port_allocate(n, port, e);
+}
+
+static int create_port(Network *n, const char *xml, uint32_t flags, uint8_t uuid[16], Error *e) {
         _cleanup_free_ char *path = NULL, *folder = folder_of(n);
         _cleanup_definition_ Definition *d = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        char text[37];
         int r;
 
-        r = definition_parse_as(&document_networkport, xml, strlen(xml), NULL, 0, &d, e);
+        r = definition_parse_as(&document_networkport, xml, strlen(xml), NULL,
+                                flags & PORT_VALIDATE ? DEFINITION_VALIDATE : 0, &d, e);
         if (r >= 0)
                 r = definition_normalise(d, NULL, e);
         if (r < 0)
                 return r;
         (void) definition_uuid(d, uuid);
+        uuid_format(uuid, text);
         path = path_of(n, uuid);
         if (!path || !folder)
                 return -ENOMEM;
+        lock = lock_folder(folder);
+        if (lock < 0)
+                return error_set_errno(e, lock, ORIGIN_NETWORK, "cannot lock %s", folder);
         if (access(path, F_OK) >= 0)
                 return error_set(e, -EEXIST, ERROR_NETWORK_PORT_EXIST, ORIGIN_NETWORK,
-                                 "Network port with UUID already exists");
-        r = mkdir_p(folder, 0700);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_NETWORK, "cannot make %s", folder) : write_port(d, path, e);
+                                 "Network port with UUID %s already exists", text);
+        r = plug(n, definition_root(d), flags & PORT_RECLAIM, e);
+        if (r >= 0)
+                r = write_port(d, path, e);
+        if (r >= 0)
+                network_news(n->object.name);
+        return r;
 }
 
 static int create(Call *c, const remote_network_port_create_xml_args *args, remote_network_port_create_xml_ret *ret,
                   Error *e) {
+        _cleanup_object_ Object *hold = NULL;
         uint8_t uuid[16] = {};
         Network *n = NULL;
         int r;
@@ -232,10 +281,13 @@ static int create(Call *c, const remote_network_port_create_xml_args *args, remo
         r = find_network(c, &args->network, &n, e);
         if (r >= 0)
                 r = check_port(c, n, uuid, e);
-        if (r >= 0 && !n->active)
+        if (r < 0)
+                return r;
+        hold = object_ref(&n->object);
+        if (!n->active)
                 r = object_error_inactive(&n->object, e);
         if (r >= 0)
-                r = create_port(n, args->xml, uuid, e);
+                r = create_port(n, args->xml, args->flags, uuid, e);
         return r < 0 ? r : to_wire(n, uuid, &ret->port);
 }
 
@@ -246,7 +298,10 @@ static int delete(Call *c, const remote_network_port_delete_args *args, rpc_void
 
         if (r < 0)
                 return r;
-        return unlink(path) < 0 ? error_set_errno(e, -errno, ORIGIN_NETWORK, "cannot remove %s", path) : 0;
+        if (unlink(path) < 0)
+                return error_set_errno(e, -errno, ORIGIN_NETWORK, "cannot remove %s", path);
+        network_news(n->object.name);
+        return 0;
 }
 
 /* --- bandwidth --- */
@@ -328,7 +383,7 @@ static const RpcHandler rows[] = {
         PLAIN(NETWORK_LIST_ALL_PORTS, list_all),
         PLAIN(NETWORK_PORT_LOOKUP_BY_UUID, look_up),
         PLAIN(NETWORK_PORT_GET_XML_DESC, get_xml),
-        PLAIN(NETWORK_PORT_CREATE_XML, create, .flags = 1U | 2U),
+        PLAIN(NETWORK_PORT_CREATE_XML, create, .flags = PORT_RECLAIM | PORT_VALIDATE),
         PLAIN(NETWORK_PORT_DELETE, delete),
         PLAIN(NETWORK_PORT_GET_PARAMETERS, get_parameters, .flags = TYPED_PARAM_STRING_OKAY),
         PLAIN(NETWORK_PORT_SET_PARAMETERS, set_parameters),

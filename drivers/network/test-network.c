@@ -94,12 +94,91 @@ static void leases_are_listed(void **state) {
         assert_int_equal(TEST_CALL(d, NETWORK_GET_DHCP_LEASES, &args, &ret), -EINVAL);
 }
 
+#define PORT(uuid, rest)                                                                                     \
+        "<networkport><uuid>11111111-1111-4111-8111-1111111111" uuid "</uuid><owner><name>web</name><uuid>" UUID \
+        "</uuid></owner><mac address='52:54:00:00:00:" uuid "'/>" rest "</networkport>"
+
+static int create_port(TestDaemon *d, const char *xml, uint32_t flags, char **ret_document) {
+        remote_network_port_create_xml_args args = { .network = *lab(), .xml = (char *) xml, .flags = flags };
+        remote_network_port_get_xml_desc_ret document = {};
+        remote_network_port_create_xml_ret ret = {};
+        int r = TEST_CALL(d, NETWORK_PORT_CREATE_XML, &args, &ret);
+
+        if (r < 0)
+                return r;
+        assert_int_equal(TEST_CALL(d, NETWORK_PORT_GET_XML_DESC,
+                                   &((remote_network_port_get_xml_desc_args){ .port = ret.port }), &document), 0);
+        *ret_document = document.xml;
+        xdr_free((xdrproc_t) xdr_remote_network_port_create_xml_ret, (char *) &ret);
+        return 0;
+}
+
+/* Networks, ports, and what is in the latter afterwards: NULL, they are refused. */
+static const struct {
+        const char *network, *port, *words[3];
+} allocations[] = {
+        { "<network><name>lab</name><uuid>" UUID "</uuid><bridge name='virbr7' macTableManager='libvirt'/>"
+          "<vlan><tag id='7'/></vlan><portgroup name='slow'><bandwidth><inbound average='10'/></bandwidth></portgroup>"
+          "<portgroup name='plain' default='yes'/></network>",
+          PORT("01", "<group>slow</group>"),
+          { "<inbound average='10'/>", "<plug type='network' bridge='virbr7' macTableManager='libvirt'/>",
+            "<tag id='7'/>" } },
+        { "<network><name>lab</name><uuid>" UUID "</uuid><forward mode='bridge'/><bridge name='br0'/></network>",
+          PORT("02", ""), { "<plug type='bridge' bridge='br0'/>" } },
+        { "<network><name>lab</name><uuid>" UUID "</uuid><forward mode='passthrough'><interface dev='eth0'/>"
+          "<interface dev='eth1'/></forward></network>",
+          PORT("03", ""), { "<plug type='direct' dev='eth0' mode='passthrough'/>" } },
+        /* the next one gets the other, and the third none */
+        { NULL, PORT("04", ""), { "<plug type='direct' dev='eth1' mode='passthrough'/>" } },
+        { NULL, PORT("05", ""), { NULL } },
+        { "<network><name>lab</name><uuid>" UUID "</uuid><forward mode='hostdev' managed='yes'>"
+          "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x1'/></forward></network>",
+          PORT("06", ""), { "<plug type='hostdev-pci' managed='yes'>", "<driver name='vfio'/>",
+                            "<address domain='0x0000' bus='0x01' slot='0x10' function='0x1'/>" } },
+};
+
+static void ports_are_plugged_in(void **state) {
+        TestDaemon *d = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(allocations); i++) {
+                _cleanup_free_ char *document = NULL;
+                int r;
+
+                if (allocations[i].network) {
+                        test_daemon_write(d, "run/network/lab.xml", allocations[i].network);
+                        test_daemon_pump(d);
+                }
+                r = create_port(d, allocations[i].port, 0, &document);
+                assert_int_equal(r < 0, !allocations[i].words[0]);
+                for (size_t k = 0; k < ELEMENTSOF(allocations[i].words) && allocations[i].words[k]; k++)
+                        if (!strstr(document, allocations[i].words[k]))
+                                fail_msg("no %s in %s", allocations[i].words[k], document);
+        }
+}
+
+static void ports_that_are_there_are_reclaimed(void **state) {
+        static const char plugged[] = PORT("07", "<plug type='network' bridge='virbr7'/>");
+        _cleanup_free_ char *document = NULL;
+        TestDaemon *d = *state;
+
+        test_daemon_write(d, "run/network/lab.xml", NETWORK);
+        test_daemon_pump(d);
+        assert_true(create_port(d, plugged, 0, &document) < 0);
+        assert_int_equal(d->error.code, ERROR_INVALID_ARG);
+        assert_true(create_port(d, PORT("07", ""), 1, &document) < 0);
+        assert_int_equal(d->error.code, ERROR_INVALID_ARG);
+        assert_int_equal(create_port(d, plugged, 1, &document), 0);
+        assert_non_null(strstr(document, "bridge='virbr7'"));
+        assert_true(create_port(d, plugged, 1, &document) < 0);
+        assert_int_equal(d->error.code, ERROR_NETWORK_PORT_EXIST);
+        assert_true(create_port(d, PORT("08", "<what/>"), 2, &document) < 0);
+}
+
 static void ports_are_files(void **state) {
         remote_network_port_create_xml_args create = {
                 .network = *lab(),
                 .xml = (char *) "<networkport><owner><name>web</name><uuid>" UUID
-                                "</uuid></owner><mac address='52:54:00:00:00:01'/>"
-                                "<plug type='network' bridge='virbr7'/></networkport>",
+                                "</uuid></owner><mac address='52:54:00:00:00:01'/></networkport>",
         };
         remote_network_list_all_ports_args list = { .network = *lab(), .need_results = 1 };
         remote_network_port_create_xml_ret created = {};
@@ -130,6 +209,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(bridges_have_names, begin, end),
                 cmocka_unit_test_setup_teardown(leases_are_listed, begin, end),
                 cmocka_unit_test_setup_teardown(ports_are_files, begin, end),
+                cmocka_unit_test_setup_teardown(ports_are_plugged_in, begin, end),
+                cmocka_unit_test_setup_teardown(ports_that_are_there_are_reclaimed, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,6 +168,17 @@ check "... nor anybody them" cannot_ping outside 192.168.133.5
 check "open: no rules" m sh -c '! nft list ruleset | grep -w virbr4'
 check "... both ways" pings outside 192.168.134.5
 no_ns r1 i1 i2 o1
+# another hypervisor's guest asks where to plug it in
+port=11111111-1111-4111-8111-111111111101
+m_with_input sh -c 'cat > /root/port.xml' <<XML
+<networkport><uuid>$port</uuid><owner><name>other</name><uuid>33333333-0000-4000-8000-000000000001</uuid></owner><mac address='52:54:00:77:00:01'/></networkport>
+XML
+check "virsh net-port-create" m virsh -q net-port-create isolated /root/port.xml
+check "... says where it is plugged in" contains "<plug type='network' bridge='virbr3'/>" m virsh net-port-dumpxml isolated $port
+check "... it is counted" contains "connections='1'" m virsh net-dumpxml isolated
+refused "... once" "already exists" m virsh net-port-create isolated /root/port.xml
+check "... and goes" m virsh -q net-port-delete isolated $port
+check "... it is none any more" not contains "connections=" m virsh net-dumpxml isolated
 check "all three end" m sh -c 'for n in routed isolated open; do virsh -q net-destroy $n && virsh -q net-undefine $n || exit 1; done'
 
 # bandwidth, measured: three MiB at 1 MiB a second, of which a quarter comes at once

@@ -577,7 +577,7 @@ static int normalise_port(Normaliser *n) {
                 return fail_xml(n, n->root, "Missing owner name or uuid in network port");
         if (!xml_get(n->root, "mac/@address"))
                 return fail_xml(n, n->root, "No mac");
-        if (!plug || !xml_attr(plug, "type"))
+        if (plug && !xml_attr(plug, "type"))
                 return fail_xml(n, n->root, "Missing network port plug type");
         return 0;
 }
