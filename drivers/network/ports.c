@@ -340,6 +340,19 @@ static int get_parameters(Call *c, const remote_network_port_get_parameters_args
         return typed_params_take(&p, &ret->params.params_val, &ret->params.params_len);
 }
 
+/* What is guaranteed to a card is a class of the bridge's, which vm-plug makes (virsh domiftune). */
+static int check_floor(const xmlNode *root, size_t i, unsigned value, Error *e) {
+        unsigned has = 0;
+
+        if (!streq(limits[i].attribute, "floor"))
+                return 0;
+        (void) xml_attr_uint(xml_find(root, "bandwidth/inbound"), "floor", &has);
+        return value == has ? 0
+                            : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_NETWORK,
+                                        "a guaranteed bandwidth (floor) is changed by the guest's card, not by its "
+                                        "port");
+}
+
 static int set_limit(xmlNode *root, size_t i, unsigned value) {
         xmlNode *bandwidth = xml_ensure(root, "bandwidth"),
                 *node = bandwidth ? xml_ensure(bandwidth, limits[i].element) : NULL;
@@ -372,8 +385,11 @@ static int set_parameters(Call *c, const remote_network_port_set_parameters_args
         for (size_t i = 0; i < ELEMENTSOF(limits) && r >= 0; i++) {
                 unsigned value;
 
-                if (typed_params_get_uint(args->params.params_val, args->params.params_len, limits[i].field, &value) >
+                if (typed_params_get_uint(args->params.params_val, args->params.params_len, limits[i].field, &value) <=
                     0)
+                        continue;
+                r = check_floor(definition_root(d), i, value, e);
+                if (r >= 0)
                         r = set_limit(definition_root(d), i, value);
         }
         return r < 0 ? r : write_port(d, path, e);

@@ -156,6 +156,31 @@ static void ports_are_plugged_in(void **state) {
         }
 }
 
+static int set_parameter(TestDaemon *d, const char *uuid, const char *field, unsigned value) {
+        remote_network_port_set_parameters_args args = { .port = { .net = *lab() } };
+        remote_typed_param p = { .field = (char *) field,
+                                 .value = { .type = 2, .remote_typed_param_value_u.ui = value } };
+
+        assert_int_equal(uuid_parse(uuid, (uint8_t *) args.port.uuid), 0);
+        args.params.params_val = &p;
+        args.params.params_len = 1;
+        return TEST_CALL(d, NETWORK_PORT_SET_PARAMETERS, &args, NULL);
+}
+
+static void limits_of_ports_are_set(void **state) {
+        static const char uuid[] = "11111111-1111-4111-8111-111111111109";
+        _cleanup_free_ char *document = NULL;
+        TestDaemon *d = *state;
+
+        test_daemon_write(d, "run/network/lab.xml", NETWORK);
+        test_daemon_pump(d);
+        assert_int_equal(create_port(d, PORT("09", ""), 0, &document), 0);
+        assert_int_equal(set_parameter(d, uuid, "inbound.average", 100), 0);
+        assert_int_equal(set_parameter(d, uuid, "inbound.floor", 0), 0);
+        assert_int_equal(set_parameter(d, uuid, "inbound.floor", 50), -EOPNOTSUPP);
+        assert_int_equal(set_parameter(d, uuid, "inbound.nothing", 50), -EINVAL);
+}
+
 static void ports_that_are_there_are_reclaimed(void **state) {
         static const char plugged[] = PORT("07", "<plug type='network' bridge='virbr7'/>");
         _cleanup_free_ char *document = NULL;
@@ -210,6 +235,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(leases_are_listed, begin, end),
                 cmocka_unit_test_setup_teardown(ports_are_files, begin, end),
                 cmocka_unit_test_setup_teardown(ports_are_plugged_in, begin, end),
+                cmocka_unit_test_setup_teardown(limits_of_ports_are_set, begin, end),
                 cmocka_unit_test_setup_teardown(ports_that_are_there_are_reclaimed, begin, end),
         };
 
