@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "interface.h"
+#include "object/work.h"
 
 static void driver_stop(void *state) {
         InterfaceDriver *d = state;
@@ -21,6 +22,7 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         if (!d)
                 return -ENOMEM;
         d->changes_fd = -EBADF;
+        object_work_tidy("interface");
         object_index_init(&d->interfaces, &kind_interface, host, d);
         r = links_open(d);
         if (r < 0) {

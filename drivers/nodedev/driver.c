@@ -8,6 +8,7 @@
 #include "object/event.h"
 #include "object/list.h"
 #include "nodedev.h"
+#include "object/work.h"
 
 /* --- calls --- */
 
@@ -247,6 +248,7 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         if (!d)
                 return -ENOMEM;
         d->host = host;
+        object_work_tidy("nodedev");
         d->uevents_fd = d->links_fd = -EBADF;
         object_index_init(&d->devices, &kind_device, host, d);
         /* Watched first, read then: nothing falls between. */

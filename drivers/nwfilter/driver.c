@@ -4,6 +4,7 @@
 
 #include "nwfilter.h"
 #include "object/store.h"
+#include "object/work.h"
 
 static void driver_stop(void *state) {
         NwfilterDriver *d = state;
@@ -22,6 +23,7 @@ static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         if (!d)
                 return -ENOMEM;
         d->work = nwfilter_work;
+        object_work_tidy("nwfilter");
         object_index_init(&d->filters, &kind_filter, host, d);
         object_index_init(&d->bindings, &kind_binding, host, d);
         r = object_store_start(&d->filters, e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <sys/random.h>
 
@@ -78,4 +79,28 @@ int object_work(Systemd *s, const WorkKind *k, const char *const *pairs, Error *
         if (name)
                 forget(k, name);
         return r;
+}
+
+/* The job is called as its result is, whatever it ends with. */
+static void tidy_one(const char *folder, const char *result) {
+        static const char *const suffixes[] = { "job", "xml", "result" };
+        int n = (int) (strlen(result) - strlen("result"));
+
+        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
+                _cleanup_free_ char *path = text_format("%s/%.*s%s", folder, n, result, suffixes[i]);
+
+                if (path)
+                        (void) unlink(path);
+        }
+}
+
+void object_work_tidy(const char *folder) {
+        _cleanup_free_ char *path = text_format("%s/%s/jobs", path_run(), folder);
+        DIR *dir = path ? opendir(path) : NULL;
+
+        for (const struct dirent *de = dir ? readdir(dir) : NULL; de; de = readdir(dir))
+                if (endswith(de->d_name, ".result"))
+                        tidy_one(path, de->d_name);
+        if (dir)
+                closedir(dir);
 }

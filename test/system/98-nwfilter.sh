@@ -51,6 +51,13 @@ except libvirt.libvirtError as e:
         assert e.get_error_code() == 92, e
 PYTHON
 
+left_jobs() { m sh -c 'cd /run/libvirt/nwfilter/jobs && ls'; }
+m sh -c 'mkdir -p /run/libvirt/nwfilter/jobs && cd /run/libvirt/nwfilter/jobs && touch apply-1.xml apply-1.result check-2.xml
+        systemctl stop virtnwfilterd.service 2>/dev/null'
+check "what a daemon that was killed had asked for is tidied up" m virsh nwfilter-list
+check "... but for what is not done" equals check-2.xml left_jobs
+m rm /run/libvirt/nwfilter/jobs/check-2.xml
+
 # --- a bridge with three ports: a guest, a peer, and nobody's
 if ! m nft add table bridge probe 2>/dev/null; then
         echo "#   SKIPPED: this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE): nothing of rules is tested"

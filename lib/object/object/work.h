@@ -20,3 +20,7 @@ typedef struct WorkKind {
 /* pairs: keys and values, NULL at the end; values may be NULL, and are left out then. Waits; the error is the one that
  * the unit left. */
 int object_work(Systemd *s, const WorkKind *k, const char *const *pairs, Error *e);
+
+/* For a driver that starts: nobody reads any more what was asked for by a daemon that was killed. What is still being
+ * worked on stays. */
+void object_work_tidy(const char *folder);
