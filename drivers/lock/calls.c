@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "lock.h"
+
+#define EXITING 0x4U      /* PF_EXITING of the kernel's, among the flags in /proc/PID/stat */
 
 /* --- who calls --- */
 
@@ -165,12 +168,26 @@ const RpcTable lock_calls_table = RPC_TABLE(rows);
 
 /* --- the driver --- */
 
+/* A process that ends closes its connections before it is gone. */
+static bool is_ending(pid_t pid) {
+        _cleanup_free_ char *path = text_format("/proc/%d/stat", (int) pid), *text = NULL;
+        const char *after;
+        unsigned flags = 0;
+        char state = 0;
+
+        if (!path || file_read(path, 4096, &text, NULL) < 0)
+                return true;
+        after = strrchr(text, ')');
+        return after && sscanf(after, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 &&
+               (state == 'Z' || state == 'X' || flags & EXITING);
+}
+
 /* One whose connection is its own, and who holds locks without it, may not go on: a guest that lost its lock would
- * write to an image that is another's now. Mostly it has ended already. */
+ * write to an image that is another's now. */
 static void end_owner(pid_t pid) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
 
-        if (fd < 0 || pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
+        if (fd < 0 || is_ending(pid) || pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
                 return;
         log_warning("process %d closed its connection and kept its locks: killed, before it writes to what is not its "
                     "own any more",

@@ -211,6 +211,14 @@ import runpy, sys, time
 sys.argv = [\"lockd.py\", \"/run/libvirt/virtlockd-sock\", \"lock\"]
 runpy.run_path(\"/run/test/lockd.py\")
 time.sleep(30)'; true"
+check "... which is told" contains "kept its locks: killed" m journalctl -b -o cat -u virtlockd
+told() { m sh -c 'journalctl -b -o cat -u virtlockd | grep -c "kept its locks"'; }
+check "one that ends is not" equals "$(printf 'ok\nok')" lockd <<EOF
+register web $u 1 0
+acquire - /shared/a.img 0
+exit
+EOF
+check "... since it is over" equals 1 told
 check "... and its lock is free" equals "$(printf 'ok\nok\nok')" lockd <<EOF
 register web $u 1 1
 acquire - /shared/a.img 0

@@ -109,6 +109,8 @@ class Peer:
         if words[0] == "write":
             os.write(self.fd, " ".join(words[1:]).replace("\\n", "\n").encode())
             return "ok"
+        if words[0] == "exit":      # with the connection open
+            os._exit(0)
         if words[0] == "close":
             os.close(self.fd)
             return "ok"
