@@ -88,12 +88,14 @@ static int read_names(int fd, const char *link) {
         return 0;
 }
 
-static int read_active(const char *link, uint32_t active[WORDS_MAX]) {
+/* Any socket will do, of the network that the link is in. */
+static int read_active(int links_fd, const char *link, uint32_t active[WORDS_MAX]) {
         struct {
                 struct ethtool_gfeatures head;
                 struct ethtool_get_features_block blocks[WORDS_MAX];
         } reply = { .head.cmd = ETHTOOL_GFEATURES, .head.size = WORDS_MAX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int own = links_fd > 0 ? -EBADF : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = links_fd > 0 ? links_fd : own;
         int r = fd < 0 ? -errno : kernel.n == 0 ? read_names(fd, link) : 0;
 
         if (r >= 0)
@@ -120,7 +122,7 @@ void describe_link_features(Description *d, const char *link, const char *syspat
         uint32_t active[WORDS_MAX] = {};
 
         /* a link that has gone meanwhile, or one that is not of this network: without */
-        (void) read_active(link, active);
+        (void) read_active(d->links_fd, link, active);
         for (size_t i = 0; i < ELEMENTSOF(features); i++)
                 if (has(syspath, i, active))
                         document_attr(d->writer, document_add(d->writer, d->capability, "feature", NULL), "name",

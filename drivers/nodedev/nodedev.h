@@ -38,6 +38,7 @@ typedef struct Description {
         DocumentWriter *writer;
         DocumentElement *capability;
         sd_device *device;
+        int links_fd;           /* DriverHost.links_fd */
 } Description;
 
 /* A kind of devices; what it shows beyond its own capability are further ones. */

@@ -324,6 +324,14 @@ PYTHON
 check "... each says what it is" m /usr/bin/python3 /root/made-up.py
 m sh -c 'rm /etc/systemd/system/virtnodedevd.service.d/made-up.conf; systemctl daemon-reload; systemctl stop virtnodedevd.service 2>/dev/null'
 
+# libvirtd has a network of its own
+if m ip link add nd9 address 02:00:00:00:00:09 type bridge 2>/dev/null; then
+        check "libvirtd says the same of a link" equals "$(m virsh -c $c nodedev-dumpxml net_nd9_02_00_00_00_00_09)" \
+                m sh -c "systemctl start libvirtd.socket; virsh -c qemu:///system nodedev-dumpxml net_nd9_02_00_00_00_00_09"
+        check "... its features as well" contains "<feature name='tx'/>" m virsh -c qemu:///system nodedev-dumpxml net_nd9_02_00_00_00_00_09
+        m ip link delete nd9
+fi
+
 check "nothing went wrong in the daemon" equals "" m journalctl -b -p err -o cat -u virtnodedevd
 
 finish
