@@ -17,6 +17,7 @@ typedef struct Section {
         bool may_modify;
         bool any_key; /* one equal key makes two entries of a list the same; else all that are given must be */
         const char *keys[5];
+        const char *names; /* elements; who takes an entry away may say one of them in place of a key */
 } Section;
 
 /* By virNetworkUpdateSection. */
@@ -32,8 +33,9 @@ static const Section sections[] = {
         { .word = "forward interface", .parent = "forward", .element = "interface", .keys = { "dev" } },
         { .word = "forward pf" },
         { .word = "portgroup", .parent = "", .element = "portgroup", .may_modify = true, .keys = { "name" } },
-        { .word = "DNS HOST", .parent = "dns", .element = "host", .any_key = true, .keys = { "ip" } },
-        { .word = "DNS TXT", .parent = "dns", .element = "txt", .keys = { "name" } },
+        { .word = "DNS HOST", .parent = "dns", .element = "host", .may_modify = true, .any_key = true, .keys = { "ip" },
+          .names = "hostname" },
+        { .word = "DNS TXT", .parent = "dns", .element = "txt", .may_modify = true, .keys = { "name" } },
         { .word = "DNS SRV", .parent = "dns", .element = "srv", .keys = { "service", "protocol", "domain", "target" } },
 };
 
@@ -97,11 +99,41 @@ static xmlNode *find_by_first_key(const Update *u) {
         return NULL;
 }
 
+static bool shares_name(const Update *u, const xmlNode *entry) {
+        XML_FOREACH(wanted, u->node, u->section->names)
+                XML_FOREACH(has, entry, u->section->names)
+                        if (streq(xml_text(wanted), xml_text(has)))
+                                return true;
+        return false;
+}
+
+/* The one entry that is to go; *ret_n is how many that could be. */
+static xmlNode *find_one(const Update *u, unsigned *ret_n) {
+        xmlNode *found = NULL;
+        unsigned n = 0;
+
+        XML_FOREACH(entry, u->parent, u->section->element) {
+                if (!matches(u, entry, false) && !(u->section->names && shares_name(u, entry)))
+                        continue;
+                found = entry;
+                n++;
+        }
+        *ret_n = n;
+        return found;
+}
+
+/* forward/@dev is another spelling of the first interface, and is found out anew. */
+static void forget_first(const Update *u) {
+        if (streq(u->section->element, "interface"))
+                xml_unset_attr(u->parent, "dev");
+}
+
 static int add(const Update *u, bool first, Error *e) {
         xmlNode *head = xml_child(u->parent, u->section->element);
 
         if (find(u, u->section->any_key))
                 return refuse(u, e, "there is an existing");
+        forget_first(u);
         if (first && head)
                 return xml_add_copy_before(head, u->node) ? 0 : -ENOMEM;
         return xml_add_copy(u->parent, u->node) ? 0 : -ENOMEM;
@@ -123,20 +155,20 @@ static int modify(const Update *u, Error *e) {
 }
 
 static int delete(const Update *u, Error *e) {
-        xmlNode *entry = find(u, false), *parent = u->parent;
-        unsigned users = 0;
+        unsigned users = 0, n;
+        xmlNode *entry = find_one(u, &n), *parent = u->parent;
 
         if (!entry)
                 return refuse(u, e, "couldn't locate a matching");
+        if (n > 1)
+                return refuse(u, e, "there is more than one");
         (void) xml_attr_uint(entry, "connections", &users);
         if (users > 0)
                 return error_set(e, -EBUSY, ERROR_OPERATION_INVALID, ORIGIN_NETWORK,
                                  "unable to delete interface '%s' in network '%s'. It is currently being used by %u "
                                  "domains.",
                                  xml_attr(entry, "dev") ?: "", u->network, users);
-        /* forward/@dev is another spelling of the first interface, and is found out anew */
-        if (xml_is(entry, "interface"))
-                xml_unset_attr(parent, "dev");
+        forget_first(u);
         xml_remove(entry);
         if (*u->section->parent && !xml_child(parent, NULL) && !parent->properties)
                 xml_remove(parent);

@@ -66,7 +66,14 @@ static const struct Row {
         { DELETE, PORTGROUP, -1, "<portgroup name='a'/>", 0, "-portgroup" },
         { ADD_LAST, DNS_HOST, -1, "<host ip='10.0.0.8'><hostname>eight</hostname></host>", 0, "+eight" },
         { DELETE, DNS_HOST, -1, "<host ip='10.0.0.7'/>", 0, "-<dns" },
+        { DELETE, DNS_HOST, -1, "<host><hostname>seven</hostname></host>", 0, "-<dns" },
+        { DELETE, DNS_HOST, -1, "<host><hostname>eight</hostname></host>", -EINVAL, "couldn't locate" },
+        { DELETE, DNS_HOST, -1, "<host/>", -EINVAL, "couldn't locate" },
+        { MODIFY, DNS_HOST, -1, "<host ip='10.0.0.7'><hostname>sept</hostname></host>", 0, "+sept" },
+        { MODIFY, DNS_HOST, -1, "<host ip='10.0.0.8'><hostname>seven</hostname></host>", -EINVAL, "couldn't locate" },
         { ADD_LAST, DNS_TXT, -1, "<txt name='a' value='b'/>", 0, "+<txt name='a' value='b'/>" },
+        { MODIFY, DNS_TXT, -1, "<txt name='a' value='b'/>", -EINVAL, "couldn't locate" },
+        { MODIFY, DNS_SRV, -1, "<srv service='s' protocol='tcp'/>", -EOPNOTSUPP, "cannot be modified" },
         { ADD_LAST, DNS_SRV, -1, "<srv service='s' protocol='tcp'/>", 0, "+<srv service='s' protocol='tcp'/>" },
         { MODIFY, BRIDGE, -1, "<bridge/>", -EOPNOTSUPP, "can't update 'bridge' section of network 'lab'" },
         { MODIFY, FORWARD, -1, "<forward/>", -EOPNOTSUPP, "can't update 'forward' section" },
@@ -109,6 +116,49 @@ static void the_link_of_a_network_goes_whole(void **state) {
         assert_null(strstr(text, "eth3"));
 }
 
+static void update_in_turn(const char *document, const struct Row *updates, size_t n) {
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+
+        assert_int_equal(definition_parse_as(&document_network, document, strlen(document), NULL, 0, &d, &e), 0);
+        assert_int_equal(definition_normalise(d, NULL, &e), 0);
+        for (size_t i = 0; i < n; i++) {
+                const struct Row *u = &updates[i];
+                _cleanup_error_ Error refused = ERROR_INIT;
+                _cleanup_free_ char *text = NULL;
+
+                if (network_update_section(d, u->command, u->section, u->parent, u->xml, &refused) != u->r)
+                        fail_msg("%s: %s", u->xml, error_text(&refused, 0));
+                assert_int_equal(definition_normalise(d, NULL, &e), 0);
+                assert_int_equal(definition_format(d, 0, &text), 0);
+                if (u->r < 0 ? !strstr(error_text(&refused, u->r), u->words)
+                             : !strstr(text, u->words + 1) != (u->words[0] == '-'))
+                        fail_msg("%s: %s, %s", u->xml, error_text(&refused, u->r), text);
+        }
+}
+
+/* Updates one after the other of one document. */
+static void lists_are_updated(void **state) {
+        static const char document[] = "<network><name>lab</name><forward mode='bridge' dev='eth3'/><dns/></network>";
+        static const struct Row updates[] = {
+                { ADD_FIRST, FORWARD_INTERFACE, -1, "<interface dev='eth1'/>", 0, "+dev='eth1' mode='bridge'" },
+                { ADD_LAST, FORWARD_INTERFACE, -1, "<interface dev='eth5'/>", 0, "+<interface dev='eth5'/>" },
+                { DELETE, FORWARD_INTERFACE, -1, "<interface dev='eth1'/>", 0, "+dev='eth3' mode='bridge'" },
+        };
+        static const char records[] = "<network><name>lab</name><dns><txt name='a' value='b'/>"
+                                      "<srv service='s' protocol='tcp'/><srv service='s' protocol='udp'/></dns>"
+                                      "</network>";
+        static const struct Row more[] = {
+                { DELETE, DNS_SRV, -1, "<srv service='s'/>", -EINVAL, "there is more than one DNS SRV entry" },
+                { DELETE, DNS_SRV, -1, "<srv service='s' protocol='udp'/>", 0, "-udp" },
+                { DELETE, DNS_SRV, -1, "<srv service='s'/>", 0, "-<srv" },
+                { MODIFY, DNS_TXT, -1, "<txt name='a' value='c'/>", 0, "+<txt name='a' value='c'/>" },
+        };
+
+        update_in_turn(document, updates, ELEMENTSOF(updates));
+        update_in_turn(records, more, ELEMENTSOF(more));
+}
+
 static void each_section_is_updated(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 run(&rows[i]);
@@ -116,6 +166,7 @@ static void each_section_is_updated(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(each_section_is_updated),
+                                            cmocka_unit_test(lists_are_updated),
                                             cmocka_unit_test(the_link_of_a_network_goes_whole) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

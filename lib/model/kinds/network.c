@@ -100,49 +100,6 @@ static int write_interfaces(Normaliser *n, xmlNode *forward) {
         return 0;
 }
 
-/* A <pf> and its functions may stand together: that is how a network runs. */
-static int check_pool(Normaliser *n, xmlNode *forward) {
-        static const struct { const char *name; int digits; unsigned most; } parts[] = {
-                { "domain", 4, 0xffff }, { "bus", 2, 0xff }, { "slot", 2, 0x1f }, { "function", 1, 7 }
-        };
-        const char *driver = xml_get(forward, "driver/@name");
-
-        if (xml_child(forward, "pf") && !xml_get(forward, "pf/@dev"))
-                return fail_xml(n, xml_child(forward, "pf"),
-                                "Missing required dev attribute in <forward> <pf> element of network '%s'",
-                                name_of(n));
-        if (xml_child(forward, "interface") && xml_child(forward, "address"))
-                return fail_xml(n, forward,
-                                "<address>, <interface>, and <pf> elements in <forward> of network %s are mutually "
-                                "exclusive",
-                                name_of(n));
-        if (driver && !streq(driver, "vfio"))
-                return fail_unsupported(n, xml_child(forward, "driver"),
-                                        "the driver '%s' for devices of the host is not supported in network '%s'",
-                                        driver, name_of(n));
-        if (streq(mode_of(n), "hostdev") && xml_child(forward, "interface"))
-                return fail_unsupported(n, xml_child(forward, "interface"),
-                                        "hostdev network '%s' lists '%s' in the device pool, but hostdev networks "
-                                        "require all devices to be listed by PCI address, not network device name",
-                                        name_of(n), attr_or(xml_child(forward, "interface"), "dev", ""));
-        if (streq(mode_of(n), "hostdev"))
-                norm_set_default(n, forward, "managed", "no");
-        XML_FOREACH(address, forward, "address") {
-                norm_set_default(n, address, "type", "pci");
-                for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
-                        unsigned number = 0;
-
-                        if ((xml_attr(address, parts[i].name) &&
-                             xml_attr_uint(address, parts[i].name, &number) < 0) ||
-                            number > parts[i].most)
-                                return fail_xml(n, address, "missing or invalid PCI address in network '%s'",
-                                                name_of(n));
-                        norm_setf(n, address, parts[i].name, "0x%0*x", parts[i].digits, number);
-                }
-        }
-        return 0;
-}
-
 static int normalise_forward(Normaliser *n) {
         static const char *const single[] = { "nat", "route", NULL };
         xmlNode *forward = xml_child(n->root, "forward");
@@ -172,7 +129,7 @@ static int normalise_forward(Normaliser *n) {
         if (streq(mode, "open") && xml_attr(forward, "dev"))
                 return fail_xml(n, forward, "forward dev not allowed for network '%s' with forward mode='%s'",
                                 name_of(n), mode);
-        r = check_pool(n, forward);
+        r = normalise_network_pool(n, forward);
         if (r < 0)
                 return r;
         if (!streq(mode, "hostdev") && xml_child(forward, "address"))
