@@ -34,7 +34,7 @@ static int give_file(Prepare *p, const xmlNode *element, const char *path) {
         if (r >= 0)
                 r = prepare_undo(p, UNDO_OWNER, owner);
         if (r >= 0)
-                r = owner_give(path, p->uid, p->gid);
+                r = owner_give(owner, p->uid, p->gid);
         return r < 0 ? prepare_refuse(p, r, element, "cannot give '%s' to the guest: %s", path, strerror(-r)) : 0;
 }
 
@@ -235,7 +235,7 @@ static int prepare_launch_security(Prepare *p, xmlNode *security) {
                 if (r >= 0 && text)
                         r = file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
                 if (r >= 0 && text)
-                        r = owner_give(path, p->uid, p->gid);
+                        r = lchown(path, p->uid, p->gid) < 0 ? -errno : 0;
                 if (r < 0)
                         return prepare_refuse(p, r, security, "cannot write %s: %s", path ?: files[i][1], strerror(-r));
         }

@@ -18,6 +18,7 @@
 #include "host/fifo.h"
 #include "host/image.h"
 #include "host/output.h"
+#include "host/owner.h"
 #include "host/ports.h"
 #include "host/sockets.h"
 #include "host/tap.h"
@@ -423,8 +424,79 @@ static void taps_that_cannot_be_are_refused(void **state) {
         }
 }
 
+/* The folder is somebody's, who has other files given to himself when a guest gives back his own. */
+static void another_file_is_not_given_back(void **state) {
+        char dir[] = "/tmp/test-host-XXXXXX";
+        _cleanup_free_ char *mine = NULL, *old = NULL;
+        struct stat st;
+
+        enter_run(dir);
+        assert_int_equal(mkdir("his", 0755), 0);
+        write_file("his/memory", "");
+        write_file("roots", "");
+        assert_int_equal(chown("his/memory", 1000, 1000), 0);
+        assert_int_equal(owner_of("his/memory", &mine), 0);
+        assert_int_equal(owner_give(mine, 2000, 2000), 0);
+        assert_int_equal(stat("his/memory", &st), 0);
+        assert_int_equal(st.st_uid, 2000);
+        assert_int_equal(owner_return(mine), 0);
+        assert_int_equal(stat("his/memory", &st), 0);
+        assert_int_equal(st.st_uid, 1000);
+        /* a link, a file of that name, a link in place of the folder */
+        assert_int_equal(system("rm his/memory && ln -s ../roots his/memory"), 0);
+        assert_int_equal(owner_return(mine), -ESTALE);
+        assert_int_equal(owner_give(mine, 2000, 2000), -ESTALE);
+        old = strdup("1000:1000:his/memory");
+        assert_int_equal(owner_return(old), -ESTALE);
+        assert_int_equal(system("rm his/memory && mv roots his/memory && ln his/memory roots"), 0);
+        assert_int_equal(owner_return(mine), -ESTALE);
+        assert_int_equal(system("mkdir else && mv his/memory else && rmdir his && ln -s else his"), 0);
+        assert_int_equal(owner_return(mine), -ESTALE);
+        assert_int_equal(stat("roots", &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(system("rm his else/memory && rmdir else && rm roots"), 0);
+        assert_int_equal(owner_return(mine), 0);
+        leave_run(dir);
+}
+
+/* Deeper than a path can say. */
+static void make_deep(const char *folder, unsigned levels) {
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        for (unsigned i = 0; i < levels; i++) {
+                int below;
+
+                assert_int_equal(symlinkat("/tmp", fd, "l"), 0);
+                assert_int_equal(mkdirat(fd, "a-folder", 0700), 0);
+                below = openat(fd, "a-folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                assert_true(below >= 0);
+                close(fd);
+                fd = below;
+        }
+        close(fd);
+}
+
+/* What a guest has made in a folder of its own goes, however deep, and nothing that it leads to. */
+static void a_folder_goes_with_all_that_is_in_it(void **state) {
+        char dir[] = "/tmp/test-host-XXXXXX";
+
+        enter_run(dir);
+        write_file("precious", "");
+        assert_int_equal(folder_make("pages/of/guest", geteuid(), getegid()), 0);
+        make_deep("pages/of/guest", 2000);
+        assert_int_equal(system("cd pages/of/guest && ln -s ../../../precious l && ln -s ../../.. up && mkfifo f && "
+                                ": > unitvirt-0 && mkdir unitvirt-1"), 0);
+        assert_int_equal(folder_remove("pages/of/guest"), 0);
+        assert_int_equal(access("pages/of/guest", F_OK), -1);
+        assert_int_equal(access("precious", F_OK), 0);
+        assert_int_equal(folder_remove("pages/of/guest"), 0);
+        leave_run(dir);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
+                cmocka_unit_test(another_file_is_not_given_back),
+                cmocka_unit_test(a_folder_goes_with_all_that_is_in_it),
                 cmocka_unit_test(a_socket_replaces_what_a_former_run_left),
                 cmocka_unit_test(whoever_listens_is_connected_to),
                 cmocka_unit_test(pipes_are_the_guests_for_a_while),
