@@ -8,7 +8,6 @@
  * vm-cleanup --nvram NAME: run by vm-forget@NAME.service, removes the file with the firmware's variables that the
  * definition names, before that goes itself. */
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -43,28 +42,15 @@ static void write_last(const char *name, GuestEnd end) {
                 log_warning_errno(r, "cannot write %s: %s", path, strerror(-r));
 }
 
-/* vm-run left the cause of a failed start in the folder of the guest's user, whose content is not to be trusted:
- * no links, no more than a page, no control characters. What a helper has said before, because of which QEMU failed,
- * counts more. */
+/* vm-run left the cause of a failed start in the folder of the guest's user, whose content is not to be trusted. What a
+ * helper has said before, because of which QEMU failed, counts more. */
 static void keep_error(const char *name, const char *dir) {
-        _cleanup_free_ char *from = NULL, *to = guest_file(GUEST_FILE_ERROR, name);
-        char text[ERROR_TEXT_MAX + 1];
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        ssize_t n;
+        _cleanup_free_ char *from = NULL, *to = guest_file(GUEST_FILE_ERROR, name), *text = NULL;
 
         if (!dir || !to || access(to, F_OK) >= 0 || asprintf(&from, "%s/" GUEST_FOLDER_ERROR, dir) < 0)
                 return;
-        fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return;
-        n = read(fd, text, ERROR_TEXT_MAX);
-        if (n <= 0)
-                return;
-        for (ssize_t i = 0; i < n; i++)
-                if (iscntrl((unsigned char) text[i]))
-                        text[i] = ' ';
-        (void) file_write_atomic(to, text, (size_t) n, 0600, FILE_WRITE_NOSYNC);
+        if (file_read_strangers(from, ERROR_TEXT_MAX, &text) >= 0)
+                (void) file_write_atomic(to, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
 }
 
 /* A transient guest leaves nothing behind. */

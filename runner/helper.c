@@ -546,7 +546,7 @@ static int ended(void) {
         path = text_format("%s/%s", run_folder, HELPER_ERROR);
         error = guest_file(GUEST_FILE_ERROR, guest);
         /* a guest that runs has other worries, and tells them itself */
-        if (!path || !error || is_running(guest) || file_read(path, LINE_KEPT, &text, NULL) < 0)
+        if (!path || !error || is_running(guest) || file_read_strangers(path, LINE_KEPT, &text) < 0)
                 return EXIT_SUCCESS;
         message = explain_end(error, text, !streq_ptr(getenv("SERVICE_RESULT"), "success"));
         if (message)

@@ -29,48 +29,21 @@ int late_port_add(LatePort *p, const char *name, int fd) {
         return parcel_add(&p->parcel, name, copy);
 }
 
-static int check_peer(int connection, uid_t uid) {
-        struct ucred peer;
-        socklen_t len = sizeof peer;
-
-        if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-                return -errno;
-        return peer.uid == uid ? 0 : -EPERM;
-}
-
 /* --- vm-plug --- */
 
-/* The socket itself, by a descriptor of it. */
-static int open_socket(const char *folder) {
-        _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
+bool late_port_is_heard(const char *folder) {
+        _cleanup_free_ char *path = text_format("%s/" GUEST_FOLDER_PORTS, folder);
         struct stat st;
 
-        fd = dir < 0 ? dir : openat(dir, GUEST_FOLDER_PORTS, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        return S_ISSOCK(st.st_mode) ? TAKE_FD(fd) : -ENOTSOCK;
-}
-
-bool late_port_is_heard(const char *folder) {
-        _cleanup_close_ int fd = open_socket(folder);
-
-        return fd >= 0;
+        return path && lstat(path, &st) >= 0 && S_ISSOCK(st.st_mode);
 }
 
 static int connect_to(const char *folder, uid_t uid, int *ret) {
-        _cleanup_close_ int file = open_socket(folder), fd = -EBADF;
-        _cleanup_free_ char *path = text_format("/proc/self/fd/%i", file);
-        int r;
+        _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int r = dir < 0 ? -errno : unix_connect_in(dir, GUEST_FOLDER_PORTS, SOCK_SEQPACKET | SOCK_NONBLOCK, uid);
 
-        if (file < 0 || !path)
-                return file < 0 ? file : -ENOMEM;
-        r = fd = unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
-        if (r >= 0)
-                r = check_peer(fd, uid);
-        if (r < 0)
-                return r;
-        *ret = TAKE_FD(fd);
-        return 0;
+        *ret = r;
+        return MIN(r, 0);
 }
 
 static char *format(const LatePort *p) {
@@ -147,7 +120,7 @@ int late_port_receive(int connection, uid_t uid, LatePort *ret) {
         unsigned n_fds = 0;
         ssize_t n;
 
-        r = check_peer(connection, uid);
+        r = unix_check_peer(connection, uid);
         if (r < 0)
                 return r;
         n = receive_fds(connection, text, TEXT_MAX, fds, LATE_PORT_FDS_MAX, &n_fds, 0);

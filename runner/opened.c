@@ -11,6 +11,7 @@
 
 #include "base/fds.h"
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "host/sockets.h"
 #include "host/undo.h"
@@ -66,19 +67,21 @@ static int store_connection(Prepare *p, const xmlNode *device, int fd) {
         return r < 0 ? r : 0;
 }
 
-/* The helper that runs in a unit of its own beside the guest's. */
+/* The helper that runs in a unit of its own beside the guest's, as a user of its own, whose folder this is. What is
+ * connected to is that user's, and no link to what only root may connect to: QEMU gets the connection. */
 static int connect_to_helper(Prepare *p, const xmlNode *device, const char *part, int *ret) {
-        _cleanup_free_ char *folder = helper_folder(p->name, part), *path = NULL, *error = NULL, *line = NULL;
-        int r;
+        _cleanup_free_ char *name = helper_folder(p->name, part), *folder = name ? text_format("/run/%s", name) : NULL,
+                            *error = folder ? text_format("%s/" HELPER_ERROR, folder) : NULL, *line = NULL;
+        int r = error ? unix_connect_owner(folder, HELPER_SOCKET, SOCK_STREAM | SOCK_NONBLOCK) : -ENOMEM;
 
-        path = folder ? text_format("/run/%s/%s", folder, HELPER_SOCKET) : NULL;
-        error = folder ? text_format("/run/%s/%s", folder, HELPER_ERROR) : NULL;
-        if (!path || !error)
-                return -ENOMEM;
-        r = socket_connect(path, ret);
-        if (r < 0 && file_read(error, 4096, &line, NULL) >= 0)
+        if (r >= 0) {
+                *ret = r;
+                return 0;
+        }
+        if (error && file_read_strangers(error, HELPER_LINE_MAX, &line) >= 0)
                 return prepare_refuse(p, r, device, "its helper failed: %s", line);
-        return r < 0 ? prepare_refuse(p, r, device, "cannot connect to its helper at %s: %s", path, strerror(-r)) : 0;
+        return prepare_refuse(p, r, device, "cannot connect to its helper at %s/" HELPER_SOCKET ": %s", folder ?: "",
+                              strerror(-r));
 }
 
 /* The daemon has written the settings of its unit, which go with the device. */

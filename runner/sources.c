@@ -145,23 +145,40 @@ static int give_hosts(Prepare *p, const xmlNode *source) {
 
 /* --- certificates --- */
 
+#define CERTIFICATES "nbd-tls"
+
+/* In the guest's own folder, in which it may have put anything meanwhile: what is opened here stays what it is, whatever
+ * that name leads to next. The path of the open folder is the caller's. */
+static int make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd) {
+        _cleanup_close_ int above = open(p->run_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
+
+        if (above < 0 || (mkdirat(above, name, 0700) < 0 && errno != EEXIST))
+                return -errno;
+        fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fchown(fd, p->uid, p->gid) < 0)
+                return -errno;
+        *ret = text_format("/proc/self/fd/%i", fd);
+        *ret_fd = TAKE_FD(fd);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /* The key is root's, or somebody's that no guest is: the guest has copies. */
 static int give_certificates(Prepare *p, const xmlNode *source) {
         static const char *const files[] = { "ca-cert.pem", "client-cert.pem", "client-key.pem" };
         const char *from = p->config->nbd_tls_x509_cert_dir ?: p->config->default_tls_x509_cert_dir;
-        _cleanup_free_ char *folder = text_format("%s/nbd-tls", p->run_dir);
+        _cleanup_free_ char *folder = text_format("%s/" CERTIFICATES, p->run_dir), *open_folder = NULL;
         QemuOpened *o = add_opened(p, source);
-        int r = 0;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
 
         if (!folder || !o)
                 return -ENOMEM;
-        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-                return prepare_refuse(p, -errno, source, "cannot make '%s': %s", folder, strerror(errno));
-        if (chown(folder, p->uid, p->gid) < 0)
-                return -errno;
+        r = make_folder(p, CERTIFICATES, &open_folder, &fd);
+        if (r < 0)
+                return prepare_refuse(p, r, source, "cannot make '%s': %s", folder, strerror(-r));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
                 _cleanup_free_ char *in = text_format("%s/%s", from, files[i]),
-                                    *out = text_format("%s/%s", folder, files[i]);
+                                    *out = text_format("%s/%s", open_folder, files[i]);
 
                 r = in && out ? prepare_copy_file(in, out, 0400, p->uid, p->gid) : -ENOMEM;
                 if (r == -ENOENT && i > 0)

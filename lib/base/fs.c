@@ -62,6 +62,30 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
         return 0;
 }
 
+int file_read_strangers(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        _cleanup_free_ char *text = malloc(max + 1);
+        size_t len = 0;
+        struct stat st;
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        r = S_ISREG(st.st_mode) ? read_up_to(fd, text, max, &len) : -EINVAL;
+        if (r < 0)
+                return r;
+        if (len == 0)
+                return -ENODATA;
+        for (size_t i = 0; i < len; i++)
+                if ((unsigned char) text[i] < ' ' || text[i] == 0x7f)
+                        text[i] = ' ';
+        text[len] = 0;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
 int write_all(int fd, const char *data, size_t len) {
         while (len > 0) {
                 ssize_t n = write(fd, data, len);

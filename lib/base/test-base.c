@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +17,7 @@
 #include "base/guest-files.h"
 #include "base/ip.h"
 #include "base/memory.h"
+#include "base/socket.h"
 #include "base/strings.h"
 
 static void uuids_round_trip(void **state) {
@@ -400,8 +402,69 @@ static void controllers_are_whole_words(void **state) {
         assert_int_equal(unsetenv("UNITVIRT_CGROUP"), 0);
 }
 
+static int listen_at(const char *path) {
+        struct sockaddr_un address;
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(unix_address(path, &address), 0);
+        assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof address), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        return fd;
+}
+
+/* "folder" is somebody's who would have root connect to "secret", which only root may. */
+static void no_link_is_connected_through(void **state) {
+        char dir[] = "/tmp/test-base-XXXXXX";
+        int secret, own, folder, fd;
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(chdir(dir), 0);
+        assert_int_equal(mkdir("folder", 0700), 0);
+        folder = open("folder", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        secret = listen_at("secret");
+        assert_int_equal(symlink("../secret", "folder/socket"), 0);
+        assert_int_equal(unix_connect_owner("folder", "socket", SOCK_STREAM), -ENOTSOCK);
+        assert_int_equal(unlink("folder/socket"), 0);
+        assert_int_equal(symlink("..", "folder/socket"), 0);
+        assert_int_equal(unix_connect_owner("folder/socket", "secret", SOCK_STREAM), -ENOTDIR);
+        assert_int_equal(unlink("folder/socket"), 0);
+        own = listen_at("folder/socket");
+        fd = unix_connect_owner("folder", "socket", SOCK_STREAM);
+        assert_true(fd >= 0);
+        close(fd);
+        /* whoever listens there is another user */
+        assert_int_equal(unix_connect_in(folder, "socket", SOCK_STREAM, geteuid() + 1), -EPERM);
+        assert_int_equal(unix_connect_in(folder, "nothing", SOCK_STREAM, geteuid()), -ENOENT);
+        close(own);
+        close(secret);
+        close(folder);
+        assert_int_equal(system("rm -r folder secret"), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
+static void what_strangers_left_is_one_line(void **state) {
+        char dir[] = "/tmp/test-base-XXXXXX";
+        _cleanup_free_ char *text = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(chdir(dir), 0);
+        assert_int_equal(file_write_atomic("error", "a\nb\x1b[0m", 7, 0600, FILE_WRITE_NOSYNC), 0);
+        assert_int_equal(file_read_strangers("error", 5, &text), 0);
+        assert_string_equal(text, "a b [");
+        assert_int_equal(symlink("error", "link"), 0);
+        assert_int_equal(file_read_strangers("link", 5, &text), -ELOOP);
+        assert_int_equal(mkfifo("fifo", 0600), 0);
+        assert_int_equal(file_read_strangers("fifo", 5, &text), -EINVAL);
+        assert_int_equal(system("rm error link fifo"), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(no_link_is_connected_through),
+                cmocka_unit_test(what_strangers_left_is_one_line),
                 cmocka_unit_test(uuids_round_trip),
                 cmocka_unit_test(macs_have_six_parts),
                 cmocka_unit_test(numbers_are_whole),

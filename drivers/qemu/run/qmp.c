@@ -549,29 +549,26 @@ int qmp_client_new(sd_event *event, int fd, const QmpHandler *handler, void *use
         return 0;
 }
 
-int qmp_connect(int dir_fd, const char *name, uid_t uid, int *ret_fd, pid_t *ret_pid) {
-        _cleanup_close_ int path_fd = -EBADF, fd = -EBADF;
-        char path[32];
-        struct ucred peer;
-        socklen_t len = sizeof(peer);
+/* Root listens at sockets that QEMU was handed, and nobody but root makes files that are root's. */
+static int connect_to_roots(int dir_fd, const char *name) {
         struct stat st;
 
-        path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (path_fd < 0)
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
-        if (fstat(path_fd, &st) < 0)
-                return -errno;
-        if (!S_ISSOCK(st.st_mode))
-                return -EPERM;
-        snprintf(path, sizeof(path), "/proc/self/fd/%i", path_fd);
-        fd = unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
+        return st.st_uid == 0 ? unix_connect_in(dir_fd, name, SOCK_STREAM | SOCK_NONBLOCK, 0) : -EPERM;
+}
+
+int qmp_connect(int dir_fd, const char *name, uid_t uid, int *ret_fd, pid_t *ret_pid) {
+        _cleanup_close_ int fd = unix_connect_in(dir_fd, name, SOCK_STREAM | SOCK_NONBLOCK, uid);
+        struct ucred peer;
+        socklen_t len = sizeof(peer);
+
+        if (fd == -EPERM && !ret_pid)
+                fd = connect_to_roots(dir_fd, name);
         if (fd < 0)
                 return fd;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
                 return -errno;
-        /* root listens at sockets that QEMU was handed, and nobody but root makes files that are root's */
-        if (peer.uid != uid && (peer.uid != 0 || st.st_uid != 0 || ret_pid))
-                return -EPERM;
         *ret_fd = TAKE_FD(fd);
         if (ret_pid)
                 *ret_pid = peer.pid;

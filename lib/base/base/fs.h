@@ -14,6 +14,11 @@
  * otherwise. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
+/* What somebody who is not to be trusted has left in a folder of his own, as one line: the first max bytes of a regular
+ * file, control characters as spaces. *ret is the caller's. A link is not followed (-ELOOP); -ENODATA where it is
+ * empty. */
+int file_read_strangers(const char *path, size_t max, char **ret);
+
 /* Writes path's new content beside it, with fsync, then renames, then syncs the folder.
  * mode is exact (no umask). */
 #define FILE_WRITE_NOSYNC 1U /* for /run, which no crash of the machine survives anyway */
