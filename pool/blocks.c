@@ -8,6 +8,7 @@
 #include "blocks.h"
 #include "disk.h"
 #include "load.h"
+#include "storage/open.h"
 #include "storage/tool.h"
 
 static int pool_of(const VolumeJob *j, PoolSpec **ret, Error *e) {
@@ -109,11 +110,13 @@ static int clear(int fd) {
 }
 
 static int fill(const VolumeJob *j, Error *e) {
-        _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC), to = open(j->path, O_WRONLY | O_CLOEXEC);
+        _cleanup_close_ int from = image_open_strangers(j->source, O_RDONLY),
+                            to = open(j->path, O_WRONLY | O_CLOEXEC);
         int r;
 
         if (from < 0 || to < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", from < 0 ? j->source : j->path);
+                return error_set_errno(e, from < 0 ? from : -errno, ORIGIN_STORAGE, "cannot open '%s'",
+                                       from < 0 ? j->source : j->path);
         r = clear(to);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot clear '%s'", j->path);

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "blocks.h"
 #include "secret/secret.h"
+#include "storage/open.h"
 #include "storage/owner.h"
 #include "storage/tool.h"
 #include "volume.h"
@@ -34,13 +35,13 @@ static int allocate(const VolumeJob *j, int fd, off_t from, off_t to, Error *e) 
 }
 
 static int resize_raw(const VolumeJob *j, Error *e) {
-        _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(j->path, O_RDWR);
         off_t length = (off_t) (j->capacity + j->header);
         struct stat st;
         int r = 0;
 
         if (fd < 0 || fstat(fd, &st) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "unable to open '%s'", j->path);
+                return error_set_errno(e, fd < 0 ? fd : -errno, ORIGIN_STORAGE, "unable to open '%s'", j->path);
         if (j->flags & RESIZE_ALLOCATE && st.st_size < length)
                 r = allocate(j, fd, st.st_size, length, e);
         if (r >= 0 && ftruncate(fd, length) < 0)
@@ -54,23 +55,23 @@ void volume_resize_undo(const VolumeJob *j) {
 
         if (j->type != VOLUME_FILE || !is_raw(j) || !(j->flags & RESIZE_ALLOCATE))
                 return;
-        fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        fd = image_open_strangers(j->path, O_RDWR);
         if (fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode) && ftruncate(fd, st.st_size) < 0)
                 log_warning("cannot give back what was allocated of %s: %s", j->path, strerror(errno));
 }
 
-static int run_resize(const VolumeJob *j, Error *e) {
+static int run_resize(const VolumeJob *j, char *const *layers, Error *e) {
         _cleanup_free_ char *folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
         _cleanup_strv_ char **argv = NULL;
         int r = qemu_img_resize(j, &argv, e);
 
         if (r < 0)
                 return r;
-        return folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+        return folder ? confined_run(j, argv, folder, &(Reach) { layers, j->path }, e) : -ENOMEM;
 }
 
 /* Nobody says which secret: it is the one whose usage is the volume's path. */
-static int resize_encrypted(const VolumeJob *j, Error *e) {
+static int resize_encrypted(const VolumeJob *j, char *const *layers, Error *e) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
         VolumeJob with = *j;
@@ -86,11 +87,11 @@ static int resize_encrypted(const VolumeJob *j, Error *e) {
         if (r < 0)
                 return r;
         with.secret = path;
-        return run_resize(&with, e);
+        return run_resize(&with, layers, e);
 }
 
 int volume_resize(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_strv_ char **folders = NULL;
+        _cleanup_strv_ char **folders = NULL, **layers = NULL;
         int r;
 
         if (j->type == VOLUME_BLOCK)
@@ -99,10 +100,10 @@ int volume_resize(const VolumeJob *j, const char *id, Error *e) {
                 return resize_raw(j, e);
         r = active_folders(&folders, e);
         if (r >= 0)
-                r = image_chain_check(j->path, j->format, folders, e);
+                r = image_chain_check(j->path, j->format, folders, &layers, e);
         if (r < 0)
                 return r;
-        return j->encryption ? resize_encrypted(j, e) : run_resize(j, e);
+        return j->encryption ? resize_encrypted(j, layers, e) : run_resize(j, layers, e);
 }
 
 /* By VIR_STORAGE_VOL_WIPE_ALG_x; scrub's names. */
@@ -140,14 +141,14 @@ static int make_hole(int fd, off_t size) {
 
 /* What is no data yet need not be overwritten: a sparse file becomes a hole again. */
 static int wipe_zero(const VolumeJob *j, Error *e) {
-        _cleanup_close_ int fd = open(j->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(j->path, O_RDWR);
         struct stat st;
         off_t end;
         int r;
 
         if (fd < 0 || fstat(fd, &st) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to open storage volume with path '%s'",
-                                       j->path);
+                return error_set_errno(e, fd < 0 ? fd : -errno, ORIGIN_STORAGE,
+                                       "failed to open storage volume with path '%s'", j->path);
         if (S_ISREG(st.st_mode) && (uint64_t) st.st_blocks * 512 < (uint64_t) st.st_size) {
                 r = make_hole(fd, st.st_size);
                 return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "failed to truncate volume with path '%s'",
@@ -156,6 +157,18 @@ static int wipe_zero(const VolumeJob *j, Error *e) {
         }
         end = lseek(fd, 0, SEEK_END);
         return write_zeros(j, fd, end > 0 ? (uint64_t) end : 0, e);
+}
+
+/* Of what is open, whatever the path leads to meanwhile. */
+static int scrub(const VolumeJob *j, const char *pattern, Error *e) {
+        _cleanup_close_ int fd = image_open_strangers(j->path, O_RDWR);
+        char path[32];
+
+        if (fd < 0 || fcntl(fd, F_SETFD, 0) < 0)
+                return error_set_errno(e, fd < 0 ? fd : -errno, ORIGIN_STORAGE,
+                                       "failed to open storage volume with path '%s'", j->path);
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%i", fd);
+        return TOOL(24 * 3600, NULL, e, "scrub", "-f", "-p", pattern, path);
 }
 
 int volume_wipe(const VolumeJob *j, const char *id, Error *e) {
@@ -167,5 +180,5 @@ int volume_wipe(const VolumeJob *j, const char *id, Error *e) {
         if (j->algorithm >= ELEMENTSOF(patterns))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "unsupported algorithm %llu",
                                  (unsigned long long) j->algorithm);
-        return TOOL(24 * 3600, NULL, e, "scrub", "-f", "-p", patterns[j->algorithm], j->path);
+        return scrub(j, patterns[j->algorithm], e);
 }

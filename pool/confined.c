@@ -18,6 +18,7 @@
 #include "base/strings.h"
 #include "load.h"
 #include "secret/secret.h"
+#include "storage/open.h"
 #include "storage/owner.h"
 #include "volume.h"
 
@@ -32,21 +33,53 @@ struct attributes {
         uint64_t set, clear, propagation, userns_fd;
 };
 
-static int set_read_only(const char *path, bool read_only) {
-        struct attributes a = { .set = read_only ? MOUNT_ATTR_RDONLY : 0, .clear = read_only ? 0 : MOUNT_ATTR_RDONLY };
+static int set_read_only(void) {
+        struct attributes a = { .set = MOUNT_ATTR_RDONLY };
 
-        return syscall(SYS_mount_setattr, AT_FDCWD, path, read_only ? AT_RECURSIVE : 0, &a, sizeof a) < 0 ? -errno : 0;
+        return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &a, sizeof a) < 0 ? -errno : 0;
+}
+
+/* A folder that stays writable, wherever links lead to meanwhile that its owner has put on the way. */
+typedef struct Place {
+        int at, tree;
+} Place;
+
+static void place_done(Place *p) {
+        closep(&p->at);
+        closep(&p->tree);
+}
+#define _cleanup_place_ _cleanup_(place_done)
+#define PLACE_INIT { -EBADF, -EBADF }
+
+static int place_take(Place *p, const char *folder) {
+        struct stat st;
+
+        p->at = path_open(folder, &st);
+        p->tree = p->at < 0 ? p->at : open_tree(p->at, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        return p->at < 0 ? p->at : p->tree < 0 ? -errno : 0;
+}
+
+static int place_put(const Place *p) {
+        return p->tree >= 0 && move_mount(p->tree, "", p->at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+                       ? -errno
+                       : 0;
 }
 
 /* What the host unmounts goes here too: no file system stays busy for it. */
-static int narrow_view(const char *folder) {
+static int narrow_view(const char *folder, const char *other) {
+        _cleanup_place_ Place first = PLACE_INIT, second = PLACE_INIT;
+        int r;
+
         if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return -errno;
-        if (folder && mount(folder, folder, NULL, MS_BIND, NULL) < 0)
-                return -errno;
-        if (set_read_only("/", true) < 0)
-                return -errno;
-        return folder ? set_read_only(folder, false) : 0;
+        r = folder ? place_take(&first, folder) : 0;
+        if (r >= 0 && other)
+                r = place_take(&second, other);
+        if (r >= 0)
+                r = set_read_only();
+        if (r >= 0)
+                r = place_put(&first);
+        return r < 0 ? r : place_put(&second);
 }
 
 static int keep_rights(uint32_t capabilities) {
@@ -64,19 +97,25 @@ static int keep_rights(uint32_t capabilities) {
 }
 
 int confine_to(const char *folder) {
-        int r = unshare(CLONE_NEWNS) < 0 ? -errno : narrow_view(folder);
+        int r = unshare(CLONE_NEWNS) < 0 ? -errno : narrow_view(folder, NULL);
 
         return r < 0 ? r : keep_rights(1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER | 1U << CAP_FSETID);
+}
+
+int confine_view(const char *folder) {
+        _cleanup_free_ char *results = text_format("%s/storage", path_run());
+
+        return !results ? -ENOMEM : unshare(CLONE_NEWNS) < 0 ? -errno : narrow_view(folder, results);
 }
 
 /* What a worker starts is confined to the pool's folder already, and can have no socket of a network: see its unit. */
 static int confine_child(const char *folder) {
         if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 0)
                 return 0;
-        return unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ? -errno : narrow_view(folder);
+        return unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ? -errno : narrow_view(folder, NULL);
 }
 
-static _noreturn_ void become(char *const *argv, const char *folder, int out, int err) {
+static _noreturn_ void become(char *const *argv, const char *folder, const Reach *reach, int out, int err) {
         int null = open("/dev/null", O_RDONLY);
         int r = confine_child(folder);
 
@@ -86,6 +125,8 @@ static _noreturn_ void become(char *const *argv, const char *folder, int out, in
                 r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
         else if (r == 0)
                 r = keep_rights(1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER);
+        if (r >= 0)
+                r = reach_only(reach);
         if (r < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
                 dprintf(err, "cannot confine it: %s\n", strerror(-r));
                 _exit(126);
@@ -128,7 +169,8 @@ static char *words_of(int err) {
 }
 
 /* Runs it once: 0, or what it said as it failed. */
-static int run_once(const VolumeJob *j, char *const *argv, const char *folder, char **ret_words, Error *e) {
+static int run_once(const VolumeJob *j, char *const *argv, const char *folder, const Reach *reach, char **ret_words,
+                    Error *e) {
         _cleanup_close_ int out = -EBADF, err = memfd_create("errors", MFD_CLOEXEC);
         int p[2], status;
         pid_t pid;
@@ -138,7 +180,7 @@ static int run_once(const VolumeJob *j, char *const *argv, const char *folder, c
         out = p[0];
         pid = fork();
         if (pid == 0)
-                become(argv, folder, p[1], err);
+                become(argv, folder, reach, p[1], err);
         close(p[1]);
         if (pid < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot start %s", argv[0]);
@@ -158,10 +200,10 @@ static int run_once(const VolumeJob *j, char *const *argv, const char *folder, c
 #define NO_TIME_PASSED "Unable to get accurate CPU usage"
 #define TRIES 50
 
-int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e) {
+int confined_run(const VolumeJob *j, char *const *argv, const char *folder, const Reach *reach, Error *e) {
         for (unsigned tries = 1;; tries++) {
                 _cleanup_free_ char *words = NULL;
-                int r = run_once(j, argv, folder, &words, e);
+                int r = run_once(j, argv, folder, reach, &words, e);
 
                 if (r < 0 || !words)
                         return r;

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "blocks.h"
 #include "load.h"
+#include "storage/open.h"
 #include "volume.h"
 
 /* Reserves the first bytes; where the file system cannot, they are written. */
@@ -47,13 +48,13 @@ static char *folder_of(const VolumeJob *j) {
 /* A base of which nobody said what it is can be raw, which is libvirt's reading too. Anything else that it looks like
  * would be a guess: whoever uses a raw disk can make it look like that. */
 static int require_backing_format(const VolumeJob *j, Error *e) {
-        _cleanup_close_ int fd = open(j->backing, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(j->backing, O_RDONLY);
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
         int r;
 
         if (j->backing_format)
                 return 0;
-        r = fd < 0 ? -errno : image_probe_fd(fd, &info);
+        r = fd < 0 ? fd : image_probe_fd(fd, &info);
         if (r < 0 && !info.damage)
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot open the backing store '%s'", j->backing);
         if (info.format == IMAGE_RAW)
@@ -79,7 +80,7 @@ static int refuse_elsewhere(const VolumeJob *j, char *const *folders, Error *e) 
                          "the backing store '%s' is in no active storage pool", j->backing);
 }
 
-static int check_backing(const VolumeJob *j, Error *e) {
+static int check_backing(const VolumeJob *j, char ***layers, Error *e) {
         _cleanup_strv_ char **folders = NULL;
         int r;
 
@@ -96,10 +97,10 @@ static int check_backing(const VolumeJob *j, Error *e) {
                 r = refuse_elsewhere(j, folders, e);
         if (r >= 0)
                 r = require_backing_format(j, e);
-        return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, e);
+        return r < 0 ? r : image_chain_check(j->backing, j->backing_format ?: "raw", folders, layers, e);
 }
 
-static int fill_by_qemu(const VolumeJob *j, const char *part, int *fd, Error *e) {
+static int fill_by_qemu(const VolumeJob *j, const char *part, char *const *layers, int *fd, Error *e) {
         _cleanup_free_ char *folder = folder_of(j), *path = NULL;
         _cleanup_strv_ char **argv = NULL;
         _cleanup_close_ int secret = -EBADF;
@@ -116,16 +117,17 @@ static int fill_by_qemu(const VolumeJob *j, const char *part, int *fd, Error *e)
         if (r >= 0)
                 r = part_vacate(part, fd, e);
         if (r >= 0)
-                r = folder ? confined_run(j, argv, folder, e) : -ENOMEM;
+                r = folder ? confined_run(j, argv, folder, &(Reach) { layers, part }, e) : -ENOMEM;
         return r < 0 ? r : part_return(part, fd, e);
 }
 
 static int create_file(const VolumeJob *j, const char *id, Error *e) {
+        _cleanup_strv_ char **layers = NULL;
         _cleanup_free_ char *part = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = check_backing(j, e);
+        r = check_backing(j, &layers, e);
         if (r >= 0)
                 r = part_create(j, id, &part, &fd, e);
         if (r < 0)
@@ -133,7 +135,7 @@ static int create_file(const VolumeJob *j, const char *id, Error *e) {
         if (volume_format_is_raw(j->format) && !j->encryption && !j->backing)
                 r = fill_raw(j, fd, e);
         else
-                r = fill_by_qemu(j, part, &fd, e);
+                r = fill_by_qemu(j, part, layers, &fd, e);
         if (r >= 0)
                 r = part_publish(j, part, fd, e);
         if (r < 0)
@@ -165,12 +167,12 @@ int volume_create(const VolumeJob *j, const char *id, Error *e) {
 /* --- clone --- */
 
 static int copy_raw(const VolumeJob *j, int fd, Error *e) {
-        _cleanup_close_ int from = open(j->source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_close_ int from = image_open_strangers(j->source, O_RDONLY);
         uint64_t length = j->source_capacity + j->header, capacity = MAX(j->capacity + j->header, length);
         int r;
 
         if (from < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->source);
+                return error_set_errno(e, from, ORIGIN_STORAGE, "cannot open '%s'", j->source);
         if (ioctl(fd, FICLONE, from) < 0) {
                 if (j->flags & VOLUME_REFLINK)
                         return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to clone files from '%s'", j->source);
@@ -193,39 +195,40 @@ static bool grows_in_place(const VolumeJob *j) {
         return true;
 }
 
-static int grow(const VolumeJob *j, const char *part, const char *folder, Error *e) {
+static int grow(const VolumeJob *j, const Reach *reach, const char *folder, Error *e) {
         VolumeJob larger = *j;
         _cleanup_strv_ char **argv = NULL;
         int r;
 
         if (j->capacity <= j->source_capacity || !grows_in_place(j))
                 return 0;
-        larger.path = (char *) part;
+        larger.path = (char *) reach->write;
         larger.flags = 0;
         r = qemu_img_resize(&larger, &argv, e);
-        return r < 0 ? r : confined_run(j, argv, folder, e);
+        return r < 0 ? r : confined_run(j, argv, folder, reach, e);
 }
 
 /* Formats that cannot grow have their size before the content. */
-static int run_convert(const VolumeJob *j, const char *part, const char *folder, Error *e) {
+static int run_convert(const VolumeJob *j, const Reach *reach, const char *folder, Error *e) {
         bool sized = j->capacity > j->source_capacity && !grows_in_place(j);
         _cleanup_strv_ char **create = NULL, **argv = NULL;
         int r;
 
         if (sized) {
-                r = qemu_img_create(j, part, &create, e);
+                r = qemu_img_create(j, reach->write, &create, e);
                 if (r >= 0)
-                        r = confined_run(j, create, folder, e);
+                        r = confined_run(j, create, folder, reach, e);
                 if (r < 0)
                         return r;
         }
-        r = qemu_img_convert(j, part, sized, &argv, e);
-        return r < 0 ? r : confined_run(j, argv, folder, e);
+        r = qemu_img_convert(j, reach->write, sized, &argv, e);
+        return r < 0 ? r : confined_run(j, argv, folder, reach, e);
 }
 
 static int convert(const VolumeJob *j, const char *part, int *fd, Error *e) {
+        _cleanup_strv_ char **folders = NULL, **layers = NULL;
         _cleanup_free_ char *folder = folder_of(j);
-        _cleanup_strv_ char **folders = NULL;
+        Reach reach = { .write = part };
         int r;
 
         if (!folder)
@@ -235,15 +238,16 @@ static int convert(const VolumeJob *j, const char *part, int *fd, Error *e) {
                                  "reflink copies are for volumes of the same format, raw");
         r = active_folders(&folders, e);
         if (r >= 0)
-                r = image_chain_check(j->source, j->source_format, folders, e);
+                r = image_chain_check(j->source, j->source_format, folders, &layers, e);
         if (r >= 0)
-                r = check_backing(j, e);
+                r = check_backing(j, &layers, e);
+        reach.read = layers;
         if (r >= 0)
                 r = part_vacate(part, fd, e);
         if (r >= 0)
-                r = run_convert(j, part, folder, e);
+                r = run_convert(j, &reach, folder, e);
         if (r >= 0)
-                r = grow(j, part, folder, e);
+                r = grow(j, &reach, folder, e);
         return r < 0 ? r : part_return(part, fd, e);
 }
 

@@ -87,7 +87,9 @@ static int settle(Worker *w, const char *folder) {
 
         if (w->folder)
                 return streq(w->folder, folder) ? 0 : -EXDEV;
-        r = stat(folder, &st) < 0 ? -errno : confine_to(folder);
+        r = confine_to(folder);
+        if (r >= 0 && stat(folder, &st) < 0)
+                r = -errno;
         if (r < 0)
                 return r;
         w->polled[MOUNTS].fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);

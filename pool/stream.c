@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/socket.h"
 #include "base/strings.h"
+#include "storage/open.h"
 #include "storage/owner.h"
 #include "volume.h"
 
@@ -237,12 +238,12 @@ static int reach_end(int fd, uint64_t end) {
 }
 
 static int upload_in_place(const VolumeJob *j, Peer *p, Error *e) {
-        _cleanup_close_ int fd = open(j->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(j->path, O_WRONLY);
         uint64_t end;
         int r;
 
         if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+                return error_set_errno(e, fd, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         r = connect_daemon(j, p, e);
         if (r >= 0)
                 r = receive(j, p, fd, &end, e);
@@ -307,11 +308,11 @@ static bool can_be_replaced(const VolumeJob *j, int old) {
 
 /* The daemon is connected to when nothing can be denied any more: whoever tries it anew needs it. */
 int volume_upload(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_close_ int old = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int old = image_open_strangers(j->path, O_RDONLY);
         _cleanup_peer_ Peer p = PEER_INIT;
 
         if (old < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+                return error_set_errno(e, old, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         return can_be_replaced(j, old) ? upload_anew(j, id, &p, old, e) : upload_in_place(j, &p, e);
 }
 
@@ -367,13 +368,13 @@ static int send_part(const VolumeJob *j, Peer *p, int fd, uint64_t *at, uint64_t
 }
 
 int volume_download(const VolumeJob *j, const char *id, Error *e) {
-        _cleanup_close_ int fd = open(j->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(j->path, O_RDONLY);
         uint64_t at = j->offset, end, size;
         _cleanup_peer_ Peer p = PEER_INIT;
         int r;
 
         if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", j->path);
+                return error_set_errno(e, fd, ORIGIN_STORAGE, "cannot open '%s'", j->path);
         size = (uint64_t) lseek(fd, 0, SEEK_END);
         end = j->length > 0 ? MIN(size, j->offset + j->length) : size;
         r = connect_daemon(j, &p, e);

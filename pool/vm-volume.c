@@ -56,6 +56,20 @@ static int act_for(const VolumeJob *j, int r) {
         return !owner_may_help(r) ? r : folder ? owner_act(folder) : -ENOMEM;
 }
 
+/* What is made in a folder, or goes from it, is there and nowhere else, whatever the folder becomes meanwhile. Other
+ * volumes may be links to somewhere: they are opened once (storage/open.h). */
+static int narrow(const VolumeJob *j) {
+        bool inside = j->verb == VOLUME_CREATE || j->verb == VOLUME_CLONE || j->verb == VOLUME_DELETE;
+        _cleanup_free_ char *folder = strndup(j->path, (size_t) (strrchr(j->path, '/') - j->path));
+        struct stat st;
+
+        if (j->verb == VOLUME_UPLOAD)
+                inside = lstat(j->path, &st) >= 0 && S_ISREG(st.st_mode);
+        if (!inside || j->type == VOLUME_BLOCK)
+                return 0;
+        return folder ? confine_view(folder) : -ENOMEM;
+}
+
 static int do_as_anybody(const VolumeJob *j, const char *id, Error *e) {
         _cleanup_error_ Error first = ERROR_INIT;
         int r = volume_do(j, id, &first);
@@ -89,7 +103,11 @@ static int run(const char *id) {
                 log_error("%s", error_text(&e, r));
         } else {
                 volume_progress(j, 0, 0);
-                r = do_as_anybody(j, id, &e);
+                r = narrow(j);
+                if (r < 0)
+                        error_set_errno(&e, r, ORIGIN_STORAGE, "cannot go to the folder of '%s'", j->path);
+                else
+                        r = do_as_anybody(j, id, &e);
                 if (r < 0)
                         log_error("%s: %s", j->path, error_text(&e, r));
         }

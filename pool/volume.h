@@ -61,11 +61,23 @@ int copy_range_sparse(const VolumeJob *j, int from, int to, uint64_t offset, uin
 
 /* --- tools that read images of others --- */
 
+/* What qemu-img may open of all images. */
+typedef struct Reach {
+        char *const *read;      /* what image_chain_check() found; NULL: none */
+        const char *write;
+} Reach;
+
+/* Takes all other files but programs away from this process, which is about to become qemu-img: by Landlock, where the
+ * kernel has it. */
+int reach_only(const Reach *reach);
+
 /* Runs qemu-img (or another tool) without the network, with all file systems read-only but for the folder, with few
- * rights, until it ends; its "(12.34/100%)" becomes progress. */
-int confined_run(const VolumeJob *j, char *const *argv, const char *folder, Error *e);
+ * rights and nothing but these images, until it ends; its "(12.34/100%)" becomes progress. */
+int confined_run(const VolumeJob *j, char *const *argv, const char *folder, const Reach *reach, Error *e);
 /* This process: all file systems but the folder's read-only, rights over files and no others, for good. */
 int confine_to(const char *folder);
+/* The view alone, in which the folder of the jobs' results can be written to as well. */
+int confine_view(const char *folder);
 
 /* The passphrase in a file that has no name, as a descriptor that tools inherit, and the path that they find it by. */
 int volume_open_secret(const char *uuid, int *ret_fd, char **ret_path, Error *e);

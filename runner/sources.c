@@ -147,8 +147,8 @@ static int give_hosts(Prepare *p, const xmlNode *source) {
 
 #define CERTIFICATES "nbd-tls"
 
-/* In the guest's own folder, in which it may have put anything meanwhile: what is opened here stays what it is, whatever
- * that name leads to next. The path of the open folder is the caller's. */
+/* In the guest's own folder, in which it may have put anything meanwhile: what is opened here stays what it is,
+ * whatever that name leads to next. The path of the open folder is the caller's. */
 static int make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd) {
         _cleanup_close_ int above = open(p->run_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
 

@@ -10,6 +10,7 @@
 
 #include "base/strings.h"
 #include "storage/job.h"
+#include "storage/open.h"
 
 bool path_is_below(const char *path, char *const *folders) {
         for (char *const *f = folders; f && *f; f++) {
@@ -22,12 +23,12 @@ bool path_is_below(const char *path, char *const *folders) {
 }
 
 static int look(const char *path, const char *format, ImageInfo *ret, Error *e) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(path, O_RDONLY);
         ImageFormat f = format ? image_format_from_name(format) : _IMAGE_FORMAT_INVALID;
         int r;
 
         if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open '%s'", path);
+                return error_set_errno(e, fd, ORIGIN_STORAGE, "cannot open '%s'", path);
         r = f >= 0 ? image_read_fd(fd, f, ret) : image_probe_fd(fd, ret);
         if (r < 0)
                 return error_set(e, r, ERROR_OPERATION_INVALID, ORIGIN_STORAGE, "'%s' is no sound image: %s", path,
@@ -61,7 +62,7 @@ static int step(const char *path, const ImageInfo *info, char *const *folders, c
         return 0;
 }
 
-int image_chain_check(const char *path, const char *format, char *const *folders, Error *e) {
+int image_chain_check(const char *path, const char *format, char *const *folders, char ***layers, Error *e) {
         _cleanup_free_ char *at = strdup(path), *said = format ? strdup(format) : NULL;
 
         if (!at || (format && !said))
@@ -71,7 +72,9 @@ int image_chain_check(const char *path, const char *format, char *const *folders
                 char *next = NULL;
                 int r;
 
-                r = look(at, said, &info, e);
+                r = strv_add(layers, at);
+                if (r >= 0)
+                        r = look(at, said, &info, e);
                 if (r < 0 || !info.backing)
                         return r;
                 r = step(at, &info, folders, &next, e);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/strings.h"
+#include "storage/open.h"
 #include "storage/scan.h"
 
 static void take_stat(Volume *v, const struct stat *st) {
@@ -30,7 +31,7 @@ static void take_stat(Volume *v, const struct stat *st) {
 /* An image that does not say its base's format: it is what the base looks like. */
 static int base_format(const char *path, char **ret) {
         _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = image_open_strangers(path, O_RDONLY);
 
         if (fd < 0 || (image_probe_fd(fd, &info) < 0 && !info.damage))
                 return 0;
@@ -216,13 +217,24 @@ static int look_inside(int fd, Volume *v, uint64_t own) {
         return 0;
 }
 
+/* As a rule no link. */
+static int open_entry(int folder, const char *folder_path, const char *name) {
+        int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+        _cleanup_free_ char *path = NULL;
+
+        if (fd >= 0 || errno != ELOOP)
+                return fd >= 0 ? fd : -errno;
+        path = folder_path ? path_in(folder_path, name) : strdup(name);
+        return path ? image_open_strangers(path, O_RDONLY) : -ENOMEM;
+}
+
 static int look_at_image(int folder, const char *folder_path, const char *name, uint64_t own, Volume **ret) {
-        _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int fd = open_entry(folder, folder_path, name);
         _cleanup_volume_ Volume *v = NULL;
         int r;
 
         if (fd < 0)
-                return -errno;
+                return fd;
         r = volume_new(folder_path, name, VOLUME_FILE, &v);
         if (r >= 0)
                 r = look_inside(fd, v, own);

@@ -244,12 +244,16 @@ static void chains_do_not_lead_astray(void **state) {
         write_file("c-raw", "x", 1, 4096);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *path = in_folder(cases[i].name);
+                _cleanup_strv_ char **layers = NULL;
                 _cleanup_error_ Error e = ERROR_INIT;
                 int r;
 
                 image(cases[i].name, cases[i].backing, cases[i].format);
-                r = image_chain_check(path, "qcow2", folders, &e);
+                r = image_chain_check(path, "qcow2", folders, &layers, &e);
                 assert_int_equal(r < 0, cases[i].word != NULL);
+                assert_string_equal(layers[0], path);
+                if (streq(cases[i].name, "c-top2"))
+                        assert_int_equal(strv_length(layers), 3);
                 if (cases[i].word && !strstr(e.detail, cases[i].word))
                         fail_msg("\"%s\" without \"%s\"", e.detail, cases[i].word);
         }

@@ -16,7 +16,7 @@ int unix_connect(const char *path, int type);
 /* Is the other end of a connection this user's? 0, or -EPERM. */
 int unix_check_peer(int fd, uid_t uid);
 
-/* As unix_connect() where the folder is somebody's who is not to be trusted: a link is not followed (-ELOOP, or -ENOTSOCK), and
+/* As unix_connect() where the folder is somebody's who is not to be trusted: a link is not followed (-ENOTSOCK), and
  * whoever listens has to be this user (-EPERM). folder: a descriptor, O_PATH is enough. */
 int unix_connect_in(int folder, const char *name, int type, uid_t uid);
 /* ... whose folder it is. */

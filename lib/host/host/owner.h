@@ -20,5 +20,6 @@ int owner_return(const char *value);
 /* A folder of the guest's alone, with mode 0700; those above it are root's. One that is there is taken. */
 int folder_make(const char *path, uid_t uid, gid_t gid);
 
-/* Removes it with all that is in it: the value of UNDO_FOLDER. It never follows a link. 0 as well where there is none. */
+/* Removes it with all that is in it: the value of UNDO_FOLDER. It never follows a link. 0 as well where there is
+ * none. */
 int folder_remove(const char *path);

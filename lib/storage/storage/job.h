@@ -116,8 +116,9 @@ bool path_is_below(const char *path, char *const *folders);
 
 /* Which layers may lie below an image that root's qemu-img is to read: only files in folders of the list
  * (NULL-terminated), each of a known format, no loops, none that names further files. format NULL: as the header says.
- * -EINVAL with ERROR_OPERATION_INVALID, naming both images. */
-int image_chain_check(const char *path, const char *format, char *const *folders, Error *e);
+ * -EINVAL with ERROR_OPERATION_INVALID, naming both images. The image and those below it, without links, are added to
+ * *layers: a guest may write another header at any moment, so qemu-img may open these and no others. */
+int image_chain_check(const char *path, const char *format, char *const *folders, char ***layers, Error *e);
 
 /* --- between daemon and worker --- */
 
