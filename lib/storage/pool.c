@@ -2,11 +2,13 @@
 
 /* What can be done with pools of each type. */
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
 #include "devices.h"
+#include "storage/open.h"
 #include "storage/pool.h"
 
 static const PoolBackend *const backends[_POOL_TYPE_MAX] = {
@@ -27,9 +29,27 @@ const PoolBackend *pool_backend(PoolType type) {
         return backends[type];
 }
 
+/* The folder above may be somebody's, who would have a folder of root's given to himself. */
+static int own_target(const PoolSpec *s, bool made, Error *e) {
+        struct stat st;
+        _cleanup_close_ int fd = path_open(s->target, &st);
+        char path[32];
+
+        if (fd < 0)
+                return error_set_errno(e, fd, ORIGIN_STORAGE, "cannot stat '%s'", s->target);
+        if (!S_ISDIR(st.st_mode))
+                return error_set(e, -ENOTDIR, ERROR_INTERNAL, ORIGIN_STORAGE, "'%s' is not a folder", s->target);
+        if ((s->uid != (uid_t) -1 || s->gid != (gid_t) -1) && fchownat(fd, "", s->uid, s->gid, AT_EMPTY_PATH) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot chown '%s'", s->target);
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%i", fd);
+        if ((made || s->mode != (unsigned) -1) &&
+            chmod(path, s->mode != (unsigned) -1 ? s->mode : POOL_MODE_DEFAULT) < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot set mode of '%s'", s->target);
+        return 0;
+}
+
 int pool_make_target(const PoolSpec *s, Error *e) {
         _cleanup_free_ char *parent = NULL;
-        struct stat st;
         char *slash;
         bool made;
 
@@ -50,14 +70,5 @@ int pool_make_target(const PoolSpec *s, Error *e) {
         made = mkdir(s->target, 0700) >= 0;
         if (!made && errno != EEXIST)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "failed to create directory '%s'", s->target);
-        if (stat(s->target, &st) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot stat '%s'", s->target);
-        if (!S_ISDIR(st.st_mode))
-                return error_set(e, -ENOTDIR, ERROR_INTERNAL, ORIGIN_STORAGE, "'%s' is not a folder", s->target);
-        if ((s->uid != (uid_t) -1 || s->gid != (gid_t) -1) && chown(s->target, s->uid, s->gid) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot chown '%s'", s->target);
-        if ((made || s->mode != (unsigned) -1) &&
-            chmod(s->target, s->mode != (unsigned) -1 ? s->mode : POOL_MODE_DEFAULT) < 0)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot set mode of '%s'", s->target);
-        return 0;
+        return own_target(s, made, e);
 }

@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "storage/open.h"
+#include "storage/pool.h"
 #include "storage/scan.h"
 #include "test-folder.h"
 
@@ -152,9 +153,31 @@ static void what_a_header_names_is_opened_if_it_is_an_image(void **state) {
         close(watch);
 }
 
+static void no_folder_of_others_becomes_a_pool(void **state) {
+        _cleanup_free_ char *path = in_folder("her-pool"), *real = in_folder("of-root");
+        PoolSpec s = { .target = path, .uid = USER, .gid = USER, .mode = 0777 };
+        _cleanup_error_ Error e = ERROR_INIT;
+        struct stat st;
+
+        if (geteuid() != 0)
+                skip();
+        make_dir("of-root", 0);
+        make_link("of-root", "her-pool", USER);
+        assert_int_equal(pool_make_target(&s, &e), -EPERM);
+        assert_int_equal(stat(real, &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(st.st_mode & 07777, 0755);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(pool_make_target(&s, NULL), 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_uid, USER);
+        assert_int_equal(st.st_mode & 07777, 0777);
+}
+
 int main(void) {
         const struct CMUnitTest all[] = {
                 cmocka_unit_test(links_lead_to_what_is_their_owners),
+                cmocka_unit_test(no_folder_of_others_becomes_a_pool),
                 cmocka_unit_test(what_a_header_names_is_opened_if_it_is_an_image),
         };
 
