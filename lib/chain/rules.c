@@ -88,16 +88,23 @@ static void for_each_document(const char *folder, FileVisitor visit, Search *s) 
                 closedir(d);
 }
 
-static void visit_pool(const char *path, Search *s) {
+/* The folder of a pool; NULL where it has none. */
+static char *pool_folder(const char *path) {
         _cleanup_free_ char *text = NULL;
         _cleanup_xml_ xmlDocPtr doc = NULL;
         const char *target;
         size_t len;
 
         if (file_read(path, XML_MAX_BYTES, &text, &len) < 0 || xml_parse(text, len, path, "pool", &doc, NULL) < 0)
-                return;
+                return NULL;
         target = xml_get(xmlDocGetRootElement(doc), "target/path");
-        s->found = target && *target == '/' && is_really_below(s->real, target);
+        return target && *target == '/' ? strdup(target) : NULL;
+}
+
+static void visit_pool(const char *path, Search *s) {
+        _cleanup_free_ char *folder = pool_folder(path);
+
+        s->found = folder && is_really_below(s->real, folder);
 }
 
 static int is_in_pool(Chain *c, const char *real, bool *ret) {
@@ -142,30 +149,59 @@ static int add_writer(Chain *c, const char *path, const char *guest) {
         return writers[c->n_writers++].guest ? 0 : -ENOMEM;
 }
 
+/* A volume of a pool that is a folder, of which its guest's definition says the names alone. */
+static int add_volume(Chain *c, const xmlNode *source, const char *guest) {
+        const char *const tops[] = { path_etc(), path_run() };
+        const char *pool = xml_attr(source, "pool"), *volume = xml_attr(source, "volume");
+        int r = 0;
+
+        if (!pool || !volume || strchr(pool, '/'))
+                return 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tops); i++) {
+                _cleanup_free_ char *file = text_format("%s/storage/%s.xml", tops[i], pool), *folder = NULL,
+                                    *path = NULL;
+
+                folder = file ? pool_folder(file) : NULL;
+                path = folder ? text_format("%s/%s", folder, volume) : NULL;
+                r = file ? add_writer(c, path, guest) : -ENOMEM;
+        }
+        return r;
+}
+
+static int add_disk(Chain *c, const xmlNode *disk, const char *guest) {
+        if (xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom"))
+                return 0;
+        return xml_attr_is(disk, "type", "volume") ? add_volume(c, xml_child(disk, "source"), guest)
+                                                   : add_writer(c, disk_path(disk), guest);
+}
+
 static void visit_guest(const char *path, Search *s) {
         _cleanup_definition_ Definition *d = NULL;
+        const char *guest;
 
         if (definition_load(path, DEFINITION_UNCHECKED, &d, NULL) < 0 || streq(definition_name(d), s->chain->name))
                 return;
-        XML_FOREACH(disk, definition_devices(d), "disk") {
-                if (xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom"))
-                        continue;
-                s->r = add_writer(s->chain, disk_path(disk), definition_name(d));
-                if (s->r < 0)
-                        return;
-        }
-        s->r = add_writer(s->chain, definition_nvram(d), definition_name(d));
+        guest = definition_name(d);
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                s->r = s->r < 0 ? s->r : add_disk(s->chain, disk, guest);
+        XML_FOREACH(memory, definition_devices(d), "memory")
+                s->r = s->r < 0 ? s->r : add_writer(s->chain, xml_get(memory, "source/path"), guest);
+        if (s->r >= 0)
+                s->r = add_writer(s->chain, definition_nvram(d), guest);
 }
 
 static int find_writers(Chain *c) {
         _cleanup_free_ char *persistent = text_format("%s/qemu", path_etc());
         _cleanup_free_ char *transient = text_format("%s/qemu/transient", path_run());
+        /* what was plugged in since a start */
+        _cleanup_free_ char *live = text_format("%s/qemu", path_run());
         Search s = { .chain = c };
 
-        if (!persistent || !transient)
+        if (!persistent || !transient || !live)
                 return -ENOMEM;
         for_each_document(persistent, visit_guest, &s);
         for_each_document(transient, visit_guest, &s);
+        for_each_document(live, visit_guest, &s);
         c->writers_known = s.r >= 0;
         return s.r;
 }

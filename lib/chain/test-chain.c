@@ -278,6 +278,39 @@ static void images_that_other_guests_write_to_are_refused(void **state) {
         is_refused(ERROR_OPERATION_INVALID, "is written to by the guest 'db'", "/disks/same'");
 }
 
+static void put_text(const char *file, const char *text) {
+        assert_int_equal(file_write_atomic(at(file), text, strlen(text), 0600, FILE_WRITE_NOSYNC), 0);
+}
+
+/* By whatever name their definitions call them, and what they were given while they run. */
+static void images_of_other_guests_have_many_names(void **state) {
+        static const char *const cases[][2] = {
+                { "etc/qemu/db.xml", "<disk type='volume' device='disk'><source pool='p' volume='base'/></disk>" },
+                { "run/qemu/db.xml", "<disk type='file' device='disk'><source file='DISKS/base'/></disk>" },
+                { "etc/qemu/db.xml", "<memory model='nvdimm'><source><path>DISKS/base</path></source></memory>" },
+        };
+        _cleanup_free_ char *pool = text_format("<pool type='dir'><name>p</name><target><path>%s</path></target>"
+                                                "</pool>", at("disks"));
+
+        (void) mkdir(at("etc/storage"), 0700);
+        put_text("etc/storage/p.xml", pool);
+        put("disks/base", "", 0);
+        put_qcow2("disks/top", "base", "raw");
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const char *rest = strstr(cases[i][1], "DISKS");
+                _cleanup_free_ char *device =
+                        rest ? text_format("%.*s%s%s", (int) (rest - cases[i][1]), cases[i][1], at("disks"), rest + 5)
+                             : strdup(cases[i][1]);
+                _cleanup_free_ char *text = text_format("<domain type='qemu'><name>db</name><devices>%s</devices>"
+                                                        "</domain>", device);
+
+                put_text(cases[i][0], text);
+                is_refused(ERROR_OPERATION_INVALID, "is written to by the guest 'db'", "/disks/base'");
+                unlink(at(cases[i][0]));
+        }
+        is("disks/base raw");
+}
+
 static void a_base_of_unknown_format_is_looked_at(void **state) {
         put("disks/base", "plain", 5);
         put_qcow2("disks/top", "base", NULL);
@@ -324,6 +357,7 @@ int main(void) {
                 TEST(a_link_that_is_turned_round_is_looked_at_again),
                 TEST(pools_and_the_configuration_add_folders),
                 TEST(images_that_other_guests_write_to_are_refused),
+                TEST(images_of_other_guests_have_many_names),
                 TEST(a_base_of_unknown_format_is_looked_at),
                 TEST(words_that_are_no_formats_are_refused),
                 TEST(a_broken_record_is_no_empty_one),
