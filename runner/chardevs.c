@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "host/fifo.h"
+#include "host/owner.h"
 #include "host/output.h"
 #include "host/sockets.h"
 #include "host/undo.h"
@@ -118,7 +119,7 @@ static int prepare_pipes(Prepare *p, const xmlNode *device) {
                 if (r >= 0)
                         r = prepare_undo(p, UNDO_PIPE, owner);
                 if (r >= 0)
-                        r = fifo_give(pipe, p->uid, p->gid);
+                        r = owner_give(owner, p->uid, p->gid);
                 if (r < 0)
                         return error_set_errno(&p->error, r, ORIGIN_QEMU,
                                                "'%s' of %s is no pipe that the guest can have", pipe ?: path,

@@ -9,11 +9,9 @@
 
 #include "base/macros.h"
 
-/* Whose the pipe at path is: "UID:GID:PATH", the value of UNDO_PIPE. -ENOENT; -EINVAL where there is something else. */
+/* Whose the pipe at path is, as owner_of() says it (host/owner.h): the value of UNDO_PIPE, by which owner_give() gives
+ * it away. -ENOENT; -EINVAL where there is something else; a link is not followed. */
 int fifo_owner(const char *path, char **ret);
 
-/* Gives the pipe to a user. -EINVAL where there is something else; a link is not followed. */
-int fifo_give(const char *path, uid_t uid, gid_t gid);
-
-/* Undoes it by what fifo_owner() said. 0 as well where no pipe is there any more. */
+/* Undoes it by what fifo_owner() said. 0 as well where that pipe is not there any more. */
 int fifo_return(const char *value);
