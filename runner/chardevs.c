@@ -277,7 +277,7 @@ static int send_late(Prepare *p, const xmlNode *device) {
                 return 0;
         p->late->alias = strdup(device_alias(device));
         (void) parse_u64(p->launch.log_size ?: "0", 10, &p->late->log_size);
-        r = p->late->alias ? late_port_send(p->late, p->run_dir, p->uid) : -ENOMEM;
+        r = p->late->alias ? late_port_send(p->late, p->run_dir, p->uid, LATE_PORT_PARENT) : -ENOMEM;
         return r < 0 ? prepare_refuse(p, r, device, "the guest's vm-run does not take the port: %s", strerror(-r)) : 0;
 }
 

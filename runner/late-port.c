@@ -38,12 +38,37 @@ bool late_port_is_heard(const char *folder) {
         return path && lstat(path, &st) >= 0 && S_ISSOCK(st.st_mode);
 }
 
-static int connect_to(const char *folder, uid_t uid, int *ret) {
-        _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+static pid_t parent_of(pid_t process) {
+        _cleanup_free_ char *path = text_format("/proc/%i/stat", process);
+        _cleanup_fclose_ FILE *f = path ? fopen(path, "re") : NULL;
+        char text[4096], *end;
+        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        int parent;
+
+        text[n] = 0;
+        end = strrchr(text, ')'); /* what is before it may be any name */
+        return end && sscanf(end + 1, " %*c %i", &parent) == 1 ? parent : -1;
+}
+
+/* QEMU is of the same user, and can put a socket of its own there; but it is a child of vm-run's. */
+static int check_listener(int connection, pid_t parent) {
+        struct ucred peer;
+        socklen_t len = sizeof peer;
+
+        if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+                return -errno;
+        return parent_of(peer.pid) == parent ? 0 : -EPERM;
+}
+
+static int connect_to(const char *folder, uid_t uid, pid_t parent, int *ret) {
+        _cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
         int r = dir < 0 ? -errno : unix_connect_in(dir, GUEST_FOLDER_PORTS, SOCK_SEQPACKET | SOCK_NONBLOCK, uid);
 
-        *ret = r;
-        return MIN(r, 0);
+        fd = r;
+        r = r < 0 ? r : check_listener(fd, parent);
+        if (r >= 0)
+                *ret = TAKE_FD(fd);
+        return r;
 }
 
 static char *format(const LatePort *p) {
@@ -58,7 +83,7 @@ static char *format(const LatePort *p) {
         return size ? strbuf_take(&b) : NULL;
 }
 
-int late_port_send(const LatePort *p, const char *folder, uid_t uid) {
+int late_port_send(const LatePort *p, const char *folder, uid_t uid, pid_t parent) {
         struct pollfd answer = { .events = POLLIN };
         _cleanup_free_ char *text = format(p);
         int fds[LATE_PORT_FDS_MAX], r;
@@ -68,7 +93,7 @@ int late_port_send(const LatePort *p, const char *folder, uid_t uid) {
 
         for (size_t i = 0; i < p->parcel.n; i++)
                 fds[i] = p->parcel.items[i].fd;
-        r = text ? connect_to(folder, uid, &fd) : -ENOMEM;
+        r = text ? connect_to(folder, uid, parent, &fd) : -ENOMEM;
         if (r < 0)
                 return r;
         n = send_fds(fd, text, strlen(text), fds, (unsigned) p->parcel.n, 0);

@@ -37,8 +37,10 @@ int late_port_add(LatePort *p, const char *name, int fd);
 /* Whether somebody listens for such ports in the guest's folder. */
 bool late_port_is_heard(const char *folder);
 /* Sends it to the guest of the folder, which runs as this user, and waits for the answer. What is in the folder is not
- * believed: links are not followed, and -EPERM is for somebody else who listens there. */
-int late_port_send(const LatePort *p, const char *folder, uid_t uid);
+ * believed: links are not followed, and -EPERM is for somebody else who listens there, of this user too: vm-run is a
+ * child of parent's, LATE_PORT_PARENT. */
+#define LATE_PORT_PARENT 1
+int late_port_send(const LatePort *p, const char *folder, uid_t uid, pid_t parent);
 
 /* Takes one from a connection, for which it waits. -EPERM where it does not come from this user. */
 int late_port_receive(int connection, uid_t uid, LatePort *ret);

@@ -79,7 +79,7 @@ static void what_is_sent_arrives(void **state) {
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         assert_int_equal(late_port_add(&p, LATE_PORT_PIPE, ends[1]), 0);
         assert_int_equal(late_port_add(&p, "log-serial1", ends[1]), 0);
-        assert_int_equal(late_port_send(&p, folder, getuid()), 0);
+        assert_int_equal(late_port_send(&p, folder, getuid(), getppid()), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
         assert_int_equal(read(ends[0], text, sizeof text), 6);
@@ -95,9 +95,11 @@ static void whoever_else_listens_is_not_believed(void **state) {
         LatePort p = { .alias = strdup("serial1") };
         int listener = listen_there();
 
-        assert_int_equal(late_port_send(&p, folder, getuid() + 1), -EPERM);
+        assert_int_equal(late_port_send(&p, folder, getuid() + 1, getppid()), -EPERM);
+        /* a QEMU of that user */
+        assert_int_equal(late_port_send(&p, folder, getuid(), getpid()), -EPERM);
         close(listener);
-        assert_int_equal(late_port_send(&p, folder, getuid()), -ECONNREFUSED);
+        assert_int_equal(late_port_send(&p, folder, getuid(), getppid()), -ECONNREFUSED);
         late_port_done(&p);
         remove_socket();
 }
@@ -110,10 +112,10 @@ static void links_are_not_followed(void **state) {
 
         assert_int_equal(rename(path, real), 0);
         assert_false(late_port_is_heard(folder));
-        assert_int_equal(late_port_send(&p, folder, getuid()), -ENOENT);
+        assert_int_equal(late_port_send(&p, folder, getuid(), getppid()), -ENOENT);
         assert_int_equal(symlink("real", path), 0);
         assert_false(late_port_is_heard(folder));
-        assert_int_equal(late_port_send(&p, folder, getuid()), -ENOTSOCK);
+        assert_int_equal(late_port_send(&p, folder, getuid(), getppid()), -ENOTSOCK);
         close(listener);
         assert_int_equal(unlink(real), 0);
         late_port_done(&p);

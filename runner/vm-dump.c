@@ -22,9 +22,22 @@
 
 #define CONNECTION STDIN_FILENO
 
+/* Who asks is known by a number that may be another process's by now: it counts together with the user, of whom the
+ * kernel knows for good. */
+static int check_user(const char *name, uid_t uid) {
+        _cleanup_free_ char *user = NULL, *folder = NULL;
+        struct stat st;
+        int r = user_name_for_guest(name, &user);
+
+        folder = r >= 0 ? guest_folder(user) : NULL;
+        if (r < 0 || !folder)
+                return r < 0 ? r : -ENOMEM;
+        return stat(folder, &st) < 0 ? -errno : st.st_uid != uid ? -EPERM : 0;
+}
+
 /* The guest whose unit the process at the other end belongs to. */
 static int peer_guest(char **ret) {
-        _cleanup_free_ char *unit = NULL;
+        _cleanup_free_ char *unit = NULL, *name = NULL;
         struct ucred peer;
         socklen_t len = sizeof peer;
         int r;
@@ -32,7 +45,14 @@ static int peer_guest(char **ret) {
         if (getsockopt(CONNECTION, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
                 return -errno;
         r = sd_pid_get_unit(peer.pid, &unit);
-        return r < 0 ? r : guest_name_from_unit(unit, ret);
+        if (r >= 0)
+                r = guest_name_from_unit(unit, &name);
+        if (r >= 0)
+                r = check_user(name, peer.uid);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(name);
+        return 0;
 }
 
 /* *ret_lock is the launch file, locked: a guest has one dump at a time, and cannot take those of others. */

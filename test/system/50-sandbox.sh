@@ -95,6 +95,14 @@ check "... which is root's" equals "600 0 all there is" \
         m sh -c "stat -c '%a %u' $dump/1-a-* | tr '\n' ' '; cat $dump/1-a-*"
 check "... again within a minute it is refused" not ask 'whole'
 check "... control: a minute later" m touch -d '2 minutes ago' /run/libvirt/qemu/a.dumped
+check "... which somebody of another user in its unit may not" not m sh -c \
+        'touch -d "2 minutes ago" /run/libvirt/qemu/a.dumped
+        echo $$ > "/sys/fs/cgroup$(systemctl show -P ControlGroup vm@a)/cgroup.procs" && exec /usr/bin/python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(\"/run/libvirt/dump/socket\")
+text, fds, *_ = socket.recv_fds(s, 4096, 1)
+sys.exit(not fds)"'
 check "... a word that was not agreed on leaves none" equals "" ask 'whole, and more'
 check "... and nothing half" equals 1 m sh -c "ls $dump | wc -l"
 check "a guest that is not to be dumped does not see the socket" not m test -e \
