@@ -90,9 +90,49 @@ for n in 1 2 3; do
         check "... and ends" m virsh -q destroy hide
 done
 
+check "as fast as a guest that runs at once" within 4000 m virsh -q create --paused /root/hide.xml
+check "... and ends" m virsh -q destroy hide
+# In another terminal's place: virsh shows the console, and the guest runs once it has it.
+console_at_once() {
+        sleep 4 | m_with_input timeout -s KILL 5 script -qec "virsh start --console none" /dev/null \
+                > "$work/console" 2>&1
+        cat "$work/console"
+}
+check "destroy the honest one" m virsh -q destroy none
+check "start --console has its console" contains "Connected to domain 'none'" console_at_once
+check "... of a guest that runs" eventually 4 contains running m virsh domstate none
+
+# --- twenty guests, two of them mute
+define_twin() { # MODE NAME
+        m sh -c "sed 's|<name>[^<]*|<name>$2|' /root/$1.xml > /root/$2.xml &&
+                virsh -q define /root/$2.xml && virsh -q start ${3-} $2"
+}
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do
+        define_twin none "honest$n" || echo "# honest$n does not start"
+done
+for n in 1 2; do define_twin mute "mute$n" --paused || echo "# mute$n does not start"; done
+check "twenty guests run" equals 20 m sh -c 'virsh list --name | grep -c "^\(honest\|mute\)[0-9]"'
+check "domstats of them takes ten seconds at most" within 10000 m sh -c 'virsh domstats > /root/stats'
+# How many of the honest ones have their state, and what QEMU alone knows.
+whole() {
+        m sh -c 'awk "/^Domain: / { name = \$2 }
+                /state.state=/ { state[name] = 1 }
+                /balloon.current=/ { balloon[name] = 1 }
+                END { for (name in state) n += name ~ /honest/ && balloon[name]; print n + 0 }" /root/stats'
+}
+check "... complete for the eighteen" equals 18 whole
+m sh -c 'for n in $(virsh list --name | grep "^\(honest\|mute\)[0-9]"); do virsh -q destroy $n & done
+        wait' > /dev/null 2>&1
+
 # --- killed together with its vm-cleanup
-check "all of a unit is killed" m systemctl kill -s KILL vm@none
-check "... the guest starts again" eventually 40 m virsh -q start none
+while read -r what; do
+        check "all of a unit is killed, by $what" m sh -c "$what"
+        check "... the guest starts again" eventually 40 m virsh -q start none
+done <<'KILLS'
+systemctl kill -s KILL vm@none
+machinectl kill -s KILL none
+echo 1 > "/sys/fs/cgroup$(systemctl show -P ControlGroup vm@none)/cgroup.kill"
+KILLS
 check "... is masked and stopped" m systemctl mask --now vm@none
 m systemctl unmask vm@none
 check "... and starts again" eventually 40 m virsh -q start none

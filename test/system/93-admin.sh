@@ -114,6 +114,8 @@ told() { m sh -c "journalctl -b -q -o cat -u virtqemud | grep -c 'more of them w
 check "... which the journal tells once" equals 1 told
 check "keepalive: who does not answer is dropped after interval * count" \
         m python3 /run/test/limits.py /run/libvirt/virtqemud-sock keepalive 1 2
+check "... and who never asked for it hears nothing and stays" \
+        m python3 /run/test/limits.py /run/libvirt/virtqemud-sock silence 6
 m sh -c 'useradd -m frank' > /dev/null 2>&1
 as_frank() { m runuser -u frank -- python3 /run/test/limits.py /run/libvirt/virtqemud-sock "$@"; }
 configured 'auth_unix_rw = "polkit"'

@@ -4,7 +4,8 @@
 limits.py SOCKET anonymous N: of more than N clients that have not logged in, the oldest is dropped.
 limits.py SOCKET logins N: N clients that come at once are all served.
 limits.py SOCKET requests N: no more than N calls of one client are in work.
-limits.py SOCKET keepalive INTERVAL COUNT: a client that asked for it and does not answer is dropped in time."""
+limits.py SOCKET keepalive INTERVAL COUNT: a client that asked for it and does not answer is dropped in time.
+limits.py SOCKET silence SECONDS: one that never asked hears nothing for so long, and is served afterwards."""
 
 import socket
 import struct
@@ -106,7 +107,19 @@ def keepalive(interval, count):
     print(f"dropped after {pings} pings, {took:.1f} s")
 
 
-if rest[0] == "anonymous":
+def silence(seconds):
+    s = connect()
+    expect(is_served(s, 5), "not served")
+    heard = packet(s, seconds)
+    expect(heard is False, f"a packet that nobody asked for, or the end: {heard}")
+    send(s, 59, serial=1)
+    answer = packet(s, 5)
+    expect(answer and answer[0] == 59, "not served any more")
+
+
+if rest[0] == "silence":
+    silence(int(rest[1]))
+elif rest[0] == "anonymous":
     anonymous(int(rest[1]))
 elif rest[0] == "logins":
     logins(int(rest[1]))
