@@ -90,8 +90,10 @@ for n in 1 2 3; do
         check "... and ends" m virsh -q destroy hide
 done
 
-check "as fast as a guest that runs at once" within 4000 m virsh -q create --paused /root/hide.xml
-check "... and ends" m virsh -q destroy hide
+m sh -c 'sed "s|<name>hide|<name>passing|" /root/hide.xml > /root/passing.xml'
+check "one that is created paused waits for nothing either" within 4000 m virsh -q create --paused /root/passing.xml
+check "... is paused" contains paused m virsh domstate passing
+check "... and ends" m virsh -q destroy passing
 # In another terminal's place: virsh shows the console, and the guest runs once it has it.
 console_at_once() {
         sleep 4 | m_with_input timeout -s KILL 5 script -qec "virsh start --console none" /dev/null \
