@@ -145,4 +145,13 @@ check "... it is the same process" equals "$qemu" qemu_pid quiet
 check "... of a guest that runs" shows_running quiet
 check "... and does what it is told" m sh -c 'virsh -q suspend quiet && virsh -q resume quiet'
 check "... destroy" m virsh -q destroy quiet
+check "one that the administrator has watched" m sh -c 'mkdir -p /etc/systemd/system/vm@quiet.service.d &&
+        printf "[Service]\nWatchdogSec=6\n" > /etc/systemd/system/vm@quiet.service.d/watch.conf
+        systemctl daemon-reload'
+check "... starts" m virsh -q start quiet
+sleep 8
+check "... runs for longer than that" equals active unit_state quiet
+check "... its QEMU is stopped" m kill -STOP "$(qemu_pid quiet)"
+check "... and it is ended for that" eventually 60 equals "watchdog failed" \
+        m sh -c 'echo $(systemctl show -P ActiveState -P Result vm@quiet)'
 finish
