@@ -3,11 +3,47 @@
 
 #include <fcntl.h>
 
+#include "base/path.h"
+#include "base/strings.h"
+
+/* A link that is not root's leads to what is its owner's. */
+static int open_behind_link(const char *path, int how) {
+        char again[32];
+        struct stat st;
+        _cleanup_close_ int file = path_open(path, &st);
+        int fd;
+
+        if (file < 0)
+                return file;
+        (void) snprintf(again, sizeof again, "/proc/self/fd/%i", file);
+        fd = open(again, how);
+        return fd < 0 ? -errno : fd;
+}
+
+/* In its folder, wherever links lead to meanwhile; the folder may be a user's. */
+static int open_in_folder(const char *path, int how) {
+        const char *name = strrchr(path, '/');
+        _cleanup_free_ char *folder = name ? strndup(path, (size_t) MAX(name - path, 1)) : strdup(".");
+        _cleanup_close_ int at = -EBADF;
+        struct stat st;
+        int fd;
+
+        if (!folder)
+                return -ENOMEM;
+        at = *folder == '/' ? path_open(folder, &st) : AT_FDCWD;
+        if (at < 0 && at != AT_FDCWD)
+                return at;
+        fd = openat(at, *folder == '/' ? name + 1 : path, how | O_CREAT | O_NOFOLLOW, 0600);
+        if (fd < 0 && errno == ELOOP && *path == '/')
+                return open_behind_link(path, how);
+        return fd < 0 ? -errno : fd;
+}
+
 int output_open(const char *path, bool append, int *ret, Error *e) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC), 0600);
+        int fd = open_in_folder(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC));
 
         if (fd < 0)
-                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot write to %s", path);
+                return error_set_errno(e, fd, ORIGIN_QEMU, "cannot write to %s", path);
         *ret = fd;
         return 0;
 }

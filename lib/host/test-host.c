@@ -405,6 +405,42 @@ static void output_is_appended_or_starts_anew(void **state) {
         leave_run(dir);
 }
 
+/* The folder of the log is a user's. */
+static void output_goes_to_no_file_of_roots(void **state) {
+        static const struct {
+                const char *name;
+                int r;
+        } cases[] = {
+                { "hers/log", 20 },      { "hers/to-root", -EPERM }, { "link/roots", -EPERM },
+                { "link/new", -EPERM },  { "hers/to-hers", 21 },     { "roots-link", 22 },
+                { "here/log", 23 },
+        };
+        char dir[] = "/tmp/test-host-XXXXXX";
+        TestSink t = { { take }, 0, {} };
+        struct stat st;
+
+        if (geteuid() != 0)
+                skip();
+        enter_run(dir);
+        assert_int_equal(system("mkdir hers secret && echo precious > secret/roots && : > secret/log && "
+                                "ln -s ../secret/roots hers/to-root && ln -s log hers/to-hers && ln -s secret link && "
+                                "ln -s hers here && ln -s secret/log roots-link && "
+                                "chown -h 1000 hers hers/* link here"), 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", dir, cases[i].name);
+                _cleanup_error_ Error e = {};
+
+                if (output_give(path, false, &t.sink, &e) != cases[i].r)
+                        fail_msg("%s: %s", path, e.detail ?: "it is open");
+                if (i == 0)
+                        assert_int_equal(chown(path, 1000, 1000), 0);
+        }
+        assert_int_equal(stat("secret/roots", &st), 0);
+        assert_int_equal(st.st_size, 9);
+        assert_int_equal(access("secret/new", F_OK), -1);
+        leave_run(dir);
+}
+
 static void taps_that_cannot_be_are_refused(void **state) {
         static const struct {
                 TapOptions options;
@@ -519,6 +555,7 @@ int main(void) {
                 cmocka_unit_test(images_are_files),
                 cmocka_unit_test(who_refuses_is_named),
                 cmocka_unit_test(output_is_appended_or_starts_anew),
+                cmocka_unit_test(output_goes_to_no_file_of_roots),
                 cmocka_unit_test(taps_that_cannot_be_are_refused),
         };
 

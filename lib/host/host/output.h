@@ -7,7 +7,7 @@
 #include "host/sink.h"
 
 /* Opens path for writing, made with mode 0600 where it is not there, behind what is in it (append) or in place of that.
- * Errors: code 38 with the path. */
+ * Links that are not root's lead to what is their owner's (base/path.h). Errors: code 38 with the path. */
 int output_open(const char *path, bool append, int *ret, Error *e);
 
 /* The same, and gives it to the sink. Returns its number. */
