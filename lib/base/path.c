@@ -89,7 +89,7 @@ static int step(Walk *w) {
         name[n] = 0;
         memmove(w->rest, w->rest + next, strlen(w->rest + next) + 1);
         if (n == 0)
-                return 0;
+                return check_links(w); /* a link to "/" */
         fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;

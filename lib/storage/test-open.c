@@ -162,6 +162,13 @@ static void no_folder_of_others_becomes_a_pool(void **state) {
         if (geteuid() != 0)
                 skip();
         make_dir("of-root", 0);
+        /* one that is checked alone, since nothing is done to it */
+        make_link("/", "her-pool", USER);
+        assert_int_equal(path_open(path, &st), -EPERM);
+        make_link("//.//", "her-pool", USER);
+        assert_int_equal(path_open(path, &st), -EPERM);
+        make_link("/home/../", "her-pool", USER);
+        assert_int_equal(path_open(path, &st), -EPERM);
         make_link("of-root", "her-pool", USER);
         assert_int_equal(pool_make_target(&s, &e), -EPERM);
         assert_int_equal(stat(real, &st), 0);
