@@ -68,10 +68,13 @@ static int check_links(Walk *w) {
 }
 
 /* A user's FUSE says nothing to root: then it is at least a folder, and not said to be anybody's. */
-static int look(int fd, struct stat *ret) {
+static int look(int at, const char *name, int fd, struct stat *ret) {
+        _cleanup_close_ int folder = -EBADF;
+
         if (fstat(fd, ret) >= 0)
                 return 0;
-        if (errno != EACCES || faccessat(fd, ".", F_OK, 0) < 0)
+        folder = errno == EACCES ? openat(at, name, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (folder < 0)
                 return -1;
         *ret = (struct stat) { .st_mode = S_IFDIR, .st_uid = (uid_t) -1 };
         return 0;
@@ -93,7 +96,7 @@ static int step(Walk *w) {
         fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        if (look(fd, &st) < 0) {
+        if (look(w->fd, name, fd, &st) < 0) {
                 int r = -errno;
 
                 close(fd);
