@@ -303,6 +303,7 @@ int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCap
         r = build_begin(&b, live, caps, res, &parts, &run_dir, e);
         if (r < 0)
                 return r;
+        b.joins = true;
         build_device(&b, node);
         if (b.r < 0)
                 return b.r;

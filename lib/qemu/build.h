@@ -20,6 +20,7 @@ typedef struct Build {
         const char *machine;         /* as the definition names it */
         bool q35, kvm;
         bool emulated;               /* the definition says kvm, the host side had to choose tcg */
+        bool joins;                  /* one device alone, for a guest that runs */
         QemuParts *parts;
         unsigned images;             /* images of all disks, where the definition does not number them */
         int r;                       /* 0 or the first error */
@@ -136,7 +137,8 @@ void cpu_timers(Build *b, StrBuf *cpu);           /* clock.c */
 void build_launch_security(Build *b);
 #define LAUNCH_SECURITY_ID "lsec0"
 
-/* Boot index of a device by <os><boot dev>: 0 for none. kind is "hd", "cdrom", "network", "fd". */
+/* Boot index of a device by <os><boot dev>: 0 for none, and for one that joins a guest. kind is "hd", "cdrom",
+ * "network", "fd". */
 unsigned boot_index(const Build *b, const xmlNode *device, const char *kind);
 
 /* --- devices: each adds the parts of one element --- */

@@ -19,9 +19,13 @@ static bool device_has_kind(const xmlNode *device, const char *kind) {
         return streq(is, kind);
 }
 
+/* Which ones were meant was decided when the guest started: another one that came first now would have a place that is
+ * taken. */
 unsigned boot_index(const Build *b, const xmlNode *device, const char *kind) {
         unsigned position = 0;
 
+        if (b->joins)
+                return 0;
         XML_FOREACH(boot, xml_child(b->root, "os"), "boot") {
                 position++;
                 if (!xml_attr_is(boot, "dev", kind))
