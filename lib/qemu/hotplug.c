@@ -157,6 +157,13 @@ static json_t *netdev_arguments(json_t *props) {
         return json_pack("{s:O,s:s,s:s}", "id", json_object_get(props, "id"), "type", "socket", "fd", fd);
 }
 
+/* What QEMU does about all watchdogs. Another one that comes later sets it anew, so there is no way back. */
+static int watchdog_command(const char *action, json_t **ret_add, json_t **ret_remove) {
+        *ret_add = json_pack("{s:s,s:{s:s}}", "execute", "set-action", "arguments", "watchdog", action);
+        *ret_remove = json_null();
+        return 0;
+}
+
 int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remove, Error *e) {
         const char *id = part->kind < _QEMU_PART_KIND_MAX && commands[part->kind].add
                                  ? json_string_value(json_object_get(part->props, commands[part->kind].id))
@@ -166,6 +173,8 @@ int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remo
         *ret_add = *ret_remove = NULL;
         if (part->kind == QEMU_PART_CHARDEV)
                 r = chardev_command(part->option, ret_add, ret_remove);
+        else if (part->kind == QEMU_PART_OPTION && streq_ptr(part->name, "-watchdog-action"))
+                r = watchdog_command(part->option, ret_add, ret_remove);
         else if (!id)
                 return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
                                  "-%s of QEMU cannot be added to a guest that runs",

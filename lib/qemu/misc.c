@@ -86,6 +86,9 @@ void build_watchdog(Build *b, const xmlNode *n) {
         const char *model = xml_attr(n, "model") ?: "";
         json_t *o;
 
+        /* before it can bark at a guest that runs */
+        if (b->joins)
+                watchdog_action(b, n);
         if (streq(model, "itco")) {
                 if (!b->q35)
                         build_refuse(b, n, "watchdog model 'itco' needs a q35 machine");
@@ -99,7 +102,8 @@ void build_watchdog(Build *b, const xmlNode *n) {
                 build_refuse(b, n, "watchdog model '%s' is not supported", model);
                 return;
         }
-        watchdog_action(b, n);
+        if (!b->joins)
+                watchdog_action(b, n);
 }
 
 /* hyperv is a feature of the CPU (cpu.c). */

@@ -145,6 +145,15 @@ static int check_filesystem(const xmlNode *device, Error *e) {
                                    "only virtiofs filesystems can be hotplugged");
 }
 
+/* The others are parts of the board. */
+static int check_watchdog(const xmlNode *device, const char *how, Error *e) {
+        return !xml_is(device, "watchdog") || xml_attr_is(device, "model", "i6300esb")
+                       ? 0
+                       : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                   "%s of watchdog model '%s' is not supported", how,
+                                   xml_attr(device, "model") ?: "");
+}
+
 /* Something is plugged into the controller. */
 static bool is_in_use(const Definition *live, const xmlNode *controller) {
         const char *type = xml_attr(controller, "type") ?: "", *index = xml_attr(controller, "index") ?: "0";
@@ -238,6 +247,8 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
                 r = check_console(c->device, "attaching", e);
         if (r >= 0)
                 r = check_filesystem(c->device, e);
+        if (r >= 0)
+                r = check_watchdog(c->device, "hotplug", e);
         if (r < 0)
                 return r;
         r = definition_copy(live, &complete);
@@ -263,6 +274,8 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
                 r = check_console(device, "detaching", e);
         if (r >= 0)
                 r = check_filesystem(device, e);
+        if (r >= 0)
+                r = check_watchdog(device, "hot unplug", e);
         if (r < 0)
                 return r;
         if (xml_is(device, "controller") && is_in_use(live, device))

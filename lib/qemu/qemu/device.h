@@ -46,7 +46,8 @@ int qemu_device_build(const Definition *live, const xmlNode *node, const QemuCap
                       QemuParts *ret, Error *e);
 
 /* The QMP commands that add a part to a QEMU that runs, and take it away again: requests with "execute" and
- * "arguments", the caller's. -EOPNOTSUPP with code 84 for what has no such form. */
+ * "arguments", the caller's; null for one that nothing takes away. -EOPNOTSUPP with code 84 for what has no such
+ * form. */
 int qemu_part_commands(const QemuPart *part, json_t **ret_add, json_t **ret_remove, Error *e);
 
 /* Appends to an array the requests that follow once the device is there: for what has no property of its own. */
