@@ -87,9 +87,10 @@ static int ask_once_while_paused(Guest *g, const char *alias, Error *e) {
         return 0;
 }
 
-/* QEMU has a network and a port for it, and no device that its guest would have to give away. */
-static bool is_forward(const xmlNode *device) {
-        return xml_is(device, "channel") && streq_ptr(xml_get(device, "target/@type"), "guestfwd");
+/* QEMU has a network and a port for it, or an object, and no device that its guest would have to give away. */
+static bool is_of_qemu_s_own(const xmlNode *device) {
+        return (xml_is(device, "channel") && streq_ptr(xml_get(device, "target/@type"), "guestfwd")) ||
+               (xml_is(device, "input") && xml_attr_is(device, "type", "evdev"));
 }
 
 /* QEMU has never heard of it: a device of the host that was not there at the start, and may be missing, or that the
@@ -120,7 +121,7 @@ int unplug_device(Guest *g, Definition *live, xmlNode *device, Error *e) {
 
         if (!alias || !g->run)
                 return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "the device has no alias");
-        if (is_missing(device) || is_forward(device))
+        if (is_missing(device) || is_of_qemu_s_own(device))
                 return finish(g, live, device, e);
         r = unplug_alias(g, alias, &gone, e);
         return r >= 0 && gone ? finish(g, live, device, e) : r;
