@@ -73,23 +73,58 @@ static int set_password(Guest *g, const char *protocol, const xmlNode *wanted, E
                              json_pack("{s:s,s:s}", "protocol", protocol, "time", password ? when : "now"), NULL, e);
 }
 
+/* A password that had, or has, its time is set again; else only what is another one. */
+static bool wants_password(const xmlNode *old, const xmlNode *wanted) {
+        static const char *const words[] = { "passwd", "connected" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (!streq(xml_attr(old, words[i]) ?: "", xml_attr(wanted, words[i]) ?: ""))
+                        return true;
+        return xml_attr(old, "passwdValidTo") || xml_attr(wanted, "passwdValidTo");
+}
+
+/* What is said of where it listens is as it was. */
+static int check_listens(const xmlNode *old, const xmlNode *wanted, Error *e) {
+        static const char *const words[] = { "address", "network", "socket" };
+        const char *type = xml_attr(old, "type");
+        xmlNode *have = xml_child(old, "listen");
+
+        XML_FOREACH(listen, wanted, "listen") {
+                if (!have)
+                        return change_fixed(e, "cannot change the number of listen addresses on '%s' graphics", type);
+                if (!streq(xml_attr(have, "type") ?: "", xml_attr(listen, "type") ?: "address"))
+                        return change_fixed(e, "cannot change the type of listen address on '%s' graphics", type);
+                for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                        if (xml_attr(listen, words[i]) &&
+                            !streq(xml_attr(have, words[i]) ?: "", xml_attr(listen, words[i])))
+                                return change_fixed(e, "cannot change listen %s setting on '%s' graphics",
+                                                    streq(words[i], "socket") ? "socket" : "address", type);
+                have = xml_next(have, "listen");
+        }
+        return 0;
+}
+
 static int update_graphics(Guest *g, Definition *live, xmlNode *old, const Change *c, bool force, Error *e) {
         static const char *const of_password[] = { "passwd", "passwdValidTo", "connected" };
-        static const char *const ours[] = { "port", "tlsPort", "websocket", "autoport", "listen", NULL };
+        static const char *const ports[] = { "port", "tlsPort", "websocket", NULL };
         const char *type = xml_attr(old, "type") ?: "";
+        bool free = xml_attr_is(old, "autoport", "yes") && xml_attr_is(c->device, "autoport", "yes");
         int r;
 
         if (!streq(type, "vnc") && !streq(type, "spice"))
                 return change_fixed(e, "unable to change config on '%s' graphics type", type);
         for (const xmlAttr *a = c->device->properties; a; a = a->next) {
                 const char *name = (const char *) a->name, *value = xml_attr(c->device, name);
-                bool chosen = change_is_among(name, ours) && (streq(value, "-1") || streq(name, "autoport"));
+                bool port = change_is_among(name, ports), chosen = port && (free || streq(value, "-1"));
 
-                if (!chosen && !streq(name, "type") && !startswith(name, "passwd") && !streq(name, "connected") &&
-                    !streq(xml_attr(old, name) ?: "", value ?: ""))
-                        return change_fixed(e, "cannot change %s settings on %s graphics", name, type);
+                if (!chosen && !streq(name, "type") && !streq(name, "autoport") && !startswith(name, "passwd") &&
+                    !streq(name, "connected") && !streq(xml_attr(old, name) ?: "", value ?: ""))
+                        return change_fixed(e, "cannot change %s settings on %s graphics", port ? "port" : name, type);
         }
-        r = set_password(g, type, c->device, e);
+        r = check_listens(old, c->device, e);
+        if (r < 0)
+                return r;
+        r = wants_password(old, c->device) ? set_password(g, type, c->device, e) : 0;
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(of_password); i++) {
                 const char *value = xml_attr(c->device, of_password[i]);
 
