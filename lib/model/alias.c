@@ -177,9 +177,12 @@ static int alias_behind(xmlNode *device, const char *prefix) {
         unsigned next = 0;
 
         XML_FOREACH(other, device->parent, NULL) {
-                const char *rest = startswith(device_alias(other) ?: "", prefix);
+                const char *alias = device_alias(other) ?: "", *rest = startswith(alias, prefix);
                 unsigned n;
 
+                /* the first console may be a serial port, and counts among consoles by that one's number */
+                if (!rest && xml_is(device, "console") && xml_is(other, "console"))
+                        rest = startswith(alias, "serial");
                 if (rest && parse_uint(rest, &n) >= 0 && n >= next && n < UINT_MAX)
                         next = n + 1;
         }
