@@ -236,7 +236,16 @@ static int check_pci(Prepare *p, const xmlNode *device, const PciHostAddress *li
         return r < 0 ? r : claim_pci(p, device, &a);
 }
 
-static int give_pci(Prepare *p, const xmlNode *device) {
+/* The live definition says how it is given. */
+static int name_driver(xmlNode *device) {
+        xmlNode *driver = xml_is(device, "disk") ? NULL : xml_ensure(device, "driver");
+
+        if (xml_is(device, "disk") || xml_attr(driver, "name"))
+                return 0;
+        return driver ? xml_set_attr(driver, "name", "vfio") : -ENOMEM;
+}
+
+static int give_pci(Prepare *p, xmlNode *device) {
         PciHostAddress a = address_of(device);
         unsigned group;
         int r;
@@ -244,13 +253,15 @@ static int give_pci(Prepare *p, const xmlNode *device) {
         p->device = device_alias(device);
         r = take(p, device, &a);
         if (r >= 0)
+                r = name_driver(device);
+        if (r >= 0)
                 r = set_card(p, device, &a);
         if (r >= 0)
                 r = pci_group(&a, &group);
         return r < 0 ? r : give_group(p, device, group);
 }
 
-int prepare_pci_device(Prepare *p, const xmlNode *device) {
+int prepare_pci_device(Prepare *p, xmlNode *device) {
         PciHostAddress list[PCI_MAX];
         int r = check_pci(p, device, list, list_pci(p, list));
 

@@ -199,6 +199,15 @@ static int prepare_vsock(Prepare *p, xmlNode *vsock) {
         return 0;
 }
 
+/* The live definition says which socket it is. */
+static int name_server(xmlNode *shmem) {
+        xmlNode *server = xml_child(shmem, "server");
+
+        return !server || xml_attr(server, "path")
+                       ? 0
+                       : xml_set_attrf(server, "path", "/var/lib/libvirt/shmem-%s-sock", xml_attr(shmem, "name") ?: "");
+}
+
 /* Made where it is not there: what shares it, a program of the host's or another guest, may be yet to come, and finds
  * it by its name after the guest's end too. Guests with KVM are in its group. */
 static int prepare_shmem(Prepare *p, xmlNode *shmem) {
@@ -208,7 +217,7 @@ static int prepare_shmem(Prepare *p, xmlNode *shmem) {
         struct stat st;
 
         if (!streq_ptr(xml_get(shmem, "model/@type"), "ivshmem-plain"))
-                return 0;
+                return name_server(shmem);
         if (!path || size_parse(xml_get(shmem, "size") ?: "4", xml_get(shmem, "size/@unit"), 1, &size) < 0)
                 return -ENOMEM;
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0660);

@@ -251,7 +251,7 @@ int prepare_hostdevs(Prepare *p);
 /* One that is no PCI device. */
 int prepare_hostdev(Prepare *p, xmlNode *hostdev);
 /* One that is, or a card or disk that is one: for a guest that runs. */
-int prepare_pci_device(Prepare *p, const xmlNode *device);
+int prepare_pci_device(Prepare *p, xmlNode *device);
 
 /* memory.c */
 int prepare_memory(Prepare *p);
