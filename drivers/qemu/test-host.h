@@ -32,7 +32,10 @@ typedef struct TestHost {
         const char *places;      /* ... to query-hotpluggable-cpus */
         bool slow_unplug;        /* devices do not go at once */
         char commands[2048];     /* what they were told since the last time, but for questions: "name;" each */
+        void (*hear)(const json_t *command, void *userdata); /* is shown all that QEMUs are told */
         const char *plug_answer; /* what vm-plug answers to attach */
+        char *(*plug)(const char *alias, void *userdata); /* ... where it depends on the device; owned by who asks */
+        void *userdata;          /* of both */
         char plugged[256];       /* what it was asked since the last time, "verb device;" each */
         int plug_fd;
         sd_event_source *plug_source;

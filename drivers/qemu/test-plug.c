@@ -26,11 +26,21 @@ static void note(TestHost *h, const char *request) {
                  (int) strcspn(device, "\n"), device);
 }
 
+static char *answer_to(TestHost *h, const char *request) {
+        const char *device = strstr(request, "device=");
+        _cleanup_free_ char *alias = device ? strndup(device + 7, strcspn(device + 7, "\n")) : NULL;
+
+        if (!strstr(request, "verb=attach") && !strstr(request, "verb=change"))
+                return strdup("{}");
+        return h->plug && alias ? h->plug(alias, h->userdata)
+                                : strdup(h->plug_answer ? h->plug_answer : "{\"error\": \"[38] nothing is there\"}");
+}
+
 static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         char request[PLUG_REQUEST_MAX + 1];
         TestHost *h = userdata;
-        const char *answer = "{}";
+        _cleanup_free_ char *answer = NULL;
         ssize_t n;
 
         assert_true(connection >= 0 && null >= 0);
@@ -38,8 +48,8 @@ static int on_connection(sd_event_source *s, int fd, uint32_t revents, void *use
         assert_true(n > 0);
         request[n] = 0;
         note(h, request);
-        if (strstr(request, "verb=attach") || strstr(request, "verb=change"))
-                answer = h->plug_answer ? h->plug_answer : "{\"error\": \"[38] nothing is there\"}";
+        answer = answer_to(h, request);
+        assert_non_null(answer);
         assert_true(send_fds(connection, answer, strlen(answer), (int[]) { null, null }, 2, 0) > 0);
         close(null);
         close(connection);

@@ -113,6 +113,8 @@ static void qemu_command(FakeQemu *q, const char *line) {
 
         assert_non_null(command);
         q->command = command;
+        if (q->host->hear)
+                q->host->hear(m, q->host->userdata);
         if (q->host->silent) {
                 if (q->n_owed < ELEMENTSOF(q->owed))
                         q->owed[q->n_owed++] = (int) json_integer_value(id);
