@@ -299,12 +299,122 @@ static void vcpus_taken_away(void **state) {
         assert_int_equal(h->daemon.error.code, 84);
 }
 
+/* --- disks --- */
+
+#define RAW_DISK(dev) \
+        "<disk type='file'><source file='/images/" dev ".raw'/><target dev='" dev "' bus='virtio'/></disk>"
+
+static void start_with_disks(TestHost *h) {
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(attach(h, RAW_DISK("vda"), CONFIG), 0);
+        assert_int_equal(attach(h, RAW_DISK("vdb"), CONFIG), 0);
+        assert_int_equal(SIMPLE_CALL(h, DOMAIN_CREATE), 0);
+        (void) test_commands(h);
+}
+
+static int limit_disk(TestHost *h, const char *disk, unsigned flags, remote_typed_param *p, unsigned n) {
+        remote_domain_set_block_io_tune_args args = { .dom = dom_of("web", UUID), .disk = (char *) disk,
+                                                      .params = { n, p }, .flags = flags };
+        rpc_void none;
+
+        return test_call(h, REMOTE_PROC_DOMAIN_SET_BLOCK_IO_TUNE, &args, &none);
+}
+
+static unsigned times(const char *text, const char *word) {
+        unsigned n = 0;
+
+        while ((text = strstr(text, word))) {
+                text += strlen(word);
+                n++;
+        }
+        return n;
+}
+
+/* One that joins a group has its limits; what is said of one of them is said of all. */
+static void limits_of_a_group(void **state) {
+        remote_typed_param first[] = { text("group_name", "pair"), number("total_iops_sec", TYPED_PARAM_ULLONG, 900) };
+        remote_typed_param join[] = { text("group_name", "pair") };
+        remote_typed_param more[] = { number("total_iops_sec", TYPED_PARAM_ULLONG, 700) };
+        _cleanup_free_ char *joined = NULL, *changed = NULL;
+        TestHost *h = *state;
+
+        start_with_disks(h);
+        assert_int_equal(limit_disk(h, "vda", LIVE, first, 2), 0);
+        assert_int_equal(limit_disk(h, "vdb", LIVE, join, 1), 0);
+        joined = dumpxml(h, 0);
+        assert_int_equal(times(joined, "<total_iops_sec>900</total_iops_sec>"), 2);
+        assert_int_equal(limit_disk(h, "vdb", LIVE, more, 1), 0);
+        changed = dumpxml(h, 0);
+        assert_int_equal(times(changed, "<total_iops_sec>700</total_iops_sec>"), 2);
+        assert_string_equal(test_commands(h), "block_set_io_throttle;block_set_io_throttle;block_set_io_throttle;");
+        assert_false(shows(h, DOMAIN_XML_INACTIVE, "iotune"));
+}
+
+static int set_group(TestHost *h, const char *name, unsigned flags, uint64_t iops) {
+        remote_typed_param p = number("total_iops_sec", TYPED_PARAM_ULLONG, iops);
+        remote_domain_set_throttle_group_args args = { .dom = dom_of("web", UUID), .group = (char *) name,
+                                                       .params = { 1, &p }, .flags = flags };
+        rpc_void none;
+
+        return test_call(h, REMOTE_PROC_DOMAIN_SET_THROTTLE_GROUP, &args, &none);
+}
+
+static int delete_group(TestHost *h, const char *name, unsigned flags) {
+        char *group = (char *) name;
+        remote_domain_del_throttle_group_args args = { .dom = dom_of("web", UUID), .group = &group, .flags = flags };
+        rpc_void none;
+
+        return test_call(h, REMOTE_PROC_DOMAIN_DEL_THROTTLE_GROUP, &args, &none);
+}
+
+static void groups_of_limits(void **state) {
+        static const char filtered[] = "<disk type='file'><driver name='qemu' type='qcow2'/>"
+                                       "<source file='/images/vdc.qcow2'/><target dev='vdc' bus='virtio'/>"
+                                       "<throttlefilters><throttlefilter group='slow'/></throttlefilters></disk>";
+        TestHost *h = *state;
+
+        start_with_disks(h);
+        assert_int_equal(set_group(h, "slow", LIVE | CONFIG, 400), 0);
+        assert_string_equal(test_commands(h), "object-add;");
+        assert_true(shows(h, 0, "<total_iops_sec>400</total_iops_sec>"));
+        assert_int_equal(set_group(h, "slow", LIVE, 500), 0);
+        assert_string_equal(test_commands(h), "qom-set;");
+        assert_true(shows(h, 0, "<total_iops_sec>500</total_iops_sec>"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<total_iops_sec>400</total_iops_sec>"));
+        assert_int_equal(attach(h, filtered, CONFIG), 0);
+        assert_true(delete_group(h, "slow", LIVE | CONFIG) < 0);
+        assert_refused(h, 8, "throttle group 'slow' is still being used by disk vdc");
+        assert_int_equal(delete_group(h, "slow", LIVE), 0);
+        assert_string_equal(test_commands(h), "object-del;");
+        assert_false(shows(h, 0, "slow"));
+        assert_true(shows(h, DOMAIN_XML_INACTIVE, "<group_name>slow</group_name>"));
+        h->refuse = "object-add";
+        assert_true(set_group(h, "fast", LIVE, 1000) < 0);
+        assert_false(shows(h, 0, "fast"));
+}
+
+/* What the definition does not say is 0 where the guest is off. */
+static void schedule_of_a_definition(void **state) {
+        remote_domain_get_scheduler_parameters_flags_args args = { .dom = dom_of("web", UUID), .nparams = 9 };
+        remote_domain_get_scheduler_parameters_flags_ret ret = {};
+        TestHost *h = *state;
+
+        assert_int_equal(define(h, WEB), 0);
+        assert_int_equal(test_call(h, REMOTE_PROC_DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, &args, &ret), 0);
+        assert_int_equal(ret.params.params_len, 9);
+        for (unsigned i = 0; i < ret.params.params_len; i++) {
+                assert_int_equal(ret.params.params_val[i].value.remote_typed_param_value_u.ul, 0);
+                free(ret.params.params_val[i].field);
+        }
+        free(ret.params.params_val);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(shares_and_quota), TEST(memory_limits),   TEST(disks_of_the_host), TEST(iothreads_come_and_go),
                 TEST(counts_of_vcpus),  TEST(ends_of_life),    TEST(pins),              TEST(single_vcpus),
-                TEST(vcpus_taken_away),
-                TEST(how_an_iothread_waits),
+                TEST(vcpus_taken_away), TEST(how_an_iothread_waits), TEST(limits_of_a_group), TEST(groups_of_limits),
+                TEST(schedule_of_a_definition),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,74 +32,84 @@ const QemuThrottleLimit qemu_throttle_limits[QEMU_THROTTLE_LIMITS] = {
 };
 
 /* Where QEMU has the drive: for some buses the device of the arguments only holds the one that it belongs to. */
-static int drive_path(const xmlNode *disk, char **ret) {
-        const char *alias = device_alias(disk), *bus = xml_get(disk, "target/@bus") ?: "";
-        int n;
+static char *drive_path(const xmlNode *disk) {
+        const char *alias = device_alias(disk) ?: "", *bus = xml_get(disk, "target/@bus") ?: "";
 
         if (streq(bus, "virtio"))
-                n = asprintf(ret, "/machine/peripheral/%s/virtio-backend", alias);
-        else if (streq(bus, "usb"))
-                n = asprintf(ret, "/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
-        else
-                n = asprintf(ret, "%s", alias);
-        return n < 0 ? -ENOMEM : 0;
+                return text_format("/machine/peripheral/%s/virtio-backend", alias);
+        if (streq(bus, "usb"))
+                return text_format("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
+        return text_format("%s", alias);
 }
 
 static int add_limits(json_t *arguments, const xmlNode *iotune) {
-        const char *group = xml_get(iotune, "group_name");
+        const char *group = iotune ? xml_get(iotune, "group_name") : NULL;
         int r = 0;
 
         for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
                 uint64_t v = 0;
                 const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
 
-                if (xml_get_u64(iotune, limit->field, &v) >= 0 || i < QEMU_THROTTLE_REQUIRED)
+                if ((iotune && xml_get_u64(iotune, limit->field, &v) >= 0) || i < QEMU_THROTTLE_REQUIRED)
                         r |= json_object_set_new(arguments, limit->argument, json_integer((json_int_t) v));
         }
         if (group)
                 r |= json_object_set_new(arguments, "group", json_string(group));
-        return r == 0 ? 0 : -ENOMEM;
+        return r;
+}
+
+json_t *qemu_throttle_arguments(const xmlNode *disk) {
+        _cleanup_free_ char *path = drive_path(disk);
+        json_t *arguments = path ? json_pack("{s:s}", "id", path) : NULL;
+
+        if (arguments && add_limits(arguments, xml_child(disk, "iotune")) == 0)
+                return arguments;
+        json_decref(arguments);
+        return NULL;
 }
 
 int qemu_disk_throttle(const xmlNode *disk, json_t **ret) {
-        const xmlNode *iotune = xml_child(disk, "iotune"), *source = xml_child(disk, "source");
-        _cleanup_free_ char *path = NULL;
+        const xmlNode *source = xml_child(disk, "source");
         json_t *arguments;
-        int r;
 
         *ret = NULL;
-        if (!iotune || !source || !source->properties) /* without a medium there is nothing to limit */
+        if (!xml_child(disk, "iotune") || !source || !source->properties) /* without a medium nothing is limited */
                 return 0;
-        r = drive_path(disk, &path);
-        if (r < 0)
-                return r;
-        arguments = json_pack("{s:s}", "id", path);
-        r = arguments ? add_limits(arguments, iotune) : -ENOMEM;
-        if (r < 0) {
-                json_decref(arguments);
-                return r;
-        }
-        *ret = json_pack("{s:s,s:o}", "execute", "block_set_io_throttle", "arguments", arguments);
+        arguments = qemu_throttle_arguments(disk);
+        if (arguments)
+                *ret = json_pack("{s:s,s:o}", "execute", "block_set_io_throttle", "arguments", arguments);
         return *ret ? 0 : -ENOMEM;
 }
 
-static bool is_length(const char *member) {
-        return endswith(member, "-length");
+/* --- groups --- */
+
+char *qemu_throttle_group_id(const char *group) {
+        return text_format("throttle-%s", group);
 }
 
-/* A limit that is not said is none; that of a length is QEMU's own. */
+json_t *qemu_throttle_group_limits(const xmlNode *group, bool whole) {
+        json_t *limits = json_object();
+        int r = limits ? 0 : -1;
+
+        for (size_t i = 0; r == 0 && i < QEMU_THROTTLE_LIMITS; i++) {
+                const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
+                bool length = endswith(limit->member, "-length");
+                uint64_t v = length;
+
+                if (xml_get_u64(group, limit->field, &v) >= 0 || !length || whole)
+                        r = json_object_set_new(limits, limit->member, json_integer((json_int_t) v));
+        }
+        if (r == 0)
+                return limits;
+        json_decref(limits);
+        return NULL;
+}
+
 static void build_group(Build *b, const xmlNode *group) {
-        json_t *o = props_new(b), *limits = json_object();
+        json_t *o = props_new(b), *limits = qemu_throttle_group_limits(group, false);
 
         put_str(b, o, "qom-type", "throttle-group");
         put_strf(b, o, "id", "throttle-%s", xml_get(group, "group_name") ?: "");
-        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
-                const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
-                uint64_t v = 0;
-
-                if (xml_get_u64(group, limit->field, &v) >= 0 || !is_length(limit->member))
-                        put_int(b, limits, limit->member, (long long) v);
-        }
         put_json(b, o, "limits", limits);
         add_props(b, QEMU_PART_OBJECT, o);
 }

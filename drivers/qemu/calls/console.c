@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A client on the guest's serial port: the stream copies between it and the pty that QEMU holds. One client at a time
- * has it; another that forces its way in puts the first out. */
+/* A client on the guest's serial port, or on one of its channels: the stream copies between it and the pty that QEMU
+ * holds, or the socket that QEMU listens on. One client at a time has it; another that forces its way in puts the first
+ * out. */
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,9 +12,11 @@
 #include "calls/calls.h"
 #include "loop/loop.h"
 #include "rpc/stream.h"
+#include "run/channel.h"
 
 #define CONSOLE_FORCE 1U
 #define CONSOLE_SAFE 2U
+#define CHANNEL_FORCE 1U
 
 #define PTY_MAJOR_FIRST 136U /* UNIX98_PTY_SLAVE_MAJOR of linux/major.h */
 #define PTY_MAJOR_LAST 143U
@@ -23,7 +26,8 @@
 struct Console {
         Console *next;
         QemuDriver *driver;
-        dev_t device;
+        dev_t device;           /* of a channel its socket's place */
+        ino_t inode;
         int fd;
         Stream *stream;
         sd_event_source *io;
@@ -191,25 +195,32 @@ static int pty_of(const Definition *d, const char *name, const char **ret, Error
         return 0;
 }
 
-static int put_others_out(QemuDriver *d, dev_t device, uint32_t flags, Error *e) {
+/* What somebody has open, or wants to. */
+typedef struct Port {
+        const char *word;
+        dev_t device;
+        ino_t inode;
+} Port;
+
+static int put_others_out(QemuDriver *d, const Port *port, bool force, Error *e) {
         for (Console *k = d->consoles; k; k = k->next) {
                 _cleanup_error_ Error why = ERROR_INIT;
                 int r;
 
-                if (k->device != device)
+                if (k->device != port->device || k->inode != port->inode)
                         continue;
-                if (!(flags & CONSOLE_FORCE))
+                if (!force)
                         return error_set(e, -EBUSY, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
-                                         "Active console session exists for this domain");
+                                         "Active %s session exists for this domain", port->word);
                 r = error_set(&why, -EPIPE, ERROR_OPERATION_FAILED, ORIGIN_QEMU,
-                              "another client has taken this console over");
+                              "another client has taken this %s over", port->word);
                 stream_fail(k->stream, r, &why);
                 return 0;
         }
         return 0;
 }
 
-static int console_start(Call *c, int fd, dev_t device, Error *e) {
+static int console_start(Call *c, int fd, const Port *port, Error *e) {
         QemuDriver *d = driver_of(c);
         Console *k;
         int r;
@@ -220,7 +231,8 @@ static int console_start(Call *c, int fd, dev_t device, Error *e) {
                 return -ENOMEM;
         }
         k->driver = d;
-        k->device = device;
+        k->device = port->device;
+        k->inode = port->inode;
         k->fd = fd;
         k->full = true; /* until the stream has begun */
         r = stream_open(c, &console_ops, k, &k->stream);
@@ -232,29 +244,77 @@ static int console_start(Call *c, int fd, dev_t device, Error *e) {
         k->next = d->consoles;
         d->consoles = k;
         r = sd_event_add_io(loop_event(call_loop(c)), &k->io, fd, 0, on_console, k);
-        return r < 0 ? error_set_errno(e, r, ORIGIN_STREAMS, "cannot watch the console") : 0; /* closed() frees */
+        /* closed() frees */
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STREAMS, "cannot watch the %s", port->word) : 0;
 }
 
 static int open_console(Call *c, Guest *g, const remote_domain_open_console_args *args, rpc_void *ret, Error *e) {
         const char *path = NULL;
-        dev_t device = 0;
+        Port port = { .word = "console" };
         int fd, r;
 
         r = pty_of(call_definition(c), args->dev_name ? *args->dev_name : NULL, &path, e);
         if (r < 0)
                 return r;
-        fd = open_pty(path, g->run->uid, &device, e);
+        fd = open_pty(path, g->run->uid, &port.device, e);
         if (fd < 0)
                 return fd;
-        r = put_others_out(driver_of(c), device, args->flags, e);
+        r = put_others_out(driver_of(c), &port, args->flags & CONSOLE_FORCE, e);
         if (r < 0) {
                 close(fd);
                 return r;
         }
-        return console_start(c, fd, device, e);
+        return console_start(c, fd, &port, e);
+}
+
+/* --- channels --- */
+
+/* By its alias or the name that the guest knows it by; without one the first. */
+static const xmlNode *find_channel(const Definition *d, const char *name) {
+        XML_FOREACH(channel, definition_devices(d), "channel")
+                if (!name || streq_ptr(device_alias(channel), name) ||
+                    (streq_ptr(xml_get(channel, "target/@type"), "virtio") &&
+                     streq_ptr(xml_get(channel, "target/@name"), name)))
+                        return channel;
+        return NULL;
+}
+
+static int socket_of(const Definition *d, const char *name, const char **ret, Error *e) {
+        const xmlNode *channel = find_channel(d, name);
+        const char *path = xml_get(channel, "source/@path");
+
+        if (!channel)
+                return error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_QEMU, "cannot find channel %s", name ?: "(null)");
+        if (!xml_attr_is(channel, "type", "unix") || !path || streq_ptr(xml_get(channel, "source/@mode"), "connect"))
+                return error_set(e, -EINVAL, ERROR_INTERNAL, ORIGIN_QEMU, "channel %s is not using a UNIX socket",
+                                 name ?: device_alias(channel) ?: "");
+        *ret = path;
+        return 0;
+}
+
+static int open_channel(Call *c, Guest *g, const remote_domain_open_channel_args *args, rpc_void *ret, Error *e) {
+        Port port = { .word = "channel" };
+        const char *path = NULL;
+        struct stat st;
+        int fd, r;
+
+        r = socket_of(call_definition(c), args->name ? *args->name : NULL, &path, e);
+        if (r < 0)
+                return r;
+        if (lstat(path, &st) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "cannot open %s", path);
+        port.device = st.st_dev;
+        port.inode = st.st_ino;
+        r = put_others_out(driver_of(c), &port, args->flags & CHANNEL_FORCE, e);
+        if (r < 0)
+                return r;
+        fd = guest_connect_channel(g, path);
+        return fd < 0 ? error_set_errno(e, fd, ORIGIN_QEMU, "cannot connect to %s", path)
+                      : console_start(c, fd, &port, e);
 }
 
 static const RpcHandler rows[] = {
         CALL(DOMAIN_OPEN_CONSOLE, open_console, .flags = CONSOLE_FORCE | CONSOLE_SAFE, .needs = NEED_LIVE),
+        CALL(DOMAIN_OPEN_CHANNEL, open_channel, .flags = CHANNEL_FORCE, .needs = NEED_LIVE),
 };
 const RpcTable qemu_console_table = RPC_TABLE(rows);

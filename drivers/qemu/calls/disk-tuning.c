@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* virsh blkdeviotune and blockresize: a disk's limits, and its size, while the guest runs. */
+/* virsh blkdeviotune, blockresize and domblkthreshold: a disk's limits, its size, and how far it is written, while the
+ * guest runs. */
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "calls/throttle.h"
 #include "guest/events.h"
 #include "qemu/throttle.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
+#include "run/thresholds.h"
 
 static const xmlNode *find_disk(const Definition *d, const char *name, Error *e) {
         const xmlNode *disk = definition_disk(d, name);
@@ -20,157 +23,77 @@ static const xmlNode *find_disk(const Definition *d, const char *name, Error *e)
 
 /* --- limits --- */
 
-typedef struct Throttle {
-        const char *disk;
-        const remote_typed_param *val;
-        unsigned len;
-} Throttle;
-
-static const uint64_t *given(const Throttle *t, const char *field) {
-        const remote_typed_param *p = typed_params_find(t->val, t->len, field);
-
-        return p ? (const uint64_t *) &p->value.remote_typed_param_value_u.ul : NULL;
+/* Another disk of the group: all of them have the same limits. */
+static const xmlNode *find_in_group(const Definition *d, const char *group, const xmlNode *but) {
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                if (disk != but && streq_ptr(xml_get(disk, "iotune/group_name"), group))
+                        return xml_child(disk, "iotune");
+        return NULL;
 }
 
-/* Limits of one kind replace those of the same kind that exclude them: all of "bytes" where one is said. */
-static int check_totals(const xmlNode *tune, Error *e) {
-        static const char *const kinds[] = { "bytes_sec", "iops_sec", "bytes_sec_max", "iops_sec_max" };
+/* One that joins a group has its limits, and what is said of them is said of all. */
+static int join_group(const Definition *d, const xmlNode *disk, xmlNode *tune, const Throttle *t) {
+        const char *group;
+        const xmlNode *other;
 
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                char total[40], reads[40], writes[40];
-
-                snprintf(total, sizeof(total), "total_%s", kinds[i]);
-                snprintf(reads, sizeof(reads), "read_%s", kinds[i]);
-                snprintf(writes, sizeof(writes), "write_%s", kinds[i]);
-                if (xml_child(tune, total) && (xml_child(tune, reads) || xml_child(tune, writes)))
-                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                         "total and read/write of %s cannot be set at the same time", kinds[i]);
-        }
-        return 0;
+        if (typed_params_get_string(t->val, t->len, "group_name", &group) <= 0 ||
+            streq_ptr(xml_get(tune, "group_name"), group))
+                return 0;
+        other = *group ? find_in_group(d, group, disk) : NULL;
+        xml_remove_children(tune, "group_name");
+        if (*group && !xml_add(tune, "group_name", group))
+                return -ENOMEM;
+        return other ? throttle_copy(tune, other) : 0;
 }
 
-/* Without a word about a pair, what was there of it stays; a total said alone takes its parts away, and the other way
- * round. */
-static void make_room(xmlNode *tune, const Throttle *t, const char *field) {
-        const char *rest, *const *others;
-        static const char *const parts[] = { "read_", "write_", NULL };
-        static const char *const total[] = { "total_", NULL };
-        const uint64_t *v = given(t, field);
-        char name[40];
+static int tell_group(const Definition *d, const xmlNode *disk, const xmlNode *tune) {
+        const char *group = xml_get(tune, "group_name");
+        int r = 0;
 
-        if (!v || *v == 0)
-                return;
-        rest = startswith(field, "total_");
-        others = rest ? parts : total;
-        if (!rest)
-                rest = startswith(field, "read_") ?: startswith(field, "write_");
-        for (; rest && *others; others++) {
-                const uint64_t *other;
-
-                snprintf(name, sizeof(name), "%s%s", *others, rest);
-                other = given(t, name);
-                if (!other || *other == 0)
-                        xml_remove_children(tune, name);
-        }
+        XML_FOREACH(other, definition_devices(d), "disk")
+                if (r >= 0 && group && other != disk && streq_ptr(xml_get(other, "iotune/group_name"), group))
+                        r = throttle_copy(xml_child(other, "iotune"), tune);
+        return r;
 }
 
 static int edit_throttle(Definition *d, const void *what, Error *e) {
         const Throttle *t = what;
-        xmlNode *disk = (xmlNode *) find_disk(d, t->disk, e), *tune;
-        const char *group;
+        xmlNode *disk = (xmlNode *) find_disk(d, t->name, e), *tune;
+        int r;
 
         if (!disk)
                 return -EINVAL;
         tune = xml_ensure(disk, "iotune");
-        if (!tune)
-                return -ENOMEM;
-        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
-                const uint64_t *v = given(t, qemu_throttle_limits[i].field);
-                char text[24];
-
-                make_room(tune, t, qemu_throttle_limits[i].field);
-                if (!v)
-                        continue;
-                xml_remove_children(tune, qemu_throttle_limits[i].field);
-                snprintf(text, sizeof(text), "%llu", (unsigned long long) *v);
-                if (*v > 0 && !xml_add(tune, qemu_throttle_limits[i].field, text))
-                        return -ENOMEM;
-        }
-        if (typed_params_get_string(t->val, t->len, "group_name", &group) > 0) {
-                xml_remove_children(tune, "group_name");
-                if (*group && !xml_add(tune, "group_name", group))
-                        return -ENOMEM;
-        }
-        if (!xml_child(tune, NULL)) {
+        r = tune ? join_group(d, disk, tune, t) : -ENOMEM;
+        if (r >= 0)
+                r = throttle_edit(tune, t, e);
+        if (r >= 0)
+                r = tell_group(d, disk, tune);
+        if (r >= 0 && !xml_child(tune, NULL))
                 xml_remove(tune);
-                return 0;
-        }
-        return check_totals(tune, e);
-}
-
-/* Where QEMU has the drive: for some buses the device only holds the one that it belongs to. */
-static char *drive_path(const xmlNode *disk) {
-        const char *alias = device_alias(disk) ?: "", *bus = xml_get(disk, "target/@bus") ?: "";
-
-        if (streq(bus, "virtio"))
-                return text_format("/machine/peripheral/%s/virtio-backend", alias);
-        if (streq(bus, "usb"))
-                return text_format("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
-        return text_format("%s", alias);
+        if (r >= 0)
+                definition_sort(d);
+        return r;
 }
 
 static int apply_throttle(Guest *g, const Definition *live, const void *what, Error *e) {
         const Throttle *t = what;
-        const xmlNode *disk = find_disk(live, t->disk, e), *tune = xml_child(disk, "iotune");
-        const char *group = tune ? xml_get(tune, "group_name") : NULL;
-        _cleanup_free_ char *path = disk ? drive_path(disk) : NULL;
-        json_t *arguments = path ? json_pack("{s:s}", "id", path) : NULL;
-        int r = 0;
+        const xmlNode *disk = find_disk(live, t->name, e);
+        json_t *arguments = disk ? qemu_throttle_arguments(disk) : NULL;
 
         if (!disk)
                 return -EINVAL;
-        if (!arguments)
-                return -ENOMEM;
-        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
-                uint64_t v = 0;
-                const QemuThrottleLimit *limit = &qemu_throttle_limits[i];
-
-                if ((tune && xml_get_u64(tune, limit->field, &v) >= 0) || i < QEMU_THROTTLE_REQUIRED)
-                        r |= json_object_set_new(arguments, limit->argument, json_integer((json_int_t) v));
-        }
-        if (group)
-                r |= json_object_set_new(arguments, "group", json_string(group));
-        if (r != 0) {
-                json_decref(arguments);
-                return -ENOMEM;
-        }
-        return guest_command(g, "block_set_io_throttle", arguments, NULL, e);
-}
-
-static int check_params(const remote_domain_set_block_io_tune_args *args, Error *e) {
-        TypedParamRule rules[QEMU_THROTTLE_LIMITS + 1];
-
-        for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++)
-                rules[i] = (TypedParamRule) { qemu_throttle_limits[i].field, TYPED_PARAM_ULLONG, false };
-        rules[QEMU_THROTTLE_LIMITS] = (TypedParamRule) { "group_name", TYPED_PARAM_STRING, false };
-        return typed_params_validate(args->params.params_val, args->params.params_len, rules, ELEMENTSOF(rules), e);
+        return arguments ? guest_command(g, "block_set_io_throttle", arguments, NULL, e) : -ENOMEM;
 }
 
 static int set_throttle(Call *c, Guest *g, const remote_domain_set_block_io_tune_args *args, rpc_void *ret, Error *e) {
         const Throttle t = { args->disk, args->params.params_val, args->params.params_len };
-        int r = check_params(args, e);
+        int r = throttle_check(&t, e);
 
-        for (size_t i = 0; r >= 0 && i < QEMU_THROTTLE_LIMITS; i++) {
-                const uint64_t *v = given(&t, qemu_throttle_limits[i].field);
-
-                if (v && *v > 1000000000000000ULL)
-                        return error_set(e, -EINVAL, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_QEMU,
-                                         "block I/O throttle limit must be no more than 1000000000000000 using QEMU");
-        }
         if (r >= 0)
                 r = edit_definitions(c, g, &(Edit) { edit_throttle, apply_throttle, &t, NULL }, e);
         if (r >= 0 && call_affects_live(c))
-                emit_tunable(g, "blkdeviotune", t.disk, t.val, t.len);
+                emit_tunable(g, "blkdeviotune", t.name, t.val, t.len);
         return r;
 }
 
@@ -202,9 +125,69 @@ static int resize(Call *c, Guest *g, const remote_domain_block_resize_args *args
                              json_pack("{s:s,s:I}", "node-name", node, "size", (json_int_t) size), NULL, e);
 }
 
+/* --- how far it is written --- */
+
+/* "vda", or "vda[3]" for the image of that number. */
+static int parse_image(const char *name, char **ret_disk, unsigned *ret_number, Error *e) {
+        const char *open = strchr(name, '['), *end = open ? strchr(open, ']') : NULL;
+        _cleanup_free_ char *disk = strndup(name, open ? (size_t) (open - name) : strlen(name)), *number = NULL;
+
+        *ret_number = 0;
+        number = end && !end[1] ? strndup(open + 1, (size_t) (end - open - 1)) : NULL;
+        if (!disk || !*disk || (open && (!number || parse_uint(number, ret_number) < 0)))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "failed to parse block device '%s'", name);
+        *ret_disk = TAKE_PTR(disk);
+        return 0;
+}
+
+/* The number of an image of the disk; 0 is the first one. */
+static int find_image(const Definition *d, const char *name, unsigned *ret, Error *e) {
+        _cleanup_free_ char *target = NULL;
+        const xmlNode *disk = NULL;
+        unsigned wanted, own;
+        int r = parse_image(name, &target, &wanted, e);
+
+        if (r < 0)
+                return r;
+        XML_FOREACH(one, definition_devices(d), "disk")
+                if (streq_ptr(xml_get(one, "target/@dev"), target))
+                        disk = one;
+        if (!disk)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "failed to find disk '%s'", target);
+        if (xml_attr_is(disk, "type", "vhostuser"))
+                return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "setting device threshold is not supported for vhostuser disk");
+        for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
+                if (xml_attr_uint(xml_child(layer, "source"), "index", &own) >= 0 && (wanted == 0 || own == wanted)) {
+                        *ret = own;
+                        return 0;
+                }
+        return wanted ? error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                  "failed to find disk '%s' with index '%u'", target, wanted)
+                      : error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "disk '%s' has no image", target);
+}
+
+static int set_threshold(Call *c, Guest *g, const remote_domain_set_block_threshold_args *args, rpc_void *ret,
+                         Error *e) {
+        unsigned number = 0;
+        char node[32];
+        int r = find_image(call_definition(c), args->dev, &number, e);
+
+        if (r >= 0 && args->threshold > INT64_MAX)
+                r = error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "the threshold is too large");
+        if (r < 0)
+                return r;
+        snprintf(node, sizeof(node), "libvirt-%u-storage", number);
+        r = guest_command(g, "block-set-write-threshold",
+                          json_pack("{s:s,s:I}", "node-name", node, "write-threshold", (json_int_t) args->threshold),
+                          NULL, e);
+        return r < 0 || !g->run ? r : threshold_note(g, number, strchr(args->dev, '['));
+}
+
 static const RpcHandler rows[] = {
         CALL(DOMAIN_SET_BLOCK_IO_TUNE, set_throttle, .flags = AFFECT_LIVE | AFFECT_CONFIG | TYPED_PARAM_STRING_OKAY,
              .needs = NEED_LOCK | NEED_IMPACTS),
         CALL(DOMAIN_BLOCK_RESIZE, resize, .flags = RESIZE_BYTES, .needs = NEED_LOCK | NEED_LIVE),
+        CALL(DOMAIN_SET_BLOCK_THRESHOLD, set_threshold, .needs = NEED_LOCK | NEED_LIVE),
 };
 const RpcTable qemu_disk_tuning_table = RPC_TABLE(rows);

@@ -61,8 +61,9 @@ static int get_block_io_tune(Call *c, Guest *g, const remote_domain_get_block_io
 #define QUOTA_NONE 17592186044415LL    /* what libvirt calls none: the kernel's largest */
 #define SCHEDULER_PARAMS 9
 
-static void add_group(TypedParams *p, const xmlNode *root, const char *words, const char *element) {
-        uint64_t period = PERIOD_DEFAULT, quota = (uint64_t) QUOTA_NONE;
+/* What nobody has said is the kernel's own while the guest runs, and 0 in a definition. */
+static void add_group(TypedParams *p, const xmlNode *root, bool live, const char *words, const char *element) {
+        uint64_t period = live ? PERIOD_DEFAULT : 0, quota = live ? (uint64_t) QUOTA_NONE : 0;
         char path[64];
 
         snprintf(path, sizeof(path), "cputune/%speriod", element);
@@ -73,15 +74,15 @@ static void add_group(TypedParams *p, const xmlNode *root, const char *words, co
         typed_params_add_llong(p, TYPED_PARAM_NAME("%s_quota", words), (int64_t) MIN(quota, (uint64_t) INT64_MAX));
 }
 
-static void add_schedule(TypedParams *p, const xmlNode *root) {
-        uint64_t shares = SHARES_DEFAULT;
+static void add_schedule(TypedParams *p, const xmlNode *root, bool live) {
+        uint64_t shares = live ? SHARES_DEFAULT : 0;
 
         (void) xml_get_u64(root, "cputune/shares", &shares);
         typed_params_add_ullong(p, "cpu_shares", shares);
-        add_group(p, root, "vcpu", "");
-        add_group(p, root, "emulator", "emulator_");
-        add_group(p, root, "global", "global_");
-        add_group(p, root, "iothread", "iothread_");
+        add_group(p, root, live, "vcpu", "");
+        add_group(p, root, live, "emulator", "emulator_");
+        add_group(p, root, live, "global", "global_");
+        add_group(p, root, live, "iothread", "iothread_");
 }
 
 static int get_scheduler_type(Call *c, Guest *g, const remote_domain_get_scheduler_type_args *args,
@@ -90,25 +91,26 @@ static int get_scheduler_type(Call *c, Guest *g, const remote_domain_get_schedul
         return reply_string(&ret->type, "posix");
 }
 
-static int schedule(Call *c, int room, remote_typed_param **ret_val, unsigned *ret_len, Error *e) {
+static int schedule(Call *c, bool live, int room, remote_typed_param **ret_val, unsigned *ret_len, Error *e) {
         _cleanup_typed_params_ TypedParams params = {};
 
         if (room < SCHEDULER_PARAMS)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "there are %d parameters, and room for %d",
                                  SCHEDULER_PARAMS, room);
-        add_schedule(&params, definition_root(call_definition(c)));
+        add_schedule(&params, definition_root(call_definition(c)), live);
         return typed_params_take(&params, ret_val, ret_len);
 }
 
 static int get_scheduler_parameters(Call *c, Guest *g, const remote_domain_get_scheduler_parameters_args *args,
                                     remote_domain_get_scheduler_parameters_ret *ret, Error *e) {
-        return schedule(c, args->nparams, &ret->params.params_val, &ret->params.params_len, e);
+        return schedule(c, guest_is_active(g), args->nparams, &ret->params.params_val, &ret->params.params_len, e);
 }
 
 static int get_scheduler_parameters_flags(Call *c, Guest *g,
                                           const remote_domain_get_scheduler_parameters_flags_args *args,
                                           remote_domain_get_scheduler_parameters_flags_ret *ret, Error *e) {
-        return schedule(c, args->nparams, &ret->params.params_val, &ret->params.params_len, e);
+        return schedule(c, call_affects_live(c), args->nparams, &ret->params.params_val, &ret->params.params_len,
+                        e);
 }
 
 #define TUNING_FLAGS (AFFECT_LIVE | AFFECT_CONFIG | TYPED_PARAM_STRING_OKAY)

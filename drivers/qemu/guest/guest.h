@@ -69,6 +69,7 @@ typedef struct GuestRun {
         int end_reason;             /* SHUTOFF_x as far as events told; SHUTOFF_UNKNOWN before */
         Unplug unplug;
         char qemu_version[32];      /* "10.0.2"; empty until somebody asked */
+        unsigned *by_number;        /* images whose threshold was set by their number, ended by 0; may be NULL */
         char *unplug_paused;        /* alias of what was asked to go last while the guest was paused */
         bool settled;               /* QEMU told its state, or cannot */
         bool quiet;                 /* was running when we came: its start is no news */

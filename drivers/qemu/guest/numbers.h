@@ -45,6 +45,7 @@ typedef enum EventId {
         EVENT_DEVICE_ADDED = 19,
         EVENT_DEVICE_REMOVAL_FAILED = 22,
         EVENT_METADATA_CHANGE = 23,
+        EVENT_BLOCK_THRESHOLD = 24,
         EVENT_MEMORY_DEVICE_SIZE_CHANGE = 26,
 } EventId;
 

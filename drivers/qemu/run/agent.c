@@ -3,14 +3,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/socket.h"
 #include "base/strings.h"
 #include "guest/live.h"
-#include "plan/names.h"
 #include "run/agent-reader.h"
 #include "run/agent.h"
+#include "run/channel.h"
 #include "run/monitor.h"
-#include "run/qmp.h"
 
 #define SYNC_SECONDS 5U
 #define SYNC_BYTES (4U * 1024U * 1024U) /* of what an agent may say before it answers to our number */
@@ -82,25 +80,6 @@ bool guest_has_agent(Guest *g) {
 
 /* --- the connection --- */
 
-/* A socket in the guest's own folder is the guest's user's to replace; one that the definition names is root's. */
-static int connect_to(Guest *g, const char *path) {
-        _cleanup_free_ char *user = NULL, *folder = NULL;
-        const char *name;
-        int fd = -EBADF, r;
-
-        r = user_name_for_guest(g->object.name, &user);
-        if (r < 0)
-                return r;
-        folder = guest_folder(user);
-        if (!folder)
-                return -ENOMEM;
-        name = startswith(path, folder);
-        if (!name || *name != '/')
-                return unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK);
-        r = g->run->dir_fd < 0 ? -ENOTCONN : qmp_connect(g->run->dir_fd, name + 1, g->run->uid, &fd, NULL);
-        return r < 0 ? r : fd;
-}
-
 static int session_open(Session *s, const Definition *d, Error *e) {
         const xmlNode *channel = channel_of(d);
         const char *path = xml_get(channel, "source/@path");
@@ -109,7 +88,7 @@ static int session_open(Session *s, const Definition *d, Error *e) {
             xml_attr_is(xml_child(channel, "source"), "mode", "connect"))
                 return error_set(e, -EOPNOTSUPP, ERROR_AGENT_UNRESPONSIVE, ORIGIN_QEMU,
                                  "the channel of the guest agent is not a socket that can be connected to");
-        s->fd = connect_to(s->guest, path);
+        s->fd = guest_connect_channel(s->guest, path);
         if (s->fd < 0)
                 return error_set(e, s->fd, ERROR_AGENT_UNRESPONSIVE, ORIGIN_QEMU,
                                  "cannot connect to the guest agent's channel: %s", strerror(-s->fd));

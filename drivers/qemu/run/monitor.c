@@ -268,6 +268,7 @@ void monitor_end_run(Guest *g) {
         if (run->dir_fd >= 0)
                 close(run->dir_fd);
         free(run->unplug_paused);
+        free(run->by_number);
         free(run);
 }
 

@@ -7,6 +7,7 @@
 #include "guest/live.h"
 #include "object/event.h"
 #include "run/qmp-events.h"
+#include "run/thresholds.h"
 
 static bool wanted(const Guest *g, EventId id) {
         return object_event_is_wanted(&g->object, (int) id);
@@ -264,6 +265,7 @@ static const struct {
 } qmp_events[] = {
         { "BALLOON_CHANGE", on_balloon_change },
         { "BLOCK_IO_ERROR", on_io_error },
+        { "BLOCK_WRITE_THRESHOLD", threshold_exceeded },
         { "DEVICE_DELETED", on_device_deleted },
         { "DEVICE_TRAY_MOVED", on_tray_moved },
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_failed },
