@@ -24,7 +24,7 @@ int image_locks_add(ImageLocks *l, const char *device, int fd) {
         return 0;
 }
 
-static void let_go(ImageLocks *l, const char *device) {
+void image_locks_drop(ImageLocks *l, const char *device) {
         for (size_t i = 0; i < l->n; i++)
                 if (streq_ptr(l->list[i].device, device) && l->list[i].fd >= 0) {
                         close(TAKE_FD(l->list[i].fd));
@@ -36,5 +36,5 @@ void image_locks_device_deleted(ImageLocks *l, const json_t *data) {
         const char *device = json_string_value(json_object_get(data, "device"));
 
         if (device)
-                let_go(l, device);
+                image_locks_drop(l, device);
 }

@@ -78,6 +78,8 @@ static char *format(const LatePort *p) {
         keyfile_add(&b, "alias", p->alias ?: "");
         keyfile_add(&b, "quiet", p->quiet ? "yes" : "no");
         keyfile_add(&b, "log_size", size ?: "0");
+        if (p->gone)
+                keyfile_add(&b, "gone", "yes");
         for (size_t i = 0; i < p->parcel.n; i++)
                 keyfile_add(&b, "fd", p->parcel.items[i].name);
         return size ? strbuf_take(&b) : NULL;
@@ -117,6 +119,8 @@ static int take_line(LatePort *p, const char *key, const char *value, const int 
         }
         if (streq(key, "quiet"))
                 p->quiet = streq(value, "yes");
+        else if (streq(key, "gone"))
+                p->gone = streq(value, "yes");
         else if (streq(key, "log_size"))
                 return parse_u64(value, 10, &p->log_size);
         else if (!streq(key, "fd") || p->parcel.n == n_fds)

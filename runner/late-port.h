@@ -10,8 +10,10 @@
  *   quiet     "yes": it goes to files only
  *   log_size  bytes of a file when it is full; 0: none is
  *   fd        LATE_PORT_PIPE, "log-serial1", "log-serial1.0": once for each descriptor, in their order
+ *   gone      "yes": nothing comes, and of what came under the name of alias the lock goes
  *
- * and a byte in answer once it reads. */
+ * and a byte in answer once it reads. A lease that the guest gets while it runs comes the same way: its alias is
+ * definition_lease_name(), and its one descriptor LATE_PORT_LOCK, which vm-run keeps. */
 
 #include <sys/types.h>
 
@@ -19,11 +21,12 @@
 #include "parcel.h"
 
 #define LATE_PORT_PIPE "pipe"
+#define LATE_PORT_LOCK "lock"
 #define LATE_PORT_FDS_MAX 80U
 
 typedef struct LatePort {
         char *alias;
-        bool quiet;
+        bool quiet, gone;
         uint64_t log_size;
         Parcel parcel;
 } LatePort;

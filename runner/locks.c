@@ -30,20 +30,39 @@ static int keep_with_disk(Prepare *p, int fd, const char *device) {
         return r < 0 ? r : strv_addf(&p->fd_args, "fd=%i,set=%i,opaque=" FDSET_OF_DEVICE "%s", number, set, device);
 }
 
-/* disk: NULL for leases. vm-run lets go of it when the disk goes. */
-static int keep(Locks *l, int fd, const xmlNode *disk) {
-        const char *device = disk ? device_alias(disk) : NULL;
-        _cleanup_free_ char *name = text_format(IMAGE_LOCK_FD_NAME "%s%s", device ? "-" : "", device ?: "");
+/* vm-run has it, and lets go of it when what has this name goes. */
+static int keep_as(Locks *l, int fd, const char *device) {
+        _cleanup_free_ char *name = text_format(IMAGE_LOCK_FD_NAME "-%s", device);
         int r;
 
         if (!name)
                 return -ENOMEM;
-        l->n++;
-        if (disk && (l->p->running || xml_attr_is(disk, "device", "floppy")))
-                return keep_with_disk(l->p, fd, device);
         r = parcel_put(l->p->parcel_fd, strlen(name) > PARCEL_NAME_MAX ? IMAGE_LOCK_FD_NAME : name, fd);
         return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_SYSTEMD, "cannot hand a lock to the service manager")
                      : 0;
+}
+
+static int keep(Locks *l, int fd, const xmlNode *disk) {
+        l->n++;
+        return l->p->running || xml_attr_is(disk, "device", "floppy") ? keep_with_disk(l->p, fd, device_alias(disk))
+                                                                    : keep_as(l, fd, device_alias(disk) ?: "");
+}
+
+/* One that the guest gets while it runs is brought to vm-run. */
+static int keep_lease(Locks *l, int fd, const xmlNode *lease) {
+        char name[DEFINITION_LEASE_NAME_MAX];
+        _cleanup_late_port_ LatePort late = {};
+        int r;
+
+        l->n++;
+        definition_lease_name(lease, name);
+        if (!l->p->running)
+                return keep_as(l, fd, name);
+        late.alias = strdup(name);
+        r = late.alias ? late_port_add(&late, LATE_PORT_LOCK, fd) : -ENOMEM;
+        if (r >= 0)
+                r = late_port_send(&late, l->p->run_dir, l->p->uid);
+        return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_QEMU, "cannot give the lock to the guest's vm-run") : 0;
 }
 
 /* In the folder that is for such an image: for logical volumes and SCSI disks their own, where it is set, then the one
@@ -127,7 +146,7 @@ static int lock_lease(Locks *l, const xmlNode *lease) {
         r = lock_resource(xml_attr(target, "path"), xml_text(xml_child(lease, "key")), 0, l->p->name, &fd,
                           &l->p->error);
         if (r >= 0)
-                r = keep(l, fd, NULL);
+                r = keep_lease(l, fd, lease);
         return prepare_blame(l->p, r, lease);
 }
 
@@ -193,4 +212,8 @@ int prepare_disk_lock(Prepare *p, const xmlNode *disk) {
                 return prepare_refuse(p, -EINVAL, disk, "Read/write, exclusive access, disks were present, but no "
                                                         "leases specified");
         return 0;
+}
+
+int prepare_lease_lock(Prepare *p, const xmlNode *lease) {
+        return lock_lease(&(Locks){ .p = p }, lease);
 }

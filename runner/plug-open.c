@@ -49,19 +49,13 @@ static int keep(Prepare *prepare, int number, int fd) {
         return number;
 }
 
-int plug_load(Plug *p, const char *guest) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_PENDING, guest), *text = NULL, *folder = NULL;
+int plug_find(Plug *p, const char *guest) {
         Prepare *prepare = &p->prepare;
+        _cleanup_free_ char *folder = NULL;
         struct stat st;
-        size_t len;
         int r;
 
-        r = path ? file_read(path, XML_MAX_BYTES, &text, &len) : -ENOMEM;
-        if (r < 0)
-                return error_set_errno(&prepare->error, r, ORIGIN_QEMU, "cannot read what is to be plugged in");
-        r = definition_parse(text, len, NULL, DEFINITION_UNCHECKED, &prepare->live, &prepare->error);
-        if (r >= 0)
-                r = user_name_for_guest(guest, &p->user);
+        r = user_name_for_guest(guest, &p->user);
         folder = r >= 0 ? guest_folder(p->user) : NULL;
         if (r < 0 || !folder)
                 return r < 0 ? r : -ENOMEM;
@@ -71,6 +65,19 @@ int plug_load(Plug *p, const char *guest) {
         prepare->uid = st.st_uid;
         prepare->gid = st.st_gid;
         return 0;
+}
+
+int plug_load(Plug *p, const char *guest) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_PENDING, guest), *text = NULL;
+        Prepare *prepare = &p->prepare;
+        size_t len;
+        int r;
+
+        r = path ? file_read(path, XML_MAX_BYTES, &text, &len) : -ENOMEM;
+        if (r < 0)
+                return error_set_errno(&prepare->error, r, ORIGIN_QEMU, "cannot read what is to be plugged in");
+        r = definition_parse(text, len, NULL, DEFINITION_UNCHECKED, &prepare->live, &prepare->error);
+        return r < 0 ? r : plug_find(p, guest);
 }
 
 static xmlNode *find_device(const Plug *p, const char *alias) {

@@ -113,6 +113,20 @@ static int limit(const PlugRequest *q, int connection, Error *e) {
         return r < 0 ? r : answer_done(connection);
 }
 
+static int lock(const PlugRequest *q, int connection, Error *e) {
+        _cleanup_(plug_done) Plug plug = {};
+        int r = plug_lock(&plug, q->guest, q->device, e);
+
+        return r < 0 ? r : answer_done(connection);
+}
+
+static int unlock(const PlugRequest *q, int connection, Error *e) {
+        _cleanup_(plug_done) Plug plug = {};
+        int r = plug_unlock(&plug, q->guest, q->device, e);
+
+        return r < 0 ? r : answer_done(connection);
+}
+
 static const struct {
         const char *verb;
         int (*run)(const PlugRequest *q, int connection, Error *e);
@@ -121,6 +135,8 @@ static const struct {
         { "attach", attach, false, false },
         { "release", release, false, false },
         { "change", change, false, false },
+        { "lock", lock, false, false },
+        { "unlock", unlock, false, false },
         { "pin", pin, true, false },
         { "limit", limit, true, true },
 };

@@ -23,8 +23,15 @@ void plug_done(Plug *p);
 int plug_open(Plug *p, const char *guest, const char *device, const char *version, unsigned set, json_t **ret,
               Error *e);
 
-/* Reads the guest's NAME.pending, and who it runs as. */
+/* Where the guest's folder is, and who it runs as. */
+int plug_find(Plug *p, const char *guest);
+/* The same, and reads its NAME.pending. */
 int plug_load(Plug *p, const char *guest);
+
+/* plug-lease.c: takes the lock of the lease of this name (definition_lease_name()) in the guest's NAME.pending, which
+ * its vm-run keeps; has it let go of it. */
+int plug_lock(Plug *p, const char *guest, const char *name, Error *e);
+int plug_unlock(Plug *p, const char *guest, const char *name, Error *e);
 
 /* plug-change.c: does to the host what the card that has this alias is in NAME.pending and is not in the live
  * definition. Where that cannot be, it is put back to where it was. *ret is the answer. */

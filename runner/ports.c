@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Ports that are plugged into the guest while it runs: vm-plug brings the pipe that the guest's words come by, and the
- * files that they go to. */
+ * files that they go to. Locks of leases come the same way, and go. */
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -79,6 +79,25 @@ static int add_port(Run *run, const LatePort *late) {
         return r;
 }
 
+static int add_lock(Run *run, const LatePort *late, int lock) {
+        int fd = fcntl(lock, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), r;
+
+        r = fd < 0 ? -errno : image_locks_add(&run->image_locks, late->alias, fd);
+        if (r < 0 && fd >= 0)
+                close(fd);
+        return r;
+}
+
+static int take(Run *run, const LatePort *late) {
+        int lock = parcel_find(&late->parcel, LATE_PORT_LOCK);
+
+        if (late->gone)
+                image_locks_drop(&run->image_locks, late->alias);
+        else
+                return lock < 0 ? add_port(run, late) : add_lock(run, late, lock);
+        return 0;
+}
+
 /* Root alone comes here; QEMU, which could, is not listened to. */
 void ports_accept(Run *run) {
         _cleanup_close_ int connection = accept4(run->ports_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -91,9 +110,9 @@ void ports_accept(Run *run) {
         (void) setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         r = late_port_receive(connection, 0, &late);
         if (r >= 0)
-                r = add_port(run, &late);
+                r = take(run, &late);
         if (r >= 0)
                 r = late_port_answer(connection);
         if (r < 0)
-                log_warning_errno(r, "a port that was plugged in is not read: %s", strerror(-r));
+                log_warning_errno(r, "what was plugged in is not taken: %s", strerror(-r));
 }

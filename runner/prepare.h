@@ -202,6 +202,8 @@ int prepare_copy_file(const char *from, const char *to, mode_t mode, uid_t uid, 
 /* locks.c: after images, where volumes have become paths. */
 int prepare_locks(Prepare *p);
 /* The lock of one that is plugged in; it goes with the disk. */
+/* That of a lease, of a guest that runs. */
+int prepare_lease_lock(Prepare *p, const xmlNode *lease);
 int prepare_disk_lock(Prepare *p, const xmlNode *disk);
 
 /* network.c */

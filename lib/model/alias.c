@@ -3,6 +3,7 @@
 /* Aliases: the names that devices of a running guest have, as ids in QEMU, in
  * events and in calls that name a device. */
 
+#include "base/instance.h"
 #include "base/strings.h"
 #include "model/definition.h"
 
@@ -257,6 +258,13 @@ int definition_name_device(Definition *d, xmlNode *device, Error *e) {
         if (r >= 0 && xml_is(device, "disk"))
                 r = definition_number_images(d, device);
         return r < 0 ? error_set_errno(e, r, ORIGIN_DOMAIN, "cannot name a device") : 0;
+}
+
+void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEASE_NAME_MAX]) {
+        const xmlNode *space = xml_child(lease, "lockspace"), *key = xml_child(lease, "key");
+        uint64_t hash = name_hash(key ? xml_text(key) : "") * 31U + name_hash(space ? xml_text(space) : "");
+
+        (void) snprintf(ret, DEFINITION_LEASE_NAME_MAX, "lease-%016llx", (unsigned long long) hash);
 }
 
 /* --- all of them --- */

@@ -140,6 +140,35 @@ check "... it starts" m virsh -q start leased
 refused "... once" "Lockspace resource '/shared/leases/web' is locked" on_other virsh start leased
 check "... and its file is as it was" equals 0 m stat -c %s /shared/leases/web
 m virsh -q destroy leased
+
+# --- leases that come and go
+m touch /shared/leases/late
+late="<lease><lockspace>cluster</lockspace><key>late</key><target path='/shared/leases'/></lease>"
+m_with_input sh -c 'cat > /root/lease.xml' <<<"$late"
+check "a guest without a lease" guest plain ""
+check "... and one with it, of the other host" guest waiting "$late"
+check "... starts" m virsh -q start plain
+check "a lease comes" m virsh -q attach-device plain /root/lease.xml --live
+check "... the live definition has it" contains "<key>late</key>" m virsh dumpxml plain
+check "... nothing is pending" not m test -e /run/libvirt/qemu/plain.pending
+refused "... it is locked" "Lockspace resource '/shared/leases/late' is locked" on_other virsh start waiting
+check "... not in QEMU's hands" m sh -c "! ls -l /proc/$(qemu_pid plain)/fd | grep -q leases"
+refused "... once" "Lease late in lockspace cluster already exists" m virsh attach-device plain /root/lease.xml --live
+check "... outlasts the daemon" m systemctl restart virtqemud
+refused "... as a lock" "is locked" on_other sh -c 'systemctl reset-failed vm@waiting; virsh start waiting'
+check "... and goes" m virsh -q detach-device plain /root/lease.xml --live
+check "... from the definition" not contains "<key>late</key>" m virsh dumpxml plain
+check "... and its lock" eventually 20 on_other sh -c 'systemctl reset-failed vm@waiting; virsh -q start waiting'
+refused "... another one has it now" "Lockspace resource '/shared/leases/late' is locked" m virsh attach-device plain /root/lease.xml --live
+check "... and the guest has none" not contains "<key>late</key>" m virsh dumpxml plain
+on_other virsh -q destroy waiting
+m virsh -q destroy plain
+check "a lease from the start" m virsh -q start leased
+m_with_input sh -c 'cat > /root/web-lease.xml' <<<"$lease"
+check "... goes while the guest runs" m virsh -q detach-device leased /root/web-lease.xml --live
+check "... and another host's guest takes it" on_other sh -c "printf '%s' \"$lease\" > /root/web-lease.xml; virsh -q start plain && virsh -q attach-device plain /root/web-lease.xml --live"
+on_other virsh -q destroy plain
+m virsh -q destroy leased
 check "a lease with an offset" guest offset "$(disk /shared/a.img)$(sed "s#'/shared/leases'#& offset='512'#" <<<"$lease")"
 refused "... is for sanlock" "Offset must be zero" m virsh start offset
 conf ''

@@ -151,6 +151,16 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
         return ask(&b, ret, e);
 }
 
+int plug_ask_lock(const Guest *g, const char *lease, bool lock, Error *e) {
+        _cleanup_plug_answer_ PlugAnswer answer = {};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        keyfile_add(&b, "verb", lock ? "lock" : "unlock");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "device", lease);
+        return ask(&b, &answer, e);
+}
+
 /* What threads shall have; what is NULL is not said. */
 typedef struct Wish {
         const char *verb, *cpus, *group, *limit;

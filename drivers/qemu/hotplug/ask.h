@@ -42,5 +42,8 @@ int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e
  * is the name that those have in common: "vcpu0", "iothread1", "emulator". */
 int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e);
 
+/* Has the lock of a lease in the pending definition taken, or let go of: its name is definition_lease_name(). */
+int plug_ask_lock(const Guest *g, const char *lease, bool lock, Error *e);
+
 /* Has undone what was made on the host for a device, where anything was. What fails is in the journal. */
 void plug_ask_release(const Guest *g, const char *alias);

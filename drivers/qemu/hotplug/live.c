@@ -6,11 +6,11 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "config/qemu.h"
 #include "guest/emulator.h"
 #include "guest/events.h"
 #include "guest/live.h"
 #include "hotplug/here.h"
+#include "hotplug/lease.h"
 #include "hotplug/live.h"
 #include "hotplug/media.h"
 #include "hotplug/pending.h"
@@ -180,37 +180,6 @@ static int check_console(const xmlNode *device, const char *how, Error *e) {
                                    "%s serial console is not supported", how);
 }
 
-/* As it would be defined; the live definition itself has more than a definition says. */
-static int add_lease(Guest *g, Definition *live, const Change *c, Error *e) {
-        _cleanup_definition_ Definition *complete = NULL;
-        xmlNode *lease;
-        int r;
-
-        r = definition_copy(live, &complete);
-        if (r >= 0)
-                r = change_attach(complete, c, &lease, e);
-        if (r >= 0)
-                r = driver_normalise(g->driver, complete, true, NULL, e);
-        return r < 0 ? r : definition_add_device(live, lease) ? 0 : -ENOMEM;
-}
-
-/* A lease is the lock manager's, and QEMU's not at all. With none it is what the definition says, and no more. */
-static int change_lease(Guest *g, Definition *live, const Change *c, bool attach, Error *e) {
-        _cleanup_(qemu_config_freep) QemuConfig *config = NULL;
-        xmlNode *lease;
-        int r;
-
-        r = qemu_config_load(NULL, &config, NULL, e);
-        if (r >= 0 && streq_ptr(config->lock_manager, "lockd"))
-                return change_fixed(e, "live %s of a lease is not supported with lock_manager = \"lockd\"",
-                                    attach ? "attach" : "detach");
-        if (r >= 0)
-                r = attach ? add_lease(g, live, c, e) : change_find(live, c, &lease, e);
-        if (r >= 0 && !attach)
-                xml_remove(lease);
-        return r < 0 ? r : live_write(g, live, e);
-}
-
 /* A card on a network of functions is a device of the host, whatever card QEMU would have in its place. */
 static bool becomes_function(const xmlNode *device) {
         const char *name = xml_is(device, "interface") ? xml_get(device, "source/@network") : NULL;
@@ -241,7 +210,7 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         int r;
 
         if (xml_is(c->device, "lease"))
-                return change_lease(g, live, c, true, e);
+                return lease_attach(g, live, c, e);
         r = check_controller(c->device, "plugged", e);
         if (r >= 0)
                 r = check_console(c->device, "attaching", e);
@@ -266,7 +235,7 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
         int r;
 
         if (c->device && xml_is(c->device, "lease"))
-                return change_lease(g, live, c, false, e);
+                return lease_detach(g, live, c, e);
         r = change_find(live, c, &device, e);
         if (r >= 0)
                 r = check_controller(device, "unplugged", e);

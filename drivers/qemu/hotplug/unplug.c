@@ -6,6 +6,7 @@
 #include "guest/live.h"
 #include "hotplug/card.h"
 #include "hotplug/class.h"
+#include "hotplug/lease.h"
 #include "hotplug/pending.h"
 #include "hotplug/steps.h"
 #include "hotplug/unplug.h"
@@ -208,6 +209,7 @@ static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error
         r = pending_load(g, &pending, e);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
+        lease_settle(g, pending, live);
         XML_FOREACH(device, definition_devices(pending), NULL) {
                 const char *alias = device_alias(device);
 

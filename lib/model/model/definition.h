@@ -168,6 +168,11 @@ int definition_name_device(Definition *d, xmlNode *device, Error *e);
 /* Numbers those images of a disk that have none yet, behind all others of the guest. */
 int definition_number_images(Definition *d, xmlNode *disk);
 
+/* What stands for a <lease>, which has no alias, where a device is named: "lease-" and 16 digits, of its space and its
+ * key. */
+#define DEFINITION_LEASE_NAME_MAX 24U
+void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEASE_NAME_MAX]);
+
 /* The image of a disk that is a file or a block device: source's file or dev. NULL where it is something else, or
  * empty. */
 const char *disk_path(const xmlNode *disk);
