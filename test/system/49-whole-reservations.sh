@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Persistent reservations of SCSI disks that are the host's affair, by qemu-pr-helper in its sandbox, on units of the
+# kernel's own target. At night only: it boots a whole machine.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
+whole_machine_up
+
+# Two units on the loopback of the target, with reservations that the target keeps itself.
+target() { m_with_input sh -e <<'SH'
+modprobe target_core_file; modprobe tcm_loop
+mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
+t=/sys/kernel/config/target l=$(mktemp -d)
+for n in 0 1; do
+        truncate -s 16M /root/unit$n.raw
+        mkdir -p $t/core/fileio_$n/unit$n
+        echo "fd_dev_name=/root/unit$n.raw,fd_dev_size=16777216" > $t/core/fileio_$n/unit$n/control
+        echo reserved$n > $t/core/fileio_$n/unit$n/wwn/vpd_unit_serial
+        echo 1 > $t/core/fileio_$n/unit$n/enable
+        mkdir -p $t/loopback/naa.500140500000000$n/tpgt_1/lun/lun_0
+        echo naa.500140510000000$n > $t/loopback/naa.500140500000000$n/tpgt_1/nexus
+        ln -s $t/core/fileio_$n/unit$n $t/loopback/naa.500140500000000$n/tpgt_1/lun/lun_0/unit
+done
+udevadm settle
+SH
+}
+unit() { m sh -c "for d in /sys/block/sd*; do grep -qs 'unit$1' \$d/device/model && echo /dev/\${d##*/}; done"; }
+check "the kernel's target has two units" target
+check "... which are disks" eventually 20 m sh -c 'grep -l unit /sys/block/sd*/device/model | wc -l | grep -q 2'
+first=$(unit 0) second=$(unit 1)
+echo "#   they are $first and $second"
+check "... that know reservations" contains "no registered reservation keys" m sg_persist --in -k "$first"
+
+lun() { echo "<disk type='block' device='lun'><driver name='qemu' type='raw'/><source dev='$1'>
+        <reservations managed='yes'/></source><target dev='$2' bus='scsi'/></disk>"; }
+scsi="<controller type='scsi' model='virtio-scsi'/>"
+managers() { m virsh qemu-monitor-command "$1" '{"execute":"query-pr-managers"}'; }
+# What QEMU does for its guest: the command and the disk go to the helper, the answer comes back.
+reserve() { m_with_input /usr/bin/python3 - "$@" <<'PY'
+import array, os, socket, struct, sys
+path, disk, key = sys.argv[1], sys.argv[2], int(sys.argv[3], 0)
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+s.recv(4)
+s.sendall(struct.pack(">I", 0))
+def command(cdb, data=b"", size=0):
+    fd = os.open(disk, os.O_RDWR)
+    s.sendmsg([cdb.ljust(16, b"\0")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+    os.close(fd)
+    if data:
+        s.sendall(data)
+    head = b""
+    while len(head) < 104:
+        piece = s.recv(104 - len(head))
+        assert piece, "the helper has gone"
+        head += piece
+    result, length = struct.unpack(">ii", head[:8])
+    body = b""
+    while len(body) < length:
+        body += s.recv(length - len(body))
+    return result, body
+def out(action, kind, old, new):
+    data = struct.pack(">QQ", old, new) + b"\0" * 8
+    return command(struct.pack(">BBBHHH", 0x5f, action, kind, 0, 0, len(data)), data)[0]
+assert out(0, 0, 0, key) == 0, "register"
+assert out(1, 1, key, 0) == 0, "reserve"
+result, keys = command(struct.pack(">BB5xHB", 0x5e, 0, 0x20, 0))
+assert result == 0, result
+print("%x" % struct.unpack(">Q", keys[8:16]))
+PY
+}
+
+check "define" define_guest early idle "$scsi$(lun "$first" sda)"
+check "a guest with such a disk starts" m virsh -q start early
+check "... its helper runs" equals active m systemctl is-active vm-pr-helper@early
+check "... and QEMU is connected to it" eventually 20 contains '"connected":true' managers early
+early=$(m sh -c "virsh dumpxml early | grep -o \"/run/[^']*/socket\"")
+check "... the helper registers and reserves" equals abc123 reserve "$early" "$first" 0xabc123
+check "... for the disk itself" contains "0xabc123" m sg_persist --in -k "$first"
+check "... as a write exclusive reservation" contains "Write Exclusive" m sg_persist --in -r "$first"
+m sg_persist --out -C -K 0xabc123 "$first" >/dev/null
+check "... the helper is killed" m systemctl kill -s KILL vm-pr-helper@early
+check "destroy" m virsh -q destroy early
+check "... and the helper has gone" eventually 20 equals inactive m systemctl is-active vm-pr-helper@early
+
+# --- the first such disk of a guest that runs
+check "a guest without such a disk" define_guest late idle "$scsi"
+check "... starts" m virsh -q start late
+check "... and has no helper" equals 0 m sh -c "systemctl --no-legend list-units 'vm-pr-helper@late*' | wc -l"
+lun "$first" sda | m_with_input sh -c 'cat > /root/first.xml'
+lun "$second" sdb | m_with_input sh -c 'cat > /root/second.xml'
+check "one comes" m virsh -q attach-device late /root/first.xml --live
+check "... with a helper" equals active m systemctl is-active vm-pr-helper@late-late
+check "... that QEMU is connected to" eventually 20 contains '"connected":true' managers late
+socket=$(m sh -c "virsh dumpxml late | grep -o \"/run/[^']*pr-helper0.sock\"")
+check "... which reserves" equals def456 reserve "$socket" "$first" 0xdef456
+m sg_persist --out -C -K 0xdef456 "$first" >/dev/null
+check "another one comes" m virsh -q attach-device late /root/second.xml --live
+check "... to the same helper" equals 1 \
+        m sh -c "virsh dumpxml late | grep -o '/run/.*pr-helper0.sock' | sort -u | wc -l"
+check "... and there is one of them" equals 1 \
+        m sh -c "systemctl --no-legend list-units 'vm-pr-helper@late*' | wc -l"
+check "... which it keeps when the first one goes" m virsh -q detach-device late /root/first.xml --live
+check "... from the definition" eventually 20 not contains "dev='sda'" m virsh dumpxml late
+check "... it runs" equals active m systemctl is-active vm-pr-helper@late-late
+check "... QEMU has it" contains '"connected":true' managers late
+check "... and goes with the other one" m virsh -q detach-device late /root/second.xml --live
+check "... from QEMU" eventually 20 contains '"return":[]' managers late
+check "... and from the host" eventually 20 not m systemctl -q is-active vm-pr-helper@late-late
+check "... and comes again" m virsh -q attach-device late /root/second.xml --live
+check "... connected" eventually 20 contains '"connected":true' managers late
+check "the guest ends" m virsh -q destroy late
+check "... its helper with it" eventually 20 not m systemctl -q is-active vm-pr-helper@late-late
+check "... and its settings" not m sh -c 'ls /run/systemd/system | grep pr-helper'
+
+finish
