@@ -65,6 +65,7 @@ static const RpcTable *const tables[] = {
         &qemu_define_table,
         &qemu_devices_table,
         &qemu_disk_tuning_table,
+        &qemu_host_changes_table,
         &qemu_peek_table,
         &qemu_throttle_groups_table,
         &qemu_interface_tuning_table,

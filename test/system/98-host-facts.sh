@@ -51,6 +51,46 @@ if m test -d /sys/kernel/mm/ksm; then
         check "node-memory-tune" contains "shm_pages_to_scan" m virsh node-memory-tune
         check "... as the kernel has it" contains "$(m cat /sys/kernel/mm/ksm/full_scans)" m virsh node-memory-tune
 fi
+
+# --- what is changed of it, in a /sys of the test's own: the kernel's is for all
+m_with_input sh -e <<'SH'
+s=/srv/sys
+mkdir -p $s/kernel/mm/hugepages/hugepages-2048kB $s/devices/system/node/node0/hugepages/hugepages-2048kB $s/kernel/mm/ksm
+for d in $s/kernel/mm/hugepages/hugepages-2048kB $s/devices/system/node/node0/hugepages/hugepages-2048kB; do
+        echo 0 > $d/nr_hugepages; echo 0 > $d/free_hugepages; done
+for f in pages_to_scan sleep_millisecs; do echo 100 > $s/kernel/mm/ksm/$f; done
+mkdir -p /etc/systemd/system/vm-host@.service.d
+printf '[Service]\nEnvironment=UNITVIRT_SYS=%s\nReadWritePaths=%s\n' $s $s > /etc/systemd/system/vm-host@.service.d/test.conf
+systemctl daemon-reload
+SH
+pages() { m cat "/srv/sys/$1/hugepages/hugepages-2048kB/nr_hugepages"; }
+check "allocpages" m virsh -q allocpages 2M 3
+check "... are those of the host" equals 3 pages kernel/mm
+check "... of a cell" m virsh -q allocpages 2M 5 --cellno 0
+check "... are its" equals 5 pages devices/system/node/node0
+check "... more of them" m virsh -q allocpages 2M 2 --cellno 0 --add
+check "... beside those" equals 7 pages devices/system/node/node0
+refused "... the ordinary pages stay" "system pages pool can't be modified" m virsh allocpages 4K 1
+refused "... of a size that there is not" "page size 1048576 is not available on node 0" m virsh allocpages 1G 1 --cellno 0
+refused "... of no cell" "start cell 99 out of range" m virsh allocpages 2M 1 --cellno 99
+check "... what the kernel gives is what counts" m_with_input sh -e <<'SH'
+mount --bind /proc/sys/kernel/ngroups_max /srv/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+SH
+refused "... less than was wanted" "Unable to" m virsh allocpages 2M 9
+m umount /srv/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+if m test -d /sys/kernel/mm/ksm; then
+        check "node-memory-tune" m virsh -q node-memory-tune --shm-pages-to-scan 250 --shm-sleep-millisecs 30
+        check "... writes what KSM is to do" equals "$(printf '250\n30')" \
+                m cat /srv/sys/kernel/mm/ksm/pages_to_scan /srv/sys/kernel/mm/ksm/sleep_millisecs
+else
+        refused "node-memory-tune, without KSM" "Parameter 'shm_pages_to_scan' is not supported by this kernel" \
+                m virsh node-memory-tune --shm-pages-to-scan 250
+fi
+refused "nodesuspend: too short" "Suspend duration is too short" m virsh nodesuspend mem 10
+refused "... a container does not sleep" "Suspend-to-RAM" m virsh nodesuspend mem 60
+refused "... in no way" "Hybrid-Suspend" m virsh nodesuspend hybrid 0
+check "the sandbox of it" m systemd-analyze security --no-pager --threshold=20 vm-host@1.service
+m sh -c 'rm -r /etc/systemd/system/vm-host@.service.d; systemctl daemon-reload'
 if m test -e /sys/class/dmi/id/sys_vendor; then check "sysinfo" contains "<sysinfo type='smbios'>" m virsh sysinfo
 else refused "sysinfo, on a machine whose firmware says nothing" "SMBIOS" m virsh sysinfo; fi
 check "nodecpumap" contains "CPUs online:" m virsh nodecpumap
