@@ -348,4 +348,33 @@ check "... no settings are left" eventually 15 not late_files
 check "... and no unit" eventually 15 equals "" late_units
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-passt@passt-net0.service
 
+# --- a graphics card that a program beside QEMU draws for; Debian's is in packages that bring a desktop's libraries
+drawing=$("$here/fetch-packages" gpu qemu-system-gui libvirglrenderer1 libvulkan1 libva2 libva-drm2)
+for package in "$drawing"/*.deb; do m_with_input sh -c 'cat > /root/p.deb && dpkg -x /root/p.deb /root/gpu' < "$package"; done
+m sh -c 'cp /root/gpu/usr/lib/qemu/vhost-user-gpu /usr/lib/qemu/
+        cd /root/gpu/usr/lib/x86_64-linux-gnu && cp -a lib*.so.* /usr/lib/x86_64-linux-gnu/'
+gpu="<video><driver name='vhostuser'/><model type='virtio'/></video><graphics type='vnc'/>"
+define_with_kvm() {
+        guest gpu "$gpu" "$shared" | sed "s/type='qemu'/type='kvm'/" |
+                m_with_input sh -c 'cat > /root/gpu.xml && virsh -q define /root/gpu.xml'
+}
+m sh -c 'umount /dev/kvm 2>/dev/null; rm -f /dev/kvm; mknod -m 660 /dev/kvm c 10 232 && chgrp kvm /dev/kvm'
+if ! m sh -c ': < /dev/kvm' 2>/dev/null; then
+        echo "SKIPPED: QEMU before 8.1 has vhost-user-gpu with KVM alone, and there is none here"
+        finish
+fi
+check "define with vhost-user-gpu" define_with_kvm
+check "... starts" m virsh -q start gpu
+check "... runs" shows_running gpu
+check "its helper is a unit of its own" equals active helper_state vm-gpu@gpu-gpu0.service
+check "... and runs vhost-user-gpu" \
+        contains "vhost-user-gpu --fd=3" m systemctl status --no-pager vm-gpu@gpu-gpu0.service
+check "... not as root" m sh -c 'u=$(ps -o user= -C vhost-user-gpu | sort -u) && [ -n "$u" ] && [ "$u" != root ]'
+check "QEMU has its card" contains '"qdev_id":"video0"' qmp gpu query-pci
+check "... with a screen" m virsh -q screenshot gpu /root/gpu.screen
+check "... which is a picture" m sh -c 'test "$(head -c 4 /root/gpu.screen | tail -c 3)" = PNG'
+check "the sandbox" m systemd-analyze security --no-pager --threshold=20 vm-gpu@gpu-gpu0.service
+check "destroy" m virsh -q destroy gpu
+check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-gpu@gpu-gpu0.service
+
 finish

@@ -86,6 +86,25 @@ check "... gets more of it live" m_with_input virsh -q attach-device vmem /dev/s
 check "... has both" equals 2 m sh -c 'virsh dumpxml vmem | grep -c "<memory model=.virtio-mem"'
 check "... is destroyed" m virsh -q destroy vmem
 
+# A board of the old kind has slots; its first disk that could boot it was there at the start.
+check "a guest with free slots" define_guest slots idle "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
+        <source file='$images/one.raw'/><target dev='vdb' bus='virtio'/></disk><graphics type='vnc'/>"
+check "... starts" m virsh -q start slots
+check "a disk comes whose name is before the first one's" m virsh -q attach-disk slots $images/two.raw vda --live
+xml dog <<<"<watchdog model='i6300esb' action='poweroff'/>"
+xml other-dog <<<"<watchdog model='i6300esb' action='reset'/>"
+xml old-dog <<<"<watchdog model='ib700' action='poweroff'/>"
+check "a watchdog comes" m virsh -q attach-device slots /root/dog.xml --live
+check "... QEMU has it" contains '"qdev_id":"watchdog0"' m virsh qemu-monitor-command slots '{"execute":"query-pci"}'
+refused "... one that does something else does not" "watchdogs with different actions are not supported" \
+        m virsh attach-device slots /root/other-dog.xml --live
+refused "... nor one of the board" "hotplug of watchdog model 'ib700' is not supported" \
+        m virsh attach-device slots /root/old-dog.xml --live
+xml screen <<<"<graphics type='vnc' port='-1' autoport='yes'><listen type='address' address='0.0.0.0'/></graphics>"
+refused "a screen stays where it listens" "cannot change listen address setting on 'vnc' graphics" \
+        m virsh update-device slots /root/screen.xml --live
+check "... is destroyed" m virsh -q destroy slots
+
 check "define" define_plug
 check "start" m virsh -q start plug
 check "... it runs" shows_running plug

@@ -80,8 +80,8 @@ refused "... less than was wanted" "Unable to" m virsh allocpages 2M 9
 m umount /srv/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 if m test -d /sys/kernel/mm/ksm; then
         check "node-memory-tune" m virsh -q node-memory-tune --shm-pages-to-scan 250 --shm-sleep-millisecs 30
-        check "... writes what KSM is to do" equals "$(printf '250\n30')" \
-                m cat /srv/sys/kernel/mm/ksm/pages_to_scan /srv/sys/kernel/mm/ksm/sleep_millisecs
+        check "... writes what KSM is to do" equals "250 30" \
+                m sh -c 'cd /srv/sys/kernel/mm/ksm; echo $(cat pages_to_scan) $(cat sleep_millisecs)'
 else
         refused "node-memory-tune, without KSM" "Parameter 'shm_pages_to_scan' is not supported by this kernel" \
                 m virsh node-memory-tune --shm-pages-to-scan 250
