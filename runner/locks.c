@@ -61,7 +61,7 @@ static int keep_lease(Locks *l, int fd, const xmlNode *lease) {
         late.alias = strdup(name);
         r = late.alias ? late_port_add(&late, LATE_PORT_LOCK, fd) : -ENOMEM;
         if (r >= 0)
-                r = late_port_send(&late, l->p->run_dir, l->p->uid);
+                r = late_port_send(&late, l->p->run_dir, l->p->uid, LATE_PORT_PARENT);
         return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_QEMU, "cannot give the lock to the guest's vm-run") : 0;
 }
 

@@ -44,7 +44,9 @@ int plug_unlock(Plug *p, const char *guest, const char *name, Error *e) {
         p->late.alias = strdup(name);
         p->late.gone = true;
         if (r >= 0)
-                r = p->late.alias ? late_port_send(&p->late, prepare->run_dir, prepare->uid) : -ENOMEM;
+                r = p->late.alias
+                            ? late_port_send(&p->late, prepare->run_dir, prepare->uid, LATE_PORT_PARENT)
+                            : -ENOMEM;
         if (r >= 0)
                 return 0;
         return error_is_set(&prepare->error) ? (error_move(e, &prepare->error), r)
