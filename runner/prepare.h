@@ -281,6 +281,8 @@ int prepare_vcpus(Prepare *p);
 int prepare_threads(Prepare *p);
 /* Quotas of threads; the unit's control group, which they need, goes to vm-run. */
 int prepare_thread_quotas(Prepare *p);
+/* Parts of caches, and of the way to memory: groups of the kernel's, whose files go to vm-run. */
+int prepare_resctrl(Prepare *p);
 /* Where numad would have the guest: for whom the definition leaves it to the host. */
 int prepare_placement(Prepare *p);
 

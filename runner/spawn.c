@@ -7,6 +7,7 @@
 #include "confine.h"
 #include "leftovers.h"
 #include "run.h"
+#include "thread-groups.h"
 
 #define LISTEN_FDS_START 3
 /* Where descriptors wait before they get the number QEMU knows them by: above all of those. */
@@ -195,7 +196,8 @@ static int start_child(Run *run, const Handovers *h, char **env) {
         return r;
 }
 
-/* vm-run itself has no use for disks and taps, but for the mark that the guest runs, and the locks of its images. */
+/* vm-run itself has no use for disks and taps, but for the mark that the guest runs, the locks of its images, and where
+ * threads are put that have a part of a cache. */
 static int close_unused(Run *run) {
         int r = 0;
 
@@ -205,7 +207,7 @@ static int close_unused(Run *run) {
 
                 if (lock && *lock == '-' && r >= 0)
                         r = image_locks_add(&run->image_locks, lock + 1, TAKE_FD(item->fd));
-                else if (!lock && !streq(item->name, LOCK_FD_NAME))
+                else if (!lock && !streq(item->name, LOCK_FD_NAME) && !startswith(item->name, RESCTRL_FD_PREFIX))
                         close(TAKE_FD(item->fd));
         }
         return r;

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define CGROUP_FD_NAME "cgroup" /* in the parcel from vm-prepare: the unit's control group */
+#define RESCTRL_FD_PREFIX "resctrl-" /* and a number: where the threads of a group of resctrl are written */
 
 /* Opens the control group of the unit that a process (0: the caller) is in: *ret_fd; -EPERM where that is another one,
  * -EOPNOTSUPP where the host's controllers are not in the one tree of version 2. */

@@ -106,12 +106,29 @@ static int limit(Run *run, pid_t thread, const char *kind, const char *id) {
         return 0;
 }
 
+/* A group of resctrl: vm-prepare has opened where its threads are put. */
+static int join(Run *run, pid_t thread, const char *group) {
+        int fd = parcel_find(&run->parcel, group), r = fd;
+
+        if (fd >= 0)
+                r = dprintf(fd, "%i\n", thread) < 0 ? -errno : 0;
+        if (r < 0)
+                run_fail_start(run, "cannot give a thread its part of the cache: %s", strerror(-r));
+        return r;
+}
+
 static int tune(Run *run, pid_t thread, const char *kind, const char *id) {
         for (char *const *line = run->launch.threads; line && *line; line++) {
                 const char *words = words_about(*line, kind, id), *cpus = words ? startswith(words, "cpus ") : NULL;
                 const char *scheduler = words ? startswith(words, "scheduler ") : NULL;
+                const char *group = words ? startswith(words, "group ") : NULL;
                 int r;
 
+                if (group) {
+                        r = join(run, thread, group);
+                        if (r < 0)
+                                return r;
+                }
                 if (!cpus && !scheduler)
                         continue;
                 r = cpus ? pin(thread, cpus) : schedule(thread, scheduler);

@@ -27,10 +27,6 @@ static char *path_of(const char *name, const char *suffix) {
         return text_format("%s/host/jobs/%s.%s", path_run(), name, suffix);
 }
 
-static const char *sys_root(void) {
-        return getenv("UNITVIRT_SYS") ?: "/sys";
-}
-
 /* --- huge pages --- */
 
 static int read_number(const char *path, uint64_t *ret, Error *e) {
@@ -56,10 +52,10 @@ static int write_text(const char *path, const char *text, Error *e) {
 
 /* A host without NUMA has the pages of its one node where those of all are. */
 static char *pool_of(int cell, unsigned size) {
-        _cleanup_free_ char *node = text_format("%s/devices/system/node/node%i/hugepages", sys_root(), cell);
+        _cleanup_free_ char *node = text_format("%s/devices/system/node/node%i/hugepages", path_sys(), cell);
 
         if (cell < 0 || (cell == 0 && node && access(node, F_OK) < 0))
-                return text_format("%s/kernel/mm/hugepages/hugepages-%ukB/nr_hugepages", sys_root(), size);
+                return text_format("%s/kernel/mm/hugepages/hugepages-%ukB/nr_hugepages", path_sys(), size);
         return node ? text_format("%s/hugepages-%ukB/nr_hugepages", node, size) : NULL;
 }
 
@@ -104,7 +100,7 @@ static int set_ksm(const char *value, Error *e) {
 
         if (!number || strchr(value, '/'))
                 return -EBADMSG;
-        path = text_format("%s/kernel/mm/ksm/%.*s", sys_root(), (int) (number - value), value);
+        path = text_format("%s/kernel/mm/ksm/%.*s", path_sys(), (int) (number - value), value);
         r = path ? write_text(path, number + 1, e) : -ENOMEM;
         return r;
 }
@@ -144,7 +140,7 @@ static int check_sleep(size_t i, Error *e) {
 }
 
 static int set_alarm(const char *seconds, Error *e) {
-        _cleanup_free_ char *path = text_format("%s/class/rtc/rtc0/wakealarm", sys_root());
+        _cleanup_free_ char *path = text_format("%s/class/rtc/rtc0/wakealarm", path_sys());
         _cleanup_free_ char *text = text_format("+%s", seconds);
         int r;
 

@@ -15,6 +15,7 @@
 #include "host/owner.h"
 #include "host/pci.h"
 #include "host/mount.h"
+#include "host/resctrl.h"
 #include "host/script.h"
 #include "host/sockets.h"
 #include "network/ovs.h"
@@ -66,6 +67,7 @@ static const struct {
         { UNDO_FLOOR,  shape_floor_undo },
         { UNDO_SCRIPT, script_undo },
         { UNDO_CLAIM,  claim_return },
+        { UNDO_RESCTRL, resctrl_remove },
 };
 
 static void undo_line(char *line, bool known_only, UndoReport report, void *userdata) {

@@ -87,9 +87,9 @@ check "... has both" equals 2 m sh -c 'virsh dumpxml vmem | grep -c "<memory mod
 check "... is destroyed" m virsh -q destroy vmem
 
 # A board of the old kind has slots; its first disk that could boot it was there at the start.
-check "a guest with free slots" define_guest slots idle \
-        "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
-        <source file='$images/one.raw'/><target dev='vdb' bus='virtio'/></disk><graphics type='vnc'/>"
+first="<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/one.raw'/>
+        <target dev='vdb' bus='virtio'/></disk><graphics type='vnc'/>"
+check "a guest with free slots" define_guest slots idle "$first"
 check "... starts" m virsh -q start slots
 check "a disk comes whose name is before the first one's" m virsh -q attach-disk slots $images/two.raw vda --live
 xml dog <<<"<watchdog model='i6300esb' action='poweroff'/>"

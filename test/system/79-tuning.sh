@@ -227,4 +227,46 @@ check "... each vCPU is on its CPUs" equals "$(m cat /sys/devices/system/node/no
 m virsh -q destroy advised
 m rm /usr/bin/numad
 
+# --- parts of a cache: no machine of these has resctrl, so the kernel's files are made up, and what is seen is what is
+# written to them
+m_with_input sh -e <<'SH'
+put() { mkdir -p "/srv/sys/$(dirname "$1")"; printf "$2\n" > "/srv/sys/$1"; }
+put fs/resctrl/info/L3/cbm_mask fffff; put fs/resctrl/info/L3/min_cbm_bits 1
+put fs/resctrl/info/MB/bandwidth_gran 10; put fs/resctrl/info/MB/min_bandwidth 10
+put fs/resctrl/schemata 'MB:0=100\nL3:0=00fff'
+for f in level=3 id=0 size=40960K; do put devices/system/cpu/cpu0/cache/index3/${f%=*} ${f#*=}; done
+mkdir -p /etc/systemd/system/vm@.service.d
+printf '[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n' > /etc/systemd/system/vm@.service.d/sys.conf
+systemctl daemon-reload
+SH
+cache_guest() {
+        local tune="<cachetune vcpus='1'><cache id='0' level='3' type='both' size='$2' unit='MiB'/></cachetune>"
+        tune+="<memorytune vcpus='1'><node id='0' bandwidth='40'/></memorytune>"
+        guest_xml "$1" idle | sed "s|<vcpu>1</vcpu>|<vcpu>2</vcpu><cputune>$tune</cputune>|" |
+                m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"
+}
+group() { m sh -c "cd /srv/sys/fs/resctrl/qemu-*-$1-vcpus_1 && $2"; }
+check "a guest with a part of the cache" cache_guest cached 4
+check "... starts" m virsh -q start cached
+check "... its group has what nobody has" equals "$(printf 'L3:0=00fff\nL3:0=3000\nMB:0=40')" \
+        group cached 'cat schemata'
+check "... and one thread of QEMU" equals "CPU 1/TCG" group cached \
+        'cat /proc/$(cat tasks)/comm /proc/*/task/$(cat tasks)/comm 2>/dev/null | sort -u | grep CPU'
+check "... the live definition names it" contains "<cachetune vcpus='1' id='vcpus_1'>" m virsh dumpxml cached
+check "... the other one does not" not contains "id='vcpus_1'" m virsh dumpxml --inactive cached
+group cached 'rm schemata tasks'
+check "... is destroyed" m virsh -q destroy cached
+check "... and the group is gone" eventually 20 not group cached true
+check "... starts again" m virsh -q start cached
+group cached 'rm schemata tasks'
+check "... and is killed" m systemctl kill -s KILL --kill-whom=all vm@cached
+check "... the group is gone, too" eventually 20 not group cached true
+check "one that wants more than there is" cache_guest greedy 20
+refused "... is told so" \
+        "Not enough room for allocation of 20971520 bytes for level 3 cache 0 scope type 'both'" m virsh start greedy
+check "... and has no group" not group greedy true
+m sh -c 'rm -r /etc/systemd/system/vm@.service.d/sys.conf; systemctl daemon-reload'
+check "a host without" m virsh -q undefine greedy
+refused "... says so" "Resource control is not supported on this host" m virsh start cached
+
 finish

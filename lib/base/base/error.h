@@ -99,6 +99,7 @@ typedef enum ErrorOrigin {
         ORIGIN_POLKIT = 60,
         ORIGIN_ADMIN = 62,
         ORIGIN_LOGGING = 63,
+        ORIGIN_RESCTRL = 67,
         ORIGIN_DOMAIN_CHECKPOINT = 69,
 } ErrorOrigin;
 

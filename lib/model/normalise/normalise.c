@@ -16,6 +16,7 @@ static const NormaliseStep steps[] = {
         normalise_vcpu,
         normalise_tuning,
         normalise_pins,
+        normalise_resctrl,
         normalise_os,
         normalise_features,
         normalise_clock,
