@@ -13,7 +13,7 @@ whole_machine_up
 target() { m_with_input sh -e <<'SH'
 modprobe target_core_file; modprobe tcm_loop
 mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
-t=/sys/kernel/config/target l=$(mktemp -d)
+t=/sys/kernel/config/target
 for n in 0 1; do
         truncate -s 16M /root/unit$n.raw
         mkdir -p $t/core/fileio_$n/unit$n
@@ -27,12 +27,13 @@ done
 udevadm settle
 SH
 }
-unit() { m sh -c "for d in /sys/block/sd*; do grep -qs 'unit$1' \$d/device/model && echo /dev/\${d##*/}; done"; }
+units() { m sh -c "lsscsi | awk '/LIO-ORG/ { print \$NF }'"; }
+both_there() { [ "$(units | wc -l)" = 2 ]; }
 check "the kernel's target has two units" target
-check "... which are disks" eventually 20 m sh -c 'grep -l unit /sys/block/sd*/device/model | wc -l | grep -q 2'
-first=$(unit 0) second=$(unit 1)
+check "... which are disks" eventually 20 both_there
+{ read -r first; read -r second; } < <(units)
 echo "#   they are $first and $second"
-check "... that know reservations" contains "no registered reservation keys" m sg_persist --in -k "$first"
+check "... that know reservations" contains "NO registered reservation keys" m sg_persist --in -k "$first"
 
 lun() { echo "<disk type='block' device='lun'><driver name='qemu' type='raw'/><source dev='$1'>
         <reservations managed='yes'/></source><target dev='$2' bus='scsi'/></disk>"; }
