@@ -348,6 +348,22 @@ check "... no settings are left" eventually 15 not late_files
 check "... and no unit" eventually 15 equals "" late_units
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-passt@passt-net0.service
 
+# --- persistent reservations: the disks for it are in 49-whole-reservations, here its sandbox
+lun="<controller type='scsi' model='virtio-scsi'/><disk type='block' device='lun'><source dev='/dev/null'>
+        <reservations managed='yes'/></source><target dev='sda' bus='scsi'/></disk>"
+check "define with managed reservations" define reserved "$lun"
+# without its guest, which cannot have such a disk here, it would not stay
+m sh -c 'd=/run/systemd/system/vm-pr-helper@alone.service.d; mkdir -p $d
+        sed -n "/^\[Service\]/,\$p" /run/systemd/generator/vm-pr-helper@reserved.service.d/*.conf > $d/own.conf
+        systemctl daemon-reload'
+check "the program starts in its sandbox" m systemctl start vm-pr-helper@alone.service
+of_helper() { equals "$2" m sh -c "awk '/^($1)/ { print \$2 }' /proc/\$(pgrep -x qemu-pr-helper)/status | xargs"; }
+check "... and keeps nothing but what sends such commands" \
+        eventually 10 of_helper 'Cap(Eff|Bnd|Amb)' "0000000000020000 0000000000000000 0000000000000000"
+check "... not as root" m sh -c 'u=$(awk "/^Uid/ { print \$2 }" "/proc/$(pgrep -x qemu-pr-helper)/status") && [ "$u" -gt 0 ]'
+check "... its sandbox" m systemd-analyze security --no-pager --threshold=25 vm-pr-helper@alone.service
+check "... ends" m systemctl stop vm-pr-helper@alone.service
+
 # --- a graphics card that a program beside QEMU draws for; Debian's is in packages that bring a desktop's libraries
 drawing=$("$here/fetch-packages" gpu qemu-system-gui libvirglrenderer1 libvulkan1 libva2 libva-drm2)
 for package in "$drawing"/*.deb; do m_with_input sh -c 'cat > /root/p.deb && dpkg -x /root/p.deb /root/gpu' < "$package"; done
