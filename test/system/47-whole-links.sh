@@ -23,4 +23,6 @@ for part in 84-interfaces 65-cards 61-network-devices; do
         within "$part"
         clean
 done
+# it reboots the machine
+within 85-interface-changes
 finish
