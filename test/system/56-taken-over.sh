@@ -120,6 +120,10 @@ sys.exit((want.hour * 60 + want.minute - got) % 1440 > 2)' "$1" "$2" "$work/rtc"
 check "the host moves to another zone" m ln -sf /usr/share/zoneinfo/Asia/Kathmandu /etc/localtime
 check "... its time counts at the next start" clock_is Asia/Kathmandu 0 "<clock offset='localtime'/>"
 check "a zone that the definition names" clock_is America/St_Johns 0 "<clock offset='timezone' timezone='America/St_Johns'/>"
+# one of the two has summer when this is run
+summer=$(python3 -c 'import datetime, zoneinfo
+print(next(z for z in ("Australia/Adelaide", "Europe/Paris") if datetime.datetime.now(zoneinfo.ZoneInfo(z)).dst()))')
+check "a zone where it is summer, $summer" clock_is "$summer" 0 "<clock offset='timezone' timezone='$summer'/>"
 check "local time and an hour" clock_is Asia/Kathmandu 3600 "<clock offset='variable' adjustment='3600' basis='localtime'/>"
 check "an hour less than universal time" clock_is UTC -3600 "<clock offset='variable' adjustment='-3600' basis='utc'/>"
 
