@@ -225,7 +225,7 @@ check "... the pool is said to be inaccessible" eventually 2 contains inaccessib
 check "... its volumes are as they were known" contains "48.00 MiB" m virsh vol-info b.qcow2 open
 LIMIT=120 refused "... its refresh ends" "did not answer within 75 seconds" m virsh pool-refresh open
 # its processes wait for the server as they end, and no signal reaches them
-m virsh destroy quiet
+m virsh destroy quiet > /dev/null 2>&1
 check "... its guest ends, when systemd waits for it no longer" eventually 30 contains "shut off" m virsh domstate quiet
 LIMIT=200 check "... stopping it ends in its time limit" m virsh -q pool-destroy open
 check "... it is inactive" contains inactive m sh -c 'virsh pool-list --all | grep -w open'
