@@ -14,31 +14,76 @@ m_with_input sh -c 'cat > /usr/local/bin/jobs-at-work && chmod 755 /usr/local/bi
 #!/bin/sh
 exec find /run/libvirt/storage/jobs -type f -size +0
 SH
-# cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, stops its unit as soon as a file of the
+# cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, freezes its unit as soon as a file of the
 # pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. The unit of what is over soon
-# is the pool's worker. /tmp/said: what the client was told; its exit status is given.
-m_with_input sh -c 'cat > /usr/local/bin/cut-off && chmod 755 /usr/local/bin/cut-off' <<'SH'
-#!/bin/sh
-victim=$1 pattern=$2 command=$3 unit=
-systemctl start virtstoraged
-virsh -q "$command" > /tmp/said 2>&1 & client=$!
-n=0
-while [ -z "$unit" ] || { [ "$pattern" ] && ! ls /srv/t/$pattern > /dev/null 2>&1; }; do
-        unit=$(jobs-at-work | sed -n 's,.*/\(.*\)\.job$,vm-volume@\1.service,p')
-        ! grep -q ^worker= /run/libvirt/storage/jobs/*.job 2> /dev/null || unit=vm-volume-worker@t.service
-        n=$((n + 1)); [ $n -lt 3000 ] || { echo "it did not begin"; cat /tmp/said; exit 99; }
-done
-[ -z "$4" ] || sleep "$4"
+# is the pool's worker. /tmp/said: what the client was told; its exit status is given. No process is started between
+# two looks: what is to be met takes some ten milliseconds.
+m_with_input sh -c 'cat > /usr/local/bin/cut-off && chmod 755 /usr/local/bin/cut-off' <<'PYTHON'
+#!/usr/bin/python3
+import fnmatch, glob, os, subprocess, sys, time
+
+victim, pattern, command = sys.argv[1:4]
+JOBS = "/run/libvirt/storage/jobs"
+
+
+def unit_at_work():
+    for name in os.listdir(JOBS):
+        try:
+            text = open(f"{JOBS}/{name}").read()
+        except OSError:
+            continue
+        if text and "\nworker=" in "\n" + text:
+            return "vm-volume-worker@t.service"
+        if text and name.endswith(".job"):
+            return f"vm-volume@{name[:-4]}.service"
+    return None
+
+
+def group_of(unit):
+    return [found for depth in ("*/", "*/*/") for found in glob.glob(f"/sys/fs/cgroup/{depth}{glob.escape(unit)}")]
+
+
+def freeze(unit, value):
+    for group in group_of(unit):
+        with open(f"{group}/cgroup.freeze", "w") as f:
+            f.write(value)
+
+
+def kill(*units):
+    subprocess.run(["systemctl", "kill", "-s", "KILL", *units], stderr=subprocess.DEVNULL)
+
+
+subprocess.run(["systemctl", "start", "virtstoraged"], check=True)
+os.makedirs(JOBS, exist_ok=True)
+client = subprocess.Popen(["virsh", "-q", command], stdout=open("/tmp/said", "w"), stderr=subprocess.STDOUT)
+deadline, unit = time.monotonic() + 30, None
+while not unit or (pattern and not fnmatch.filter(os.listdir("/srv/t"), pattern)) or not group_of(unit):
+    if time.monotonic() > deadline:
+        print("it did not begin")
+        print(open("/tmp/said").read())
+        sys.exit(99)
+    unit = unit_at_work() or unit
+if len(sys.argv) > 4:
+    time.sleep(float(sys.argv[4]))
 # at night it may be over by now
-systemctl kill -s STOP "$unit" 2> /dev/null
-ls -A /srv/t > /tmp/middle
-case $victim in
-unit) systemctl kill -s KILL "$unit" 2> /dev/null;;
-daemon) systemctl kill -s KILL virtstoraged; systemctl kill -s CONT "$unit" 2> /dev/null;;
-both) systemctl kill -s KILL virtstoraged "$unit" 2> /dev/null;;
-esac
-wait $client
-SH
+try:
+    freeze(unit, "1")
+except OSError:
+    pass
+with open("/tmp/middle", "w") as f:
+    print(*os.listdir("/srv/t"), sep="\n", file=f)
+if victim == "unit":
+    kill(unit)
+elif victim == "daemon":
+    kill("virtstoraged")
+else:
+    kill("virtstoraged", unit)
+try:
+    freeze(unit, "0")
+except OSError:
+    pass
+sys.exit(client.wait())
+PYTHON
 cut() { m cut-off "$@"; }
 told() { not cut "$@" && m grep -qF 'the work was stopped before its end' /tmp/said || { m cat /tmp/said; return 1; }; }
 fails() { not cut "$@"; }
