@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Values: sealed and opened by systemd-creds, in a child process that has the key or the TPM do it. */
+/* Values: sealed and opened by systemd-creds, in a child process. */
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -11,7 +11,7 @@
 #include "secret.h"
 
 #define SEALED_MAX (4U * SECRET_VALUE_MAX) /* base64, and what authenticates it */
-#define PATIENCE (60U * 1000000U) /* microseconds: TPMs are slow, and so are loaded hosts */
+#define PATIENCE (60U * 1000000U) /* microseconds: loaded hosts are slow, and so are TPMs, of others' values */
 
 typedef void (*CommandFunc)(const char *uuid, char name[SECRET_NAME_MAX], const char *argv[SECRET_COMMAND_MAX]);
 

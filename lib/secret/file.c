@@ -25,10 +25,10 @@ static const char *sealer(void) {
 bool secret_can_seal(void) {
         const char *key = secure_getenv("UNITVIRT_HOST_KEY") ?: "/var/lib/systemd/credential.secret";
 
-        return access(sealer(), F_OK) == 0 && (access(key, F_OK) == 0 || access("/dev/tpmrm0", F_OK) == 0);
+        return access(sealer(), F_OK) == 0 && access(key, F_OK) == 0;
 }
 
-static void command(const char *verb, const char *uuid, char name[SECRET_NAME_MAX],
+static void command(const char *verb, const char *key, const char *uuid, char name[SECRET_NAME_MAX],
                     const char *argv[SECRET_COMMAND_MAX]) {
         size_t n = 0;
 
@@ -36,17 +36,19 @@ static void command(const char *verb, const char *uuid, char name[SECRET_NAME_MA
         argv[n++] = sealer();
         argv[n++] = name;
         argv[n++] = verb;
+        if (key)
+                argv[n++] = key;
         argv[n++] = "-";
         argv[n++] = "-";
         argv[n] = NULL;
 }
 
 void secret_seal_command(const char *uuid, char name[SECRET_NAME_MAX], const char *argv[SECRET_COMMAND_MAX]) {
-        command("encrypt", uuid, name, argv);
+        command("encrypt", "--with-key=host", uuid, name, argv);
 }
 
 void secret_open_command(const char *uuid, char name[SECRET_NAME_MAX], const char *argv[SECRET_COMMAND_MAX]) {
-        command("decrypt", uuid, name, argv);
+        command("decrypt", NULL, uuid, name, argv);
 }
 
 int secret_file_find(const char *uuid, char **ret_path, SecretForm *ret_form) {

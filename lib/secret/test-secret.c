@@ -29,7 +29,7 @@ static void write_file(const char *name, const char *text, mode_t mode) {
 /* A systemd-creds that seals by a word in front, the name among it, and opens only what it sealed under that name. */
 static const char sealer[] = "#!/bin/sh\n"
                              "case $2 in\n"
-                             "encrypt) printf 'sealed %s\\n' \"$1\"; cat ;;\n"
+                             "encrypt) [ \"$3\" = --with-key=host ] || exit 1; printf 'sealed %s\\n' \"$1\"; cat ;;\n"
                              "decrypt) read -r line; [ \"$line\" = \"sealed $1\" ] || exit 1; cat ;;\n"
                              "esac\n";
 

@@ -3,12 +3,15 @@
 
 /* Where the values of secrets are kept.
  *
- *   /var/lib/libvirt/secrets/UUID.cred   sealed by systemd-creds with the host's key or its TPM, under the name UUID
+ *   /var/lib/libvirt/secrets/UUID.cred   sealed by systemd-creds with the host's key, under the name UUID
  *   /etc/libvirt/secrets/UUID.base64     plain, as libvirt keeps it: of a host without such a key, or not adopted yet
  *   /run/libvirt/secrets/UUID.cred, .base64   of ephemeral secrets: gone with the next boot
  *
  * Where both are there the plain one counts: it is removed last when a value is sealed, and comes last when one can no
  * longer be. So the one moment at which the value changes is a rename or an unlink, and nobody ever sees half of one.
+ *
+ * Not with the host's TPM: values are opened within the units of guests and pools, whose control groups let nobody at
+ * such a device, root's own steps included. Where the key is on an encrypted disk that the TPM opens, both count.
  *
  * A value is passed on by standard input and output, never by an argument or the environment. */
 
@@ -24,7 +27,7 @@ typedef enum SecretForm {
 /* The caller's; NULL without memory. uuid: 36 characters. */
 char *secret_file(const char *uuid, bool ephemeral, SecretForm form);
 
-/* Is there a key to seal with: the host's (systemd-creds setup makes it) or a TPM, and systemd-creds? */
+/* Is there the host's key to seal with (systemd-creds setup makes it), and systemd-creds? */
 bool secret_can_seal(void);
 
 /* The commands, from standard input to standard output: put into argv, which borrows name, of at least
