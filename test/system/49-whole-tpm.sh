@@ -22,7 +22,7 @@ sealed=/var/lib/libvirt/secrets/$u.cred
 value() { m sh -c "virsh -q secret-get-value $u | base64 -d"; }
 check "the machine has UEFI, and systemd a TPM" m sh -c 'test -d /sys/firmware/efi && systemd-creds has-tpm2'
 m sh -c "echo \
-        '<secret private='no'><uuid>$u</uuid><usage type=\"ceph\"><name>client.a</name></usage></secret>' > /root/s.xml"
+        '<secret><uuid>$u</uuid><usage type=\"ceph\"><name>client.a</name></usage></secret>' > /root/s.xml"
 check "a secret" m virsh -q secret-define /root/s.xml
 check "... gets a value" m virsh -q secret-set-value $u --base64 Zmlyc3Q=
 check "... and says it" equals first value

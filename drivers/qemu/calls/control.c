@@ -60,10 +60,14 @@ static int reboot_guest(Call *c, Guest *g, uint32_t flags, Error *e) {
         if (r != 0)
                 return MIN(r, 0);
         r = object_unit(&g->object, &unit, e);
-        if (r >= 0)
-                r = systemd_kill_main(g->driver->systemd, unit, SIGINT, e);
-        if (r >= 0 && g->run)
+        if (r < 0)
+                return r;
+        /* a guest may have powered off before the service manager has answered */
+        if (g->run)
                 g->run->rebooting = true;
+        r = systemd_kill_main(g->driver->systemd, unit, SIGINT, e);
+        if (r < 0 && g->run)
+                g->run->rebooting = false;
         return r;
 }
 
