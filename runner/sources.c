@@ -248,62 +248,28 @@ static int choose_tls(Prepare *p, xmlNode *source) {
         return xml_set_attr(source, "tls", "yes");
 }
 
-/* The socket of another disk's, where there is one: they have one helper. */
-static const char *socket_of_others(const Prepare *p, const xmlNode *disk) {
-        XML_FOREACH(other, definition_devices(p->live), "disk")
-                if (other != disk && streq_ptr(xml_get(other, "source/reservations/@managed"), "yes"))
-                        return xml_get(other, "source/reservations/source/@path");
-        return NULL;
-}
-
-/* The folder of a helper that comes later is not in the guest's view: its own folder is, and has the socket, too. */
-static int show_late_socket(Prepare *p, const xmlNode *disk, const char *path, const char *shown) {
-        int r = prepare_note_late(p, disk);
-
-        if (r < 0)
-                return r;
-        (void) unlink(shown);
-        return link(path, shown) < 0 ? prepare_refuse(p, -errno, disk, "cannot make '%s': %s", shown, strerror(errno))
-                                     : 0;
-}
-
-/* *ret is where QEMU finds it. */
-static int give_socket(Prepare *p, const xmlNode *source, const char *path, char **ret) {
-        const xmlNode *disk = source->parent;
-        const char *other = p->running ? socket_of_others(p, disk) : NULL;
-        _cleanup_free_ char *shown = NULL;
-        int r = 0;
-
-        shown = other ? strdup(other) : p->running ? text_format("%s/pr-helper0.sock", p->run_dir) : strdup(path);
-        if (!shown)
-                return -ENOMEM;
-        if (p->running && !other)
-                r = show_late_socket(p, disk, path, shown);
-        if (r >= 0 && !other && lchown(path, p->uid, p->gid) < 0)
-                return prepare_refuse(p, -errno, disk, "cannot give %s to the guest: %s", path, strerror(errno));
-        if (r >= 0)
-                *ret = TAKE_PTR(shown);
-        return r;
-}
-
 /* The helper's socket is the guest's: QEMU connects to it by its path, whenever the connection is not there. The live
  * definition says where it is. */
 static int give_reservations(Prepare *p, const xmlNode *source) {
         xmlNode *reservations = xml_child(source, "reservations"), *socket;
-        _cleanup_free_ char *folder = helper_folder(p->name, p->running ? HELPER_PR_LATE : HELPER_PR), *path = NULL,
-                            *shown = NULL;
-        int r;
+        _cleanup_free_ char *folder = helper_folder(p->name, "pr"), *path = NULL;
 
         if (!xml_attr_is(reservations, "managed", "yes"))
                 return 0;
+        if (p->running)
+                return prepare_refuse(p, -EOPNOTSUPP, reservations,
+                                      "a disk with managed persistent reservations cannot be plugged into a guest that "
+                                      "runs");
         path = folder ? text_format("/run/%s/" HELPER_SOCKET, folder) : NULL;
-        r = path ? give_socket(p, source, path, &shown) : -ENOMEM;
-        if (r < 0)
-                return r;
+        if (!path)
+                return -ENOMEM;
+        if (lchown(path, p->uid, p->gid) < 0)
+                return prepare_refuse(p, -errno, reservations, "cannot give %s to the guest: %s", path,
+                                      strerror(errno));
         socket = xml_ensure(reservations, "source");
         if (!socket || xml_set_attr(socket, "type", "unix") < 0 || xml_set_attr(socket, "mode", "client") < 0)
                 return -ENOMEM;
-        return xml_set_attr(socket, "path", shown);
+        return xml_set_attr(socket, "path", path);
 }
 
 static int give_layer(Prepare *p, const xmlNode *layer) {

@@ -93,21 +93,7 @@ int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e) {
         return r;
 }
 
-static bool has_reservations(const xmlNode *disk) {
-        return xml_is(disk, "disk") && streq_ptr(xml_get(disk, "source/reservations/@managed"), "yes");
-}
-
-/* One helper is for all such disks. */
-static bool needs_reservations(const xmlNode *disk) {
-        XML_FOREACH(other, has_reservations(disk) ? disk->parent : NULL, "disk")
-                if (other != disk && has_reservations(other))
-                        return false;
-        return has_reservations(disk);
-}
-
 static bool has_helper(const xmlNode *device) {
-        if (xml_is(device, "disk"))
-                return needs_reservations(device);
         if (xml_is(device, "filesystem"))
                 return streq_ptr(xml_get(device, "driver/@type"), "virtiofs") && xml_get(device, "source/@dir");
         return xml_is(device, "interface") && xml_attr_is(device, "type", "user") &&

@@ -24,8 +24,7 @@ int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsi
  * the device is a card with a filter. Else a guest that had none at its start would be without them from then on. */
 int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e);
 
-/* The passt of a card, the virtiofsd of a folder, or what makes persistent reservations for the first of such disks is
- * started before it is attached, and stopped once
+/* The passt of a card, or the virtiofsd of a folder, that has one is started before it is attached, and stopped once
  * the device has gone, or came to nothing. *ret is NULL for all other devices, and where stop takes it. */
 int plug_start_helper(Guest *g, const Definition *live, const xmlNode *device, Plan **ret, Error *e);
 void plug_stop_helper(Guest *g, const Plan *helper);

@@ -29,7 +29,3 @@
 /* The folder of a guest's helper below /run: part is "tpm", or "fs0" for its first folder. Owned by the caller; NULL on
  * OOM. */
 char *helper_folder(const char *guest, const char *part);
-
-/* The part that makes persistent reservations: from the start, and of a guest whose first such disk comes later. */
-#define HELPER_PR "pr"
-#define HELPER_PR_LATE "prlate"
