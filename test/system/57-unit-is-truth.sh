@@ -96,13 +96,14 @@ check "... is paused" contains paused m virsh domstate passing
 check "... and ends" m virsh -q destroy passing
 # In another terminal's place: virsh shows the console, and the guest runs once it has it.
 console_at_once() {
-        sleep 4 | m_with_input timeout -s KILL 5 script -qec "virsh start --console none" /dev/null \
+        sleep 4 | m_with_input timeout -s KILL 5 script -qec "virsh start --console talker" /dev/null \
                 > "$work/console" 2>&1
         cat "$work/console"
 }
-check "destroy the honest one" m virsh -q destroy none
-check "start --console has its console" contains "Connected to domain 'none'" console_at_once
-check "... of a guest that runs" eventually 4 contains running m virsh domstate none
+check "a guest with a real QEMU" define_guest talker idle
+check "start --console has its console" contains "Connected to domain 'talker'" console_at_once
+check "... of a guest that runs" eventually 4 contains running m virsh domstate talker
+check "... and ends" m virsh -q destroy talker
 
 # --- twenty guests, two of them mute
 define_twin() { # MODE NAME
