@@ -149,6 +149,8 @@ int undo_run(const char *network, int notify_fd) {
                 first = first < 0 ? first : r;
                 len = (size_t) (line - text);
         }
-        (void) unlink(path);
+        /* what could not be undone may be so when it is tried once more: by the clean-up, or by the next start */
+        if (first >= 0)
+                (void) unlink(path);
         return first;
 }
