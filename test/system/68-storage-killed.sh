@@ -53,6 +53,8 @@ def kill(*units):
     subprocess.run(["systemctl", "kill", "-s", "KILL", *units], stderr=subprocess.DEVNULL)
 
 
+# more often than systemd lets a daemon be killed by itself
+subprocess.run(["systemctl", "reset-failed", "virtstoraged.service"], stderr=subprocess.DEVNULL)
 subprocess.run(["systemctl", "start", "virtstoraged"], check=True)
 os.makedirs(JOBS, exist_ok=True)
 client = subprocess.Popen(["virsh", "-q", command], stdout=open("/tmp/said", "w"), stderr=subprocess.STDOUT)
