@@ -21,6 +21,8 @@
 
 #define RULES_MAX (16U << 20)
 #define NOTIFY_TIMEOUT_MS 10000
+#define OWNER_TRIES 200U
+#define OWNER_WAIT_USEC 10000U
 
 static void nft_freep(struct nft_ctx **c) {
         if (*c)
@@ -86,6 +88,21 @@ static int run_both(NetworkStart *s, struct nft_ctx *c, const char *text, const 
         return s->docker_passed || nft_run_cmd_from_buffer(c, text) == 0 ? 0 : nft_refuse(c, &s->error);
 }
 
+/* The service manager closes what is taken out of its store beside its other work, systemd 257 in another process:
+ * until then the tables are that socket's, of a network that has just ended or is loaded anew. */
+static int run_when_free(NetworkStart *s, struct nft_ctx *c, const char *text, const char *docker) {
+        int r = run_both(s, c, text, docker);
+
+        for (unsigned i = 0; i < OWNER_TRIES; i++) {
+                if (r != -EIO || !strstr(error_text(&s->error, r), strerror(EPERM)))
+                        break;
+                error_done(&s->error);
+                (void) usleep(OWNER_WAIT_USEC);
+                r = run_both(s, c, text, docker);
+        }
+        return r;
+}
+
 static int load(NetworkStart *s, const char *text, const char *docker) {
         _cleanup_free_ char *path = network_file(NETWORK_FILE_RULES, s->name);
         _cleanup_nft_ struct nft_ctx *c = NULL;
@@ -101,7 +118,7 @@ static int load(NetworkStart *s, const char *text, const char *docker) {
         c = nft_open();
         if (!c)
                 return -ENOMEM;
-        r = run_both(s, c, text, docker);
+        r = run_when_free(s, c, text, docker);
         if (r >= 0)
                 r = put_into_store(s, find_socket());
         if (r < 0)

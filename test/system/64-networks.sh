@@ -129,6 +129,9 @@ check "... the rules name it" rules_name out0
 check "... a guest gets out by it" contains "the outside" console_says alpha 'wget -qO- http://198.51.100.2/'
 check "... taken away" m virsh -q net-update default delete forward-interface "<interface dev='out0'/>" --live
 check "... the rules name none" not rules_name out0
+check "... thirty times in a row, whenever the service manager closes the old rules' socket" m sh -c 'for i in $(seq 30); do
+        virsh -q net-update default add forward-interface "<interface dev=\"out0\"/>" --live &&
+        virsh -q net-update default delete forward-interface "<interface dev=\"out0\"/>" --live || exit 1; done'
 check "... and are there" contains masquerade m nft list table ip libvirt_virbr0
 check "... none of it touched dnsmasq" test "$pid" = "$(m systemctl show -P MainPID vm-dnsmasq@default)"
 
