@@ -125,3 +125,12 @@ int path_open(const char *path, struct stat *ret) {
         *ret = w.st;
         return TAKE_FD(w.fd);
 }
+
+int path_reopen(int fd, int flags) {
+        char again[32];
+        int r;
+
+        (void) snprintf(again, sizeof again, "/proc/self/fd/%i", fd);
+        r = open(again, flags | O_CLOEXEC | O_NOCTTY);
+        return r < 0 ? -errno : r;
+}

@@ -8,16 +8,10 @@
 
 /* A link that is not root's leads to what is its owner's. */
 static int open_behind_link(const char *path, int how) {
-        char again[32];
         struct stat st;
         _cleanup_close_ int file = path_open(path, &st);
-        int fd;
 
-        if (file < 0)
-                return file;
-        (void) snprintf(again, sizeof again, "/proc/self/fd/%i", file);
-        fd = open(again, how);
-        return fd < 0 ? -errno : fd;
+        return file < 0 ? file : path_reopen(file, how);
 }
 
 /* In its folder, wherever links lead to meanwhile; the folder may be a user's. */
