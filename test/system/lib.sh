@@ -111,7 +111,8 @@ refused() {
         report 0 "$what"
 }
 eventually() {
-        local until=$((SECONDS + $1 * ${times_slower:-1})); shift
+        # SECONDS counts whole ones: without the one more, a time of 2 s may be one of 1.01 s
+        local until=$((SECONDS + $1 * ${times_slower:-1} + 1)); shift
         until "$@"; do
                 [ $SECONDS -lt $until ] || return 1
                 sleep 0.2
