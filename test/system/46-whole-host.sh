@@ -11,6 +11,9 @@ whole_machine_up
 c=nodedev:///system
 outside() { "$here/whole-machine" monitor "$dir" "$@"; }
 check "the machine is up, with Debian's kernel" contains "Debian" m uname -v
+options() { m awk '$3 == "cgroup2" { print $4 }' /proc/mounts; }
+check "moves between cgroups are quick" contains ",favordynmods" options
+check "... the other options are as systemd set them" contains "nsdelegate,memory_recursiveprot" options
 
 # --- PCI: a card of its own group, an NVMe disk, two cards behind one bridge
 address_of() { m sh -c "cd /sys/bus/pci/devices; for d in *; do

@@ -244,7 +244,8 @@ def conditions(results, versions, notes):
     lines = [
         f"Measured {datetime.datetime.now():%Y-%m-%d %H:%M} on {os.cpu_count()} x {processor()}, {memory:.0f} GiB, "
         f"Linux {platform.release()}; load at the end {load[0]:.1f} (1 min), {load[2]:.1f} (15 min).",
-        f"libvirt: {versions.get('libvirt', 'not run')}. Unitvirt: {versions.get('unitvirt', 'not run')}. {qemu}.",
+        f"libvirt: {versions.get('libvirt', 'not run')}. Unitvirt: {versions.get('unitvirt', 'not run')}. {qemu}. "
+        f"Both: {versions.get('moves', 'cgroups as they are')}.",
     ]
     by = {side: values["memory-20-by"][0] for side, values in results.items() if "memory-20-by" in values}
     lines += [f"Memory with 20 guests, {side}: {text}." for side, text in by.items()]
