@@ -5,7 +5,8 @@
  * for all that has changed since a pool's file was written. Prints lines of such a file (storage/table.h): "+VOLUME",
  * "-NAME", and for a folder the sizes of its file system. --sizes PATH... prints what the first of them that is there
  * has: allocated bytes, and its length; --image FORMAT PATH the same of a file or device, and, unless FORMAT is "", the
- * capacity that it has as an image of that format. It runs in the daemon's sandbox, and cannot but read there. */
+ * capacity that it has as an image of that format. --input: the arguments come by stdin, each with a NUL behind it. It
+ * runs in the daemon's sandbox, and cannot but read there. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -145,10 +146,6 @@ static int confine(void) {
 }
 
 static int run(char **args, StrBuf *b) {
-        int r = confine();
-
-        if (r < 0)
-                return r;
         if (streq(args[0], "--refresh"))
                 return args[1] && args[2] ? refresh(args[1], args[2], b) : -EINVAL;
         if (streq(args[0], "--sizes"))
@@ -168,13 +165,45 @@ static void say_why(const char *folder, int r) {
         free(refuses);
 }
 
-int main(int argc, char *argv[]) {
-        _cleanup_strbuf_ StrBuf b = {};
-        int r = argc < 2 ? -EINVAL : run(argv + 1, &b);
+/* Paths of a few volumes at most. */
+#define ARGS_MAX (256U * 1024U)
 
+/* NULL-terminated, in text, both the caller's. -EINVAL also where whoever began this has ended. */
+static int read_args(char **text, char ***ret) {
+        size_t len, n = 0;
+        int r;
+
+        *text = malloc(ARGS_MAX);
+        if (!*text)
+                return -ENOMEM;
+        r = read_up_to(STDIN_FILENO, *text, ARGS_MAX, &len);
+        if (r < 0)
+                return r;
+        if (len == 0 || (*text)[len - 1] != '\0')
+                return -EINVAL;
+        for (size_t i = 0; i < len; i++)
+                n += (*text)[i] == '\0';
+        *ret = calloc(n + 1, sizeof **ret);
+        if (!*ret)
+                return -ENOMEM;
+        for (size_t i = 0, at = 0; i < n; i++, at += strlen(*text + at) + 1)
+                (*ret)[i] = *text + at;
+        return 0;
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        char **args = argv + 1;
+        int r = argc < 2 ? -EINVAL : confine();
+
+        if (r >= 0 && streq(*args, "--input"))
+                r = read_args(&text, &args);
+        if (r >= 0)
+                r = run(args, &b);
         if (r >= 0)
                 r = b.failed ? -ENOMEM : write_all(STDOUT_FILENO, b.data, b.len);
         if (r < 0)
-                say_why(argc > 2 && streq(argv[1], "--refresh") ? argv[2] : NULL, r);
+                say_why(argc > 1 && args[0] && streq(args[0], "--refresh") ? args[1] : NULL, r);
         _exit(r < 0 ? MIN(-r, 125) : EXIT_SUCCESS);
 }

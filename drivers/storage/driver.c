@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "storage.h"
+#include "looker.h"
 
 #include <sys/stat.h>
 
@@ -163,6 +163,7 @@ static void driver_stop(void *state) {
 
         if (!d)
                 return;
+        looker_done(d);
         object_store_stop(&d->pools);
         object_index_done(&d->pools);
         free(d);

@@ -2,22 +2,17 @@
 
 /* A look at a volume: by a child, because a disk may never answer. */
 
-#include "storage.h"
+#include "looker.h"
 
 #include <inttypes.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
-#include "loop/process.h"
 
 /* Each child that waits for a disk which never answers stays, so they must not become many. */
 #define DEAF_NSEC (60ULL * 1000 * 1000 * 1000)
 /* vm-look's status for an errno */
 #define STATUS_ERRNO(status) ((status) > 0 && (status) < 126 ? -(status) : -EIO)
-
-char *look_program(void) {
-        return text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
-}
 
 void pool_set_deaf(Pool *p) {
         p->deaf_until = pool_clock() + DEAF_NSEC;
@@ -46,23 +41,20 @@ static int known_of(const VolumeTable *t, const char *name, Volume **ret) {
 }
 
 /* device: NULL for what is in the folder. */
-static int run_look(const char *program, const char *folder, const char *name, const char *device, const Volume *known,
+static int run_look(StorageDriver *d, const char *folder, const char *name, const char *device, const Volume *known,
                     ProcessResult *result, Error *e) {
         char taken[32] = "";
-        const char *const of_folder[] = { program, folder, name, NULL };
-        const char *const of_device[] = { program, "", device, name, (known ? known->key : NULL) ?: "",
+        const char *const of_folder[] = { folder, name, NULL };
+        const char *const of_device[] = { "", device, name, (known ? known->key : NULL) ?: "",
                                           (known ? known->backing : NULL) ?: "", taken, NULL };
 
         if (known && known->allocation != known->physical)
                 snprintf(taken, sizeof taken, "%" PRIu64, known->allocation);
-        return process_run(&(ProcessSpec){ .argv = (char *const *) (device ? of_device : of_folder),
-                                           .timeout = LOOK_TIMEOUT },
-                           result, e);
+        return looker_run(d, device ? of_device : of_folder, LOOK_TIMEOUT, 0, result, e);
 }
 
 int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
-        _cleanup_free_ char *program = look_program();
         _cleanup_volume_ Volume *known = NULL;
         const PoolSpec *s;
         VolumeTable *t;
@@ -75,8 +67,6 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         if (r < 0)
                 return r;
         files = s->type <= POOL_NETFS;
-        if (!program)
-                return -ENOMEM;
         if ((!files && !name) || s->type == POOL_ISCSI_DIRECT)
                 return 0;
         if (pool_is_deaf(p))
@@ -85,7 +75,7 @@ int pool_look(Pool *p, const char *name, const char *path, Error *e) {
         r = files ? 0 : known_of(t, name, &known);
         if (r < 0)
                 return r;
-        r = run_look(program, s->target, name, files ? NULL : path, known, &result, e);
+        r = run_look(p->object.index->driver, s->target, name, files ? NULL : path, known, &result, e);
         if (r == -ETIMEDOUT)
                 pool_set_deaf(p);
         if (r < 0)
@@ -136,19 +126,10 @@ int pool_look_at_sizes(Pool *p) {
 #define REFRESH_TIMEOUT (75ULL * 1000 * 1000)
 #define REFRESH_OUTPUT_MAX (256U << 20)
 
-static int look_at_all(const PoolSpec *s, const char *table, ProcessResult *result, Error *e) {
-        _cleanup_free_ char *program = look_program();
-        int r;
+static int look_at_all(StorageDriver *d, const PoolSpec *s, const char *table, ProcessResult *result, Error *e) {
+        const char *const args[] = { "--refresh", s->target, table, NULL };
+        int r = looker_run(d, args, REFRESH_TIMEOUT, REFRESH_OUTPUT_MAX, result, e);
 
-        if (!program)
-                return -ENOMEM;
-        r = process_run(
-                &(ProcessSpec){
-                        .argv = (char *const *) (const char *const[]){ program, "--refresh", s->target, table, NULL },
-                        .timeout = REFRESH_TIMEOUT,
-                        .output_max = REFRESH_OUTPUT_MAX,
-                },
-                result, e);
         if (r == -ETIMEDOUT) {
                 error_done(e);
                 return error_set(e, r, ERROR_OPERATION_TIMEOUT, ORIGIN_STORAGE, "'%s' did not answer within %u seconds",
@@ -176,7 +157,7 @@ int pool_look_at_all(Pool *p, bool *ret_parts, Error *e) {
         if (r >= 0)
                 r = pool_volumes(p, &t, e);
         if (r >= 0)
-                r = table ? look_at_all(s, table, &result, e) : -ENOMEM;
+                r = table ? look_at_all(p->object.index->driver, s, table, &result, e) : -ENOMEM;
         if (!p->object.live || !p->has_table)
                 return object_refuse(&p->object, e, "storage pool '%s' is not active", p->object.name);
         if (r >= 0)

@@ -4,12 +4,11 @@
  * their part has by now. They are rows of the table in memory like others, and no lines of its file: whoever is the
  * next to read that knows of them by their jobs. */
 
-#include "storage.h"
+#include "looker.h"
 
 #include <inttypes.h>
 
 #include "base/strings.h"
-#include "loop/process.h"
 
 struct Making {
         Making *next;
@@ -114,21 +113,17 @@ bool pool_is_making(Pool *p, const char *name) {
 /* Where the part has just got its name, that is the file. */
 int making_look(Pool *p, Volume *v, Error *e) {
         _cleanup_process_result_ ProcessResult result = {};
-        _cleanup_free_ char *program = look_program(), *part = NULL;
+        _cleanup_free_ char *part = NULL;
         const Making *m = *find(p, v->name);
         int r;
 
         if (!m || !m->part || pool_is_deaf(p))
                 return 0;
         part = strdup(m->part);
-        if (!program || !part)
+        if (!part)
                 return -ENOMEM;
-        r = process_run(
-                &(ProcessSpec){
-                        .argv = (char *const *) (const char *const[]){ program, "--sizes", part, v->path, NULL },
-                        .timeout = LOOK_TIMEOUT,
-                },
-                &result, e);
+        r = looker_run(p->object.index->driver, (const char *const[]){ "--sizes", part, v->path, NULL }, LOOK_TIMEOUT,
+                       0, &result, e);
         if (r == -ETIMEDOUT)
                 pool_set_deaf(p);
         if (r >= 0 && result.status == 0)

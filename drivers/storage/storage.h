@@ -12,6 +12,7 @@
  *   capabilities.c pool-capabilities
  *   volumes.c      the volumes of a pool, as far as they are known
  *   look.c         volumes looked at anew
+ *   looker.c       the program that looks, and one in reserve
  *   find.c         volumes by name, key and path; lists
  *   show.c         documents and figures of pools and volumes
  *   job.c          work on volumes
@@ -25,6 +26,7 @@
 #include "object/call.h"
 #include "object/event.h"
 #include "loop/fiber.h"
+#include "loop/process.h"
 #include "object/unit.h"
 #include "storage/job.h"
 #include "storage/pool.h"
@@ -62,6 +64,9 @@ typedef struct Pool {
 typedef struct StorageDriver {
         DriverHost *host;
         ObjectIndex pools;
+        ProcessSpare spare;     /* that looks next ... */
+        sd_event_source *spare_timer;
+        bool spare_wanted;      /* ... when the timer has run */
 } StorageDriver;
 
 extern const ObjectKind kind_pool;
@@ -150,8 +155,7 @@ int making_look(Pool *p, Volume *v, Error *e);
 
 /* --- look.c --- */
 
-/* The program that looks; NULL without memory. How long it may take, microseconds. */
-char *look_program(void);
+/* How long a look at a volume may take, microseconds. */
 #define LOOK_TIMEOUT (5ULL * 1000 * 1000)
 /* A pool that did not answer is not asked again for a minute. */
 void pool_set_deaf(Pool *p);

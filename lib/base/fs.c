@@ -6,7 +6,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 
-static int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
+int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
         size_t len = 0;
 
         while (len < size) {

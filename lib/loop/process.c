@@ -126,7 +126,7 @@ static int make_pipe(int *ret_ours, int *ret_theirs) {
 }
 
 /* Signals as a fresh program expects them: we block some for the loop. */
-static int spawn_with(Process *p, int in, int out, int err) {
+static int spawn_with(char *const *argv, char *const *envp, int in, int out, int err, pid_t *ret) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
         sigset_t none, all;
@@ -151,37 +151,83 @@ static int spawn_with(Process *p, int in, int out, int err) {
         if (r >= 0)
                 r = -posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
         if (r >= 0)
-                r = -posix_spawnp(&p->pid, p->spec->argv[0], &actions, &attr, p->spec->argv,
-                                  p->spec->envp ?: environ);
+                r = -posix_spawnp(ret, argv[0], &actions, &attr, argv, envp ?: environ);
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attr);
         return r;
 }
 
-static int process_start(Process *p) {
+static int start(char *const *argv, char *const *envp, bool with_input, ProcessSpare *ret) {
         _cleanup_close_ int in = -EBADF, out = -EBADF, err = -EBADF;
         int r;
 
-        if (p->spec->input_len > 0) {
+        if (with_input) {
                 int fds[2];
 
                 /* A socket, since only those can be written to without SIGPIPE. */
                 if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                         return -errno;
-                p->input_fd = fds[0];
+                ret->input = fds[0];
                 in = fds[1];
         } else {
                 in = open("/dev/null", O_RDONLY | O_CLOEXEC);
                 if (in < 0)
                         return -errno;
         }
-        r = make_pipe(&p->output.fd, &out);
+        r = make_pipe(&ret->output, &out);
         if (r < 0)
                 return r;
-        r = make_pipe(&p->error.fd, &err);
+        r = make_pipe(&ret->error, &err);
         if (r < 0)
                 return r;
-        return spawn_with(p, in, out, err);
+        return spawn_with(argv, envp, in, out, err, &ret->pid);
+}
+
+#define SPARE_CLOSED { .input = -EBADF, .output = -EBADF, .error = -EBADF }
+
+static int process_start(Process *p) {
+        ProcessSpare begun = SPARE_CLOSED, *spare = p->spec->spare;
+        int r = 0;
+
+        if (spare && spare->pid > 0) {
+                begun = *spare;
+                *spare = (ProcessSpare) {};
+        } else
+                r = start(p->spec->argv, p->spec->envp, p->spec->input_len > 0, &begun);
+        p->pid = begun.pid;
+        p->input_fd = begun.input;
+        p->output.fd = begun.output;
+        p->error.fd = begun.error;
+        return r;
+}
+
+int process_spare_begin(ProcessSpare *s, char *const argv[]) {
+        ProcessSpare begun = SPARE_CLOSED;
+        int r;
+
+        if (s->pid > 0)
+                return 0;
+        r = start(argv, NULL, true, &begun);
+        if (r < 0) {
+                closep(&begun.input);
+                closep(&begun.output);
+                closep(&begun.error);
+                return r;
+        }
+        *s = begun;
+        return 0;
+}
+
+/* It has been given nothing to do, so it dies at once. */
+void process_spare_end(ProcessSpare *s) {
+        if (s->pid <= 0)
+                return;
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, NULL, 0);
+        closep(&s->input);
+        closep(&s->output);
+        closep(&s->error);
+        *s = (ProcessSpare) {};
 }
 
 static int process_watch(Process *p) {

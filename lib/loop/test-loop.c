@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,6 +224,35 @@ static void slow_child(void *userdata) {
         tell(userdata, "missing", process_run(&(ProcessSpec) { .argv = missing }, &result, NULL) == -ENOENT);
 }
 
+/* One that was begun before does the work of the next call, and of no other. */
+static void spare_child(void *userdata) {
+        char *const argv[] = { (char *) "sh", (char *) "-c", (char *) "echo $$; cat", NULL };
+        _cleanup_process_result_ ProcessResult result = {};
+        ProcessSpare spare = {};
+        ProcessSpec spec = { .argv = argv, .input = "input", .input_len = 5, .spare = &spare };
+        Story *s = userdata;
+        pid_t pid;
+
+        assert_int_equal(process_spare_begin(&spare, argv), 0);
+        pid = spare.pid;
+        assert_int_equal(process_spare_begin(&spare, argv), 0);
+        assert_int_equal(spare.pid, pid);
+        assert_int_equal(process_run(&spec, &result, NULL), 0);
+        assert_int_equal(atoi(result.output), pid);
+        assert_string_equal(strchr(result.output, '\n'), "\ninput");
+        assert_int_equal(spare.pid, 0);
+        process_result_done(&result);
+
+        assert_int_equal(process_run(&spec, &result, NULL), 0);
+        assert_int_not_equal(atoi(result.output), pid);
+        assert_int_equal(process_spare_begin(&spare, argv), 0);
+        pid = spare.pid;
+        process_spare_end(&spare);
+        assert_int_equal(kill(pid, 0), -1);
+        process_spare_end(&spare);
+        tell(s, "spare", result.status);
+}
+
 static void children_are_run_to_their_end(void **state) {
         Story *s = *state;
 
@@ -230,6 +260,8 @@ static void children_are_run_to_their_end(void **state) {
         story_run(s, "status3 ");
         fiber_spawn(s->loop, slow_child, s, NULL);
         story_run(s, "status3 slow1 loud1 missing1 ");
+        fiber_spawn(s->loop, spare_child, s, NULL);
+        story_run(s, "status3 slow1 loud1 missing1 spare0 ");
 }
 
 static void many_fibers_wait_at_once(void **state) {

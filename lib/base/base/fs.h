@@ -36,6 +36,9 @@ int file_remove(const char *path);
 /* The second half alone: path itself stays. */
 int file_remove_temporaries(const char *path);
 
+/* Reads until the end, or until size bytes have come: *ret_len of them. Errno. */
+int read_up_to(int fd, char *data, size_t size, size_t *ret_len);
+
 /* Writes all len bytes to a descriptor that blocks. Negative errno of write(2); some bytes may have gone then. */
 int write_all(int fd, const char *data, size_t len);
 

@@ -9,6 +9,15 @@
 #include "base/error.h"
 #include "base/macros.h"
 
+/* A program that was started before there is work for it, and waits for its input: when that comes, what its start
+ * takes is over. Zero is none. */
+typedef struct ProcessSpare {
+        pid_t pid;
+        int input;
+        int output;
+        int error;
+} ProcessSpare;
+
 typedef struct ProcessSpec {
         char *const *argv;      /* argv[0] is looked up in PATH */
         char *const *envp;      /* NULL: ours */
@@ -16,6 +25,7 @@ typedef struct ProcessSpec {
         size_t input_len;
         size_t output_max;      /* most bytes kept of stdout and of stderr each; 0: 1 MiB. More ends the process */
         uint64_t timeout;       /* microseconds, then SIGKILL; 0: for ever */
+        ProcessSpare *spare;    /* of this argv and envp, begun for this input: used up, where there is one */
         bool wipe;              /* the output is a secret: no trace of it stays, once the result is done */
 } ProcessSpec;
 
@@ -35,6 +45,12 @@ void process_result_done(ProcessResult *r);
  * and e where it could not be started, was too talkative or too slow. It is killed then; one that does not
  * die of it, because it waits for a disk, is reaped when it does. */
 int process_run(const ProcessSpec *spec, ProcessResult *ret, Error *e);
+
+/* Starts a program (argv as above) that process_run() may take later. Nothing where there is one already. Negative
+ * errno. */
+int process_spare_begin(ProcessSpare *s, char *const argv[]);
+/* Ends it, where there is one. */
+void process_spare_end(ProcessSpare *s);
 
 /* Like process_run(), and a status other than 0 is an error too: code 1, "NAME: last line of stderr". */
 int process_check(const ProcessSpec *spec, ProcessResult *ret, Error *e);
