@@ -23,6 +23,7 @@ struct Loop {
         bool armed;             /* event is prepared, and waits by its descriptor */
         bool touched;           /* what event waits for may have changed */
         bool unseen;            /* events of watches were handled since event was prepared */
+        uint64_t seen;          /* when event last looked at the clock: CLOCK_MONOTONIC, microseconds */
         FiberList ready;        /* to run before the next event */
         FiberList yielded;      /* to run after the next event, or at once where there is none */
         Fiber *all;

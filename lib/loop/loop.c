@@ -7,7 +7,9 @@
 
 #include <time.h>
 
-#define UNSEEN_MAX (100U * 1000U) /* microseconds */
+/* Microseconds. */
+#define UNSEEN_MAX (100U * 1000U)
+#define STALE_MAX (10U * 1000U)
 
 static int open_epoll(Loop *l) {
         struct epoll_event e = { .events = EPOLLIN };
@@ -138,6 +140,13 @@ void loop_unwatch(Loop *l, IoWatch *w) {
 
 /* Waiting */
 
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000000U + (uint64_t) ts.tv_nsec / 1000U;
+}
+
 /* Handles one event of sd-event that is there by now, or prepares it for waiting: 1 or 0. What it has read of inotify
  * and not handed on does not show by its descriptor, so it is asked until it has nothing. */
 static int visit_event(Loop *l) {
@@ -147,8 +156,10 @@ static int visit_event(Loop *l) {
                 r = sd_event_prepare(l->event);
         l->armed = false;
         l->touched = false;
-        if (r == 0)
+        if (r == 0) {
                 r = sd_event_wait(l->event, 0);
+                l->seen = now_usec();
+        }
         if (r == 0)
                 r = sd_event_prepare(l->event);
         if (r > 0) {
@@ -166,11 +177,21 @@ static int epoll_timeout(uint64_t usec) {
         return usec == UINT64_MAX ? -1 : (int) MIN((usec + 999U) / 1000U, (uint64_t) INT32_MAX);
 }
 
+/* sd-event counts relative times from when it last looked at the clock. What was woken by a watch would begin its time
+ * limits at the beginning of the sleep, and find them over: a quiet daemon's first call would time out. */
+static int look_at_clock(Loop *l) {
+        int r = now_usec() - l->seen > STALE_MAX ? visit_event(l) : 0;
+
+        if (r > 0)
+                loop_settle(l);
+        return MIN(r, 0);
+}
+
 /* Waits for events and handles them all, each with what becomes ready by it. */
 static int wait_and_handle(Loop *l, uint64_t timeout_usec) {
         struct epoll_event batch[BATCH_MAX];
         bool event_due = false;
-        int n;
+        int n, r = 0;
 
         n = epoll_wait(l->epoll, batch, BATCH_MAX,
                        epoll_timeout(l->unseen ? MIN(timeout_usec, UNSEEN_MAX) : timeout_usec));
@@ -180,7 +201,9 @@ static int wait_and_handle(Loop *l, uint64_t timeout_usec) {
                 l->touched = true;
         l->batch = batch;
         l->n_batch = (size_t) n;
-        for (int i = 0; i < n; i++) {
+        if (n > 0)
+                r = look_at_clock(l);
+        for (int i = 0; i < n && r >= 0; i++) {
                 IoWatch *w = batch[i].data.ptr;
 
                 if (!w)
@@ -192,7 +215,7 @@ static int wait_and_handle(Loop *l, uint64_t timeout_usec) {
                 }
         }
         l->n_batch = 0;
-        return event_due ? visit_event(l) : 0;
+        return r >= 0 && event_due ? visit_event(l) : r;
 }
 
 int loop_run_once(Loop *l, uint64_t timeout_usec) {
@@ -225,13 +248,6 @@ int loop_run(Loop *l) {
         /* What is left to be done at the end may run it further. */
         l->exiting = false;
         return l->exit_code;
-}
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000U + (uint64_t) ts.tv_nsec / 1000U;
 }
 
 int loop_stop_fibers(Loop *l, uint64_t timeout_usec) {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +6,10 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "base/strings.h"
 #include "loop/fiber.h"
@@ -316,6 +318,51 @@ static void unwatch_pipe(Story *s, Watched *w) {
         close(w->fds[1]);
 }
 
+/* --- a loop that slept --- */
+
+static uint64_t clock_usec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000000U + (uint64_t) ts.tv_nsec / 1000U;
+}
+
+static void sleeps(void *userdata) {
+        Story *s = userdata;
+        uint64_t before = clock_usec();
+
+        assert_int_equal(fiber_sleep(100U * 1000U), 0);
+        tell(s, "slept", clock_usec() - before >= 99U * 1000U);
+        loop_exit(s->loop, 0);
+}
+
+static void on_morning(IoWatch *w, uint32_t events) {
+        Watched *me = container_of(w, Watched, io);
+
+        loop_unwatch(me->story->loop, w);
+        assert_int_equal(fiber_spawn(me->story->loop, sleeps, me->story, NULL), 0);
+}
+
+/* A time limit that begins when a watch has ended a long sleep is as long as any. */
+static void limits_begin_after_the_sleep(void **state) {
+        Story *s = *state;
+        Watched w = {};
+        pid_t pid;
+
+        watch_pipe(s, &w);
+        w.io.func = on_morning;
+        pid = fork();
+        if (pid == 0) {
+                usleep(300U * 1000U);
+                _exit(write(w.fds[1], "x", 1) == 1 ? 0 : 1);
+        }
+        assert_int_equal(loop_run(s->loop), 0);
+        assert_string_equal(s->text.data, "slept1 ");
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        close(w.fds[0]);
+        close(w.fds[1]);
+}
+
 static void watches_tell_what_comes(void **state) {
         Story *s = *state;
         Watched a = {}, b = {};
@@ -429,6 +476,7 @@ int main(void) {
                 story(yielding_takes_turns),
                 story(descriptors_are_waited_for),
                 story(deferred_functions_run_once_after_the_fibers),
+                story(limits_begin_after_the_sleep),
                 story(watches_tell_what_comes),
                 story(an_ended_watch_is_not_told),
                 story(a_timer_is_not_forgotten),

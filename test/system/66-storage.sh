@@ -48,6 +48,9 @@ done
 refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
 refused "a type that was left out is named" "built without librbd" m sh -c "echo \"<pool type='rbd'><name>r</name><source><name>x</name><host name='h'/></source></pool>\" > /tmp/r.xml; virsh pool-define /tmp/r.xml"
 check "stop and start by systemctl" m sh -c 'systemctl stop vm-pool@p && virsh pool-info p | grep -q "State: *inactive" && systemctl start vm-pool@p && virsh pool-info p | grep -q "State: *running"'
+# its look at the sizes is given five seconds, which once began when the daemon fell asleep
+check "a daemon that nobody has asked for six seconds says that the pool runs" \
+        m sh -c 'virsh pool-info p > /dev/null; sleep 6; virsh pool-info p | grep -q "State: *running"'
 check "a definition that was changed by hand counts at the next start" m sh -c 'virsh -q "pool-define-as hand dir --target /srv/hand; pool-build hand; pool-start hand" && systemctl stop vm-pool@hand && mkdir /srv/other && touch /srv/other/v && sed -i s,/srv/hand,/srv/other, /etc/libvirt/storage/hand.xml && systemctl daemon-reload && systemctl start vm-pool@hand && systemctl reload vm-pool@hand && virsh vol-list hand | grep -q /srv/other/v && virsh -q "pool-destroy hand; pool-undefine hand"'
 check "nothing of a pool stays that has ended" m sh -c '[ -z "$(ls -d /run/libvirt/storage/hand* 2>/dev/null)" ]'
 check "pool-dumpxml has sizes" m sh -c "virsh pool-dumpxml p | grep -qE \"<capacity unit='bytes'>[1-9]\""
