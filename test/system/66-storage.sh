@@ -270,7 +270,7 @@ PY
         check "... the daemon, which waits for that child, does nothing (${cpu} us in 3 s)" [ $cpu -lt 150000 ]
         m rm /run/squash-hangs
         m systemctl kill -s KILL stuck
-        check "... and reaps it when it ends" eventually 10 m sh -c '! ps -C vm-look'
+        check "... and reaps it when it ends" eventually 15 m sh -c '! ps -C vm-look'
         m sh -c 'umount -l /srv/stuck; virsh -q pool-destroy stuck; virsh -q pool-undefine stuck'
 fi
 

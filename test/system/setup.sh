@@ -22,7 +22,8 @@ servers_to_test=(ssh.service krb5-kdc.service krb5-admin-server.service saslauth
                  openvswitch-switch.service ovs-record-hostname.service uuidd.socket uuidd.service
                  firewalld.service NetworkManager.service NetworkManager-wait-online.service tgt.service)
 packages_to_bench=(libvirt-dev python3-libvirt)
-packages_for_night=(mmdebstrap debhelper dpkg-dev lintian)
+packages_for_night=(mmdebstrap debhelper dpkg-dev lintian
+                    virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox at-spi2-core)
 
 if [ -t 2 ]; then tty=yes; else tty=''; fi
 say() { echo "$*" >&2; }
