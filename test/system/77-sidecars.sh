@@ -370,6 +370,8 @@ for package in "$drawing"/*.deb; do m_with_input sh -c 'cat > /root/p.deb && dpk
 m sh -c 'cp /root/gpu/usr/lib/qemu/vhost-user-gpu /usr/lib/qemu/
         cd /root/gpu/usr/lib/x86_64-linux-gnu && cp -a lib*.so.* /usr/lib/x86_64-linux-gnu/'
 gpu="<video><driver name='vhostuser'/><model type='virtio'/></video><graphics type='vnc'/>"
+# later ones bind their VNC to the first screen, and refuse it for a card that may send DMABUF
+[ "$(m qemu-system-x86_64 --version | sed -n 's/.*version \([0-9]*\).*/\1/p')" -lt 9 ] || gpu=${gpu%<graphics*}
 define_with_kvm() {
         guest gpu "$gpu" "$shared" | sed "s/type='qemu'/type='kvm'/" |
                 m_with_input sh -c 'cat > /root/gpu.xml && virsh -q define /root/gpu.xml'

@@ -1,7 +1,7 @@
 # Takes ports in, and has the guest say a thousand lines at each that has a file.
 sets, names, ports = {}, {}, {}
 answers = {'query-named-block-nodes': [],
-           'query-version': {'qemu': {'micro': 0, 'minor': 2, 'major': 7}, 'package': ''}}
+           'query-version': q.version}
 
 
 def say(data):
@@ -41,7 +41,7 @@ def take(conn, msg, fds):
 def with_descriptors(conn, who):
     if who != 'mon':
         return False
-    send(conn, {'QMP': {'version': {'qemu': {'micro': 0, 'minor': 2, 'major': 7}, 'package': ''}, 'capabilities': []}})
+    send(conn, {'QMP': {'version': q.version, 'capabilities': []}})
     rest, waiting = b'', []
     while True:
         data, fds, _, _ = socket.recv_fds(conn, 65536, 64)

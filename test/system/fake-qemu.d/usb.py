@@ -1,6 +1,6 @@
 # Takes devices in and lets them go at once, and says so.
 answers = {'add-fd': {'fdset-id': 1, 'fd': 9}, 'query-fdsets': [], 'query-named-block-nodes': [],
-           'query-version': {'qemu': {'micro': 0, 'minor': 2, 'major': 7}, 'package': ''}}
+           'query-version': q.version}
 
 
 def message(conn, msg, who):
