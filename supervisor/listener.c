@@ -160,6 +160,11 @@ int server_listen_systemd(Server *s) {
 
                 if (take_links(s, names[i], fd))
                         continue;
+                if (kind < 0 && server_keeps_fds(s)) {
+                        if (server_add_stored(s, names[i], fd) < 0)
+                                return log_oom();
+                        continue;
+                }
                 if (kind < 0 || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
                         log_warning("socket %s is none that %s listens on, ignoring", names[i], s->host.daemon);
                         close(fd);

@@ -262,6 +262,8 @@ int server_new(const char *name, const char *drivers, const KnownDriver *known, 
                 .privileged = geteuid() == 0,
                 .bus = host_bus,
                 .hold = host_hold,
+                .stored = host_stored,
+                .adopt = host_adopt,
         };
         r = systemd_new(s->loop, bus_for_systemd, &s->host, &s->host.systemd);
         if (r >= 0)
@@ -283,6 +285,7 @@ Server *server_free(Server *s) {
         for (size_t i = 0; s->drivers && i < s->n_known; i++)
                 driver_instance_free(s->drivers[i]);
         free(s->drivers);
+        server_drop_stored(s, false);
         server_free_tls(s);
         daemon_config_free(s->settings);
         driver_instance_free(s->admin);
@@ -341,6 +344,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
  * tries again. */
 static void start_drivers(void *userdata) {
         Server *s = userdata;
+        bool all = true;
 
         (void) sd_notify(0, "READY=1");
         for (size_t i = 0; i < s->n_known; i++) {
@@ -348,9 +352,13 @@ static void start_drivers(void *userdata) {
                 int r;
 
                 r = s->drivers[i] ? driver_instance_start(s->drivers[i], &e) : 0;
-                if (r < 0)
-                        log_error("driver %s: cannot start: %s", s->known[i].name, error_text(&e, r));
+                if (r >= 0)
+                        continue;
+                all = false;
+                log_error("driver %s: cannot start: %s", s->known[i].name, error_text(&e, r));
         }
+        if (all)
+                server_drop_stored(s, true);
 }
 
 static int watch_signals(Server *s) {
@@ -386,6 +394,7 @@ static void raise_file_limit(void) {
 static void server_wind_down(Server *s) {
         for (unsigned i = 0; server_n_calls(s) > 0 && i < STOP_PATIENCE / 100000U; i++)
                 (void) loop_run_once(s->loop, 100000U);
+        server_leave(s);
         for (Client *c = s->clients; c; c = c->next)
                 connection_close(c->connection, 0);
         while (s->clients && loop_run_once(s->loop, 0) >= 0)

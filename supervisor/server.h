@@ -104,6 +104,12 @@ typedef struct UserBudget {
         struct UserBudget *next;
 } UserBudget;
 
+/* A descriptor that an earlier process left with systemd. */
+typedef struct StoredFd {
+        char *name;
+        int fd;                 /* -EBADF: taken */
+} StoredFd;
+
 struct Server {
         Loop *loop;
         EventHub *events;
@@ -130,6 +136,8 @@ struct Server {
         LinkBudget parts;               /* of all clients */
         UserBudget *budgets;            /* of each user that ever came */
         size_t n_held;                  /* DriverHost.hold() */
+        StoredFd *stored;
+        size_t n_stored;
         int timeout;                    /* seconds without clients until the end; 0: never */
         sd_event_source *idle;
         sd_event_source *quiet;         /* gives memory back after calls */
@@ -180,6 +188,17 @@ int server_load_tls(Server *s);
 /* Puts TLS over *t, which stays as it was on failure: -ENOKEY where there are no certificates, -ENOMEM. */
 int server_wrap_tls(Server *s, Transport **t);
 void server_free_tls(Server *s);
+
+/* What is left with systemd from one process to the next (stored.c). */
+bool server_keeps_fds(const Server *s);
+/* Takes fd, also on failure. */
+int server_add_stored(Server *s, const char *name, int fd);
+/* What nobody took is closed; systemd may forget it, too, once all drivers have looked. */
+void server_drop_stored(Server *s, bool forget);
+int host_stored(DriverHost *host, const char *name);
+int host_adopt(DriverHost *host, int fd, Connection **ret);
+/* Where the program is being restarted, its drivers leave what they keep, once their clients are quiet. */
+void server_leave(Server *s);
 
 /* Listeners. */
 void listener_done(Listener *l);

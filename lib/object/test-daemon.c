@@ -159,6 +159,17 @@ bool connection_is_alive(const Connection *c) {
         return true;
 }
 
+void connection_close(Connection *c, int r) {
+}
+
+int connection_fd(const Connection *c) {
+        return -EBADF;
+}
+
+bool connection_is_quiet(const Connection *c) {
+        return true;
+}
+
 void *connection_data(const Connection *c, const Driver *d) {
         return NULL;
 }

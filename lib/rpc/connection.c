@@ -92,6 +92,14 @@ bool connection_is_alive(const Connection *c) {
         return c->link && link_is_alive(c->link);
 }
 
+int connection_fd(const Connection *c) {
+        return c->link ? link_transport(c->link)->fd : -EBADF;
+}
+
+bool connection_is_quiet(const Connection *c) {
+        return connection_is_alive(c) && c->n_calls == 0 && link_is_quiet(c->link);
+}
+
 void *connection_data(const Connection *c, const Driver *d) {
         return c->data[d->class].driver == d ? c->data[d->class].data : NULL;
 }

@@ -140,6 +140,10 @@ bool link_is_alive(const Link *l) {
         return !l->ended && !l->draining;
 }
 
+bool link_is_quiet(const Link *l) {
+        return !l->handshake && !l->next && l->in.len == l->in_off && l->move_left == 0 && link_pending(l) == 0;
+}
+
 size_t link_pending(const Link *l) {
         return l->out.len - l->out_off + l->out_moving;
 }

@@ -68,6 +68,12 @@ const Identity *connection_identity(const Connection *c);
 bool connection_is_readonly(const Connection *c);
 /* False once the client has gone: a long handler may stop. */
 bool connection_is_alive(const Connection *c);
+/* Ends it from the loop; r: 0 orderly, or negative errno. */
+void connection_close(Connection *c, int r);
+/* Its socket, borrowed; -EBADF once it has ended. */
+int connection_fd(const Connection *c);
+/* No call is in work, nothing is half read, all answers have gone: another process could go on with the socket. */
+bool connection_is_quiet(const Connection *c);
 /* What a driver keeps for a connection, from its open() to its close(). */
 void *connection_data(const Connection *c, const Driver *d);
 void connection_set_data(Connection *c, const Driver *d, void *data);

@@ -114,6 +114,11 @@ typedef struct DriverHost {
         struct Systemd *systemd;
         /* While the count is above zero the program does not exit for idleness: for work that has no call or fiber. */
         void (*hold)(struct DriverHost *host, int add);
+        /* What an earlier process of this daemon left with systemd under that name (FDSTORE=), once: the caller's,
+         * while systemd keeps its own. -EBADF where there is nothing. May be NULL, as adopt(). */
+        int (*stored)(struct DriverHost *host, const char *name);
+        /* The client of an earlier process is this one's from now on. Takes fd, also on failure; *ret is borrowed. */
+        int (*adopt)(struct DriverHost *host, int fd, Connection **ret);
 } DriverHost;
 
 typedef struct ConnectUri {
@@ -150,6 +155,9 @@ struct Driver {
          * it does little); stop() at the end, outside of fibers. */
         int (*start)(DriverHost *host, void **ret_state, Error *e);
         void (*stop)(void *state);
+        /* The program is about to be restarted, before its connections are closed. systemd keeps n descriptors of it.
+         * For a driver with this hook, they are there for the next process. */
+        void (*leave)(void *state, unsigned n);
         /* SIGHUP: read configuration again, in a fiber. */
         int (*reload)(void *state, Error *e);
 

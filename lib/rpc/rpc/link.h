@@ -91,6 +91,8 @@ bool link_stop_move(Link *l, PacketHeader *ret, size_t *ret_left);
 /* Writes what was appended, at the end of this turn of the loop. */
 void link_flush(Link *l);
 size_t link_pending(const Link *l);
+/* Nothing has been read that was not handed on, and nothing waits to be written. */
+bool link_is_quiet(const Link *l);
 /* Secrets pass here: from now on what was read and written is wiped behind. For as long as the link lives. */
 void link_leave_no_trace(Link *l);
 

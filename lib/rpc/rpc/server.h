@@ -92,7 +92,6 @@ int connection_new(Loop *loop, Transport *t, const ConnectionOps *ops, void *use
 Connection *connection_ref(Connection *c);
 Connection *connection_unref(Connection *c);
 DEFINE_CLEANUP(Connection *, connection_unref);
-void connection_close(Connection *c, int r);
 /* Pings from the next interval on. */
 int connection_start_keepalive(Connection *c, int interval, unsigned count);
 /* Who calls: on connections of a forwarding daemon the client behind it. */
