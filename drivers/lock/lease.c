@@ -201,7 +201,11 @@ int lockspace_add(LockDriver *d, const char *path, Error *e) {
                                  "Lockspace for path %s already exists", path);
         r = work(&w, NULL, e);
         /* somebody else may have been faster */
-        return r < 0 || strv_contains(d->spaces, path) ? r : strv_add(&d->spaces, path);
+        if (r >= 0 && !strv_contains(d->spaces, path)) {
+                r = strv_add(&d->spaces, path);
+                keep_save(d);
+        }
+        return r;
 }
 
 static int change_resource(LockDriver *d, const Work *w, Error *e) {
@@ -230,6 +234,10 @@ int lockspace_remove_resource(LockDriver *d, const char *space, const char *name
 static void lease_free(Lease *l) {
         sd_event_source_disable_unref(l->end);
         closep(&l->process);
+        if (l->fd >= 0 && !l->driver->leaving) {
+                file_unlock(l->fd);
+                keep_forget("lock", l->id);
+        }
         closep(&l->fd);
         free(l->space);
         free(l->name);
@@ -258,6 +266,7 @@ static void end_lease(void *userdata) {
 
 void lease_release(Lease *l) {
         take_out(l);
+        keep_save(l->driver);
         l->end = sd_event_source_disable_unref(l->end);
         if (!l->temporary || fiber_self() || fiber_spawn(l->driver->host->loop, end_lease, l, NULL) < 0) {
                 l->temporary = l->temporary && fiber_self();
@@ -274,12 +283,12 @@ void lease_drop_all(LockDriver *d) {
         }
 }
 
-bool lease_release_all(LockDriver *d, pid_t owner) {
+bool lease_release_all(LockDriver *d, const LockOwner *owner) {
         bool any = false;
 
         for (Lease *l = d->leases, *next; l; l = next) {
                 next = l->next;
-                if (l->owner != owner)
+                if (!owner_equal(&l->owner, owner))
                         continue;
                 lease_release(l);
                 any = true;
@@ -295,44 +304,62 @@ Lease *lease_find(LockDriver *d, const char *space, const char *name) {
 }
 
 static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Lease *l = userdata;
+        const Lease *l = userdata;
+        const LockOwner owner = l->owner;
 
-        log_notice("process %d has ended without releasing its locks", (int) l->owner);
-        (void) lease_release_all(l->driver, l->owner);
+        /* the next process sees it too */
+        if (l->driver->leaving)
+                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        log_notice("process %d has ended without releasing its locks", (int) owner.pid);
+        (void) lease_release_all(l->driver, &owner);
         return 0;
 }
 
-static int lease_add(LockDriver *d, const Work *w, const LockClient *c, int fd) {
-        Lease *l = calloc(1, sizeof(*l));
+/* Takes what *from has, also on failure. */
+static int lease_add(LockDriver *d, const Lease *from) {
+        Lease *l = calloc(1, sizeof(*l)), lost = *from;
 
-        if (!l)
+        if (!l) {
+                lost.driver = d;
+                file_unlock(lost.fd);
+                closep(&lost.fd);
+                free(lost.space);
+                free(lost.name);
                 return -ENOMEM;
-        *l = (Lease) {
-                .driver = d,
-                .space = strdup(w->space),
-                .name = strdup(w->name),
-                .owner = c->owner,
-                .shared = w->flags & LEASE_SHARED,
-                .temporary = w->flags & LEASE_TEMPORARY,
-                .fd = -EBADF,
-                .process = c->owner > 0 ? pidfd_open(c->owner, 0) : -EBADF,
-        };
+        }
+        *l = *from;
+        l->driver = d;
+        l->process = l->owner.pid > 0 ? pidfd_open(l->owner.pid, 0) : -EBADF;
         if (!l->space || !l->name ||
             (l->process >= 0 &&
              sd_event_add_io(loop_event(d->host->loop), &l->end, l->process, EPOLLIN, on_end, l) < 0)) {
                 lease_free(l);
                 return -ENOMEM;
         }
-        l->fd = fd;
         l->next = d->leases;
         d->leases = l;
         d->host->hold(d->host, 1);
         return 0;
 }
 
+int lease_restore(LockDriver *d, const Lease *l) {
+        const LockOwner now = owner_of_pid(l->owner.pid);
+        int r = lease_add(d, l);
+
+        if (r < 0)
+                return r;
+        /* it has ended meanwhile, and its number may be another's */
+        if (l->owner.started > 0 && !owner_equal(&now, &l->owner)) {
+                log_notice("process %d has ended without releasing its locks", (int) l->owner.pid);
+                lease_release(d->leases);
+        }
+        return 0;
+}
+
 int lease_acquire(LockDriver *d, const char *space, const char *name, unsigned flags, const LockClient *c, Error *e) {
         const Work w = { .act = act_acquire, .space = space, .name = name, .flags = flags, .guest = c->name };
         _cleanup_close_ int fd = -EBADF;
+        Lease l;
         int r;
 
         r = check_space(d, space, e);
@@ -340,9 +367,19 @@ int lease_acquire(LockDriver *d, const char *space, const char *name, unsigned f
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_LOCKING, "'%s' is no absolute path", name);
         if (r >= 0)
                 r = work(&w, &fd, e);
-        if (r >= 0)
-                r = lease_add(d, &w, c, fd);
-        if (r >= 0)
-                (void) TAKE_FD(fd);
+        if (r < 0)
+                return r;
+        l = (Lease) {
+                .id = ++d->last_id,
+                .space = strdup(space),
+                .name = strdup(name),
+                .owner = c->owner,
+                .shared = flags & LEASE_SHARED,
+                .temporary = flags & LEASE_TEMPORARY,
+                .fd = TAKE_FD(fd),
+        };
+        keep_fd("lock", l.id, l.fd);
+        r = lease_add(d, &l);
+        keep_save(d);
         return r;
 }

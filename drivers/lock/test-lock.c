@@ -32,7 +32,7 @@ static const LockClient *client(const char *name, pid_t pid) {
         static unsigned n;
         LockClient *c = &clients[n++ % 8];
 
-        *c = (LockClient) { .registered = true, .owner = pid, .name = (char *) name };
+        *c = (LockClient) { .registered = true, .owner = owner_of_pid(pid), .name = (char *) name };
         return c;
 }
 
@@ -59,10 +59,10 @@ static void on_images(Step *s) {
         assert_int_equal(lease_acquire(d, "", s->image, LEASE_SHARED, a, &e), 0);
         assert_int_equal(lease_acquire(d, "", s->image, LEASE_SHARED, b, &e), 0);
         assert_fails(lease_acquire(d, "", s->image, 0, a, &e), -EBUSY, &e, "is locked");
-        assert_true(lease_release_all(d, getpid()));
-        assert_false(lease_release_all(d, getpid()));
+        assert_true(lease_release_all(d, &a->owner));
+        assert_false(lease_release_all(d, &a->owner));
         assert_non_null(lease_find(d, "", s->image));
-        assert_true(lease_release_all(d, s->other));
+        assert_true(lease_release_all(d, &b->owner));
         assert_fails(lease_acquire(d, "", "relative", 0, a, &e), -EINVAL, &e, "no absolute path");
         assert_fails(lease_acquire(d, "", s->folder, 0, a, &e), -EINVAL, &e, "a folder");
         assert_fails(lease_acquire(d, "", "/nowhere/x", 0, a, &e), -ENOENT, &e, "/nowhere/x");
@@ -116,6 +116,47 @@ static void of_the_dead(Step *s) {
 
         assert_int_equal(lease_acquire(d, "", s->image, 0, client("b", s->other), &e), 0);
         kill(s->other, SIGKILL);
+}
+
+/* What systemd would keep: the fixture has no other descriptor to give. */
+static int kept = -EBADF;
+
+static int host_stored(DriverHost *host, const char *name) {
+        return startswith(name, "lock-") ? TAKE_FD(kept) : -EBADF;
+}
+
+static void leave_one(Step *s) {
+        LockDriver *d = s->driver;
+        const LockClient *b = client("b of\nmine", s->other);
+        Error e = ERROR_INIT;
+
+        assert_int_equal(lease_acquire(d, "", s->image, 0, b, &e), 0);
+        assert_int_equal(lockspace_add(d, s->folder, &e), 0);
+        kept = fcntl(d->leases->fd, F_DUPFD_CLOEXEC, 3);
+        assert_true(kept >= 0);
+        driver_lock.leave(d, 1);
+}
+
+static void find_one(Step *s) {
+        LockDriver *d = s->driver;
+        const Lease *l = lease_find(d, "", s->image);
+        Error e = ERROR_INIT;
+
+        assert_non_null(l);
+        assert_int_equal(l->owner.pid, s->other);
+        assert_false(l->shared || l->temporary);
+        assert_true(d->last_id >= l->id);
+        assert_fails(lockspace_add(d, s->folder, &e), -EEXIST, &e, "already exists");
+        assert_fails(lease_acquire(d, "", s->image, 0, client("a", getpid()), &e), -EBUSY, &e, "is locked");
+        lease_release(lease_find(d, "", s->image));
+        assert_int_equal(lease_acquire(d, "", s->image, 0, client("a", getpid()), &e), 0);
+}
+
+static void find_none(Step *s) {
+        Error e = ERROR_INIT;
+
+        assert_null(s->driver->leases);
+        assert_int_equal(lease_acquire(s->driver, "", s->image, 0, client("a", getpid()), &e), 0);
 }
 
 static void run_step(void *userdata) {
@@ -181,11 +222,38 @@ static void test_dead_owner(void **state) {
         done(&s);
 }
 
+/* alive: the owner is, when the next process comes. */
+static void next_process(bool alive) {
+        TestDaemon d;
+        Step s;
+
+        setup(&s, &d);
+        d.host.stored = host_stored;
+        s.func = leave_one;
+        test_daemon_fiber(&d, run_step, &s);
+        test_daemon_stop(&d);
+        if (!alive) {
+                kill(s.other, SIGKILL);
+                assert_int_equal(waitpid(s.other, NULL, 0), s.other);
+        }
+        test_daemon_start(&d);
+        s.driver = d.state;
+        s.func = alive ? find_one : find_none;
+        test_daemon_fiber(&d, run_step, &s);
+        done(&s);
+}
+
+static void test_next_process(void **state) {
+        next_process(true);
+        next_process(false);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_images),
                 cmocka_unit_test(test_lockspaces),
                 cmocka_unit_test(test_dead_owner),
+                cmocka_unit_test(test_next_process),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,20 @@
 
 /* --- the lock --- */
 
-int file_lock(int fd, bool shared) {
-        struct flock l = { .l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+static int set_lock(int fd, short type) {
+        struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 
         if (fcntl(fd, F_OFD_SETLK, &l) >= 0)
                 return 0;
         return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+int file_lock(int fd, bool shared) {
+        return set_lock(fd, shared ? F_RDLCK : F_WRLCK);
+}
+
+void file_unlock(int fd) {
+        (void) set_lock(fd, F_UNLCK);
 }
 
 /* --- who has it --- */

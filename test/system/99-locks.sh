@@ -218,6 +218,9 @@ acquire /shared/space temporary 2
 release /shared/space temporary
 release /shared/space kept
 EOF
+check "... may be made by who has not said for whom: libvirtd does so" contains "already exists" lockd <<EOF
+space /shared/space
+EOF
 check "... what is temporary is gone" equals kept m ls /shared/space
 check "... it is a lockspace still" equals "$(printf 'ok\nok')" lockd <<EOF
 register web $u 1 0
@@ -253,6 +256,65 @@ register web $u 1 1
 acquire - /shared/a.img 0
 release - /shared/a.img
 EOF
+
+# --- virtlockd is replaced while others have locks
+# a client whose calls come one by one
+m_with_input sh -c 'cat > /root/client.sh' <<EOF
+mkfifo /root/calls; exec 3<>/root/calls
+python3 /run/test/lockd.py /run/libvirt/virtlockd-sock lock < /root/calls > /root/answers 2>&1
+EOF
+client_says() { m sh -c 'n=$(wc -l < /root/answers); echo "$0" > /root/calls
+        for _ in $(seq 100); do [ "$(wc -l < /root/answers)" -le "$n" ] || break; sleep 0.1; done; tail -n 1 /root/answers' "$1"; }
+locker() { m systemctl show -P "$1" virtlockd.service; }
+# the third one: $1 wanted, of any lock on the file $2
+lock_is() { [ "$(m python3 -c 'import fcntl, struct, sys
+lock = fcntl.fcntl(open(sys.argv[1], "r+b"), 36, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
+print("free" if struct.unpack("h", lock[:2])[0] == fcntl.F_UNLCK else "held")' "$2")" = "$1" ]; }
+m systemd-run -q --unit=keeper sh /root/client.sh
+eventually 10 m test -p /root/calls
+check "a client registers" equals ok client_says "register keeper $u 1 0"
+check "... makes a lockspace" equals ok client_says "new /shared/kept"
+check "... and locks an image" equals ok client_says "acquire - /shared/a.img 0"
+check "... and something in the lockspace" equals ok client_says "acquire /shared/kept here 2"
+pid_before=$(locker MainPID)
+check "virtlockd is restarted" m systemctl restart virtlockd.service
+check "... by another process" [ "$pid_before" != "$(locker MainPID)" ]
+check "... the client lives" equals active m systemctl is-active keeper.service
+check "... one lock is held" lock_is held /shared/a.img
+check "... and the other" lock_is held /shared/kept/here
+check "... another client is refused" contains "is locked by guest 'keeper'" lockd <<EOF
+register other $u 2 0
+acquire - /shared/a.img 0
+EOF
+check "... the client knows its rights" contains "already been registered" client_says "register keeper $u 1 0"
+check "... and its lockspace" contains "already exists" client_says "new /shared/kept"
+check "... it gives one back" equals ok client_says "release - /shared/a.img"
+check "... which is free, at once" lock_is free /shared/a.img
+check "... and takes it again" equals ok client_says "acquire - /shared/a.img 0"
+for i in 1 2 3; do
+        m sh -c 'systemctl kill -s KILL virtlockd.service'
+        check "killed ($i): the lock is held" lock_is held /shared/a.img
+        check "... there is another one" eventually 10 m sh -c 'systemctl is-active -q virtlockd.service && [ "$(systemctl show -P MainPID virtlockd.service)" != 0 ]'
+        check "... the client is answered" equals ok client_says "release - /shared/a.img"
+        check "... it is free" lock_is free /shared/a.img
+        check "... and held again" equals ok client_says "acquire - /shared/a.img 0"
+done
+check "what is with systemd is what there is" equals 3 locker NFileDescriptorStore
+m sh -c 'systemctl stop virtlockd.socket 2>/dev/null; systemctl start virtlockd.socket virtlockd.service'
+check "a stop for good is the end of those who keep locks" eventually 10 equals failed m systemctl is-failed keeper.service
+check "... and of the locks" lock_is free /shared/a.img
+m sh -c 'systemctl reset-failed keeper.service; rm -f /root/calls /root/answers; systemd-run -q --unit=keeper sh /root/client.sh'
+eventually 10 m test -p /root/calls
+client_says "register keeper $u 1 0" >/dev/null
+check "lockspaces outlast each end" equals ok client_says "acquire /shared/kept here 2"
+client_says "acquire - /shared/a.img 0" >/dev/null
+m sh -c 'mkdir -p /run/systemd/system/virtlockd.service.d; printf "[Service]\nExecStartPre=sleep 3\n" > /run/systemd/system/virtlockd.service.d/slow.conf
+        systemctl daemon-reload; systemctl restart --no-block virtlockd.service; sleep 1; systemctl kill -s KILL keeper.service'
+check "an owner that ends meanwhile" eventually 20 lock_is free /shared/a.img
+check "... leaves nothing" eventually 5 equals 0 locker NFileDescriptorStore
+check "... and no file that was there for its lock" not m test -e /shared/kept/here
+m sh -c 'rm -r /run/systemd/system/virtlockd.service.d; systemctl daemon-reload; systemctl reset-failed virtlockd.service keeper.service; true'
+
 both sh -c "printf 'lock_manager = \"lockd\"\n' > /etc/libvirt/qemu.conf; rm -f /etc/libvirt/qemu-lockd.conf"
 m systemd-run -q --unit=foreign sh -c "{ echo register foreign $u 1 0; echo acquire - /shared/a.img 0; sleep 30; echo release - /shared/a.img; } |
         python3 /run/test/lockd.py /run/libvirt/virtlockd-sock lock > /root/lockd.out 2>&1"

@@ -12,6 +12,8 @@
 /* Takes the lock; does not wait. fd has to be open for writing, or, for a shared lock, for reading. -EBUSY where
  * somebody has it. */
 int file_lock(int fd, bool shared);
+/* Gives it back, whoever has a copy of the descriptor. */
+void file_unlock(int fd);
 
 /* Who has it is written beside it, as "guest 'web' on host 'alpha'", for the one who comes second: into an extended
  * attribute, or, where the file is there for nothing but its lock, as its content. File systems without the former
