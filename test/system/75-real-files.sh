@@ -127,7 +127,8 @@ check "an option without its value" defines passed ""
 refused "... takes none of ours" "requires an argument" m virsh start passed
 gone passed > /dev/null
 
-m cp /usr/lib/ipxe/qemu/efi-virtio.rom /srv/x.rom
+# with Debian 13 it is in a package of QEMU's own
+m sh -c 'for rom in /usr/lib/ipxe/qemu/efi-virtio.rom /usr/share/qemu/efi-virtio.rom; do [ ! -e $rom ] || cp $rom /srv/x.rom; done'
 m chmod 600 /srv/x.rom
 check "a ROM of the host" starts romfile "<interface type='user'><model type='virtio'/><rom file='/srv/x.rom'/></interface>"
 gone romfile > /dev/null
