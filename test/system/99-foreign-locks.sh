@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# virtlockd and virtlogd under Debian's libvirtd, on two hosts with a shared folder: a guest's lock goes along when it migrates, comes
-# back where that fails, and stays where it is while virtlockd is restarted or killed.
+# virtlockd and virtlogd under Debian's libvirtd, on two hosts with a shared folder: a guest's lock goes along when it
+# migrates, comes back where that fails, and stays where it is while virtlockd is restarted or killed.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -10,8 +10,8 @@ if [ "$(. /etc/os-release; echo "$VERSION_CODENAME")" != bookworm ]; then
         echo "SKIPPED: Debian 12's packages of libvirt are what this knows"
         exit 0
 fi
-debs=$("$here/fetch-packages" libvirt libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-systemd \
-        libparted2 libpcap0.8) || exit 1
+debs=$("$here/fetch-packages" libvirt libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system \
+        libvirt-daemon-system-systemd libparted2 libpcap0.8) || exit 1
 tree=$work/tree
 mkdir -p "$work/shared/locks" "$tree"
 for package in "$debs"/*.deb; do dpkg -x "$package" "$tree"; done
@@ -19,25 +19,39 @@ for package in "$debs"/*.deb; do dpkg -x "$package" "$tree"; done
 mkdir -p "$tree/usr/lib" && cp -a "$tree/lib/." "$tree/usr/lib" && rm -rf "$tree/lib"
 find "$tree" \( -name 'virtlogd*' -o -name 'virtlockd*' \) ! -type d -delete
 rm -rf "$tree/etc/libvirt/qemu/networks"
-printf 'lock_manager = "lockd"\nuser = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\n' > "$tree/etc/libvirt/qemu.conf"
+printf '%s\n' 'lock_manager = "lockd"' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'namespaces = []' \
+        > "$tree/etc/libvirt/qemu.conf"
 second=$work/second
-up() { "$here/container" up "$1" --owner $$ --install "$build" --tree "$tree" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" \
-        --bind="$work/shared:/shared" || { echo "not ok - $area: a machine boots"; failed=1; finish; }; }
+up() {
+        "$here/container" up "$1" --owner $$ --install "$build" --tree "$tree" -- --bind-ro="$images:/run/guest" \
+                --bind-ro="$here:/run/test" --bind="$work/shared:/shared" ||
+                { echo "not ok - $area: a machine boots"; failed=1; finish; }
+}
 clean_up_both() { "$here/container" down "$second" >/dev/null 2>&1; clean_up; }
 trap clean_up_both EXIT
 up "$dir"
 up "$second"
-other() { "$here/container" sh "$second" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
-leader() { read -r l _ < "/proc/$(cat "$1/nspawn")/task/$(cat "$1/nspawn")/children" || [ -n "$l" ]; echo "$l"; }
+other() {
+        "$here/container" sh "$second" timeout "${LIMIT:-60}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null
+}
+leader() {
+        local pid l
+        pid=$(cat "$1/nspawn")
+        read -r l _ < "/proc/$pid/task/$pid/children" || [ -n "$l" ]
+        echo "$l"
+}
 first_pid=$(leader "$dir") second_pid=$(leader "$second")
 ip link add net0 netns "$first_pid" type veth peer name net0 netns "$second_pid"
 prepare() {
-        "$1" sh -c "hostname $2; printf '10.9.0.1 alpha\n10.9.0.2 beta\n' >> /etc/hosts; ip addr add $3/24 dev net0; ip link set net0 up
+        "$1" sh -c "hostname $2; printf '10.9.0.1 alpha\n10.9.0.2 beta\n' >> /etc/hosts
+                ip addr add $3/24 dev net0; ip link set net0 up
                 printf 'host_uuid = \"$4\"\nauth_tcp = \"none\"\n' > /etc/libvirt/libvirtd.conf
-                getent passwd libvirt-qemu >/dev/null || { groupadd -r libvirt-qemu; useradd -r -g libvirt-qemu libvirt-qemu; }
+                getent passwd libvirt-qemu >/dev/null ||
+                        { groupadd -r libvirt-qemu; useradd -r -g libvirt-qemu libvirt-qemu; }
                 mkdir -p /var/lib/libvirt/images; cp /run/guest/*.rom /var/lib/libvirt/images
                 systemctl stop \$(systemctl list-units --plain --no-legend 'virt*d*' 'libvirtd*' | cut -d' ' -f1)
-                systemctl daemon-reload; systemctl start virtlockd.socket virtlogd.socket libvirtd-tcp.socket libvirtd.socket libvirtd.service"
+                systemctl daemon-reload
+                systemctl start virtlockd.socket virtlogd.socket libvirtd-tcp.socket libvirtd.socket libvirtd.service"
 }
 check "Debian's libvirtd" prepare m alpha 10.9.0.1 0a1b2c3d-0000-4000-8000-00000000000a
 check "... twice" prepare other beta 10.9.0.2 0a1b2c3d-0000-4000-8000-00000000000b
@@ -50,10 +64,12 @@ m sh -c 'head -c 12M /dev/urandom > /shared/fill'
 cat > "$work/shared/g.xml" <<'EOF'
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>g</name><uuid>0a1b2c3d-0000-4000-8000-000000000001</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type><loader readonly='yes' type='rom'>/var/lib/libvirt/images/idle.rom</loader></os>
+  <os><type arch='x86_64' machine='pc'>hvm</type>
+    <loader readonly='yes' type='rom'>/var/lib/libvirt/images/idle.rom</loader></os>
   <features><acpi/></features>
   <devices>
-    <disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='/shared/a.img'/><target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='/shared/a.img'/>
+      <target dev='vda' bus='virtio'/></disk>
     <serial type='pty'/><memballoon model='none'/>
   </devices>
   <qemu:commandline>
@@ -77,15 +93,17 @@ EOF
 }
 state() { "$1" virsh domstate g; }
 runs_on() { eventually 20 equals running state "$1"; }
-# Where the hosts share a kernel, it is QEMU's own lock that a second start meets first: who asks virtlockd is told by whom.
+# Where the hosts share a kernel, it is QEMU's own lock that a second start meets first: virtlockd is asked by another.
 refused_on() {
         check "$1" not "$2" virsh start g
         check "... as $3 has the lock" contains "is locked by guest 'g' on host '$3'" "$2" sh -c "
-                { echo register third 0a1b2c3d-0000-4000-8000-000000000003 3 0; echo '$acquire'; } | python3 /run/test/lockd.py /run/libvirt/virtlockd-sock lock"
+                { echo register third 0a1b2c3d-0000-4000-8000-000000000003 3 0; echo '$acquire'; } |
+                        python3 /run/test/lockd.py /run/libvirt/virtlockd-sock lock"
 }
 watch_lock() {
         rm -f "$work/stop"
-        python3 "$here/lock-sampler.py" "$work/stop" "$lock" "/proc/$first_pid/root/run/watch.sock" "/proc/$second_pid/root/run/watch.sock" > "$work/sampled" 2>&1 & sampler=$!
+        python3 "$here/lock-sampler.py" "$work/stop" "$lock" "/proc/$first_pid/root/run/watch.sock" \
+                "/proc/$second_pid/root/run/watch.sock" > "$work/sampled" 2>&1 & sampler=$!
         sleep 0.5
 }
 watched() {
@@ -113,7 +131,8 @@ for kind in direct indirect; do
                 lock=$work/shared/locks/$(printf /shared/a.img | sha256sum | cut -d' ' -f1)
                 acquire="acquire /shared/locks ${lock##*/} 2"
                 for host in m other; do
-                        "$host" sh -c 'echo "file_lockspace_dir = \"/shared/locks\"" > /etc/libvirt/qemu-lockd.conf; systemctl restart libvirtd.service'
+                        "$host" sh -c 'echo "file_lockspace_dir = \"/shared/locks\"" > /etc/libvirt/qemu-lockd.conf
+                                systemctl restart libvirtd.service'
                 done
         fi
         check "$kind: the guest starts" eventually 20 m virsh -q start g

@@ -4,8 +4,9 @@
 
 lock-sampler.py STOP FILE MONITOR MONITOR
 
-FILE has the lock, the monitors are sockets of QMP that come and go. Until the file STOP is there; then one line says what was seen.
-A guest whose processors run while nobody has the lock, before and after that was asked, is wrong; so are two that run, or none that ever does.
+FILE has the lock, the monitors are sockets of QMP that come and go. Until the file STOP is there; then one line says
+what was seen. A guest whose processors run while nobody has the lock, before and after that was asked, is wrong; so are
+two that run, or none that ever does.
 """
 
 import fcntl
