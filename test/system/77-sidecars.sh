@@ -154,7 +154,7 @@ usb_goes() { m sh -c 'rm -r /srv/sys/bus/usb/devices/* /dev/bus/usb/*'; }
 usb_at() { m virsh dumpxml back | grep -qF "<address bus='$1' device='$2'/>"; }
 m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-qemu.d/usb.py /usr/local/lib/fq/
         cp /run/test/fake-qemu /usr/local/bin/fq-usb; chmod -R go+rX /usr/local/lib/fq /usr/local/bin/fq-usb
-        for unit in vm@back vm@hot vm@second vm-plug vm-usb@; do
+        for unit in vm@back vm@hot vm@second vm-cleanup@ vm-plug vm-usb@; do
                 mkdir -p /etc/systemd/system/$unit.service.d
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
         done; systemctl daemon-reload; systemctl stop vm-plug.service'
