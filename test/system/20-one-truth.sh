@@ -25,6 +25,9 @@ start() { m virsh -q start g1 && shows_running g1; }
 
 check "define" define_guest g1
 check "virsh start: running for all three" start
+check "what makes up for a killed end may come as often" m sh -c 'for i in $(seq 12); do
+        systemctl start vm-cleanup@g1 || exit 1; done'
+check "... and does nothing to one that runs" is_running g1
 check "virsh shutdown" event_during "Stopped Shutdown" m virsh -q shutdown g1
 check "... shut off, by shutdown" shows_off g1 shutdown
 check "systemctl start, with the event" event_during "Started Booted" m systemctl start vm@g1

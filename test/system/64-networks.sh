@@ -27,6 +27,9 @@ no_ns() { for n; do m ip netns del "$n"; done; }
 pings() { eventually 12 m ip netns exec "$1" busybox ping -q -c 1 -W 2 "$2"; }
 cannot_ping() { ! m ip netns exec "$1" busybox ping -q -c 1 -W 1 "$2"; }
 
+check "the sockets that come and go with networks do so as often" m sh -c 'for i in $(seq 12); do
+        for verb in start stop; do systemctl $verb vm-network-status.socket vm-firewall.socket || exit 1; done; done'
+
 # --- the outside: a namespace with a web server ---
 m sh -c 'ip netns add outside && ip link add out0 type veth peer name eth0 netns outside && ip addr add 198.51.100.1/24 dev out0 && ip link set out0 up &&
         ip -n outside addr add 198.51.100.2/24 dev eth0 && ip -n outside link set eth0 up && ip -n outside link set lo up &&
@@ -252,6 +255,10 @@ check "... and harms no other" is_active default
 m rm /etc/libvirt/qemu/networks/worse.xml
 
 # --- killed at any instant ---
+often() { m sh -c "for i in \$(seq 12); do systemctl start $1 || exit 1; done"; }
+m virsh -q net-start bad
+check "what makes up for killed starts may come as often as these" often vm-network-cleanup@bad
+m virsh -q net-destroy bad
 killed=0
 for ms in 0 4 8 12 16 20 25 30 40 50 60 80 100 150; do
         m sh -c "systemctl start --no-block vm-network@bad; sleep 0.$(printf %03d $ms); systemctl kill -s KILL vm-network@bad 2>/dev/null; sleep 0.2
