@@ -188,6 +188,26 @@ void bus_undescribe_network(const char *name) {
                 (void) set_description(unit, description);
 }
 
+/* What came of a network is systemd's to say; its own socket is there without a bus. */
+bool bus_network_has_ended(const char *name) {
+        _cleanup_free_ char *unit = NULL, *path = NULL, *state = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = unit_name_for(&unit_network, name, &unit);
+
+        if (r >= 0)
+                r = open_private(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+        if (r >= 0)
+                r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path, "org.freedesktop.systemd1.Unit",
+                                               "ActiveState", NULL, &state);
+        if (r < 0)
+                log_warning_errno(r, "cannot ask systemd for the state of %s: %s", unit ?: name, strerror(-r));
+        return r >= 0 && (streq(state, "failed") || streq(state, "inactive"));
+}
+
 /* --- firewalld --- */
 
 #define FIREWALLD "org.fedoraproject.FirewallD1"

@@ -83,6 +83,8 @@ void bus_undescribe_network(const char *name);
 /* bus.c */
 /* Starts or stops a unit, and waits for it. *ret_result is systemd's word, "done" or why not; the caller's. */
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e);
+/* Its unit has failed, or is off; false where systemd cannot be asked. */
+bool bus_network_has_ended(const char *name);
 bool bus_has_firewalld(void);
 /* Has systemd-networkd read its files anew. */
 int bus_reload_networkd(void);

@@ -260,7 +260,10 @@ static int verb_clean(const char *name, int notify_fd) {
 
         if (!live || !list)
                 return EXIT_FAILURE;
-        if (access(live, F_OK) >= 0 || access(list, F_OK) < 0)
+        if (access(list, F_OK) < 0)
+                return EXIT_SUCCESS;
+        /* Killed after its last step, before systemd heard of that, it is no network that is up. */
+        if (access(live, F_OK) >= 0 && !bus_network_has_ended(name))
                 return EXIT_SUCCESS;
         log_notice("a start of the network was killed: what it made is taken away now");
         return verb_down(name, notify_fd);

@@ -275,6 +275,12 @@ left_over() { m sh -c 'virsh -q net-start bad && cp /run/libvirt/network/bad.und
 check "an end that was cut short" left_over
 check "... is made up for" m systemctl start vm-network-cleanup@bad
 check "... nothing is left" no_trace virbr9 bad
+check "one that was cut short when the start had just been done" m sh -c 'virsh -q net-start bad &&
+        cp /run/libvirt/network/bad.xml /root/live && virsh -q net-destroy bad'
+check "... with its live definition" left_over
+m cp /root/live /run/libvirt/network/bad.xml
+check "... is made up for" m systemctl start vm-network-cleanup@bad
+check "... nothing is left" no_trace virbr9 bad
 check "another one" left_over
 check "... is made up for by the next start" m virsh -q net-start bad
 check "... which ends as ever" m virsh -q net-destroy bad
