@@ -132,7 +132,7 @@ int fiber_bus_call_method(sd_bus *bus, const char *destination, const char *path
         return r;
 }
 
-/* Lives on the stack of the fiber that waits. */
+/* Lives on the stack of the fiber that waits. The last one's next is the first. */
 struct FiberWaiter {
         Fiber *fiber;
         FiberWaiter *next;
@@ -140,30 +140,29 @@ struct FiberWaiter {
         bool queued;
 };
 
+static void queue_add(FiberQueue *q, FiberWaiter *w) {
+        w->next = q->last ? q->last->next : w;
+        w->prev = q->last ?: w;
+        w->prev->next = w->next->prev = w;
+        q->last = w;
+        w->queued = true;
+}
+
 static void queue_remove(FiberQueue *q, FiberWaiter *w) {
-        if (w->prev)
-                w->prev->next = w->next;
-        else
-                q->first = w->next;
-        if (w->next)
-                w->next->prev = w->prev;
-        else
-                q->last = w->prev;
+        w->prev->next = w->next;
+        w->next->prev = w->prev;
+        if (q->last == w)
+                q->last = w->prev == w ? NULL : w->prev;
         w->queued = false;
 }
 
 int fiber_queue_wait(FiberQueue *q, uint64_t timeout) {
-        FiberWaiter w = { .fiber = fiber_self(), .prev = q->last, .queued = true };
+        FiberWaiter w = { .fiber = fiber_self() };
         int r;
 
         if (!w.fiber)
                 return -EDEADLK;
-        if (q->last)
-                q->last->next = &w;
-        else
-                q->first = &w;
-        q->last = &w;
-
+        queue_add(q, &w);
         r = fiber_suspend(timeout);
         /* Whoever woke it has taken it out; the queue may be gone by now. */
         if (w.queued)
@@ -174,9 +173,9 @@ int fiber_queue_wait(FiberQueue *q, uint64_t timeout) {
 /* Takes out the first one that still waits, and resumes it; one whose time is over or that was cancelled, but has not
  * run since, must not swallow the wake-up. */
 static Fiber *queue_pop(FiberQueue *q, int value) {
-        FiberWaiter *w;
+        while (q->last) {
+                FiberWaiter *w = q->last->next;
 
-        while ((w = q->first)) {
                 queue_remove(q, w);
                 if (fiber_resume(w->fiber, value))
                         return w->fiber;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Objects and their index: two balanced trees of libc (tsearch(3)), by name within a parent and by uuid. */
-
-#include <search.h>
+/* Objects and their index: two trees (base/tree.h), by name within a parent and by uuid. */
 
 #include "base/strings.h"
 #include "object/kind.h"
@@ -49,6 +47,7 @@ Object *object_unref(Object *o) {
                 object_kind(o)->done(o);
         object_unref(o->parent);
         object_job_done(o);
+        free(o->live_stamp);
         free(o->name);
         free(o);
         return NULL;
@@ -75,23 +74,28 @@ const char *object_label(const Object *o, char buffer[37]) {
 
 /* --- the index --- */
 
-static int compare_names(const void *a, const void *b) {
-        const Object *x = a, *y = b;
+static Object *by_name(const TreeNode *n) {
+        return container_of((TreeNode *) n, Object, by_name);
+}
+
+static Object *by_uuid(const TreeNode *n) {
+        return container_of((TreeNode *) n, Object, by_uuid);
+}
+
+static int compare_names(const TreeNode *a, const TreeNode *b) {
+        const Object *x = by_name(a), *y = by_name(b);
 
         if (x->parent != y->parent)
                 return x->parent < y->parent ? -1 : 1;
         return strcmp(x->name, y->name);
 }
 
-static int compare_uuids(const void *a, const void *b) {
-        return memcmp(((const Object *) a)->uuid, ((const Object *) b)->uuid, 16);
+static int compare_uuids(const TreeNode *a, const TreeNode *b) {
+        return memcmp(by_uuid(a)->uuid, by_uuid(b)->uuid, 16);
 }
 
 void object_index_init(ObjectIndex *i, const ObjectKind *kind, DriverHost *host, void *driver) {
         *i = (ObjectIndex) { .kind = kind, .host = host, .driver = driver };
-}
-
-static void free_nothing(void *p) {
 }
 
 /* One that is in neither tree any more. */
@@ -115,8 +119,6 @@ void object_index_done(ObjectIndex *i) {
                 return;
         if (object_snapshot(i, NULL, &list, &n) < 0)
                 n = 0;
-        tdestroy(i->by_name, free_nothing);
-        tdestroy(i->by_uuid, free_nothing);
         i->by_name = i->by_uuid = NULL;
         for (size_t k = 0; k < n; k++)
                 if (!list[k]->gone)
@@ -124,28 +126,15 @@ void object_index_done(ObjectIndex *i) {
         object_release(list, n);
 }
 
-static int tree_add(Object *o, void **root, int (*compare)(const void *a, const void *b)) {
-        Object **p = tsearch(o, root, compare);
-
-        if (!p)
-                return -ENOMEM;
-        return *p == o ? 0 : -EEXIST;
-}
-
 int object_index_add(Object *o) {
         ObjectIndex *i = o->index;
-        int r = 0;
 
-        if (has_names(i->kind))
-                r = tree_add(o, &i->by_name, compare_names);
-        if (r < 0)
-                return r;
-        if (has_uuids(i->kind))
-                r = tree_add(o, &i->by_uuid, compare_uuids);
-        if (r < 0) {
+        if (has_names(i->kind) && !tree_add(&i->by_name, &o->by_name, compare_names))
+                return -EEXIST;
+        if (has_uuids(i->kind) && !tree_add(&i->by_uuid, &o->by_uuid, compare_uuids)) {
                 if (has_names(i->kind))
-                        tdelete(o, &i->by_name, compare_names);
-                return r;
+                        tree_remove(&i->by_name, &o->by_name, compare_names);
+                return -EEXIST;
         }
         i->n++;
         object_ref(o);
@@ -158,46 +147,42 @@ void object_index_remove(Object *o) {
         if (o->gone)
                 return;
         if (has_names(i->kind))
-                tdelete(o, &i->by_name, compare_names);
+                tree_remove(&i->by_name, &o->by_name, compare_names);
         if (has_uuids(i->kind))
-                tdelete(o, &i->by_uuid, compare_uuids);
+                tree_remove(&i->by_uuid, &o->by_uuid, compare_uuids);
         let_go(o);
 }
 
 int object_index_rename(Object *o, const char *name) {
-        _cleanup_free_ char *copy = strdup(name);
-        char *old = o->name;
+        char *copy;
 
-        if (!copy)
-                return -ENOMEM;
         if (object_by_name(o->index, o->parent, name))
                 return -EEXIST;
-        tdelete(o, &o->index->by_name, compare_names);
+        copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        tree_remove(&o->index->by_name, &o->by_name, compare_names);
+        free(o->name);
         o->name = copy;
-        if (tsearch(o, &o->index->by_name, compare_names)) {
-                TAKE_PTR(copy);
-                free(old);
-                return 0;
-        }
-        /* The node that was deleted just now makes room for this one. */
-        o->name = old;
-        (void) tsearch(o, &o->index->by_name, compare_names);
-        return -ENOMEM;
+        (void) tree_add(&o->index->by_name, &o->by_name, compare_names);
+        return 0;
 }
 
 Object *object_by_name(const ObjectIndex *i, const Object *parent, const char *name) {
-        Object key = { .name = (char *) name, .parent = (Object *) parent }, **p;
+        Object key = { .name = (char *) name, .parent = (Object *) parent };
+        TreeNode *n = has_names(i->kind) ? tree_find(i->by_name, &key.by_name, compare_names) : NULL;
 
-        p = has_names(i->kind) ? tfind(&key, &i->by_name, compare_names) : NULL;
-        return p ? *p : NULL;
+        return n ? by_name(n) : NULL;
 }
 
 Object *object_by_uuid(const ObjectIndex *i, const uint8_t uuid[16]) {
-        Object key, **p;
+        TreeNode *n = NULL;
+        Object key;
 
         memcpy(key.uuid, uuid, 16);
-        p = has_uuids(i->kind) ? tfind(&key, &i->by_uuid, compare_uuids) : NULL;
-        return p ? *p : NULL;
+        if (has_uuids(i->kind))
+                n = tree_find(i->by_uuid, &key.by_uuid, compare_uuids);
+        return n ? by_uuid(n) : NULL;
 }
 
 int object_for_identity(const ObjectIndex *i, const char *name, const uint8_t uuid[16], Object **ret, Error *e) {
@@ -225,17 +210,25 @@ typedef struct Walk {
         void *userdata;
 } Walk;
 
-static void visit(const void *node, VISIT which, void *userdata) {
+static void visit_name(TreeNode *n, void *userdata) {
         Walk *w = userdata;
 
-        if (which == postorder || which == leaf)
-                w->f(*(Object *const *) node, w->userdata);
+        w->f(by_name(n), w->userdata);
+}
+
+static void visit_uuid(TreeNode *n, void *userdata) {
+        Walk *w = userdata;
+
+        w->f(by_uuid(n), w->userdata);
 }
 
 void object_foreach(const ObjectIndex *i, void (*f)(Object *o, void *userdata), void *userdata) {
         Walk w = { f, userdata };
 
-        twalk_r(has_names(i->kind) ? i->by_name : i->by_uuid, visit, &w);
+        if (has_names(i->kind))
+                tree_walk(i->by_name, visit_name, &w);
+        else
+                tree_walk(i->by_uuid, visit_uuid, &w);
 }
 
 typedef struct Snapshot {

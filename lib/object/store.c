@@ -211,15 +211,22 @@ static void take_persistent(Object *o, const StoreHead *h, bool tell) {
         object_emit_lifecycle(o, h->there ? OBJECT_DEFINED : OBJECT_UNDEFINED, h->there && was ? s->updated_detail : 0);
 }
 
+void object_set_live_stamp(Object *o, const FileStamp *stamp) {
+        free(o->live_stamp);
+        o->live_stamp = stamp ? malloc(sizeof(*stamp)) : NULL;
+        if (o->live_stamp)
+                *o->live_stamp = *stamp;
+}
+
 static void take_live(Object *o, const StoreHead *h, bool at_start) {
         const ObjectStoreKind *s = object_kind(o)->store;
 
-        if (o->live == h->there && (!h->there || file_stamp_equal(&o->live_stamp, &h->stamp)))
+        if (o->live == h->there && (!h->there || (o->live_stamp && file_stamp_equal(o->live_stamp, &h->stamp))))
                 return;
         if (s->live)
                 s->live(o, h, at_start);
         o->live = h->there;
-        o->live_stamp = h->stamp;
+        object_set_live_stamp(o, h->there ? &h->stamp : NULL);
 }
 
 static void replace(Object *o) {
@@ -246,7 +253,7 @@ static void heads_read(const ObjectKind *k, const char *key, const Object *o, St
         }
         if (head_read(k, STORE_TRANSIENT, key, NULL, NULL, &ret[STORE_TRANSIENT]) < 0)
                 ret[STORE_TRANSIENT].there = false;
-        if (head_read(k, STORE_LIVE, key, o && o->live ? &o->live_stamp : NULL, uuid, &ret[STORE_LIVE]) < 0)
+        if (head_read(k, STORE_LIVE, key, o && o->live ? o->live_stamp : NULL, uuid, &ret[STORE_LIVE]) < 0)
                 ret[STORE_LIVE].there = false;
 }
 

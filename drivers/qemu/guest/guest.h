@@ -37,8 +37,8 @@ typedef struct GuestFacts {
         uint64_t memory_kib;   /* most */
         uint64_t current_kib;
         unsigned vcpus_max;
-        unsigned vcpus;
-        bool valid;
+        unsigned vcpus : 31;
+        bool valid : 1;
 } GuestFacts;
 
 /* The removal of a device that somebody waits for. */
@@ -93,13 +93,16 @@ struct Guest {
         int id;                     /* -1: not active */
         GuestState state;
         int reason;                 /* RUNNING_x, PAUSED_x ... as fits the state */
-        GuestFacts facts;           /* of the inactive definition */
-        bool kept;                  /* NAME.state is there, see guest/keep.h */
-        uint64_t autodestroy;       /* guest_mark() of the client whose end ends the guest; 0 none */
         int agent_timeout;          /* of commands to its agent, see run/agent.h; AGENT_TIMEOUT_BLOCK: nobody said */
+        bool kept;                  /* NAME.state is there, see guest/keep.h */
+        GuestFacts facts;           /* of the inactive definition */
+        uint64_t autodestroy;       /* guest_mark() of the client whose end ends the guest; 0 none */
         FiberLock agent_lock;
         GuestRun *run;
 };
+
+/* With what malloc() needs, 256 bytes: a host may have thousands. What only a running one needs is in its GuestRun. */
+_Static_assert(sizeof(Guest) <= 248, "a guest that does not run takes too much memory");
 
 static inline Guest *guest_of(const Object *o) {
         return container_of((Object *) o, Guest, object);

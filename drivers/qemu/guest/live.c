@@ -12,7 +12,7 @@ int live_write(Guest *g, const Definition *d, Error *e) {
         r = object_write(object_kind(&g->object), STORE_LIVE, g->object.name, d, &stamp, e);
         if (r < 0)
                 return r;
-        g->object.live_stamp = stamp;
+        object_set_live_stamp(&g->object, &stamp);
         if (g->run)
                 g->run->facts.valid = false;
         return 0;

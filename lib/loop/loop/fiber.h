@@ -66,7 +66,6 @@ int fiber_bus_call_method(sd_bus *bus, const char *destination, const char *path
  * The queue must outlive its waiters: wake them with an error before freeing it. */
 typedef struct FiberWaiter FiberWaiter;
 typedef struct FiberQueue {
-        FiberWaiter *first;
         FiberWaiter *last;
 } FiberQueue;
 
@@ -76,7 +75,7 @@ int fiber_queue_wait(FiberQueue *q, uint64_t timeout);
 bool fiber_queue_wake_one(FiberQueue *q, int value);
 void fiber_queue_wake_all(FiberQueue *q, int value);
 static inline bool fiber_queue_is_empty(const FiberQueue *q) {
-        return !q->first;
+        return !q->last;
 }
 
 /* A lock that may be held across waits, first come first served. Zero is unlocked. */

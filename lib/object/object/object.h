@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "base/tree.h"
 #include "loop/fiber.h"
 #include "object/job.h"
 #include "rpc/driver.h"
@@ -49,19 +50,21 @@ static inline bool file_stamp_equal(const FileStamp *a, const FileStamp *b) {
                a->size == b->size;
 }
 
+/* There are thousands of some kinds: what few of them need is behind a pointer. */
 struct Object {
         unsigned n_ref;
+        bool persistent : 1;    /* there is a definition in /etc */
+        bool transient : 1;     /* a definition in /run that no other one stands behind */
+        bool live : 1;          /* a live definition is there */
+        bool gone : 1;          /* no longer in the index; only references keep it */
+        bool unseen : 1;        /* its definition was touched while somebody was about to change it */
         ObjectIndex *index;
+        TreeNode by_name, by_uuid;
         Object *parent;         /* with a reference; NULL for kinds without */
         char *name;             /* NULL for kinds without */
         uint8_t uuid[16];       /* zero for kinds without */
-        bool persistent;        /* there is a definition in /etc */
-        bool transient;         /* a definition in /run that no other one stands behind */
-        bool live;              /* a live definition is there */
-        bool gone;              /* no longer in the index; only references keep it */
-        bool unseen;            /* its definition was touched while somebody was about to change it */
         FileStamp stamp;        /* of the persistent definition */
-        FileStamp live_stamp;
+        FileStamp *live_stamp;  /* NULL: there is no live one */
         ObjectJob job;
         FiberQueue waiters;     /* for changes of the driver's own; woken when it goes, too */
 };
@@ -71,8 +74,7 @@ struct ObjectIndex {
         const ObjectKind *kind;
         DriverHost *host;
         void *driver;           /* the driver's state */
-        void *by_name;          /* trees, tsearch(3) */
-        void *by_uuid;
+        TreeNode *by_name, *by_uuid;
         size_t n;
         ObjectStore *store;     /* for kinds with definition files, from object_store_start() on */
 };

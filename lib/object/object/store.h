@@ -37,6 +37,9 @@ int object_write(const ObjectKind *k, StorePlace place, const char *key, const D
 /* The same for text that is no Definition's. */
 int object_write_text(const ObjectKind *k, StorePlace place, const char *key, const char *text, FileStamp *ret_stamp,
                       Error *e);
+/* Tells the index which live definition was written, so that it is no news; NULL: there is none. Without memory it is
+ * read once more. */
+void object_set_live_stamp(Object *o, const FileStamp *stamp);
 /* Removes a file; one that is not there is no error. */
 int object_unlink(const ObjectKind *k, StorePlace place, const char *key, Error *e);
 
