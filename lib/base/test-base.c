@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -302,6 +303,52 @@ static void trees_are_sorted_sets(void **state) {
         }
 }
 
+/* KiB that are mapped of the beginning of a library: its headers and symbols. */
+static unsigned long resident_head_kib(const char *library) {
+        FILE *f = fopen("/proc/self/smaps", "re");
+        unsigned long kib = 0, offset = 1;
+        bool found = false;
+        char line[512];
+
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f))
+                if (sscanf(line, "%*x-%*x %*s %lx", &offset) == 1)
+                        found = offset == 0 && strstr(line, library);
+                else if (found)
+                        (void) sscanf(line, "Rss: %lu", &kib);
+        fclose(f);
+        return kib;
+}
+
+static void headers_that_were_read_go_too(void **state) {
+        (void) resident_head_kib("libcmocka");
+        memory_give_back();
+        assert_int_equal(resident_head_kib("libcmocka"), 0);
+}
+
+#define DEEP (192U * 1024U)
+
+/* Whether a page of the stack, far below, is there; touch: it is from now on. Both are called from the same depth. */
+__attribute__((noinline)) static bool deep_page(bool touch) {
+        uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE);
+        uintptr_t at = ((uintptr_t) __builtin_frame_address(0) - DEEP) & ~(page - 1);
+        unsigned char there = 0;
+
+        if (touch) {
+                volatile char *deep = __builtin_alloca(DEEP + 2 * page);
+
+                *(volatile char *) at = deep[0] = 1;
+        }
+        return mincore((void *) at, page, &there) == 0 && there & 1;
+}
+
+static void the_stack_below_goes(void **state) {
+        assert_true(deep_page(true));
+        assert_true(deep_page(false));
+        memory_give_back();
+        assert_false(deep_page(false));
+}
+
 /* n descriptors of a pipe's reading end through a pair of sockets; the other side may read what is in the pipe from the
  * last. */
 static void descriptors_travel(void **state) {
@@ -545,6 +592,8 @@ int main(void) {
                 cmocka_unit_test(addresses_are_counted),
                 cmocka_unit_test(controllers_are_whole_words),
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
+                cmocka_unit_test(headers_that_were_read_go_too),
+                cmocka_unit_test(the_stack_below_goes),
                 cmocka_unit_test(trees_are_sorted_sets),
         };
 
