@@ -141,12 +141,6 @@ static int add_head(DocumentWriter *w, DocumentElement *root, sd_device *d) {
         return 0;
 }
 
-static int links_of(const Device *device) {
-        const ObjectIndex *index = device->object.index;
-
-        return index && index->host ? index->host->links_fd : 0;
-}
-
 int device_describe(const Device *device, char **ret, Error *e) {
         _cleanup_document_writer_ DocumentWriter *w = NULL;
         _cleanup_(sd_device_unrefp) sd_device *d = NULL;
@@ -164,6 +158,6 @@ int device_describe(const Device *device, char **ret, Error *e) {
                 return r;
         capability = document_add(w, root, "capability", NULL);
         document_attr(w, capability, "type", device->kind->capability);
-        device->kind->describe(&(Description){ w, capability, d, links_of(device) });
+        device->kind->describe(&(Description){ w, capability, d, device->object.index->driver });
         return document_finish(w, ret);
 }

@@ -238,6 +238,7 @@ static void driver_stop(void *state) {
         sd_device_monitor_unref(d->monitor);
         watch_close(d);
         object_index_done(&d->devices);
+        free(d->link_words);
         free(d);
 }
 

@@ -40,10 +40,9 @@ static const struct LinkFeature {
 };
 
 /* The kernel's bits of each of them: the same for all links until the next boot. */
-static struct {
-        unsigned n;             /* of the kernel's bits; 0: not asked for yet */
+struct LinkWords {
         uint32_t masks[ELEMENTSOF(features)][WORDS_MAX];
-} kernel;
+};
 
 static int ask(int fd, const char *link, void *command) {
         struct ifreq request = { .ifr_data = command };
@@ -52,25 +51,27 @@ static int ask(int fd, const char *link, void *command) {
         return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : 0;
 }
 
-static void learn(unsigned bit, const char *name) {
+static void learn(LinkWords *w, unsigned bit, const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(features); i++)
                 for (const char *const *k = features[i].kernel; *k; k++)
                         if (streq(*k, name))
-                                kernel.masks[i][bit / 32] |= 1U << bit % 32;
+                                w->masks[i][bit / 32] |= 1U << bit % 32;
 }
 
-static int read_names(int fd, const char *link) {
+static int read_words(int fd, const char *link, LinkWords **ret) {
         struct {
                 struct ethtool_sset_info head;
                 uint32_t n;
         } count = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
         _cleanup_free_ struct ethtool_gstrings *names = NULL;
+        _cleanup_free_ LinkWords *w = NULL;
         int r = ask(fd, link, &count);
 
         if (r < 0 || !count.head.sset_mask || count.n == 0 || count.n > STRINGS_MAX)
                 return r < 0 ? r : -EOPNOTSUPP;
         names = calloc(1, sizeof(*names) + (size_t) count.n * ETH_GSTRING_LEN);
-        if (!names)
+        w = calloc(1, sizeof(*w));
+        if (!names || !w)
                 return -ENOMEM;
         names->cmd = ETHTOOL_GSTRINGS;
         names->string_set = ETH_SS_FEATURES;
@@ -82,21 +83,22 @@ static int read_names(int fd, const char *link) {
                 char name[ETH_GSTRING_LEN + 1] = "";
 
                 memcpy(name, names->data + (size_t) i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
-                learn(i, name);
+                learn(w, i, name);
         }
-        kernel.n = count.n;
+        *ret = TAKE_PTR(w);
         return 0;
 }
 
 /* Any socket will do, of the network that the link is in. */
-static int read_active(int links_fd, const char *link, uint32_t active[WORDS_MAX]) {
+static int read_active(NodedevDriver *d, const char *link, uint32_t active[WORDS_MAX]) {
         struct {
                 struct ethtool_gfeatures head;
                 struct ethtool_get_features_block blocks[WORDS_MAX];
         } reply = { .head.cmd = ETHTOOL_GFEATURES, .head.size = WORDS_MAX };
-        _cleanup_close_ int own = links_fd > 0 ? -EBADF : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        int fd = links_fd > 0 ? links_fd : own;
-        int r = fd < 0 ? -errno : kernel.n == 0 ? read_names(fd, link) : 0;
+        bool given = d->host->links_fd > 0;
+        _cleanup_close_ int own = given ? -EBADF : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = given ? d->host->links_fd : own;
+        int r = fd < 0 ? -errno : d->link_words ? 0 : read_words(fd, link, &d->link_words);
 
         if (r >= 0)
                 r = ask(fd, link, &reply);
@@ -105,15 +107,15 @@ static int read_active(int links_fd, const char *link, uint32_t active[WORDS_MAX
         return r;
 }
 
-static bool has(const char *syspath, size_t feature, const uint32_t active[WORDS_MAX]) {
+static bool has(const LinkWords *w, const char *syspath, size_t feature, const uint32_t active[WORDS_MAX]) {
         _cleanup_free_ char *infiniband = NULL;
 
         if (streq(features[feature].word, "rdma")) {
                 infiniband = text_format("%s/device/infiniband", syspath);
                 return infiniband && access(infiniband, F_OK) == 0;
         }
-        for (size_t i = 0; i < WORDS_MAX; i++)
-                if (active[i] & kernel.masks[feature][i])
+        for (size_t i = 0; w && i < WORDS_MAX; i++)
+                if (active[i] & w->masks[feature][i])
                         return true;
         return false;
 }
@@ -122,9 +124,9 @@ void describe_link_features(Description *d, const char *link, const char *syspat
         uint32_t active[WORDS_MAX] = {};
 
         /* a link that has gone meanwhile, or one that is not of this network: without */
-        (void) read_active(d->links_fd, link, active);
+        (void) read_active(d->driver, link, active);
         for (size_t i = 0; i < ELEMENTSOF(features); i++)
-                if (has(syspath, i, active))
+                if (has(d->driver->link_words, syspath, i, active))
                         document_attr(d->writer, document_add(d->writer, d->capability, "feature", NULL), "name",
                                       features[i].word);
 }

@@ -10,6 +10,9 @@
 #include "model/writer.h"
 #include "object/call.h"
 
+/* What the kernel's names for what links can do mean: features.c. */
+typedef struct LinkWords LinkWords;
+
 typedef struct NodedevDriver {
         DriverHost *host;
         ObjectIndex devices;
@@ -17,6 +20,7 @@ typedef struct NodedevDriver {
         int uevents_fd, links_fd; /* the kernel's: watch.c; -EBADF: nobody tells of all changes, so nothing is kept */
         sd_event_source *uevents, *links, *going;
         bool missed; /* some of them */
+        LinkWords *link_words; /* NULL: the kernel was not asked yet */
 } NodedevDriver;
 
 typedef struct DeviceKind DeviceKind;
@@ -38,7 +42,7 @@ typedef struct Description {
         DocumentWriter *writer;
         DocumentElement *capability;
         sd_device *device;
-        int links_fd;           /* DriverHost.links_fd */
+        NodedevDriver *driver;
 } Description;
 
 /* A kind of devices; what it shows beyond its own capability are further ones. */

@@ -134,7 +134,10 @@ sd_device *sd_device_get_child_next(sd_device *d, const char **ret_suffix) {
 /* --- the target --- */
 
 static void describe(const DeviceKind *k) {
-        Device device = { .kind = k, .syspath = (char *) "/sys/devices/none" };
+        DriverHost host = { .links_fd = 0 };
+        NodedevDriver driver = { .host = &host };
+        ObjectIndex index = { .host = &host, .driver = &driver };
+        Device device = { .object.index = &index, .kind = k, .syspath = (char *) "/sys/devices/none" };
         _cleanup_free_ char *name = NULL, *text = NULL;
         _cleanup_xml_ xmlDocPtr doc = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -149,6 +152,7 @@ static void describe(const DeviceKind *k) {
                 abort();
         }
         (void) device_read_flags(&device);
+        free(driver.link_words);
 }
 
 static void message(const uint8_t *data, size_t size) {
