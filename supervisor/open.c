@@ -32,12 +32,12 @@ static int parse_uri(char *text, const char *whole, ConnectUri *ret) {
         return 0;
 }
 
-/* libvirt's system daemons take both. */
+/* libvirt's system daemons take a hypervisor's "/session" as well, from root, and no other driver's. */
 static int check_path(const KnownDriver *k, const ConnectUri *uri, ErrorOrigin origin, Error *e) {
-        if (streq(uri->path, "/system") || streq(uri->path, "/session"))
+        if (streq(uri->path, "/system") || (k->class == DRIVER_HYPERVISOR && streq(uri->path, "/session")))
                 return 0;
         return error_set(e, -EINVAL, ERROR_INTERNAL, origin, "unexpected %s URI path '%s', try %s:///system",
-                         known_driver_title(k), uri->path, k->name);
+                         k->name, uri->path, k->name);
 }
 
 static int no_driver(const ConnectUri *uri, Error *e) {

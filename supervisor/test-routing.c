@@ -110,6 +110,10 @@ static void nothing_is_answered_before_the_opening(void **state) {
         assert_string_equal(c.error.message ? *c.error.message : "",
                             "internal error: unexpected other URI path '/elsewhere', try other:///system");
         assert_int_equal(test_remote(&c, CONNECT_GET_URI, &nothing, &uri), NOT_OPEN);
+        path.name = (char *[]){ (char *) "secret:///session" };
+        assert_int_equal(test_remote(&c, CONNECT_OPEN, &path, &void_ret), 1);
+        assert_string_equal(c.error.message ? *c.error.message : "",
+                            "internal error: unexpected secret URI path '/session', try secret:///system");
         test_close(&c);
 }
 

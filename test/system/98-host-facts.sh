@@ -30,6 +30,7 @@ for f in (c.getVersion, c.getHostname, c.getInfo, c.listDomainsID, c.getCapabili
                 assert e.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT, e
 PYTHON
         refused "... and no other path" "unexpected" m virsh -c $class:///elsewhere uri
+        refused "... nor a session, which this daemon does not serve" "unexpected" m virsh -c $class:///session uri
         check "... through virtproxyd too" equals "$class" m /usr/bin/python3 -c "import libvirt; print(libvirt.open('$class+unix:///system?socket=/run/libvirt/libvirt-sock').getType())"
 done
 
