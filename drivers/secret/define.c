@@ -47,7 +47,7 @@ static int parse(const remote_secret_define_xml_args *args, New *ret, Error *e) 
 static int check_conflicts(const New *n, const Secret *old, const Secret *same_usage, Error *e) {
         char uuid[37];
 
-        if (old && (old->traits.type != n->traits.type || !streq(old->usage ?: "", n->usage)))
+        if (old && !streq(old->usage ?: "", n->usage)) /* another type alone is no other use, to libvirt */
                 return error_set(e, -EEXIST, ERROR_INTERNAL, ORIGIN_SECRET,
                                  "a secret with UUID %s is already defined for use with %s", n->key, old->usage ?: "");
         if (old && old->traits.private && !n->traits.private)
@@ -142,7 +142,6 @@ static int define(Call *c, const remote_secret_define_xml_args *args, remote_sec
 
 /* The value goes first: what is left at a crash is a secret without one. */
 static int undefine(Call *c, Secret *s, uint32_t flags, Error *e) {
-        bool transient = s->object.transient;
         char uuid[37];
         int r;
 
@@ -150,7 +149,7 @@ static int undefine(Call *c, Secret *s, uint32_t flags, Error *e) {
         r = secret_file_remove(uuid, s->traits.ephemeral);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_SECRET, "cannot remove the value of secret %s", uuid);
-        r = object_unlink(&kind_secret, transient ? STORE_TRANSIENT : STORE_PERSISTENT, uuid, e);
+        r = object_unlink(&kind_secret, s->object.transient ? STORE_TRANSIENT : STORE_PERSISTENT, uuid, e);
         if (r < 0)
                 return r;
         (void) object_refresh(s->object.index, uuid, true);

@@ -91,9 +91,7 @@ int value_get(const Secret *s, SecretValue *ret, Error *e) {
 static void emit_changed(Secret *s) {
         remote_secret_event_value_changed_msg msg = {};
 
-        if (!object_event_is_wanted(&s->object, 1))
-                return;
-        if (object_to_wire(&s->object, &msg.secret) >= 0)
+        if (object_event_is_wanted(&s->object, 1) && object_to_wire(&s->object, &msg.secret) >= 0)
                 object_emit(&s->object, 1 /* VIR_SECRET_EVENT_ID_VALUE_CHANGED */, &msg);
         free(msg.secret.usageID);
 }
@@ -101,7 +99,6 @@ static void emit_changed(Secret *s) {
 static int set_value(Call *c, Secret *s, const remote_secret_set_value_args *args, rpc_void *ret, Error *e) {
         int r;
 
-        /* as libvirt has it: there is a value, or there is none */
         if (args->value.value_len == 0)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_SECRET,
                                  "value in virSecretSetValue must not be NULL");
