@@ -7,12 +7,6 @@
 #include "image/probe.h"
 #include "prepare.h"
 
-static const char *source_of(const xmlNode *n) {
-        const xmlNode *source = xml_child(n, "source");
-
-        return xml_attr(source, "file") ?: xml_attr(source, "dev");
-}
-
 static int open_record(Prepare *p) {
         int r;
 
@@ -64,7 +58,7 @@ int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files) {
                 format = xml_get(last, "format/@type");
         }
         r = open_record(p);
-        while (r >= 0 && source_of(layer) && chain_follows(format)) {
+        while (r >= 0 && disk_path(layer) && chain_follows(format)) {
                 ImageFile *more = reallocarray(files, (size_t) n + 1, sizeof(ImageFile));
 
                 if (!more)
@@ -72,7 +66,7 @@ int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files) {
                 files = more;
                 if (n == (int) IMAGE_CHAIN_MAX)
                         return prepare_refuse(p, -ELOOP, disk, "more than %u backing files", IMAGE_CHAIN_MAX);
-                r = add_layer(p, layer, source_of(layer), format, &files[n]);
+                r = add_layer(p, layer, disk_path(layer), format, &files[n]);
                 if (r <= 0)
                         break;
                 n++;

@@ -106,7 +106,7 @@ int images_note_others(Prepare *p, const xmlNode *disk) {
 
 static const char *path_of(const xmlNode *source) {
         const xmlNode *layer = source->parent;
-        const char *path = xml_attr(source, "file") ?: xml_attr(source, "dev");
+        const char *path = disk_path(layer);
 
         /* a device of vDPA is no image */
         return path && *path && !xml_attr_is(layer, "type", "vhostvdpa") ? path : NULL;

@@ -118,8 +118,7 @@ static int lock_disks(Locks *l, size_t *ret_written) {
 
         *ret_written = 0;
         XML_FOREACH(disk, definition_devices(l->p->live), "disk") {
-                const xmlNode *source = xml_child(disk, "source");
-                const char *path = source ? xml_attr(source, "file") ?: xml_attr(source, "dev") : NULL;
+                const char *path = disk_path(disk);
 
                 if (!path || !*path || !is_written(disk))
                         continue;
@@ -195,8 +194,7 @@ int prepare_locks(Prepare *p) {
 }
 
 int prepare_disk_lock(Prepare *p, const xmlNode *disk) {
-        const xmlNode *source = xml_child(disk, "source");
-        const char *path = source ? xml_attr(source, "file") ?: xml_attr(source, "dev") : NULL;
+        const char *path = disk_path(disk);
         _cleanup_(lockd_config_freep) LockdConfig *config = NULL;
         int r;
 

@@ -9,12 +9,6 @@
 #include "image/probe.h"
 #include "tool.h"
 
-static const char *source_of(const xmlNode *n) {
-        const xmlNode *source = xml_child(n, "source");
-
-        return xml_attr(source, "file") ?: xml_attr(source, "dev");
-}
-
 static int report(const Definition *d, const xmlNode *disk, const Error *e) {
         _cleanup_free_ char *path = xml_path_of(disk);
 
@@ -54,7 +48,7 @@ static int verify_disk(const Definition *d, Chain *c, const xmlNode *disk) {
                 layer = next;
                 format = xml_get(next, "format/@type");
         }
-        path = source_of(layer);
+        path = disk_path(layer);
         return path && *path == '/' ? follow(d, c, disk, path, format) : 0;
 }
 

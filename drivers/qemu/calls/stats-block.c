@@ -38,12 +38,6 @@ static bool number_of(const json_t *object, const char *key, uint64_t *ret) {
         return true;
 }
 
-static const char *path_of(const Layer *l) {
-        const xmlNode *source = xml_child(l->element, "source");
-
-        return xml_attr(source, "file") ?: xml_attr(source, "dev");
-}
-
 static const char *format_of(const Layer *l) {
         return l->element == l->disk ? xml_get(l->disk, "driver/@type") : xml_get(l->element, "format/@type");
 }
@@ -59,7 +53,7 @@ static uint64_t monotonic_usec(void) {
 
 static BlockSizes sizes_of(const Layer *l, uint64_t deadline) {
         uint64_t now = monotonic_usec();
-        const char *path = path_of(l);
+        const char *path = disk_path(l->element);
         BlockSizes s = {};
         ImageFile f;
 
@@ -110,7 +104,7 @@ static void add_layer(const Layer *l, uint64_t deadline, TypedParams *p) {
         typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.name", n), xml_get(l->disk, "target/@dev"));
         if (xml_attr_uint(source, "index", &index) >= 0 || xml_attr_uint(l->element, "index", &index) >= 0)
                 typed_params_add_uint(p, TYPED_PARAM_NAME("block.%u.backingIndex", n), index);
-        typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.path", n), path_of(l));
+        typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.path", n), disk_path(l->element));
         for (size_t i = 0; i < ELEMENTSOF(figures); i++)
                 if (number_of(stats, figures[i].qemu, &v))
                         typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.%s", n, figures[i].name), v);

@@ -62,7 +62,6 @@ void threshold_exceeded(Guest *g, json_t *data) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_free_ char *numbered = NULL;
         remote_domain_event_block_threshold_msg m;
-        const xmlNode *source;
         const char *dev;
         char *path;
         Where w;
@@ -71,8 +70,7 @@ void threshold_exceeded(Guest *g, json_t *data) {
             object_load(&g->object, OBJECT_LIVE, &d, NULL) < 0 || !find_image(d, node, &w))
                 return;
         dev = xml_get(w.disk, "target/@dev") ?: "";
-        source = xml_child(w.layer, "source");
-        path = (char *) (xml_attr(source, "file") ?: xml_attr(source, "dev"));
+        path = (char *) disk_path(w.layer);
         m = (remote_domain_event_block_threshold_msg) {
                 .dom = guest_for_event(g), .dev = (char *) dev, .path = path ? &path : NULL,
                 .threshold = figure(data, "write-threshold"), .excess = figure(data, "amount-exceeded"),

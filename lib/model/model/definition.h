@@ -173,8 +173,8 @@ int definition_number_images(Definition *d, xmlNode *disk);
 #define DEFINITION_LEASE_NAME_MAX 24U
 void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEASE_NAME_MAX]);
 
-/* The image of a disk that is a file or a block device: source's file or dev. NULL where it is something else, or
- * empty. */
+/* The image of a disk, or of a <backingStore> below it, that is a file or a block device: source's file or dev. NULL
+ * where it is something else, or empty. */
 const char *disk_path(const xmlNode *disk);
 
 /* The disk that is called name: by its target ("vda"), or by disk_path(). NULL where there is none. */
