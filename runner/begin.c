@@ -10,23 +10,7 @@
 #include "base/strings.h"
 #include "run.h"
 
-/* "charserial0" is the alias with QEMU's prefix for character devices. */
-static void add_ptys(StrBuf *b, const json_t *chardevs) {
-        size_t i;
-        json_t *c;
-
-        json_array_foreach(chardevs, i, c) {
-                const char *label = json_string_value(json_object_get(c, "label"));
-                const char *file = json_string_value(json_object_get(c, "filename"));
-                const char *alias = label ? startswith(label, "char") : NULL;
-                const char *pty = file ? startswith(file, "pty:") : NULL;
-
-                if (alias && pty && strcspn(pty, "\n") == strlen(pty))
-                        strbuf_addf(b, "pty.%s=%s\n", alias, pty);
-        }
-}
-
-static int write_run_file(Run *run, const json_t *chardevs) {
+static int write_run_file(const Run *run) {
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *text = NULL, *path = NULL;
 
@@ -35,7 +19,6 @@ static int write_run_file(Run *run, const json_t *chardevs) {
         strbuf_addf(&b, "pid=%i\nsince=%" PRIu64 "\n", run->qemu, run->since);
         for (char *const *g = run->launch.graphics; g && *g; g++)
                 strbuf_addf(&b, "%s\n", *g);
-        add_ptys(&b, chardevs);
         text = strbuf_take(&b);
         if (!text || asprintf(&path, "%s/" GUEST_FOLDER_RUN, run->runtime_dir) < 0)
                 return -ENOMEM;
@@ -58,20 +41,16 @@ static void guest_continues(Run *run, const json_t *result, const char *error) {
                 become_ready(run);
 }
 
-static void got_chardevs(Run *run, const json_t *result, const char *error) {
+static void let_go(Run *run) {
         int r;
 
-        if (run->state != RUN_STARTING)
-                return;
-        r = write_run_file(run, result);
-        if (r < 0) {
-                run_fail_start(run, "cannot write %s/run: %s", run->runtime_dir, strerror(-r));
-                return;
-        }
-        if (run->launch.paused)
+        r = write_run_file(run);
+        if (r < 0)
+                run_fail_start(run, "cannot write %s/" GUEST_FOLDER_RUN ": %s", run->runtime_dir, strerror(-r));
+        else if (run->launch.paused)
                 become_ready(run);
-        else
-                (void) monitor_execute(run, "cont", guest_continues);
+        else if ((r = monitor_execute(run, "cont", guest_continues)) < 0)
+                run_fail_start(run, "cannot ask QEMU: %s", strerror(-r));
 }
 
 /* --- what is to be done before the first instruction: commands, and events waited for between them --- */
@@ -109,14 +88,6 @@ static void applied(Run *run, const json_t *result, const char *error) {
                 next_step(run);
 }
 
-static void ask_for_chardevs(Run *run) {
-        int r;
-
-        r = monitor_execute(run, "query-chardev", got_chardevs);
-        if (r < 0)
-                run_fail_start(run, "cannot ask QEMU: %s", strerror(-r));
-}
-
 /* An event may come before the answer to the command that brings it about, so it counts from when that is sent. */
 static void next_step(Run *run) {
         const char *s = step(run, run->next_step);
@@ -129,7 +100,7 @@ static void next_step(Run *run) {
         if (awaited(s))
                 return;
         if (!s)
-                run_tune_threads(run, ask_for_chardevs);
+                run_tune_threads(run, let_go);
         else {
                 run->next_step++;
                 r = monitor_send(run, s, applied);
