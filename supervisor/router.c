@@ -112,8 +112,14 @@ static const RpcHandler *find_handler(const Server *s, const Target *t, const Rp
         return NULL;
 }
 
+/* What is asked of the connection as such is asked of what it is one to: storage has capabilities too. */
+static DriverClass class_on(const Client *c, const RpcProcedure *p, uint32_t program) {
+        return p->kind == RPC_KIND_CONNECT && program == REMOTE_PROGRAM && c->primary ? c->primary->class
+                                                                                     : router_class(p, program);
+}
+
 int router_call(Client *c, Packet *p, const RpcProcedure *procedure) {
-        DriverClass class = router_class(procedure, p->header.program);
+        DriverClass class = class_on(c, procedure, p->header.program);
         const Target *t = &c->target[class];
         const RpcHandler *handler;
         DriverInstance *driver;

@@ -75,7 +75,27 @@ static int get_capabilities(Call *c, const remote_connect_get_storage_pool_capab
         return document_finish(w, &ret->capabilities);
 }
 
+/* Of a connection to storage:///system: the types that there are, and nothing of them. */
+static int get_types(Call *c, const rpc_void *args, remote_connect_get_capabilities_ret *ret, Error *e) {
+        _cleanup_document_writer_ DocumentWriter *w = NULL;
+        DocumentElement *root, *list;
+        int r;
+
+        r = call_check_access_to(c, 0, (const char *const[]) { NULL }, e);
+        if (r >= 0)
+                r = document_begin("capabilities", &w, &root);
+        if (r < 0)
+                return r;
+        list = document_add(w, document_add(w, root, "pool", NULL), "enum", NULL);
+        document_attr(w, list, "name", "type");
+        for (size_t i = 0; i < ELEMENTSOF(formats); i++)
+                if (!pool_type_missing(formats[i].type))
+                        (void) document_add(w, list, "value", pool_type_name(formats[i].type));
+        return document_finish(w, &ret->capabilities);
+}
+
 static const RpcHandler rows[] = {
+        PLAIN(CONNECT_GET_CAPABILITIES, get_types),
         PLAIN(CONNECT_GET_STORAGE_POOL_CAPABILITIES, get_capabilities),
 };
 const RpcTable storage_table_capabilities = RPC_TABLE(rows);
