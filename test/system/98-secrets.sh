@@ -68,6 +68,33 @@ check "... nor in any file below /etc, /run and /var" equals "" m sh -c "grep -r
 check "... nor in base64" equals "" m sh -c "grep -rlsa $(printf unique-value-wombat | base64) /etc/libvirt /run/libvirt /var/lib/libvirt /var/log"
 check "... nor in the journal" not contains wombat m journalctl -b -o cat
 check "files are root's alone" equals "" m sh -c "find /etc/libvirt/secrets /var/lib/libvirt/secrets /run/libvirt/secrets -perm /077"
+# What is in memory: not swapped while a call takes, and wiped by its end, in all daemons that it went through.
+check "no daemon's memory is swapped" equals "0 0 0" m sh -c \
+        'echo $(for d in secret qemu proxy; do systemctl show -P MemorySwapMax virt${d}d.service; done)'
+check "... nor has any of them the value once it was given" m_with_input /usr/bin/python3 - $u1 <<'PYTHON'
+import base64, libvirt, subprocess, sys
+
+value = b"unique-value-wombat" * 40
+for uri in ("secret:///system", "qemu:///system", "qemu:///system?mode=legacy"):
+    c = libvirt.open(uri)
+    s = c.secretLookupByUUIDString(sys.argv[1])
+    s.setValue(value)
+    assert s.value() == value
+    s.setValue(b"unique-value-wombat")
+    c.close()
+seen = []
+for daemon in ("virtsecretd", "virtqemud", "virtproxyd"):
+    pid = subprocess.check_output(["systemctl", "show", "-P", "MainPID", daemon + ".service"], text=True).strip()
+    assert pid != "0", daemon
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            begin, end = (int(n, 16) for n in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw"):
+                memory.seek(begin)
+                data = memory.read(end - begin)
+                seen += [daemon + " " + line for form in (value, base64.b64encode(value)) if form[:300] in data]
+assert not seen, seen
+PYTHON
 # No dumping means that not even gcore's way in, ptrace without its capability, is open: what a core would be made of.
 check "the daemon leaves no core" m sh -c "virsh -c secret:///system uri >/dev/null; p=\$(systemctl show -P MainPID virtsecretd); \
         kill -ABRT \$p; sleep 1; ! journalctl -b -o cat -u virtsecretd | grep -i 'dumped core'"
