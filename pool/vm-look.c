@@ -5,7 +5,8 @@
  * for all that has changed since a pool's file was written. Prints lines of such a file (storage/table.h): "+VOLUME",
  * "-NAME", and for a folder the sizes of its file system. --sizes PATH... prints what the first of them that is there
  * has: allocated bytes, and its length; --image FORMAT PATH the same of a file or device, and, unless FORMAT is "", the
- * capacity that it has as an image of that format. --input: the arguments come by stdin, each with a NUL behind it. It
+ * capacity that it has as an image of that format. --places PATH... prints for each "+PLACE" or, where nothing is
+ * there, "-PLACE", and a NUL (storage/folder.h). --input: the arguments come by stdin, each with a NUL behind it. It
  * runs in the daemon's sandbox, and cannot but read there. */
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "image/probe.h"
+#include "storage/folder.h"
 #include "storage/sandbox.h"
 #include "storage/scan.h"
 
@@ -138,6 +140,25 @@ static int image(const char *format, const char *path, StrBuf *b) {
         return 0;
 }
 
+static int places(char **paths, StrBuf *b) {
+        _cleanup_strv_ char **mute = NULL;
+        int r = folder_mute_mounts(&mute);
+
+        for (; *paths && r >= 0; paths++) {
+                _cleanup_free_ char *place = NULL;
+                bool there = true;
+
+                r = folder_place(*paths, mute, &place, &there);
+                if (r == -ELOOP)
+                        r = (place = folder_plain(*paths)) ? 0 : -ENOMEM;
+                if (r < 0)
+                        return r;
+                strbuf_addc(b, there ? '+' : '-');
+                strbuf_addn(b, place, strlen(place) + 1);
+        }
+        return r;
+}
+
 /* A kernel without filters: the daemon's sandbox is what there is. */
 static int confine(void) {
         int r = sandbox_only_read();
@@ -152,6 +173,8 @@ static int run(char **args, StrBuf *b) {
                 return sizes(args + 1, b);
         if (streq(args[0], "--image"))
                 return args[1] && args[2] ? image(args[1], args[2], b) : -EINVAL;
+        if (streq(args[0], "--places"))
+                return places(args + 1, b);
         return *args[0] ? look_in(args[0], args + 1, b) : look_at(args + 1, b);
 }
 
@@ -165,8 +188,8 @@ static void say_why(const char *folder, int r) {
         free(refuses);
 }
 
-/* Paths of a few volumes at most. */
-#define ARGS_MAX (256U * 1024U)
+/* Paths of all pools at most. */
+#define ARGS_MAX (4U * 1024U * 1024U)
 
 /* NULL-terminated, in text, both the caller's. -EINVAL also where whoever began this has ended. */
 static int read_args(char **text, char ***ret) {

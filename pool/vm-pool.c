@@ -15,6 +15,7 @@
 #include "base/instance.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "claim.h"
 #include "load.h"
 #include "model/kind.h"
 #include "nodes.h"
@@ -256,16 +257,21 @@ static int begin(PoolSpec *spec, const char *xml, Error *e) {
                 r = start_source(spec, e);
         if (r < 0)
                 return r;
-        remove_parts(spec);
-        r = scan(spec, NULL, &text, e);
+        r = b->volumes_are_files ? claim_folder(spec, e) : 0;
+        if (r >= 0)
+                remove_parts(spec);
+        if (r >= 0)
+                r = scan(spec, NULL, &text, e);
         if (r >= 0)
                 r = show(spec, text, e);
         if (r >= 0)
                 r = show_live(spec, xml, e);
         if (r < 0 && b->stop)
                 (void) b->stop(spec, NULL);
-        if (r < 0)
+        if (r < 0) {
                 nodes_forget(spec->name);
+                claim_forget(spec->name);
+        }
         return r;
 }
 
@@ -322,6 +328,7 @@ static void forget(const char *name) {
                         (void) unlink(path);
         }
         nodes_forget(name);
+        claim_forget(name);
         pool_known_forget(name);
 }
 

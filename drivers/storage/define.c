@@ -10,107 +10,15 @@
 #define VALIDATE 1U             /* VIR_STORAGE_POOL_DEFINE_VALIDATE */
 #define CREATE_FLAGS 7U         /* VIR_STORAGE_POOL_CREATE_x */
 
-/* --- two pools on one source --- */
-
-static bool same_device(const PoolSpec *a, const PoolSpec *b) {
-        for (char **d = a->devices; d && *d; d++)
-                if (strv_contains(b->devices, *d))
-                        return true;
-        return false;
-}
-
-/* A path without "." and "..", by its words alone: to ask the file system could take for ever. */
-static char *plain_path(const char *path) {
-        char *plain = malloc(strlen(path) + 2), *end = plain;
-
-        if (!plain)
-                return NULL;
-        for (const char *p = path; *p;) {
-                size_t n;
-
-                p += strspn(p, "/");
-                n = strcspn(p, "/");
-                if (n == 2 && p[0] == '.' && p[1] == '.') {
-                        while (end > plain && *--end != '/')
-                                ;
-                } else if (n > 1 || (n == 1 && *p != '.')) {
-                        *end++ = '/';
-                        memcpy(end, p, n);
-                        end += n;
-                }
-                p += n;
-        }
-        *end = '\0';
-        return plain;
-}
-
-static bool same_target(const PoolSpec *a, const PoolSpec *b) {
-        _cleanup_free_ char *one = a->target ? plain_path(a->target) : NULL,
-                            *other = b->target ? plain_path(b->target) : NULL;
-
-        return streq_ptr(one ?: a->target, other ?: b->target);
-}
-
-static bool same_export(const PoolSpec *a, const PoolSpec *b) {
-        return streq_ptr(a->host, b->host) && streq_ptr(a->dir, b->dir);
-}
-
-static bool same_group(const PoolSpec *a, const PoolSpec *b) {
-        return streq_ptr(a->source_name ?: a->name, b->source_name ?: b->name);
-}
-
-static bool same_portal(const PoolSpec *a, const PoolSpec *b) {
-        return streq_ptr(a->host, b->host) && same_device(a, b);
-}
-
-static bool same_adapter(const PoolSpec *a, const PoolSpec *b) {
-        return streq_ptr(a->adapter, b->adapter);
-}
-
-static bool (*const same_source[_POOL_TYPE_MAX])(const PoolSpec *a, const PoolSpec *b) = {
-        [POOL_DIR] = same_target,
-        [POOL_FS] = same_device,
-        [POOL_NETFS] = same_export,
-        [POOL_LOGICAL] = same_group,
-        [POOL_DISK] = same_device,
-        [POOL_ISCSI] = same_portal,
-        [POOL_ISCSI_DIRECT] = same_portal,
-        [POOL_SCSI] = same_adapter,
-};
-
-/* Folders of files may not be two pools' either, whatever their types. */
-static bool conflicts(const PoolSpec *a, const PoolSpec *b) {
-        bool folders = a->type <= POOL_NETFS && b->type <= POOL_NETFS;
-
-        if (folders && same_target(a, b))
-                return true;
-        return a->type == b->type && same_source[a->type] && same_source[a->type](a, b);
-}
-
-static int refuse_conflict(ObjectIndex *i, const PoolSpec *spec, Error *e) {
-        Object **list;
-        int r = 0;
-        size_t n;
-
-        if (object_snapshot(i, NULL, &list, &n) < 0)
-                return -ENOMEM;
-        for (size_t k = 0; k < n && r >= 0; k++) {
-                const PoolSpec *other;
-
-                if (!streq(list[k]->name, spec->name) && pool_spec(pool_of(list[k]), &other, NULL) >= 0 &&
-                    conflicts(spec, other))
-                        r = error_set(e, -EEXIST, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
-                                      "Storage source conflict with pool: '%s'", list[k]->name);
-        }
-        object_release(list, n);
-        return r;
-}
-
 /* --- definitions of clients --- */
 
-static int check_spec(ObjectIndex *i, const Definition *d, Error *e) {
+/* o: what has its name or uuid by now; may be NULL. A pool that stays where it is is left in peace, wherever that is:
+ * there are such from before. */
+static int check_spec(ObjectIndex *i, Object *o, const Definition *d, Error *e) {
         _cleanup_pool_spec_ PoolSpec *spec = NULL;
         _cleanup_plan_ Plan *plan = NULL;
+        const PoolSpec *before;
+        bool stays;
         int r;
 
         r = pool_spec_from_xml(definition_root(d), &spec, e);
@@ -120,7 +28,8 @@ static int check_spec(ObjectIndex *i, const Definition *d, Error *e) {
                 return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
                                  "pools of type '%s' are not supported: built without %s", pool_type_name(spec->type),
                                  pool_type_missing(spec->type));
-        r = refuse_conflict(i, spec, e);
+        stays = o && pool_spec(pool_of(o), &before, NULL) >= 0 && pool_same_target(before, spec);
+        r = pool_refuse_conflict(i, spec, stays, e);
         return r < 0 ? r : plan_build(d, &plan, e);
 }
 
@@ -143,7 +52,7 @@ static int read_definition(Call *c, const char *xml, bool validate, Definition *
         if (r >= 0)
                 r = object_for_identity(i, definition_name(d), uuid, &o, e);
         if (r >= 0)
-                r = check_spec(i, d, e);
+                r = check_spec(i, o, d, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(d);

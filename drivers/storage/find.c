@@ -149,11 +149,54 @@ static char *plain_path(const char *path) {
         return strbuf_take(&b);
 }
 
+/* The folder of a path, and those of all active pools; none where it is one of theirs by its words. */
+static int folders_to_compare(ObjectIndex *i, const char *path, char ***ret) {
+        const char *name = strrchr(path, '/');
+        _cleanup_free_ char *folder = name ? strndup(path, (size_t) (name - path)) : NULL;
+        Object **list;
+        int r = 0;
+        size_t n;
+
+        if (!folder || *path != '/' || strv_add(ret, folder) < 0 || object_snapshot(i, NULL, &list, &n) < 0)
+                return -ENOENT;
+        for (size_t k = 0; k < n && r >= 0; k++) {
+                const PoolSpec *s;
+
+                if (!list[k]->live || pool_spec(pool_of(list[k]), &s, NULL) < 0 || s->type > POOL_NETFS || !s->target)
+                        continue;
+                r = streq(s->target, folder) ? -ENOENT : strv_add(ret, s->target);
+        }
+        object_release(list, n);
+        return r;
+}
+
+/* A link may lead to a pool's folder: the path by which the pool knows what is there. */
+static int path_by_links(ObjectIndex *i, const char *path, char **ret) {
+        _cleanup_strv_ char **folders = NULL, **places = NULL;
+        int r = folders_to_compare(i, path, &folders);
+
+        if (r >= 0)
+                r = folders[1] ? pool_places(i, folders, &places) : -ENOENT;
+        for (size_t k = 1; r >= 0 && places[k]; k++)
+                if (streq(places[0], places[k])) {
+                        *ret = text_format("%s%s", folders[k], strrchr(path, '/'));
+                        return *ret ? 0 : -ENOMEM;
+                }
+        return r < 0 ? r : -ENOENT;
+}
+
 static int lookup_by_path(Call *c, const remote_storage_vol_lookup_by_path_args *args,
                           remote_storage_vol_lookup_by_path_ret *ret, Error *e) {
-        _cleanup_free_ char *path = plain_path(args->path);
+        _cleanup_error_ Error first = ERROR_INIT;
+        _cleanup_free_ char *path = plain_path(args->path), *by_links = NULL;
+        int r = path ? lookup(c, path, false, &ret->vol, &first) : -ENOMEM;
 
-        return path ? lookup(c, path, false, &ret->vol, e) : -ENOMEM;
+        /* which error it is then is said of the path that was asked for */
+        if (r == -ENOENT && path_by_links(call_index(c), path, &by_links) >= 0)
+                r = lookup(c, by_links, false, &ret->vol, NULL);
+        if (r < 0)
+                error_move(e, &first);
+        return r;
 }
 
 /* --- pools --- */

@@ -75,6 +75,15 @@ void pool_hand_over(const Definition *d, const char *stamp) {
                 (void) pool_known_save(stamp, s, xml);
 }
 
+/* What others have done to folders since it was defined. */
+static int refuse_build(Pool *p, Error *e) {
+        _cleanup_definition_ Definition *d = pool_definition(p, OBJECT_NEXT);
+        _cleanup_pool_spec_ PoolSpec *s = NULL;
+        int r = d ? pool_spec_from_xml(definition_root(d), &s, e) : 0;
+
+        return r < 0 || !s ? r : pool_refuse_conflict(p->object.index, s, false, e);
+}
+
 static int create(Call *c, Pool *p, uint32_t flags, Error *e) {
         _cleanup_free_ char *stamp = pool_definition_stamp(p->object.name);
         _cleanup_definition_ Definition *d = NULL;
@@ -83,7 +92,9 @@ static int create(Call *c, Pool *p, uint32_t flags, Error *e) {
 
         if (p->object.live)
                 return object_refuse(&p->object, e, "storage pool '%s' is already active", p->object.name);
-        r = object_load(&p->object, OBJECT_NEXT, &d, e);
+        r = flags ? refuse_build(p, e) : 0;
+        if (r >= 0)
+                r = object_load(&p->object, OBJECT_NEXT, &d, e);
         if (r >= 0)
                 r = definition_normalise(d, NULL, e);
         if (r >= 0)
@@ -266,6 +277,8 @@ static int work(Call *c, Pool *p, const char *verb, uint32_t flags, int event, E
 static int build(Call *c, Pool *p, uint32_t flags, Error *e) {
         int r = refuse_both(flags, POOL_BUILD_OVERWRITE, POOL_BUILD_NO_OVERWRITE, "BUILD", e);
 
+        if (r >= 0 && !p->object.live)
+                r = refuse_build(p, e);
         return r < 0 ? r : work(c, p, "build", flags & ~3U, POOL_CREATED, e);
 }
 

@@ -7,6 +7,8 @@
  *
  *   driver.c       the kind, its files and its unit, lists and other calls that all objects have
  *   define.c       definitions: define, undefine, create
+ *   conflict.c     two pools on one source
+ *   place.c        where folders are
  *   run.c          start, stop, refresh, build, delete, search for sources
  *   mount.c        why the file system of a pool is not there
  *   capabilities.c pool-capabilities
@@ -96,6 +98,21 @@ void pool_emit_refresh(Pool *p);
 
 /* In canonical form, the caller's; NULL where it cannot be read. */
 Definition *pool_definition(Pool *p, ObjectVersion which);
+
+/* --- conflict.c --- */
+
+/* Code 9 where a pool of another name has the source or the folder that spec names, or where the folder would be made
+ * inside of another pool's. stays: the folder is its own already; then only what the definitions say counts. Waits,
+ * and spec has to stay meanwhile. */
+int pool_refuse_conflict(ObjectIndex *i, const PoolSpec *spec, bool stays, Error *e);
+/* By their words. */
+bool pool_same_target(const PoolSpec *a, const PoolSpec *b);
+
+/* --- place.c --- */
+
+/* For each path "+PLACE", or "-PLACE" where nothing is there (storage/folder.h). Negative errno where that cannot be
+ * said at once. Waits. */
+int pool_places(ObjectIndex *i, char *const *paths, char ***ret);
 
 /* --- run.c --- */
 

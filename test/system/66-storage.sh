@@ -45,6 +45,29 @@ check "... for virsh too" says 'Autostart:      no' m virsh pool-info p
 for path in /srv/p /srv//p/ /srv/./p /srv/x/../p; do
         refused "a second pool on the folder ($path)" "Storage source conflict with pool: 'p'" define_pool dir q $path ''
 done
+# by links, and inside of it
+m sh -c 'ln -s p /srv/link; ln -s /srv/link /srv/twice; mkdir /srv/p/there'
+conflict="Storage source conflict with pool: 'p'"
+refused "... where a link leads to it" "$conflict: its folder '/srv/p' is the same" define_pool dir q /srv/twice ''
+refused "... for a pool that is created" "$conflict" m virsh pool-create-as q dir --target /srv/link
+refused "... one whose folder would be made in it" "$conflict: '/srv/link/new' would be made inside" define_pool dir q /srv/link/new ''
+refused "... of any type" "$conflict" m virsh pool-define-as q fs --source-dev /dev/nothing --target /srv/p/new
+refused "... and by a create that builds" "$conflict" m virsh pool-create-as q dir --target /srv/p/new --build
+check "... nothing was made, or is left" equals "there p" m sh -c 'echo $(ls /srv/p) $(virsh -q pool-list --all --name)'
+check "one whose folder is there is taken" m sh -c 'virsh -q "pool-define-as there dir --target /srv/p/there; pool-build there; pool-start there" && virsh -q "vol-create-as there v 1M; pool-destroy there; pool-undefine there"'
+check "... around it too" m virsh -q "pool-define-as around dir --target /srv; pool-build around; pool-start around; pool-destroy around; pool-undefine around"
+check "one that becomes a link to it later" m sh -c 'virsh -q "pool-define-as later dir --target /srv/later" && ln -s p /srv/later'
+refused "... is not built" "$conflict" m virsh pool-build later
+refused "... nor started" "$conflict: it has the folder '/srv/later'" m virsh pool-start later
+refused "... by systemctl neither" "vm-pool@later.service failed" m systemctl start vm-pool@later
+check "... the first one is not touched" says running m virsh pool-info p
+check "... it has the folder while it is active" m sh -c 'virsh -q "pool-destroy p; pool-start later" && ! virsh pool-start p && virsh -q "pool-destroy later; pool-undefine later; pool-start p" && rm /srv/later && [ "$(ls /run/libvirt/storage/folders)" = p ]'
+inside="<pool type='dir'><name>old</name><uuid>6b0f2c4e-7a53-4a0e-9c3e-1f2d3c4b5a70</uuid><target><path>/srv/p/old</path></target></pool>"
+check "a definition inside another pool that somebody brings along is adopted" m sh -c "mkdir /srv/p/old; echo \"$inside\" > /etc/libvirt/storage/old.xml; systemctl daemon-reload; systemctl start vm-pool@old && virsh -q 'vol-create-as old v 1M; pool-refresh old'"
+check "... and edited" m sh -c "EDITOR='sed -i s,/old,/old/.,' virsh -q pool-edit old && virsh -q 'vol-delete v old; pool-destroy old; pool-undefine old'"
+check "a volume is found by the path of a link" m sh -c 'virsh -q vol-create-as p linked 1M && [ "$(virsh vol-path /srv/twice/linked)" = /srv/p/linked ] && virsh -q vol-delete /srv/link/linked'
+refused "... and one that is not there by none" "no storage vol with matching path '/srv/link/linked'" m virsh vol-info /srv/link/linked
+m sh -c 'rm /srv/link /srv/twice; rmdir /srv/p/there /srv/p/old; virsh -q pool-refresh p'
 refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
 refused "a type that was left out is named" "built without librbd" m sh -c "echo \"<pool type='rbd'><name>r</name><source><name>x</name><host name='h'/></source></pool>\" > /tmp/r.xml; virsh pool-define /tmp/r.xml"
 check "stop and start by systemctl" m sh -c 'systemctl stop vm-pool@p && virsh pool-info p | grep -q "State: *inactive" && systemctl start vm-pool@p && virsh pool-info p | grep -q "State: *running"'
@@ -282,6 +305,13 @@ check "... it boots from it" eventually 90 m sh -c "journalctl -b -o cat --no-pa
 check "... a pool came with it" m sh -c "virsh pool-list | grep -q ' images '"
 check "virt-install --disk size=" install --name sized --import --disk size=1,bus=virtio --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"
 check "... its volume is there" m sh -c "virsh domblklist sized | grep -q 'vda.*sized.qcow2' && qemu-img info -U \"\$(virsh -q domblklist sized | sed 's/^ *[^ ]* *//')\" | grep -q '1 GiB'"
+m sh -c "mkdir $images/web; ln -s images /var/lib/libvirt/link; cp $images/there.qcow2 $images/web/own.qcow2; cp $images/there.qcow2 $images/free.qcow2"
+idle="loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"
+check "virt-install --disk in a folder that is inside of a pool's" install --name web --import --disk $images/web/own.qcow2,bus=virtio --disk $images/web/new.qcow2,size=1 --boot "$idle"
+check "... has its pool" says $images/web/own.qcow2 m virsh vol-list web
+check "virt-install --disk by a link to a pool's folder" install --name linked --import --disk /var/lib/libvirt/link/free.qcow2,bus=virtio --boot "$idle"
+check "... makes no second pool of it" equals "images p web" m sh -c 'virsh -q pool-list --name | grep -E "^(images|link|p|web)" | sort | xargs'
+m sh -c "virsh -q 'destroy web; undefine web; destroy linked; undefine linked; pool-destroy web; pool-undefine web'; rm -r $images/web /var/lib/libvirt/link"
 check "virt-install --disk of a volume" sh -c "$(declare -f install m); dir=$dir here=$here uri=$uri; install --name invol --import --disk vol=p/o.qcow2,bus=virtio --boot loader=$images/idle.rom,loader.readonly=yes,loader.type=rom"
 m sh -c 'virsh -q vol-create-as p boot.qcow2 8M --format qcow2 --backing-vol over.qcow2 --backing-vol-format qcow2; virsh dumpxml --inactive invol > /tmp/g.xml; sed -i "s/<name>.*/<name>byvol<\/name>/; /<uuid>/d; s/<disk type=.file./<disk type=\"volume\"/; s/<source file=[^>]*>/<source pool=\"p\" volume=\"boot.qcow2\"\/>/" /tmp/g.xml'
 check "a guest on <disk type='volume'>, with two backing files, starts its pool" m sh -c 'virsh -q destroy invol; virsh -q undefine invol; virsh -q pool-destroy p && virsh -q define /tmp/g.xml && virsh -q start byvol && virsh pool-info p | grep -q "State: *running"'
