@@ -155,14 +155,25 @@ static void show_progress(const VolumeJob *j, int out) {
         }
 }
 
+/* qemu-img takes away what it could not make, which is not its to do here. */
+#define NOT_DELETED "qemu-img: Error when deleting file"
+
+static void drop_line(char *line) {
+        char *end = strchr(line, '\n');
+
+        memmove(line, end ? end + 1 : "", strlen(end ? end + 1 : "") + 1);
+}
+
 /* All of it as one line: the first says what is wrong, the others may say why. */
 static char *words_of(int err) {
-        char text[4096];
+        char text[4096], *noise;
         ssize_t n = pread(err, text, sizeof text - 1, 0);
 
         while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
                 n--;
         text[MAX(n, 0)] = '\0';
+        while ((noise = strstr(text, NOT_DELETED)))
+                drop_line(noise);
         for (char *line = text; (line = strchr(line, '\n'));)
                 *line = ' ';
         return strdup(text);

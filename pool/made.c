@@ -76,14 +76,20 @@ int part_own(const VolumeJob *j, int fd, Error *e) {
         return 0;
 }
 
-/* A file without copy on write has to be so before there is anything in it. Only btrfs knows this. */
-static void set_nocow(int fd) {
+void part_set_nocow(int fd) {
         int flags = 0;
 
         if (ioctl(fd, FS_IOC_GETFLAGS, &flags) >= 0) {
                 flags |= FS_NOCOW_FL;
                 (void) ioctl(fd, FS_IOC_SETFLAGS, &flags);
         }
+}
+
+void part_set_nocow_as(int fd, int old) {
+        int flags = 0;
+
+        if (ioctl(old, FS_IOC_GETFLAGS, &flags) >= 0 && flags & FS_NOCOW_FL)
+                part_set_nocow(fd);
 }
 
 /* A part that no other job is at work on was left by one that was killed together with what cleans up behind it. */
@@ -120,7 +126,7 @@ int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd
         if (r >= 0)
                 r = part_open(j, id, ret_path, ret_fd, e);
         if (r >= 0 && j->nocow)
-                set_nocow(*ret_fd);
+                part_set_nocow(*ret_fd);
         return r;
 }
 

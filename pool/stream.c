@@ -283,6 +283,7 @@ static int upload_anew(const VolumeJob *j, const char *id, Peer *p, int old, Err
         r = part_open(j, id, &part, &fd, e);
         if (r < 0)
                 return r;
+        part_set_nocow_as(fd, old);
         r = connect_daemon(j, p, e);
         if (r >= 0)
                 r = receive(j, p, fd, &end, e);

@@ -54,8 +54,10 @@ static int scan_in_child(int fd, void *userdata) {
 
         r = s->backend->scan(s->spec, s->known, &s->table, &s->notes, &e);
         if (r < 0) {
+                _cleanup_free_ char *words = error_to_text(&e, r);
+
                 strbuf_addc(&b, '!');
-                strbuf_add(&b, error_text(&e, r));
+                strbuf_add(&b, words ?: "");
         } else
                 r = volume_table_print(&s->table, s->notes, &b);
         if (b.failed)
@@ -390,7 +392,7 @@ static const struct {
 };
 
 static int finish(const char *name, int r, Error *e) {
-        _cleanup_free_ char *path = pool_file(POOL_ERROR, name), *line = NULL;
+        _cleanup_free_ char *path = pool_file(POOL_ERROR, name), *words = NULL, *line = NULL;
 
         if (!path)
                 return EXIT_FAILURE;
@@ -399,7 +401,8 @@ static int finish(const char *name, int r, Error *e) {
                 return EXIT_SUCCESS;
         }
         log_error("%s: %s", name, error_text(e, r));
-        line = text_format("%s\n", error_text(e, r));
+        words = error_to_text(e, r);
+        line = words ? text_format("%s\n", words) : NULL;
         if (line)
                 (void) file_write_atomic(path, line, strlen(line), 0600, FILE_WRITE_NOSYNC);
         return EXIT_FAILURE;

@@ -45,6 +45,10 @@ void volume_progress_later(void);
 int part_create(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
 /* Only the file, in the place of one that nobody is at work on any more. Code 55 where somebody is. */
 int part_open(const VolumeJob *j, const char *id, char **ret_path, int *ret_fd, Error *e);
+/* A file without copy on write has to be so before there is anything in it. Only btrfs knows this. _as: where the other
+ * one is without. */
+void part_set_nocow(int fd);
+void part_set_nocow_as(int fd, int old);
 /* Gives it mode, owner and the name: never over another one. Syncs. */
 int part_publish(const VolumeJob *j, const char *part, int fd, Error *e);
 /* Before and after a tool makes the file anew. Samba hides files whose names begin with a dot, and what is hidden it

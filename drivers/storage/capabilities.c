@@ -12,8 +12,8 @@ static const char *const files[] = { "none", "raw", "dir",  "bochs", "cloop", "d
                                      "vpc",  "vdi", "qcow", "qcow2", "qed",   "vmdk", NULL };
 static const char *const partitions[] = { "none",      "linux",      "fat16",    "fat32", "linux-swap",
                                           "linux-lvm", "linux-raid", "extended", NULL };
-static const char *const file_systems[] = { "auto", "ext2", "ext3", "ext4", "ufs",   "iso9660", "udf", "gfs",
-                                            "gfs2", "vfat", "hfs+", "xfs",  "ocfs2", "vmfs",    NULL };
+static const char *const file_systems[] = { "auto", "ext2", "ext3", "ext4", "ufs",   "iso9660", "udf",   "gfs",
+                                            "gfs2", "vfat", "hfs+", "xfs",  "ocfs2", "vmfs",    "btrfs", NULL };
 static const char *const network_file_systems[] = { "auto", "nfs", "glusterfs", "cifs", NULL };
 static const char *const labels[] = { "unknown", "dos", "dvh", "gpt", "mac", "bsd", "pc98", "sun", "lvm2", NULL };
 static const char *const groups[] = { "unknown", "lvm2", NULL };

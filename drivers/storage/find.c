@@ -185,6 +185,35 @@ static int path_by_links(ObjectIndex *i, const char *path, char **ret) {
         return r < 0 ? r : -ENOENT;
 }
 
+/* The active one, with a reference; NULL: there is none. */
+static Object *pool_of_folder(ObjectIndex *i, const char *folder) {
+        Object **list, *found = NULL;
+        size_t n;
+
+        if (object_snapshot(i, NULL, &list, &n) < 0)
+                return NULL;
+        for (size_t k = 0; k < n && !found; k++) {
+                const PoolSpec *s;
+
+                if (list[k]->live && pool_spec(pool_of(list[k]), &s, NULL) >= 0 && streq_ptr(s->target, folder))
+                        found = object_ref(list[k]);
+        }
+        object_release(list, n);
+        return found;
+}
+
+/* Who comes by a link cannot find the pool that is to be refreshed, so a file that is new there is looked at. */
+static void look_by_links(Call *c, const char *path) {
+        const char *name = strrchr(path, '/');
+        _cleanup_free_ char *folder = strndup(path, (size_t) (name - path));
+        _cleanup_object_ Object *o = folder ? pool_of_folder(call_index(c), folder) : NULL;
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        VolumeTable *t;
+
+        if (o && name[1] != '.' && pool_volumes(pool_of(o), &t, NULL) >= 0 && volume_table_find(t, name + 1) < 0)
+                (void) pool_look(pool_of(o), name + 1, path, &ignored);
+}
+
 static int lookup_by_path(Call *c, const remote_storage_vol_lookup_by_path_args *args,
                           remote_storage_vol_lookup_by_path_ret *ret, Error *e) {
         _cleanup_error_ Error first = ERROR_INIT;
@@ -192,8 +221,10 @@ static int lookup_by_path(Call *c, const remote_storage_vol_lookup_by_path_args 
         int r = path ? lookup(c, path, false, &ret->vol, &first) : -ENOMEM;
 
         /* which error it is then is said of the path that was asked for */
-        if (r == -ENOENT && path_by_links(call_index(c), path, &by_links) >= 0)
+        if (r == -ENOENT && path_by_links(call_index(c), path, &by_links) >= 0) {
+                look_by_links(c, by_links);
                 r = lookup(c, by_links, false, &ret->vol, NULL);
+        }
         if (r < 0)
                 error_move(e, &first);
         return r;
@@ -212,18 +243,10 @@ static int pool_by_target(Call *c, const remote_storage_pool_lookup_by_target_pa
                           remote_storage_pool_lookup_by_target_path_ret *ret, Error *e) {
         _cleanup_free_ char *path = plain_path(args->path);
         _cleanup_object_ Object *found = NULL;
-        Object **list;
-        size_t n;
 
-        if (!path || object_snapshot(call_index(c), NULL, &list, &n) < 0)
+        if (!path)
                 return -ENOMEM;
-        for (size_t i = 0; i < n && !found; i++) {
-                const PoolSpec *s;
-
-                if (list[i]->live && pool_spec(pool_of(list[i]), &s, NULL) >= 0 && streq_ptr(s->target, path))
-                        found = object_ref(list[i]);
-        }
-        object_release(list, n);
+        found = pool_of_folder(call_index(c), path);
         if (!found)
                 return error_set(e, -ENOENT, ERROR_NO_STORAGE_POOL, ORIGIN_STORAGE,
                                  "no storage pool with matching target path '%s'", path);

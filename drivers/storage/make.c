@@ -154,6 +154,9 @@ static int find_source(Call *c, const remote_nonnull_storage_vol *v, Pool **ret_
                 r = volume_table_get(t, (size_t) at, &source);
         if (r < 0)
                 return r;
+        if ((source->type != VOLUME_FILE && source->type != VOLUME_BLOCK) || j->type == VOLUME_DIR)
+                return error_set(e, -EOPNOTSUPP, ERROR_NO_SUPPORT, ORIGIN_STORAGE,
+                                 "volume '%s' cannot be copied: only files and devices are", v->name);
         j->source_capacity = source->capacity;
         j->header = header_of(source);
         j->weight = MAX(source->allocation, j->has_allocation ? j->allocation : 0);

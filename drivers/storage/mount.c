@@ -52,13 +52,23 @@ static int mount_unit(const char *target, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+char *pool_mount_unit(Pool *p) {
+        char *unit = NULL;
+        const PoolSpec *s;
+
+        if (pool_spec(p, &s, NULL) < 0 || (s->type != POOL_FS && s->type != POOL_NETFS) || !s->target ||
+            mount_unit(s->target, &unit) < 0)
+                return NULL;
+        return unit;
+}
+
 int pool_explain_mount(Pool *p, int r, Error *e) {
         Systemd *systemd = p->object.index->host->systemd;
         _cleanup_free_ char *unit = NULL, *state = NULL, *result = NULL, *why = NULL, *target = NULL;
         const PoolSpec *s;
 
-        if (pool_spec(p, &s, NULL) < 0 || (s->type != POOL_FS && s->type != POOL_NETFS) || !s->target ||
-            mount_unit(s->target, &unit) < 0)
+        unit = pool_mount_unit(p);
+        if (!unit || pool_spec(p, &s, NULL) < 0)
                 return r;
         why = missing(s);
         target = strdup(s->target);
@@ -71,4 +81,30 @@ int pool_explain_mount(Pool *p, int r, Error *e) {
                 return error_set(e, r, ERROR_INTERNAL, ORIGIN_STORAGE, "cannot mount '%s': %s", target, why);
         return error_set(e, r, ERROR_INTERNAL, ORIGIN_STORAGE, "cannot mount '%s' (%s); see 'journalctl -u %s'", target,
                          result ?: "unknown", unit);
+}
+
+/* systemd unmounts what nobody needs any more once the pool's unit has ended, which is a moment later; "active" may be
+ * because of somebody else who needs it. */
+#define MOMENT_USEC (50ULL * 1000)
+#define UNMOUNT_TRIES 1200U
+#define NEEDED_TRIES 20U
+
+int pool_wait_unmounted(Systemd *systemd, const char *unit) {
+        bool unneeded = false;
+
+        if (systemd_unit_bool(systemd, unit, "Unit", "StopWhenUnneeded", &unneeded, NULL) < 0 || !unneeded)
+                return 0;
+        for (unsigned tries = 0, active = 0; tries < UNMOUNT_TRIES && active < NEEDED_TRIES; tries++) {
+                _cleanup_free_ char *state = NULL;
+                int r;
+
+                if (systemd_unit_string(systemd, unit, "Unit", "ActiveState", &state, NULL) < 0 ||
+                    streq(state, "inactive") || streq(state, "failed"))
+                        return 0;
+                active += streq(state, "active");
+                r = fiber_sleep(MOMENT_USEC);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }

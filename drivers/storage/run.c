@@ -161,7 +161,7 @@ static int refuse_used(Pool *p, Error *e) {
 #define STOP_TIMEOUT (120ULL * 1000 * 1000)
 
 static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *args, rpc_void *ret, Error *e) {
-        _cleanup_free_ char *name = strdup(p->object.name);
+        _cleanup_free_ char *name = strdup(p->object.name), *mount = pool_mount_unit(p);
         _cleanup_definition_ Definition *d = NULL;
         int r;
 
@@ -175,6 +175,8 @@ static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *arg
                 return r;
         d = p->object.transient ? pool_definition(p, OBJECT_LIVE) : NULL;
         r = object_unit_stop(&p->object, STOP_TIMEOUT, e);
+        if (r >= 0 && mount)
+                r = pool_wait_unmounted(p->object.index->host->systemd, mount);
         if (r >= 0 && p->object.transient) {
                 (void) object_unlink(&kind_pool, STORE_TRANSIENT, name, NULL);
                 object_remove_units(call_index(c), name, d, true);

@@ -10,7 +10,7 @@
  *   conflict.c     two pools on one source
  *   place.c        where folders are
  *   run.c          start, stop, refresh, build, delete, search for sources
- *   mount.c        why the file system of a pool is not there
+ *   mount.c        the file system of a pool: why it is not there, and when it has gone
  *   capabilities.c pool-capabilities
  *   volumes.c      the volumes of a pool, as far as they are known
  *   look.c         volumes looked at anew
@@ -25,6 +25,7 @@
  *   stream.c       upload, download
  */
 
+#include "dbus/systemd.h"
 #include "object/call.h"
 #include "object/event.h"
 #include "loop/fiber.h"
@@ -130,6 +131,10 @@ int pool_request_build(Pool *p, uint32_t flags, Error *e);
 /* After a start that failed with r: where that was the mount, the error says so, and why, as far as that can be seen.
  * Returns r. Waits. */
 int pool_explain_mount(Pool *p, int r, Error *e);
+/* Of a pool on a file system of its own; NULL for others. The caller's. */
+char *pool_mount_unit(Pool *p);
+/* After the pool has ended. -ECANCELED. Waits. */
+int pool_wait_unmounted(Systemd *systemd, const char *unit);
 
 /* --- volumes.c --- */
 

@@ -108,6 +108,14 @@ static char *error_file(const Object *o) {
         return folder ? text_format("%s/%s/%s.error", path_run(), folder, o->name) : NULL;
 }
 
+/* "[38] words", as error_to_text() has it: words of another error have a code of their own. */
+static void drop_code(char *text) {
+        const char *rest = *text == '[' ? strstr(text, "] ") : NULL;
+
+        if (rest)
+                memmove(text, rest + 2, strlen(rest + 2) + 1);
+}
+
 /* What the program of a pool or a network has left; NULL where that says nothing. *ret_what is in words what it is. */
 static char *words_of_other(const char *unit, char **ret_what) {
         static const struct {
@@ -126,6 +134,7 @@ static char *words_of_other(const char *unit, char **ret_what) {
                 if (!path || file_read(path, ERROR_FILE_MAX, &text, NULL) < 0)
                         return NULL;
                 trim(text);
+                drop_code(text);
                 *ret_what = text_format("%s '%s'", kinds[i].kind->word, name);
                 return *ret_what && *text ? TAKE_PTR(text) : NULL;
         }

@@ -10,6 +10,7 @@
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "base/strings.h"
@@ -70,12 +71,12 @@ static const char *label_of(const PoolSpec *s) {
 }
 
 /* By a file system, a volume group, or whoever has one of its partitions open. */
-static int refuse_used(const PoolSpec *s, Error *e) {
+static int refuse_used(const PoolSpec *s, const char *doing, Error *e) {
         _cleanup_close_ int fd = open(device_of(s), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
 
         int r = fd < 0 || ioctl(fd, BLKRRPART) < 0 ? -errno : 0;
 
-        return r == -EBUSY ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot build a pool on '%s'", device_of(s)) : 0;
+        return r == -EBUSY ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot %s '%s'", doing, device_of(s)) : 0;
 }
 
 static int build(const PoolSpec *s, uint32_t flags, Error *e) {
@@ -89,7 +90,7 @@ static int build(const PoolSpec *s, uint32_t flags, Error *e) {
         if (content && !(flags & POOL_BUILD_OVERWRITE))
                 return error_set(e, -EEXIST, ERROR_STORAGE_POOL_BUILT, ORIGIN_STORAGE, "'%s' has a %s already",
                                  device_of(s), content);
-        r = refuse_used(s, e);
+        r = refuse_used(s, "build a pool on", e);
         if (r >= 0)
                 r = open_disk(s, false, &c, e);
         if (r < 0)
@@ -104,6 +105,44 @@ static int build(const PoolSpec *s, uint32_t flags, Error *e) {
                 return error_set_errno(e, r, ORIGIN_STORAGE, "cannot write a partition table of type '%s' to '%s'",
                                        label_of(s), device_of(s));
         return 0;
+}
+
+/* Where partition tables are: GPT has a second one at the end. */
+#define TABLE_SIZE (1U << 20)
+
+static int zero(int fd, off_t at, size_t len) {
+        _cleanup_free_ char *zeros = calloc(1, len);
+
+        for (size_t done = 0; zeros && done < len;) {
+                ssize_t n = pwrite(fd, zeros + done, len - done, at + (off_t) done);
+
+                if (n < 0)
+                        return -errno;
+                done += (size_t) n;
+        }
+        return zeros ? 0 : -ENOMEM;
+}
+
+/* Takes the partition table away, and so the partitions; what was in them is not touched. */
+static int remove_table(const PoolSpec *s, uint32_t flags, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        off_t size;
+        int r;
+
+        r = refuse_used(s, "delete the partitions of", e);
+        if (r < 0)
+                return r;
+        fd = open(device_of(s), O_RDWR | O_EXCL | O_CLOEXEC);
+        size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+        if (size < 0)
+                return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open the disk '%s'", device_of(s));
+        r = zero(fd, 0, (size_t) MIN(size, (off_t) TABLE_SIZE));
+        if (r >= 0 && size > (off_t) TABLE_SIZE)
+                r = zero(fd, MAX(size - (off_t) TABLE_SIZE, (off_t) TABLE_SIZE),
+                         (size_t) MIN(size - (off_t) TABLE_SIZE, (off_t) TABLE_SIZE));
+        if (r >= 0 && (fsync(fd) < 0 || ioctl(fd, BLKRRPART) < 0))
+                r = errno == EINVAL ? 0 : -errno; /* a disk that cannot have partitions */
+        return r < 0 ? error_set_errno(e, r, ORIGIN_STORAGE, "cannot delete the partitions of '%s'", device_of(s)) : 0;
 }
 
 /* "sda1" below the target, which udev fills; the device's own folder where the definition names none. */
@@ -264,5 +303,6 @@ const PoolBackend backend_disk = {
         .start = start,
         .build = build,
         .build_flags = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
+        .remove = remove_table,
         .scan = scan,
 };

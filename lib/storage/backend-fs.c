@@ -22,6 +22,17 @@ static int require_mount(const PoolSpec *s, Error *e) {
         return 0;
 }
 
+static int fs_start(const PoolSpec *s, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = require_mount(s, e);
+
+        if (r < 0 || s->cow == (unsigned) -1)
+                return r;
+        fd = open(s->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot open directory '%s'", s->target)
+                      : pool_set_cow(s, fd, e);
+}
+
 static int refuse_content(const char *device, Error *e) {
         _cleanup_free_ char *content = NULL;
         int r;
@@ -64,7 +75,7 @@ const PoolBackend backend_fs = {
         .type = POOL_FS,
         .volumes_are_files = true,
         .mounts = true,
-        .start = require_mount,
+        .start = fs_start,
         .build = fs_build,
         .build_flags = POOL_BUILD_OVERWRITE | POOL_BUILD_NO_OVERWRITE,
         .remove = backend_folder_remove,

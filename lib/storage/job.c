@@ -228,6 +228,9 @@ static int size(const xmlNode *root, const char *name, uint64_t *ret, Error *e) 
         if (!n)
                 return -ENOENT;
         r = size_parse(xml_text(n), xml_attr(n, "unit"), 1, ret);
+        if (r < 0 && xml_attr(n, "unit") && size_parse("1", xml_attr(n, "unit"), 1, ret) < 0)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_STORAGE, "unknown suffix '%s'",
+                                 xml_attr(n, "unit"));
         if (r < 0 || *ret > INT64_MAX)
                 return error_set(e, -EINVAL, ERROR_XML_ERROR, ORIGIN_STORAGE, "malformed %s element: '%s'", name,
                                  xml_text(n));

@@ -3,7 +3,11 @@
 /* What can be done with pools of each type. */
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -29,6 +33,35 @@ const PoolBackend *pool_backend(PoolType type) {
         return backends[type];
 }
 
+static int set_nocow(int fd, bool nocow) {
+        int flags = 0;
+
+        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+                return -errno;
+        flags = nocow ? flags | FS_NOCOW_FL : flags & ~FS_NOCOW_FL;
+        return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? -errno : 0;
+}
+
+int pool_set_cow(const PoolSpec *s, int fd, Error *e) {
+        bool said = s->cow != (unsigned) -1;
+        struct statfs fs;
+        int r;
+
+        if (fstatfs(fd, &fs) < 0 || (unsigned long) fs.f_type != BTRFS_SUPER_MAGIC)
+                return said ? error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_STORAGE,
+                                        "unable to control COW flag on '%s', not btrfs", s->target)
+                            : 0;
+        r = set_nocow(fd, !said || !s->cow);
+        return r < 0 && said ? error_set_errno(e, r, ORIGIN_STORAGE, "unable to set COW flag on '%s'", s->target) : 0;
+}
+
+static int set_cow_at(const PoolSpec *s, int path_fd, Error *e) {
+        _cleanup_close_ int fd = path_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+
+        /* one that root may not open is no btrfs */
+        return pool_set_cow(s, fd, e);
+}
+
 /* The folder above may be somebody's, who would have a folder of root's given to himself. */
 static int own_target(const PoolSpec *s, bool made, Error *e) {
         struct stat st;
@@ -45,7 +78,8 @@ static int own_target(const PoolSpec *s, bool made, Error *e) {
         if ((made || s->mode != (unsigned) -1) &&
             chmod(path, s->mode != (unsigned) -1 ? s->mode : POOL_MODE_DEFAULT) < 0)
                 return error_set_errno(e, -errno, ORIGIN_STORAGE, "cannot set mode of '%s'", s->target);
-        return 0;
+        /* what is mounted there later has flags of its own */
+        return s->type == POOL_DIR ? set_cow_at(s, fd, e) : 0;
 }
 
 int pool_make_target(const PoolSpec *s, Error *e) {

@@ -58,7 +58,7 @@ PoolSpec *pool_spec_new(void) {
 
         if (s) {
                 s->type = _POOL_TYPE_INVALID;
-                s->mode = s->uid = s->gid = s->unique_id = (unsigned) -1;
+                s->mode = s->uid = s->gid = s->cow = s->unique_id = (unsigned) -1;
         }
         return s;
 }
@@ -176,6 +176,8 @@ int pool_spec_from_xml(const xmlNode *root, PoolSpec **ret, Error *e) {
         if (!s)
                 return -ENOMEM;
         s->type = pool_type_from_name(xml_attr(root, "type"));
+        if (xml_get(root, "features/cow/@state"))
+                s->cow = streq(xml_get(root, "features/cow/@state"), "yes");
         if (s->type < 0)
                 return error_set(e, -EBADMSG, ERROR_INTERNAL, ORIGIN_STORAGE, "unknown storage pool type %s",
                                  xml_attr(root, "type") ?: "");
@@ -213,6 +215,7 @@ static const struct {
         { "mode", offsetof(PoolSpec, mode) },
         { "uid", offsetof(PoolSpec, uid) },
         { "gid", offsetof(PoolSpec, gid) },
+        { "cow", offsetof(PoolSpec, cow) },
         { "unique-id", offsetof(PoolSpec, unique_id) },
 };
 

@@ -136,7 +136,15 @@ check "... starts" m virsh -q start part
 check "... and runs" shows_running part
 refused "... which cannot be deleted now" "busy" m virsh vol-delete "${d}1" d
 check "... ends" m virsh -q "destroy part; undefine part"
-check "the disk is given back" m virsh -q "pool-destroy d; pool-undefine d"
+check "it stops" m virsh -q pool-destroy d
+check "a partition is in use" m sh -c "mkfs.ext4 -q /dev/${d}1 && mount /dev/${d}1 /mnt"
+refused "... its disk is not deleted" "busy" m virsh pool-delete d
+check "... it has it" m sh -c "umount /mnt && test -b /dev/${d}1"
+check "a delete takes the partition table away" m virsh -q pool-delete d
+check "... the partitions are gone" not m test -e "/dev/${d}1"
+refused "... the pool does not start" "has no partition table" m virsh pool-start d
+check "... and nothing is on the disk" equals "" m sh -c "wipefs --noheadings /dev/$d"
+check "the disk is given back" m virsh -q pool-undefine d
 
 # --- file systems
 for fs in ext4 vfat; do

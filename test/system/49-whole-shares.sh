@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Pools of file systems that other hosts have: NFS of this kernel's server, one export that trusts root and one that
-# does not, and SMB of Samba's; what a server that does not answer holds up; and XFS. At night only: it boots a whole
-# machine.
+# does not, and SMB of Samba's; what a server that does not answer holds up; and XFS and btrfs. At night only: it boots
+# a whole machine.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
 if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
-truncate -s 400M "$work/xfs.raw"
+truncate -s 400M "$work/xfs.raw" "$work/btrfs.raw"
 whole_machine_up -drive "if=none,id=xfs,file=$work/xfs.raw,format=raw,cache=unsafe" \
-        -device scsi-hd,bus=scsi.0,scsi-id=6,drive=xfs,serial=xfs
+        -device scsi-hd,bus=scsi.0,scsi-id=6,drive=xfs,serial=xfs \
+        -drive "if=none,id=btrfs,file=$work/btrfs.raw,format=raw,cache=unsafe" \
+        -device scsi-hd,bus=scsi.0,scsi-id=7,drive=btrfs,serial=btrfs
 images=/var/lib/libvirt/images
 define() { m_with_input sh -c 'cat > /root/pool.xml && virsh -q pool-define /root/pool.xml'; }
 netfs() { # NAME FORMAT DIR [OPTION...]
@@ -78,6 +80,60 @@ check "... a clone that shares what both have" m sh -c 'virsh -q vol-create-as x
         echo "<volume><name>linked</name><capacity unit=\"M\">32</capacity></volume>" > /root/v.xml &&
         virsh -q vol-create-from xfs /root/v.xml big --inputpool xfs --reflink'
 stops xfs
+
+# --- btrfs ---
+btrfs() { # [COW]
+        define <<<"<pool type='fs'><name>btrfs</name><uuid>0a1b2c3d-0000-4000-8000-0000000000b1</uuid>${1-}
+                <source><device path='/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_btrfs'/><format type='btrfs'/></source>
+                <target><path>/srv/btrfs</path></target></pool>"
+}
+nocow() { # POOL NAME FORMAT: a volume that is not copied on write
+        m_with_input sh -c "cat > /root/v.xml && virsh -q vol-create $1 /root/v.xml" <<<"<volume><name>$2</name>
+                <capacity unit='M'>8</capacity><target><format type='$3'/><nocow/></target></volume>"
+}
+flags() { m sh -c "lsattr -d $1 | cut -d' ' -f1 | tr -d -"; }
+check "btrfs: a disk is defined" btrfs
+check "... it is made" m virsh -q pool-build btrfs --no-overwrite
+refused "... not a second time" "has a btrfs file system already" m virsh pool-build btrfs --no-overwrite
+check "... but by force" m virsh -q pool-build btrfs --overwrite
+check "... it starts" m virsh -q pool-start btrfs
+check "... by a mount unit" contains "btrfs" m findmnt -n -o FSTYPE /srv/btrfs
+volumes btrfs /srv/btrfs
+check "... a volume is copied on write" equals "" flags /srv/btrfs/a
+check "... one that is not to be is not" nocow btrfs without raw
+check "... by its flag" equals C flags /srv/btrfs/without
+check "... nor is such an image" nocow btrfs without.qcow2 qcow2
+check "... by its flag" equals C flags /srv/btrfs/without.qcow2
+check "... what is written to it is there" m sh -c 'virsh -q vol-upload without /root/data btrfs &&
+        virsh -q vol-download without /root/back btrfs && cmp /root/data /root/back'
+check "... and it is still not copied" equals C flags /srv/btrfs/without
+check "... a clone that shares what both have" m sh -c 'virsh -q vol-create-as btrfs big 32M --allocation 32M &&
+        echo "<volume><name>linked</name><capacity unit=\"M\">32</capacity></volume>" > /root/v.xml &&
+        virsh -q vol-create-from btrfs /root/v.xml big --inputpool btrfs --reflink'
+check "... takes no space of its own" m sh -c 'sync; btrfs filesystem du --raw /srv/btrfs/linked | tail -1 |
+        awk "{ exit !(\$2 == 0) }"'
+check "... which it says it shares" contains shared m filefrag -v /srv/btrfs/linked
+check "a folder there is a pool" m virsh -q "pool-define-as sub dir --target /srv/btrfs/sub"
+refused "... which is not made in another one" "Storage source conflict with pool: 'btrfs'" m virsh pool-build sub
+check "... but taken" m sh -c 'mkdir /srv/btrfs/sub && virsh -q "pool-build sub; pool-start sub"'
+check "... its volumes are not copied on write, as libvirt has it" equals C flags /srv/btrfs/sub
+check "... which they have from it" m virsh -q vol-create-as sub v 1M
+check "..." equals C flags /srv/btrfs/sub/v
+check "... it goes" m virsh -q "vol-delete v sub; pool-destroy sub; pool-delete sub; pool-undefine sub"
+stops btrfs
+check "one of which no volume is copied on write" btrfs "<features><cow state='no'/></features>"
+check "... starts" m virsh -q pool-start btrfs
+check "... a volume of it" m virsh -q vol-create-as btrfs never 1M
+check "... is not" equals C flags /srv/btrfs/never
+check "... and again one of which they are" m virsh -q pool-destroy btrfs
+check "..." btrfs "<features><cow state='yes'/></features>"
+check "... starts" m virsh -q "pool-start btrfs; vol-create-as btrfs again 1M"
+check "... a volume of it is" equals "" flags /srv/btrfs/again
+stops btrfs
+check "elsewhere that cannot be said" define <<<"<pool type='dir'><name>cow</name><features><cow state='no'/></features>
+        <target><path>/srv/cow</path></target></pool>"
+refused "... which the build says" "unable to control COW flag on '/srv/cow', not btrfs" m virsh pool-build cow
+check "..." m virsh -q pool-undefine cow
 
 # --- NFS ---
 m_with_input sh -c 'cat > /root/servers' <<'SH'

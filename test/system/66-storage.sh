@@ -166,6 +166,22 @@ check "..." m rm /usr/local/bin/qemu-img /srv/p/base.raw
 refused "a name that is taken" "storage volume 'v.raw' exists already" create_volume p v.raw 8 raw
 refused "a name with a slash" "cannot contain '/'" create_volume p ../x 8 raw
 refused "an unknown format" "unknown volume format type foo" create_volume p x 8 foo
+refused "... of a pool" "unknown pool format type foo" m virsh pool-define-as foo fs --source-dev /dev/sdz1 --source-format foo --target /srv/foo
+refused "an unknown unit" "unknown suffix 'foo'" m sh -c "echo '<volume><name>x</name><capacity unit=\"foo\">1</capacity></volume>' > /tmp/v.xml; virsh vol-create p /tmp/v.xml"
+check "what qemu-img refuses is in its words, and no others" m sh -c "echo '<volume><name>x</name><capacity>1000000</capacity><target><format type=\"qcow2\"/><clusterSize>1000</clusterSize></target></volume>' > /tmp/v.xml; virsh vol-create p /tmp/v.xml 2>&1 | tee /tmp/said | grep -q 'qemu-img create failed: qemu-img: .*Cluster size must be a power of two' && ! grep -q 'Error when deleting' /tmp/said"
+check "a folder as a volume" m virsh -q vol-create-as p folder 0 --format dir
+refused "... is not copied" "volume 'folder' cannot be copied: only files and devices are" m virsh vol-clone folder folder2 p
+check "... but deleted" m virsh -q vol-delete folder p
+python_code() { m python3 -c "
+import libvirt
+c = libvirt.open('qemu:///system')
+libvirt.registerErrorHandler(lambda *a: None, None)
+try: $1
+except libvirt.libvirtError as e: print(e.get_error_code())"; }
+check "a pool without its folder" m virsh -q pool-define-as away dir --target /srv/nowhere
+check "... has libvirt's code for what the system refuses" equals 38 python_code "c.storagePoolLookupByName('away').create()"
+check "... and goes" m virsh -q pool-undefine away
+check "a pool of a type of which nothing is made is built without a word" m virsh -q "pool-define-as hba scsi --adapter-name scsi_host5 --target /dev/disk/by-path; pool-build hba; pool-undefine hba"
 check "look-up by name, key and path" m sh -c '[ "$(virsh vol-key v.raw p)" = "$(virsh vol-path v.raw p)" ] && virsh vol-pool /srv/p/v.raw && virsh vol-name /srv/p/v.raw'
 check "raw with all its space" m sh -c 'virsh -q vol-create-as p full 4M && [ "$(stat -c %b /srv/p/full)" -ge 8192 ]'
 check "resize" m sh -c 'virsh -q vol-resize v.raw 16M --pool p && [ "$(stat -c %s /srv/p/v.raw)" = 16777216 ] && virsh -q vol-resize v.qcow2 4M --delta --pool p && qemu-img info /srv/p/v.qcow2 | grep -q 12582912'

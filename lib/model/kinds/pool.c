@@ -26,16 +26,24 @@ enum {
         NEEDS_INITIATOR = 1 << 6,
 };
 
+/* mkfs's and mount's words; libvirt knows all but the last */
+static const char *const file_systems[] = { "auto", "ext2", "ext3", "ext4", "ufs",   "iso9660", "udf",   "gfs",
+                                            "gfs2", "vfat", "hfs+", "xfs",  "ocfs2", "vmfs",    "btrfs", NULL };
+static const char *const network_file_systems[] = { "auto", "nfs", "glusterfs", "cifs", NULL };
+static const char *const labels[] = { "unknown", "dos", "dvh", "gpt", "mac", "bsd", "pc98", "sun", "lvm2", NULL };
+static const char *const groups[] = { "unknown", "lvm2", NULL };
+
 static const struct {
         const char *type;
         unsigned needs;
         const char *format;     /* where not said; NULL: has no formats */
+        const char *const *formats;
 } types[] = {
         { "dir", HAS_TARGET, NULL },
-        { "fs", NEEDS_DEVICE | HAS_TARGET, "auto" },
-        { "netfs", NEEDS_HOST | NEEDS_DIR | HAS_TARGET, "auto" },
-        { "logical", HAS_NAME | HAS_TARGET, "lvm2" },
-        { "disk", NEEDS_DEVICE | HAS_TARGET, "unknown" },
+        { "fs", NEEDS_DEVICE | HAS_TARGET, "auto", file_systems },
+        { "netfs", NEEDS_HOST | NEEDS_DIR | HAS_TARGET, "auto", network_file_systems },
+        { "logical", HAS_NAME | HAS_TARGET, "lvm2", groups },
+        { "disk", NEEDS_DEVICE | HAS_TARGET, "unknown", labels },
         { "iscsi", NEEDS_HOST | NEEDS_DEVICE | HAS_TARGET, NULL },
         { "iscsi-direct", NEEDS_HOST | NEEDS_DEVICE | NEEDS_INITIATOR, NULL },
         { "scsi", NEEDS_ADAPTER | HAS_TARGET, NULL },
@@ -231,11 +239,18 @@ static int normalise_dir(Normaliser *n) {
 }
 
 static int normalise_format(Normaliser *n) {
-        const char *format = types[type_row(n)].format;
+        const char *format = types[type_row(n)].format, *said;
+        xmlNode *node;
 
-        if (format)
-                norm_set_default(n, norm_ensure(n, norm_ensure(n, n->root, "source"), "format"), "type", format);
-        return 0;
+        if (!format)
+                return 0;
+        node = norm_ensure(n, norm_ensure(n, n->root, "source"), "format");
+        norm_set_default(n, node, "type", format);
+        said = xml_attr(node, "type") ?: "";
+        for (const char *const *f = types[type_row(n)].formats; *f; f++)
+                if (streq(*f, said))
+                        return 0;
+        return fail_unsupported(n, node, "unknown pool format type %s", said);
 }
 
 static int normalise_target(Normaliser *n) {

@@ -50,6 +50,7 @@ typedef struct PoolSpec {
         unsigned mode;          /* (unsigned) -1: not said; the same below */
         uid_t uid;
         gid_t gid;
+        unsigned cow;           /* 1: files made in the folder are copied on write, 0: they are not */
         char *source_name;      /* of a volume group, ... */
         char **devices;         /* NULL-terminated; may be NULL */
         char *dir;              /* on the host of a network file system */
@@ -129,6 +130,10 @@ extern const PoolBackend backend_dir, backend_fs, backend_netfs, backend_logical
 /* Makes a folder as the definition says: parents 0755, itself with mode and owner; those of a folder that is there
  * change only where the definition names them. */
 int pool_make_target(const PoolSpec *s, Error *e);
+
+/* On btrfs an open folder is told whether files that are made in it are copied on write: where the definition does not
+ * say, they are not, as libvirt has it, since images become slow by it. Elsewhere only what it says is refused. */
+int pool_set_cow(const PoolSpec *s, int fd, Error *e);
 
 /* Is something there that build should not destroy? The answer of libblkid for a device, in words ("ext4 file system",
  * "dos partition table"); *ret is NULL where there is nothing. Errno of open. */
