@@ -168,11 +168,12 @@ static bool is_stream(const VolumeJob *j) {
 static void work(const Worker *w, const VolumeJob *j, const char *id, StrBuf *b) {
         _cleanup_error_ Error e = ERROR_INIT;
         int r = volume_do(j, id, &e);
+        _cleanup_free_ char *words = r < 0 ? error_to_text(&e, r) : NULL;
 
         if (r < 0 && !owner_may_help(r))
                 log_error("%s: %s", j->path, error_text(&e, r));
         if (r < 0)
-                strbuf_add(b, owner_may_help(r) ? WORKER_ELSEWHERE : error_text(&e, r));
+                strbuf_add(b, owner_may_help(r) ? WORKER_ELSEWHERE : words ?: strerror(ENOMEM));
         else if (is_stream(j))
                 strbuf_add(b, WORKER_OK "\n");
         else

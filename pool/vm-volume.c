@@ -95,6 +95,7 @@ static void undo_as_anybody(const VolumeJob *j, int (*undo)(const VolumeJob *j))
 static int run(const char *id) {
         _cleanup_volume_job_ VolumeJob *j = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *words = NULL;
         int r;
 
         r = volume_job_load(id, &j);
@@ -111,7 +112,8 @@ static int run(const char *id) {
                 if (r < 0)
                         log_error("%s: %s", j->path, error_text(&e, r));
         }
-        if (write_result(id, r < 0 ? error_text(&e, r) : "ok") < 0 || r < 0)
+        words = r < 0 ? error_to_text(&e, r) : NULL;
+        if (write_result(id, r < 0 ? words ?: strerror(ENOMEM) : "ok") < 0 || r < 0)
                 return EXIT_FAILURE;
         return EXIT_SUCCESS;
 }

@@ -113,9 +113,9 @@ check "... a clone that shares what both have" m sh -c 'virsh -q vol-create-as b
 check "... takes no space of its own" m sh -c 'sync; btrfs filesystem du --raw /srv/btrfs/linked | tail -1 |
         awk "{ exit !(\$2 == 0) }"'
 check "... which it says it shares" contains shared m filefrag -v /srv/btrfs/linked
-check "a folder there is a pool" m virsh -q "pool-define-as sub dir --target /srv/btrfs/sub"
-refused "... which is not made in another one" "Storage source conflict with pool: 'btrfs'" m virsh pool-build sub
-check "... but taken" m sh -c 'mkdir /srv/btrfs/sub && virsh -q "pool-build sub; pool-start sub"'
+sub="pool-define-as sub dir --target /srv/btrfs/sub"
+refused "a pool is not made in another one's folder" "Storage source conflict with pool: 'btrfs'" m virsh "$sub"
+check "... a folder that is there is one" m sh -c "mkdir /srv/btrfs/sub && virsh -q '$sub; pool-build sub; pool-start sub'"
 check "... its volumes are not copied on write, as libvirt has it" equals C flags /srv/btrfs/sub
 check "... which they have from it" m virsh -q vol-create-as sub v 1M
 check "..." equals C flags /srv/btrfs/sub/v
