@@ -155,7 +155,7 @@ static void what_a_header_names_is_opened_if_it_is_an_image(void **state) {
 
 static void no_folder_of_others_becomes_a_pool(void **state) {
         _cleanup_free_ char *path = in_folder("her-pool"), *real = in_folder("of-root");
-        PoolSpec s = { .target = path, .uid = USER, .gid = USER, .mode = 0777 };
+        PoolSpec s = { .target = path, .uid = USER, .gid = USER, .mode = 0777, .cow = (unsigned) -1 };
         _cleanup_error_ Error e = ERROR_INIT;
         struct stat st;
 
