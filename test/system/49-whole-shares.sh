@@ -115,7 +115,8 @@ check "... takes no space of its own" m sh -c 'sync; btrfs filesystem du --raw /
 check "... which it says it shares" contains shared m filefrag -v /srv/btrfs/linked
 sub="pool-define-as sub dir --target /srv/btrfs/sub"
 refused "a pool is not made in another one's folder" "Storage source conflict with pool: 'btrfs'" m virsh "$sub"
-check "... a folder that is there is one" m sh -c "mkdir /srv/btrfs/sub && virsh -q '$sub; pool-build sub; pool-start sub'"
+check "... a folder that is there is one" \
+        m sh -c "mkdir /srv/btrfs/sub && virsh -q '$sub; pool-build sub; pool-start sub'"
 check "... its volumes are not copied on write, as libvirt has it" equals C flags /srv/btrfs/sub
 check "... which they have from it" m virsh -q vol-create-as sub v 1M
 check "..." equals C flags /srv/btrfs/sub/v
