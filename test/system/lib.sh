@@ -65,6 +65,9 @@ whole_machine_up() {
         mkdir -p "$work/tree"/{var/lib/libvirt/images,srv/test,etc/tmpfiles.d}
         cp "$images"/{vmlinuz,*.img,*.rom,disk.qcow2} "$work/tree/var/lib/libvirt/images"
         cp "$here"/*.{py,sh} "$work/tree/srv/test"
+        # an emulated processor may take longer to come from the generators to udev's last disk than systemd waits for one
+        mkdir -p "$work/tree/etc/systemd/system.conf.d"
+        printf '[Manager]\nDefaultDeviceTimeoutSec=15min\n' > "$work/tree/etc/systemd/system.conf.d/slow.conf"
         printf 'L /run/test - - - - /srv/test\nL /run/guest - - - - /var/lib/libvirt/images\n' > "$work/tree/etc/tmpfiles.d/test.conf"
         "$here/whole-machine" up "$dir" --owner $$ --install "$build" --tree "$work/tree" -- "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
