@@ -34,10 +34,13 @@ static int open_folders(int *ret) {
         return *ret < 0 ? -errno : 0;
 }
 
-/* Is locked until this process ends, which is as long as the pool begins. */
+/* Is locked until this process ends, which is as long as the pool begins. A new file: the lock of an earlier start may
+ * be that of a child which waits for a disk, and dies when that answers. */
 static int publish(int folders, const char *name, const char *id) {
-        int fd = openat(folders, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int fd;
 
+        (void) unlinkat(folders, name, 0);
+        fd = openat(folders, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
         if (flock(fd, LOCK_EX) < 0 || write_all(fd, id, strlen(id)) < 0) {

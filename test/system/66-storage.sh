@@ -62,6 +62,11 @@ refused "... nor started" "$conflict: it has the folder '/srv/later'" m virsh po
 refused "... by systemctl neither" "vm-pool@later.service failed" m systemctl start vm-pool@later
 check "... the first one is not touched" says running m virsh pool-info p
 check "... it has the folder while it is active" m sh -c 'virsh -q "pool-destroy p; pool-start later" && ! virsh pool-start p && virsh -q "pool-destroy later; pool-undefine later; pool-start p" && rm /srv/later && [ "$(ls /run/libvirt/storage/folders)" = p ]'
+check "of two that start at once one has it" m sh -c 'virsh -q "pool-define-as one dir --target /srv/one; pool-define-as two dir --target /srv/two"; mkdir /srv/one; ln -s one /srv/two
+        for i in 1 2 3 4 5 6 7 8; do
+                systemctl start vm-pool@one vm-pool@two; case $(systemctl is-active vm-pool@one vm-pool@two | xargs) in "active failed" | "failed active") ;; *) exit 1;; esac
+                systemctl stop vm-pool@one vm-pool@two; systemctl reset-failed vm-pool@one vm-pool@two
+        done 2> /dev/null; virsh -q "pool-undefine one; pool-undefine two"; rm -r /srv/one /srv/two'
 inside="<pool type='dir'><name>old</name><uuid>6b0f2c4e-7a53-4a0e-9c3e-1f2d3c4b5a70</uuid><target><path>/srv/p/old</path></target></pool>"
 check "a definition inside another pool that somebody brings along is adopted" m sh -c "mkdir /srv/p/old; echo \"$inside\" > /etc/libvirt/storage/old.xml; systemctl daemon-reload; systemctl start vm-pool@old && virsh -q 'vol-create-as old v 1M; pool-refresh old'"
 check "... and edited" m sh -c "EDITOR='sed -i s,/old,/old/.,' virsh -q pool-edit old && virsh -q 'vol-delete v old; pool-destroy old; pool-undefine old'"
