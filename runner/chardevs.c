@@ -96,12 +96,41 @@ static int prepare_tcp(Prepare *p, const xmlNode *device, int *ret_number) {
         return 0;
 }
 
-/* As with other sockets, a connection that is made again when it breaks is QEMU's own affair (plan_tcp()). */
-static bool is_tcp_to_open(const xmlNode *device) {
-        const xmlNode *source = xml_child(device, "source");
+/* As with other sockets, a connection that is made again when it breaks is QEMU's own affair (plan_tcp()); with TLS QEMU
+ * has to know whose certificate it is to see. */
+bool prepare_chardev_connects(const xmlNode *device) {
+        const xmlNode *end = xml_is(device, "rng") ? xml_child(device, "backend") : device,
+                      *source = xml_child(end, "source");
 
-        return xml_attr_is(device, "type", "tcp") &&
-               !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false);
+        return xml_attr_is(end, "type", "tcp") &&
+               (xml_attr_bool(xml_child(source, "reconnect"), "enabled", false) ||
+                (!xml_attr_is(source, "mode", "bind") && xml_attr_is(source, "tls", "yes")));
+}
+
+/* What qemu.conf says where the definition does not; the live one says it then. The unit's view has the network for
+ * connections of which the definition says that QEMU makes them, and for no others. */
+static int choose_tls(Prepare *p, xmlNode *device) {
+        xmlNode *source = xml_child(device, "source");
+
+        if (!p->config->chardev_tls || xml_attr(source, "tls"))
+                return 0;
+        if (!xml_attr_is(source, "mode", "bind") && !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+                return prepare_refuse(p, -EOPNOTSUPP, source,
+                                      "chardev_tls in qemu.conf wants this connection encrypted: write tls='yes', or "
+                                      "tls='no' to go without");
+        return xml_set_attr(source, "tls", "yes");
+}
+
+static int prepare_tls(Prepare *p, const xmlNode *device, QemuChardev *c) {
+        const QemuConfig *config = p->config;
+        const char *secret = config->chardev_tls_x509_secret_uuid ?: config->default_tls_x509_secret_uuid;
+        const xmlNode *source = xml_child(device, "source");
+        int r, verify = config->chardev_tls_x509_verify;
+
+        c->tls_anybody = (verify < 0 ? config->default_tls_x509_verify : verify) == 0;
+        c->tls_priority = config->chardev_tls_priority;
+        r = prepare_certificates(p, source, &certificates_chardev, xml_attr_is(source, "mode", "bind"), &c->tls_dir);
+        return r >= 0 && secret ? prepare_key_password(p, device, secret) : r;
 }
 
 /* QEMU looks for PATH.in and PATH.out, and for PATH where they are not both there. */
@@ -251,8 +280,12 @@ static int prepare_chardev(Prepare *p, xmlNode *device, QemuChardev *c) {
                 r = prepare_socket(p, device, to_listen, &c->fd);
         if (r >= 0 && to_connect)
                 r = prepare_connection(p, device, to_connect, &c->fd);
-        if (r >= 0 && is_tcp_to_open(device))
+        if (r >= 0 && xml_attr_is(device, "type", "tcp"))
+                r = choose_tls(p, device);
+        if (r >= 0 && xml_attr_is(device, "type", "tcp") && !prepare_chardev_connects(device))
                 r = prepare_tcp(p, device, &c->fd);
+        if (r >= 0 && xml_attr_is(device, "type", "tcp") && streq_ptr(xml_get(device, "source/@tls"), "yes"))
+                r = prepare_tls(p, device, c);
         if (r >= 0 && xml_attr_is(device, "type", "pipe"))
                 r = prepare_pipes(p, device);
         if (r >= 0 && is_output(device))

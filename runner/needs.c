@@ -18,7 +18,8 @@ typedef struct Need {
 
 static bool is_network_disk(const xmlNode *disk) {
         for (const xmlNode *l = disk; l; l = xml_child(l, "backingStore"))
-                if (xml_attr_is(l, "type", "network"))
+                if (xml_attr_is(l, "type", "network") ||
+                    xml_attr_is(xml_find(l, "source/dataStore"), "type", "network"))
                         return true;
         return false;
 }
@@ -34,14 +35,6 @@ static bool is_user_network(const xmlNode *interface) {
                !streq(type, "direct") && !streq(type, "hostdev");
 }
 
-/* A connection that is made again when it breaks; others are made, and sockets that listen, by vm-prepare. */
-static bool connects_again(const xmlNode *device) {
-        const xmlNode *end = xml_is(device, "rng") ? xml_child(device, "backend") : device;
-
-        return xml_attr_is(end, "type", "tcp") &&
-               xml_attr_bool(xml_child(xml_child(end, "source"), "reconnect"), "enabled", false);
-}
-
 static bool listens_itself(const xmlNode *graphics) {
         return graphics_has_port(graphics) && xml_attr(graphics, "websocket");
 }
@@ -49,13 +42,13 @@ static bool listens_itself(const xmlNode *graphics) {
 static const Need needs[] = {
         { "disk",       24, is_network_disk, is_network_disk },
         { "interface",  24, is_user_network, is_user_network },
-        { "serial",      8, connects_again, NULL },
-        { "parallel",    8, connects_again, NULL },
-        { "console",     8, connects_again, NULL },
-        { "channel",     8, connects_again, NULL },
-        { "smartcard",   8, connects_again, NULL },
-        { "redirdev",    8, connects_again, NULL },
-        { "rng",         4, connects_again, NULL },
+        { "serial",      8, prepare_chardev_connects, NULL },
+        { "parallel",    8, prepare_chardev_connects, NULL },
+        { "console",     8, prepare_chardev_connects, NULL },
+        { "channel",     8, prepare_chardev_connects, NULL },
+        { "smartcard",   8, prepare_chardev_connects, NULL },
+        { "redirdev",    8, prepare_chardev_connects, NULL },
+        { "rng",         4, prepare_chardev_connects, NULL },
         { "graphics",   64, NULL, listens_itself },
         { "filesystem", 64, NULL, NULL },
         { "hostdev",    64, is_iscsi_unit, NULL },

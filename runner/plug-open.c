@@ -107,14 +107,12 @@ static bool connects_itself(const xmlNode *source) {
 }
 
 /* A view of the host that was not made at the start is not made later. */
-static int check_network(Prepare *p, const xmlNode *disk) {
+static int check_network(Prepare *p, const xmlNode *device) {
         _cleanup_free_ char *path = guest_file(GUEST_FILE_LAUNCH, p->name), *text = NULL;
         _cleanup_launch_ Launch launch = {};
         unsigned line;
         int r;
 
-        if (!connects_itself(xml_child(disk, "source")))
-                return 0;
         r = path ? file_read(path, LAUNCH_MAX, &text, NULL) : -ENOMEM;
         if (r >= 0)
                 r = launch_parse(text, &launch, &line);
@@ -122,9 +120,10 @@ static int check_network(Prepare *p, const xmlNode *disk) {
                 return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot read how the guest was started");
         if (launch.connects)
                 return 0;
-        return prepare_refuse(p, -EOPNOTSUPP, disk,
-                              "the guest was started without a network of the host's for its QEMU: a disk that QEMU "
-                              "itself connects for can be plugged in where the definition had such a one at the start");
+        return prepare_refuse(p, -EOPNOTSUPP, device,
+                              "the guest was started without a network of the host's for its QEMU: a %s that QEMU "
+                              "itself connects for can be plugged in where the definition had such a one at the start",
+                              xml_name(device));
 }
 
 static int check_disk(Prepare *p, const xmlNode *disk) {
@@ -138,7 +137,9 @@ static int check_disk(Prepare *p, const xmlNode *disk) {
                                       "a disk of type '%s' cannot be plugged into a guest that runs: what it needs of "
                                       "the host is made at the guest's start",
                                       xml_attr(disk, "type") ?: "");
-        return xml_attr_is(disk, "type", "network") ? check_network(p, disk) : 0;
+        return xml_attr_is(disk, "type", "network") && connects_itself(xml_child(disk, "source"))
+                       ? check_network(p, disk)
+                       : 0;
 }
 
 static int open_disk(Prepare *p, xmlNode *disk) {
@@ -185,6 +186,12 @@ static int open_device(Prepare *p, xmlNode *device) {
         return prepare_opened_device(p, device);
 }
 
+static int open_chardev(Prepare *p, xmlNode *device) {
+        int r = prepare_chardev_connects(device) ? check_network(p, device) : 0;
+
+        return r < 0 ? r : prepare_chardev_of(p, device);
+}
+
 /* Whatever is not here is refused. */
 static const struct {
         const char *element;
@@ -194,11 +201,11 @@ static const struct {
         { "interface", open_interface },
         { "controller", open_nothing },
         { "hostdev", open_hostdev },
-        { "serial", prepare_chardev_of },
-        { "console", prepare_chardev_of },
-        { "channel", prepare_chardev_of },
-        { "redirdev", prepare_chardev_of },
-        { "rng", prepare_chardev_of },
+        { "serial", open_chardev },
+        { "console", open_chardev },
+        { "channel", open_chardev },
+        { "redirdev", open_chardev },
+        { "rng", open_chardev },
         { "filesystem", open_device },
         { "input", open_device },
         { "shmem", open_device },

@@ -11,6 +11,7 @@
  *   cpu.c          what host-model stands for
  *   kvm.c          whether QEMU will get at /dev/kvm
  *   sources.c      secrets, sockets and devices that disks need
+ *   certificates.c copies of certificates
  *   boot.c         kernel, initrd, variables of UEFI
  *   network.c      taps on bridges
  *   virtual.c      cards on virtual networks
@@ -190,6 +191,20 @@ int prepare_disk_sources(Prepare *p, const xmlNode *disk);
 /* The same of what is no disk, and has a <source> with a protocol. */
 int prepare_network_source(Prepare *p, const xmlNode *layer);
 
+/* The password of the key among an element's certificates: a secret's value, QemuOpened of the element. */
+int prepare_key_password(Prepare *p, const xmlNode *element, const char *uuid);
+
+/* certificates.c */
+typedef struct CertificateUse {
+        const char *name;        /* of the folder of copies, in the guest's own */
+        const char *folder;      /* taken where it is there and qemu.conf names none */
+        size_t setting;          /* in QemuConfig: the folder that it names, NULL: none */
+} CertificateUse;
+extern const CertificateUse certificates_nbd, certificates_chardev;
+/* Copies those of a server, or of a client, for the guest; *ret, the copies' folder, is p's. */
+int prepare_certificates(Prepare *p, const xmlNode *element, const CertificateUse *use, bool server,
+                         const char **ret);
+
 /* kvm.c */
 int prepare_kvm(Prepare *p);
 int prepare_cpu(Prepare *p);
@@ -293,6 +308,8 @@ int prepare_environment(Prepare *p);
 /* Sockets, files and logs of serial ports, channels and the like. */
 int prepare_chardevs(Prepare *p);
 int prepare_chardev_of(Prepare *p, xmlNode *device);
+/* QEMU itself connects it by TCP; other connections, and sockets that listen, are made here. */
+bool prepare_chardev_connects(const xmlNode *device);
 
 /* needs.c: what QEMU needs of what it could be denied, into launch. */
 int prepare_needs(Prepare *p);

@@ -145,50 +145,10 @@ static int give_hosts(Prepare *p, const xmlNode *source) {
 
 /* --- certificates --- */
 
-#define CERTIFICATES "nbd-tls"
-
-/* In the guest's own folder, in which it may have put anything meanwhile: what is opened here stays what it is,
- * whatever that name leads to next. The path of the open folder is the caller's. */
-static int make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd) {
-        _cleanup_close_ int above = open(p->run_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
-
-        if (above < 0 || (mkdirat(above, name, 0700) < 0 && errno != EEXIST))
-                return -errno;
-        fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fchown(fd, p->uid, p->gid) < 0)
-                return -errno;
-        *ret = text_format("/proc/self/fd/%i", fd);
-        *ret_fd = TAKE_FD(fd);
-        return *ret ? 0 : -ENOMEM;
-}
-
-/* The key is root's, or somebody's that no guest is: the guest has copies. */
 static int give_certificates(Prepare *p, const xmlNode *source) {
-        static const char *const files[] = { "ca-cert.pem", "client-cert.pem", "client-key.pem" };
-        const char *from = p->config->nbd_tls_x509_cert_dir ?: p->config->default_tls_x509_cert_dir;
-        _cleanup_free_ char *folder = text_format("%s/" CERTIFICATES, p->run_dir), *open_folder = NULL;
         QemuOpened *o = add_opened(p, source);
-        _cleanup_close_ int fd = -EBADF;
-        int r;
 
-        if (!folder || !o)
-                return -ENOMEM;
-        r = make_folder(p, CERTIFICATES, &open_folder, &fd);
-        if (r < 0)
-                return prepare_refuse(p, r, source, "cannot make '%s': %s", folder, strerror(-r));
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
-                _cleanup_free_ char *in = text_format("%s/%s", from, files[i]),
-                                    *out = text_format("%s/%s", open_folder, files[i]);
-
-                r = in && out ? prepare_copy_file(in, out, 0400, p->uid, p->gid) : -ENOMEM;
-                if (r == -ENOENT && i > 0)
-                        r = 0; /* not every server wants to know who asks */
-                if (r < 0)
-                        return prepare_refuse(p, r, source, "cannot copy the certificate '%s' for the guest: %s",
-                                              in ?: from, strerror(-r));
-        }
-        o->path = folder;
-        return strv_consume(&p->paths, TAKE_PTR(folder));
+        return o ? prepare_certificates(p, source, &certificates_nbd, false, &o->path) : -ENOMEM;
 }
 
 /* --- changes --- */
@@ -295,6 +255,17 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
         return r;
 }
 
+int prepare_key_password(Prepare *p, const xmlNode *element, const char *uuid) {
+        _cleanup_secret_value_ SecretValue v = {};
+        int r;
+
+        r = secret_read(uuid, &v, &p->error);
+        r = r < 0 ? prepare_blame(p, r, element) : give_value(p, element, &v);
+        p->res.opened = p->opened;
+        p->res.n_opened = p->n_opened;
+        return r;
+}
+
 int prepare_network_source(Prepare *p, const xmlNode *layer) {
         int r = give_layer(p, layer);
 
@@ -305,10 +276,15 @@ int prepare_network_source(Prepare *p, const xmlNode *layer) {
 
 int prepare_disk_sources(Prepare *p, const xmlNode *disk) {
         const xmlNode *transient = xml_child(disk, "transient");
-        int r = give_layer(p, disk);
+        int r = 0;
 
-        for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l; l = xml_child(l, "backingStore"))
+        for (const xmlNode *l = disk; r >= 0 && l; l = xml_child(l, "backingStore")) {
+                const xmlNode *store = xml_find(l, "source/dataStore");
+
                 r = give_layer(p, l);
+                if (r >= 0 && store)
+                        r = give_layer(p, store);
+        }
         if (r >= 0 && transient)
                 r = give_changes(p, disk, transient);
         p->res.opened = p->opened;

@@ -64,6 +64,13 @@ static const ConfKey keys[] = {
         HERE(default_tls_x509_cert_dir, CONF_STRING, "/etc/pki/qemu"),
         HERE(nbd_tls, CONF_BOOL, NULL),
         HERE(nbd_tls_x509_cert_dir, CONF_STRING, NULL),
+        HERE(default_tls_x509_secret_uuid, CONF_STRING, NULL),
+        RANGE(default_tls_x509_verify, CONF_INT, "-1", -1, 1),
+        HERE(chardev_tls, CONF_BOOL, NULL),
+        HERE(chardev_tls_x509_cert_dir, CONF_STRING, NULL),
+        HERE(chardev_tls_x509_secret_uuid, CONF_STRING, NULL),
+        HERE(chardev_tls_priority, CONF_STRING, NULL),
+        RANGE(chardev_tls_x509_verify, CONF_INT, "-1", -1, 1),
         RANGE(seccomp_sandbox, CONF_INT, "-1", -1, 1),
         HERE(max_core, CONF_LIMIT, NULL),
         HERE(max_processes, CONF_LIMIT, NULL),
@@ -74,9 +81,6 @@ static const ConfKey keys[] = {
         REFUSED(vnc_sasl, VNC, "VNC cannot ask for SASL logins yet: set vnc_password" OR_REMOVE),
         REFUSED(spice_tls, SPICE_PORT, "SPICE cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
         REFUSED(spice_sasl, SPICE, "SPICE cannot ask for SASL logins yet: set spice_password" OR_REMOVE),
-        REFUSED(chardev_tls, TCP_CHARDEV,
-                "serial ports and the like cannot be encrypted with TLS yet: give the device's <source> "
-                "tls='no'" OR_REMOVE),
         REFUSED(mac_filter, BRIDGE,
                 "MAC addresses on bridges are not filtered yet: remove the key where guests may use any"),
         REFUSED_WORDS(
@@ -86,10 +90,8 @@ static const ConfKey keys[] = {
           .note = "there are no leases of sanlock: set it to \"lockd\", whose locks work on shared storage",
           .refused = QEMU_CONCERN_DISK, .harmless = "lockd nop" },
 
-        UNUSED_TLS_KEY(default, NO_CERTIFICATES),
-        UNUSED(default_tls_x509_verify, CONF_BOOL, NO_CERTIFICATES),
+        UNUSED(default_tls_priority, CONF_STRING, NO_CERTIFICATES),
         UNUSED_TLS(vnc, NO_CERTIFICATES),
-        UNUSED_TLS(chardev, NO_CERTIFICATES),
         UNUSED(vnc_sasl_dir, CONF_STRING, "there are no SASL logins of VNC"),
         UNUSED(spice_tls_x509_cert_dir, CONF_STRING, NO_CERTIFICATES),
         UNUSED(spice_sasl_dir, CONF_STRING, "there are no SASL logins of SPICE"),
@@ -175,6 +177,8 @@ static int check_together(const QemuConfig *c, const char *origin, Error *e) {
                 wrong = "default_tls_x509_cert_dir is not absolute";
         else if (c->nbd_tls_x509_cert_dir && *c->nbd_tls_x509_cert_dir != '/')
                 wrong = "nbd_tls_x509_cert_dir is not absolute";
+        else if (c->chardev_tls_x509_cert_dir && *c->chardev_tls_x509_cert_dir != '/')
+                wrong = "chardev_tls_x509_cert_dir is not absolute";
         for (char *const *f = c->storage_folders; f && *f; f++)
                 if (**f != '/')
                         wrong = "storage_folders has a path that is not absolute";

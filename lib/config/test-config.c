@@ -208,7 +208,7 @@ static void qemu_keys_are_refused(void **state) {
                 { "\nvnc_sasl = 1", QEMU_CONCERN_VNC, "q.conf:2: vnc_sasl: " },
                 { "spice_tls = 1", QEMU_CONCERN_SPICE_PORT, "spice_tls: " },
                 { "spice_sasl = 1", QEMU_CONCERN_SPICE, "spice_sasl: " },
-                { "chardev_tls = 1", QEMU_CONCERN_TCP_CHARDEV, "tls='no'" },
+                { "chardev_tls = 1", QEMU_CONCERN_NONE, NULL },
                 { "mac_filter = 1", QEMU_CONCERN_BRIDGE, "mac_filter: " },
                 { "sched_core = \"vcpus\"", QEMU_CONCERN_EVERY_GUEST, "sched_core: " },
                 { "lock_manager = \"sanlock\"", QEMU_CONCERN_DISK, "lock_manager: " },

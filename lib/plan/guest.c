@@ -174,9 +174,11 @@ static int plan_pipes(GuestPlan *g, const xmlNode *source) {
         return r;
 }
 
-/* vm-prepare listens, and makes connections, but for those that are made again when they break. */
+/* vm-prepare listens, and makes connections, but for those that are made again when they break, and those in which QEMU
+ * has to know whose certificate it sees. */
 static void plan_tcp(GuestPlan *g, const xmlNode *source) {
-        if (xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+        if (xml_attr_bool(xml_child(source, "reconnect"), "enabled", false) ||
+            (!xml_attr_is(source, "mode", "bind") && xml_attr_is(source, "tls", "yes")))
                 guest_plan_network(g, xml_attr(source, "host"));
 }
 

@@ -3,7 +3,7 @@
 /* Character devices: the host's end of <serial>, <parallel>, <console>,
  * <channel>, ... One row a type. */
 
-#include "build.h"
+#include "blockdev.h"
 
 /* The backend of a random number generator has the alias of that. */
 const QemuChardev *build_find_chardev(const Build *b, const xmlNode *device) {
@@ -92,14 +92,34 @@ static void chardev_unix(Build *b, StrBuf *o, const xmlNode *device) {
                 chardev_reconnect(b, o, source); /* a connection that was made is not made again */
 }
 
+/* The certificates, by which the other end is known. Those of a server may let anybody in. */
+static void chardev_tls(Build *b, StrBuf *o, const xmlNode *device, bool server) {
+        const QemuChardev *res = build_find_chardev(b, device);
+        const char *alias = need_alias(b, xml_is(device, "backend") ? device->parent : device);
+        DriverName id = {}, name = {};
+        json_t *creds;
+
+        snprintf(id.s, sizeof(id.s), "char%.40s", alias);
+        if (image_opened(b, device))
+                image_add_secret(b, device, id.s, 0, &name);
+        snprintf(id.s, sizeof(id.s), "objchar%.40s_tls0", alias);
+        creds = build_object(b, "tls-creds-x509", id.s);
+        put_str(b, creds, "dir",
+                res && res->tls_dir ? res->tls_dir : b->res->recorded ? "/etc/pki/libvirt-chardev" : "/etc/pki/qemu");
+        put_str(b, creds, "endpoint", server ? "server" : "client");
+        put_bool(b, creds, "verify-peer", !server || !res || !res->tls_anybody);
+        put_str(b, creds, "priority", res ? res->tls_priority : NULL);
+        put_str(b, creds, "passwordid", name.s[0] ? name.s : NULL);
+        add_props(b, QEMU_PART_OBJECT, creds);
+        put_opt(o, "tls-creds", id.s);
+}
+
 static void chardev_tcp(Build *b, StrBuf *o, const xmlNode *device) {
         const xmlNode *source = xml_child(device, "source");
         bool server = xml_attr_is(source, "mode", "bind");
         const char *protocol = xml_get(device, "protocol/@type");
         const QemuChardev *res = build_find_chardev(b, device);
 
-        if (xml_attr_is(source, "tls", "yes"))
-                build_refuse(b, source, "attribute tls of a character device is not supported");
         if (res && res->fd > 0) {
                 strbuf_addf(o, ",fd=%d", res->fd);
         } else {
@@ -108,12 +128,12 @@ static void chardev_tcp(Build *b, StrBuf *o, const xmlNode *device) {
         }
         if (protocol && streq(protocol, "telnet"))
                 put_opt(o, "telnet", "on");
-        else if (protocol && !streq(protocol, "raw"))
-                build_refuse(b, xml_child(device, "protocol"), "protocol '%s' is not supported", protocol);
         if (server)
                 strbuf_add(o, ",server=on,wait=off");
         else if (!res || res->fd <= 0)
                 chardev_reconnect(b, o, source);
+        if (xml_attr_is(source, "tls", "yes"))
+                chardev_tls(b, o, device, server);
 }
 
 static void chardev_udp(Build *b, StrBuf *o, const xmlNode *device) {

@@ -32,13 +32,6 @@ static bool is_spice_port(const xmlNode *device) {
         return is_spice(device) && graphics_has_port(device);
 }
 
-static bool is_tcp_chardev(const xmlNode *device) {
-        const xmlNode *backend = xml_child(device, "backend") ?: device;
-
-        return (xml_attr_is(device, "type", "tcp") || xml_attr_is(backend, "type", "tcp")) &&
-               !xml_attr_is(xml_child(backend, "source"), "tls", "no");
-}
-
 static bool is_bridge(const xmlNode *device) {
         return streq(xml_name(device), "interface") && xml_attr_is(device, "type", "bridge");
 }
@@ -53,7 +46,6 @@ static bool (*const concerns[_QEMU_CONCERN_MAX])(const xmlNode *device) = {
         [QEMU_CONCERN_VNC] = is_vnc,
         [QEMU_CONCERN_SPICE] = is_spice,
         [QEMU_CONCERN_SPICE_PORT] = is_spice_port,
-        [QEMU_CONCERN_TCP_CHARDEV] = is_tcp_chardev,
         [QEMU_CONCERN_BRIDGE] = is_bridge,
         [QEMU_CONCERN_DISK] = is_writable_disk,
 };

@@ -131,4 +131,75 @@ check "control: what it writes is heard" contains UP heard 30
 m sh -c 'mkdir -p /run/systemd/system/vm@again.service.d && printf "[Service]\nIPAddressDeny=localhost\n" \
         > /run/systemd/system/vm@again.service.d/deny.conf && systemctl daemon-reload'
 check "... not where a drop-in denies it that address" equals "" heard 4
+
+# --- serial ports with TLS
+m sh -c '/run/test/certificates; mkdir -p /etc/pki/libvirt-chardev; cd /tmp/c
+        for f in ca:ca-cert server:server-cert client:client-cert; do
+                cp ${f%:*}.pem /etc/pki/libvirt-chardev/${f#*:}.pem; done
+        for n in server client; do cp $n.key /etc/pki/libvirt-chardev/$n-key.pem; done
+        chmod 600 /etc/pki/libvirt-chardev/*-key.pem'
+with_port sealed "<serial type='tcp'><source mode='bind' host='localhost' service='4104' tls='yes'/></serial>" |
+        define sealed
+check "a port that clients connect to with TLS" m virsh -q start sealed
+check "... by a QEMU without the host's network" private sealed
+m_with_input sh -c 'cat > /root/sealed.py' <<'PY'
+import socket, ssl, subprocess, sys
+context = ssl.create_default_context(cafile="/tmp/c/ca.pem")
+if sys.argv[1] == "known":
+    context.load_cert_chain("/tmp/c/client.pem", "/tmp/c/client.key")
+with context.wrap_socket(socket.create_connection(("localhost", 4104), 10), server_hostname="localhost") as s:
+    s.settimeout(20)
+    subprocess.run(["virsh", "-q", "reset", "sealed"], check=True)
+    assert s.recv(1), "closed"
+PY
+check "... who has a certificate has what the guest writes" m python3 /root/sealed.py known
+check "... who has none is let go" not m python3 /root/sealed.py stranger
+check "... the key is the guest's own copy, and nobody else's" equals 400 \
+        m sh -c 'stat -c %a /run/libvirt/qemu/*/chardev-tls-server/server-key.pem'
+check "... destroy" m virsh -q destroy sealed
+conf() { m sh -c "echo \"$1\" >> /etc/libvirt/qemu.conf; systemctl restart virtqemud"; }
+conf 'chardev_tls_x509_verify = 0'
+check "where qemu.conf lets anybody in" m virsh -q start sealed
+check "... who has none has what the guest writes" m python3 /root/sealed.py stranger
+check "... destroy" m virsh -q destroy sealed
+conf 'chardev_tls = 1'
+m sh -c "virsh dumpxml --inactive sealed > /root/s.xml; sed -i \"s/ tls='yes'//\" /root/s.xml; virsh -q define /root/s.xml"
+check "where qemu.conf wants it, one that does not say" m virsh -q start sealed
+check "... says so, live" contains "tls='yes'" m virsh dumpxml sealed
+check "... who knows its certificate has what the guest writes" m python3 /root/sealed.py known
+check "... destroy" m virsh -q destroy sealed
+with_port plain "<serial type='tcp'><source mode='connect' host='localhost' service='4105'/></serial>" | define plain
+refused "... one that connects has to say whether" "write tls='yes', or tls='no'" m virsh start plain
+m_with_input sh -c 'cat > /root/server.py' <<'PY'
+import socket, ssl
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile="/tmp/c/ca.pem")
+context.verify_mode = ssl.CERT_REQUIRED
+context.load_cert_chain("/tmp/c/server.pem", "/tmp/c/server.key")
+listening = socket.create_server(("127.0.0.1", 4105))
+while True:
+    client, _ = listening.accept()
+    client.settimeout(30)
+    try:
+        with context.wrap_socket(client, server_side=True) as s:
+            heard = b""
+            while b"P" not in heard and (more := s.recv(100)):
+                heard += more
+            said = f"{s.getpeercert()['subject']} {heard}"
+    except OSError as e:
+        said = f"refused: {e}"
+    print(said, file=open("/run/sealed-heard", "a"), flush=True)
+PY
+m systemd-run -q --unit sealed-end python3 /root/server.py
+check "a server" eventually 10 m sh -c 'ss -tlnH | grep -q :4105'
+port_to() { with_port to "<serial type='tcp'><source mode='connect' host='$1' service='4105' tls='yes'/></serial>"; }
+port_to localhost | sed 's/<uuid>.*uuid>//' | define to
+check "a port that connects with TLS" m virsh -q start to
+check "... has the host's network for that" equals no m systemctl show -P PrivateNetwork vm@to
+heard_by() { m sh -c "virsh -q reset to; sleep 1; grep -aq \"$1\" /run/sealed-heard"; }
+check "... the server knows its certificate, and hears what the guest writes" \
+        eventually 20 heard_by "'commonName', 'client'.*UP"
+check "... destroy" m virsh -q destroy to
+m sh -c "sed -i s/localhost/127.0.0.1/ /root/to.xml; virsh -q undefine to; virsh -q define /root/to.xml"
+check "... where the certificate is not that of the name" m virsh -q start to
+check "... QEMU tells it nothing" eventually 20 heard_by "b''$"
 finish

@@ -20,7 +20,6 @@ typedef enum QemuConcern {
         QEMU_CONCERN_VNC,         /* a screen that clients can reach by VNC, on a port or a socket */
         QEMU_CONCERN_SPICE,
         QEMU_CONCERN_SPICE_PORT,  /* ... on a port */
-        QEMU_CONCERN_TCP_CHARDEV, /* a serial port or the like on TCP, whose <source> does not say tls='no' */
         QEMU_CONCERN_BRIDGE,      /* an interface on a bridge of the host */
         QEMU_CONCERN_DISK,        /* a disk that the guest may write */
         _QEMU_CONCERN_MAX,
@@ -44,6 +43,10 @@ typedef struct QemuConfig {
         char **storage_folders; /* absolute; where backing files may be, beside those of chain/chain.h; NULL: none */
         char *default_tls_x509_cert_dir, *nbd_tls_x509_cert_dir; /* absolute; the second NULL: as the first */
         bool nbd_tls;                        /* NBD disks over TCP whose definition does not say tls='no' */
+        char *default_tls_x509_secret_uuid;  /* of the password of the key; NULL: it has none */
+        char *chardev_tls_x509_cert_dir, *chardev_tls_x509_secret_uuid, *chardev_tls_priority; /* NULL: as above, none */
+        bool chardev_tls;                    /* serial ports and the like on TCP, likewise */
+        int default_tls_x509_verify, chardev_tls_x509_verify; /* who connects proves who it is; -1: not set */
         int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */
 
         /* for the unit of every guest; 0: not set */

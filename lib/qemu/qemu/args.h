@@ -35,6 +35,10 @@ typedef struct QemuChardev {
         int fd; /* socket that QEMU inherits, in place of a path: listening, or connected as the mode says */
         const char *log_path; /* what the guest writes is copied here as well (chardev logfile=, appended);
                                * /dev/fdset/N and /proc/self/fd/N are fine */
+        const char *tls_dir;  /* with the certificates of an end of TCP that wants TLS; the key's password is a
+                               * QemuOpened of the device */
+        const char *tls_priority; /* in gnutls' words */
+        bool tls_anybody;     /* who connects needs no certificate */
 } QemuChardev;
 
 /* Where a device of the host was found, by its alias in the guest. */
