@@ -126,6 +126,17 @@ static void drop_missing(xmlNode *disk, xmlNode *source) {
         xml_remove(drive ? source : disk);
 }
 
+/* Where an image keeps its data, opened as the image is. The definition says it; what a header says is not followed. */
+static int open_store(Prepare *p, const xmlNode *image, const Use *as) {
+        const xmlNode *source = xml_find(image, "dataStore/source");
+        Use u = *as;
+
+        u.element = source;
+        u.path = source ? path_of(source) : NULL;
+        u.only = NULL;
+        return u.path ? open_image(p, &u) : 0;
+}
+
 /* What the definition names below the image, and what the images do. */
 static int prepare_layers(Prepare *p, xmlNode *disk, const Use *top) {
         _cleanup_free_ ImageFile *files = NULL;
@@ -144,6 +155,8 @@ static int prepare_layers(Prepare *p, xmlNode *disk, const Use *top) {
                 if (i >= named && i - named < n)
                         u.only = &files[i - named];
                 r = u.path ? open_image(p, &u) : 0;
+                if (r >= 0)
+                        r = open_store(p, s, &u);
         }
         return r;
 }
@@ -164,14 +177,14 @@ int prepare_disk(Prepare *p, xmlNode *disk) {
 
         if (!source)
                 return 0;
-        if (!path_of(source)) /* QEMU itself gets at the image, by the network */
-                return prepare_layers(p, disk, &u);
-        if (is_missing_and_optional(source)) {
+        if (path_of(source) && is_missing_and_optional(source)) {
                 drop_missing(disk, source);
                 return 0;
         }
         u.path = path_of(source);
-        r = open_image(p, &u);
+        r = u.path ? open_image(p, &u) : 0; /* none: QEMU itself gets at the image, by the network */
+        if (r >= 0)
+                r = open_store(p, source, &u);
         return r < 0 ? r : prepare_layers(p, disk, &u);
 }
 

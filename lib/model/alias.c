@@ -235,9 +235,15 @@ static unsigned next_image(const Definition *d) {
         unsigned next = 1, n;
 
         XML_FOREACH(disk, definition_devices(d), "disk")
-                for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                        if (xml_attr_uint(xml_child(layer, "source"), "index", &n) >= 0 && n < UINT_MAX)
+                for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
+                        const xmlNode *source = xml_child(layer, "source");
+
+                        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX)
                                 next = MAX(next, n + 1 + count_filters(disk));
+                        source = xml_find(source, "dataStore/source");
+                        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX)
+                                next = MAX(next, n + 1 + count_filters(disk));
+                }
         return next;
 }
 
@@ -269,26 +275,34 @@ void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEAS
 
 /* --- all of them --- */
 
-/* Numbers of the images: "libvirt-N-storage" counts down over all disks, each disk's image before those that back it,
- * and those before the groups that limit it ("libvirt-N-filter"). */
+/* Numbers of the images: "libvirt-N-storage" counts down over all disks, each disk's image and where it keeps its
+ * data before those that back it, and those before the groups that limit it ("libvirt-N-filter"). */
+static int number_source(xmlNode *source, unsigned *next) {
+        unsigned n;
+        int r = 0;
+
+        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX) {
+                *next = MAX(*next, n + 1);
+                return 0;
+        }
+        if (source)
+                r = xml_set_attrf(source, "index", "%u", *next);
+        (*next)++;
+        return r;
+}
+
 static int number_layers(xmlNode *disk, unsigned *next) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
-                xmlNode *source = xml_child(layer, "source");
-                unsigned n;
+                xmlNode *source = xml_child(layer, "source"), *store = xml_child(source, "dataStore");
                 int r;
 
                 if (layer != disk && !xml_attr(layer, "type"))
                         return 0; /* <backingStore/>: nothing below */
-                if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX) {
-                        *next = MAX(*next, n + 1);
-                        continue;
-                }
-                if (source) {
-                        r = xml_set_attrf(source, "index", "%u", *next);
-                        if (r < 0)
-                                return r;
-                }
-                (*next)++;
+                r = number_source(source, next);
+                if (r >= 0 && store)
+                        r = number_source(xml_child(store, "source"), next);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

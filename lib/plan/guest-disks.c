@@ -195,5 +195,11 @@ int plan_disk(GuestPlan *g, const xmlNode *disk) {
         for (const xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l && xml_attr_is(l, "type", "network");
              l = xml_child(l, "backingStore"))
                 r = plan_layer(g, l, "network", true);
+        for (const xmlNode *l = disk; r >= 0 && l; l = xml_child(l, "backingStore")) {
+                const xmlNode *store = xml_find(l, "source/dataStore");
+
+                if (store)
+                        r = plan_layer(g, store, xml_attr(store, "type") ?: "file", readonly || l != disk);
+        }
         return r;
 }

@@ -41,16 +41,12 @@ void image_put_cache(Build *b, json_t *o, const char *mode) {
         put_json(b, o, "cache", json_pack("{s:b,s:b}", "direct", direct, "no-flush", no_flush));
 }
 
-/* What the guest may do to the top image: discard and the writing of zeroes. */
+/* What the guest may do: discard, and to the top image the writing of zeroes. */
 static void put_discard(Build *b, json_t *o, const Image *image) {
-        const char *discard, *zeroes;
+        const char *zeroes = image->driver ? xml_attr(image->driver, "detect_zeroes") : NULL;
 
-        if (!image->driver)
-                return;
-        discard = xml_attr(image->driver, "discard");
-        zeroes = xml_attr(image->driver, "detect_zeroes");
-        put_str(b, o, "discard", discard);
-        if (zeroes && streq(zeroes, "unmap") && !streq_ptr(discard, "unmap"))
+        put_str(b, o, "discard", image->discard);
+        if (zeroes && streq(zeroes, "unmap") && !streq_ptr(image->discard, "unmap"))
                 zeroes = "on"; /* zeroes may become holes only where holes are allowed */
         put_str(b, o, "detect-zeroes", zeroes);
 }
@@ -134,6 +130,7 @@ static void add_format(Build *b, const Image *image, const Nodes *nodes) {
         if (image->max_cache > 0)
                 put_int(b, o, "cache-size", (long long) image->max_cache);
         put_encryption(b, o, image, nodes->format);
+        put_str(b, o, "data-file", image->store_node.s[0] ? image->store_node.s : NULL);
         put_strf(b, o, "file", "libvirt-%u-%s", image->number, nodes->below);
         if (nodes->backing && image->backing_node.s[0])
                 put_str(b, o, "backing", image->backing_node.s);
@@ -164,11 +161,33 @@ static int choose_nodes(Build *b, const Image *image, Nodes *ret) {
         return 0;
 }
 
-void image_build(Build *b, const Image *image, DriverName *ret_node) {
+/* The file that has what the guest writes, where the image itself has the tables alone. */
+static void build_store(Build *b, Image *image) {
+        const xmlNode *store = xml_child(image->source, "dataStore"), *source = xml_child(store, "source");
+        Image data = {
+                .layer = store,
+                .source = source,
+                .type = xml_attr(store, "type") ?: "file",
+                .cache = image->cache,
+                .io = image->io,
+                .discard = image->discard,
+                .readonly = image->readonly,
+                .terminated = true,
+                .auth = xml_child(source, "auth"),
+                .encryption = xml_child(source, "encryption"),
+                .number = (unsigned) attr_u64(b, source, "index", image->number + 1),
+        };
+
+        if (store)
+                image_build(b, &data, &image->store_node);
+}
+
+void image_build(Build *b, Image *image, DriverName *ret_node) {
         Nodes nodes;
 
         if (choose_nodes(b, image, &nodes) < 0)
                 return;
+        build_store(b, image);
         if (!nodes.backing && image->backing_node.s[0])
                 build_invalid(b, image->layer, "format '%s' has no backing images", nodes.format);
         if (image->max_cache > 0 && !streq(nodes.format, "qcow2"))

@@ -10,7 +10,7 @@ typedef struct Image {
         const xmlNode *driver;     /* <driver> of the disk for the top image, else NULL */
         const char *type;          /* file, block, network, ... */
         const char *format;        /* NULL: raw */
-        const char *cache, *io;    /* of the disk */
+        const char *cache, *io, *discard; /* of the disk */
         uint64_t max_cache;        /* metadata_cache/max_size in bytes, 0: QEMU's own */
         const xmlNode *auth, *encryption; /* of the disk or the source; NULL: none */
         unsigned number;           /* N in the names of its nodes */
@@ -19,6 +19,7 @@ typedef struct Image {
         bool terminated;           /* the definition says that nothing backs it */
         bool floppy;
         DriverName backing_node;   /* the node that backs it; "" for none */
+        DriverName store_node;     /* the one that has its data; image_build() fills it */
 } Image;
 
 /* What the host side opened for an element, NULL: nothing. */
@@ -45,4 +46,4 @@ void image_put_network(Build *b, json_t *o, const Image *image, const char *laye
 void image_put_cache(Build *b, json_t *o, const char *mode);
 
 /* Adds the nodes of one image and writes the name of the one to use. */
-void image_build(Build *b, const Image *image, DriverName *ret_node);
+void image_build(Build *b, Image *image, DriverName *ret_node);

@@ -30,13 +30,18 @@ static bool disk_has_source(const xmlNode *disk) {
         return false;
 }
 
+/* An image, and where that keeps its data. */
+static unsigned count_images(const xmlNode *layer) {
+        return xml_find(layer, "source/dataStore") ? 2 : 1;
+}
+
 /* Images of one disk, the one at the top included. */
 static unsigned count_layers(const xmlNode *disk) {
-        unsigned n = xml_attr_is(disk, "type", "vhostuser") ? 0 : 1;
+        unsigned n = xml_attr_is(disk, "type", "vhostuser") ? 0 : count_images(disk);
 
         for (const xmlNode *l = xml_child(disk, "backingStore"); l && xml_attr(l, "type") && n < MAX_LAYERS;
              l = xml_child(l, "backingStore"))
-                n++;
+                n += count_images(l);
         return n;
 }
 
@@ -71,8 +76,8 @@ static void image_number(Build *b, Image *image, unsigned otherwise) {
 
 /* The images below layer, deepest first; writes the node of the one directly below. */
 static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
+        unsigned n = 0, numbers[MAX_LAYERS], number = top->number + count_images(disk);
         const xmlNode *layers[MAX_LAYERS];
-        unsigned n = 0;
         Image below = {};
 
         for (const xmlNode *l = xml_child(disk, "backingStore"); l && xml_attr(l, "type");
@@ -81,6 +86,8 @@ static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
                         build_refuse(b, l, "more than %u images in a chain are not supported", MAX_LAYERS);
                         return;
                 }
+                numbers[n] = number;
+                number += count_images(l);
                 layers[n++] = l;
         }
         while (n-- > 0) {
@@ -94,13 +101,14 @@ static void build_backing(Build *b, const xmlNode *disk, const Image *top) {
                         .format = xml_get(l, "format/@type"),
                         .cache = top->cache,
                         .io = top->io,
+                        .discard = top->discard,
                         .readonly = true,
                         .terminated = xml_child(l, "backingStore"),
                         .auth = xml_find(l, "source/auth"),
                         .encryption = xml_find(l, "source/encryption"),
                         .backing_node = below.backing_node,
                 };
-                image_number(b, &below, top->number + n + 1);
+                image_number(b, &below, numbers[n]);
                 if (xml_get(l, "format/metadata_cache/max_size"))
                         below.max_cache = element_size(b, xml_find(l, "format/metadata_cache/max_size"), 1);
                 image_build(b, &below, &node);
@@ -150,6 +158,7 @@ static void build_images(Build *b, const xmlNode *disk, DriverName *node) {
                 .format = xml_attr(driver, "type"),
                 .cache = qemu_disk_cache(disk),
                 .io = xml_attr(driver, "io"),
+                .discard = xml_attr(driver, "discard"),
                 .readonly = xml_child(disk, "readonly") || disk_is(disk, "cdrom"),
                 .cdrom = disk_is(disk, "cdrom"),
                 .terminated = backing && !xml_attr(backing, "type"),

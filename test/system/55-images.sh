@@ -115,6 +115,23 @@ check "... that does not say" forget_format deep.qcow2
 check "... defines" define deep "$(disk deep.qcow2)"
 check "... is refused, with both names" fails 55 deep "$vm/mid.qcow2" "base.raw"
 
+# --- data in a file of their own
+disk_of_store() { echo "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$vm/tables.qcow2'>
+        <dataStore type='file'><format type='raw'/><source file='$vm/data.raw'/></dataStore></source>
+        <target dev='vda' bus='virtio'/></disk>"; }
+check "an image whose data are in another file" m sh -c \
+        "cd $vm && qemu-img create -q -f qcow2 -o data_file=data.raw,data_file_raw=on tables.qcow2 1M && sha256sum data.raw"
+check "... defines" define store "$(disk_of_store)"
+check "... starts" m virsh -q start store
+check "... both files are open, as descriptors" equals "data.raw tables.qcow2" held store
+check "... each has its number, live" equals "index=1 index=2" \
+        m sh -c "virsh dumpxml store | grep -o \"index='[0-9]*'\" | head -2 | xargs"
+check "... another guest cannot have the data meanwhile" define thief "$(disk data.raw vda '' raw)"
+refused "... its start says so" "lock" m virsh start thief
+check "... destroy" m virsh -q destroy store
+refused "... one that is no qcow2" "Only 'qcow2' images support 'dataStore'" \
+        define store "$(disk_of_store | sed "s/type='qcow2'/type='raw'/")"
+
 # --- one image twice
 check "one image as two disks, both writable" define twice "$(disk base.raw vda '' raw)$(disk base.raw vdb '' raw)"
 check "... is refused" fails 55 twice "$vm/base.raw" vda

@@ -263,7 +263,7 @@ static int check_vdpa(Normaliser *n, xmlNode *disk, xmlNode *source) {
         return need_shared_memory(n, disk, "a vhostvdpa disk");
 }
 
-#define OF_EVERY_IMAGE "slices", "auth", "encryption", "reservations"
+#define OF_EVERY_IMAGE "slices", "auth", "encryption", "reservations", "dataStore"
 
 static const SourceType types[] = {
         { "file", { "file" }, { "seclabel", OF_EVERY_IMAGE }, check_file },
@@ -404,6 +404,28 @@ int normalise_network_source(Normaliser *n, xmlNode *layer) {
         return r < 0 ? r : check_access(n, layer, source, "raw");
 }
 
+/* Where an image of format qcow2 keeps the guest's data, itself having the tables alone. */
+static int check_store(Normaliser *n, xmlNode *store, const char *format) {
+        xmlNode *source = xml_child(store, "source");
+        const SourceType *type;
+        int r;
+
+        if (!store)
+                return 0;
+        if (!streq(format, "qcow2"))
+                return fail_unsupported(n, store, "Only 'qcow2' images support 'dataStore'");
+        if (xml_child(source, "dataStore"))
+                return fail_unsupported(n, store, "'dataStore' isn't allowed within itself");
+        norm_set_default(n, norm_ensure(n, store, "format"), "type", "raw");
+        norm_set_default(n, store, "type", "file");
+        type = type_of(store);
+        if (!source || !xml_attr(source, type->attributes[0]))
+                return fail_xml(n, source ?: store, "the data store of an image names no %s", type->attributes[0]);
+        drop_others(source, type);
+        r = type->check(n, store, source);
+        return r < 0 ? r : check_access(n, store, source, "raw");
+}
+
 static int check_layer(Normaliser *n, xmlNode *layer, const char *format) {
         xmlNode *source = xml_child(layer, "source");
         const SourceType *type = type_of(layer);
@@ -413,6 +435,8 @@ static int check_layer(Normaliser *n, xmlNode *layer, const char *format) {
         r = type->check(n, layer, source);
         if (r >= 0)
                 r = check_slices(n, xml_child(source, "slices"));
+        if (r >= 0)
+                r = check_store(n, xml_child(source, "dataStore"), format);
         return r < 0 ? r : check_access(n, layer, source, format);
 }
 
