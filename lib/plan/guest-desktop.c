@@ -43,8 +43,8 @@ static int plan_x11(GuestPlan *g, const xmlNode *graphics) {
 
         if (!socket)
                 return 0;
-        bind = text_format("-%s:%s", socket, DESKTOP_X11_PLACE);
-        return bind ? guest_plan_add(g, graphics, PLAN_SERVICE, "BindPaths", bind, NULL) : -ENOMEM;
+        bind = text_format("-%s", socket);
+        return bind ? guest_plan_add(g, graphics, PLAN_SERVICE, "BindPaths", bind, ":" DESKTOP_X11_PLACE) : -ENOMEM;
 }
 
 /* QEMU is a client of a bus: "unix:path=/run/bus". */

@@ -121,8 +121,9 @@ static void add_setting(StrBuf *b, const PlanSetting *s) {
                 strbuf_addc(b, '\n');
                 return;
         }
+        /* a colon within the quotation marks would be one of the path's own */
         if (s->options)
-                strbuf_addf(b, " %s", s->options);
+                strbuf_addf(b, "%s%s", *s->options == ':' ? "" : " ", s->options);
         strbuf_addc(b, '\n');
 }
 
