@@ -141,8 +141,9 @@ static int alias_hostdev(xmlNode *device) {
         _cleanup_free_ char *name = NULL;
         unsigned n = 0;
 
+        /* one with a name of the user's own takes no number */
         for (const xmlNode *p = device->prev; p; p = p->prev)
-                n += is_hostdev(p);
+                n += is_hostdev(p) && !startswith(device_alias(p) ?: "", "ua-");
         name = text_format("hostdev%u", n);
         return name ? set_alias(device, name) : -ENOMEM;
 }

@@ -63,7 +63,7 @@ static void put_auth(Build *b, json_t *o, const Image *image, const char *user, 
         if (!image->auth)
                 return;
         image_source_name(image, &node);
-        snprintf(id.s, sizeof(id.s), "%.40s-auth", node.s);
+        snprintf(id.s, sizeof(id.s), "%.40s%s", node.s, endswith(node.s, "-backend") ? "" : "-auth");
         image_add_secret(b, xml_child(image->auth, "secret"), id.s, 0, &name);
         put_str(b, o, user, xml_attr(image->auth, "username"));
         put_str(b, o, secret, name.s);
@@ -222,7 +222,8 @@ static void put_rbd(Build *b, json_t *o, const Image *image, const char *layer) 
         put_auth(b, o, image, "user", "key-secret");
 }
 
-/* libssh looks for the server's key in /etc/ssh/ssh_known_hosts; who is asked for is the user, with no key of his own
+/* libssh looks for the server's key in /etc/ssh/ssh_known_hosts, where the unit shows what <knownHosts> names; who is
+ * asked for is the user, with no key of his own
  * in the guest's sandbox, so this is for servers that let him in without. */
 static void put_ssh(Build *b, json_t *o, const Image *image, const char *layer) {
         const xmlNode *host = only_host(b, image);

@@ -108,7 +108,7 @@ void build_video(Build *b, const xmlNode *n) {
                 o = device_new(b, driver);
                 if (is_vhost_user(n))
                         put_str(b, o, "chardev", chardev.s);
-                if (!is_vhost_user(n)) /* whose program decides that */
+                if (!is_vhost_user(n) || !primary) /* the first one's program decides that */
                         put_virtio(b, o, n);
                 put_alias(b, o, n);
                 if (models[i].put)

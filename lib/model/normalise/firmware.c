@@ -136,7 +136,9 @@ static void write_choice(Normaliser *n, xmlNode *os, const Firmware *f, bool bio
         norm_set(n, os, "firmware", bios ? "bios" : "efi");
         xml_remove_children(os, "firmware");
         firmware = norm_add(n, os, "firmware");
-        write_feature(n, firmware, "enrolled-keys", f->enrolled_keys);
+        /* variables on a server are as they are there */
+        if (!xml_attr_is(xml_child(os, "nvram"), "type", "network"))
+                write_feature(n, firmware, "enrolled-keys", f->enrolled_keys);
         write_feature(n, firmware, "secure-boot", f->secure_boot);
         norm_set_text(n, loader, f->executable);
         norm_set(n, loader, "type", f->mapping == FIRMWARE_MEMORY ? "rom" : "pflash");

@@ -15,7 +15,22 @@ static const struct {
         { "isa-debug", "isa-debugcon" },
 };
 
-static int write_serial_target(Normaliser *n, xmlNode *serial, unsigned *next_port) {
+/* One that names no port comes after all that name theirs. */
+static void write_port(Normaliser *n, xmlNode *device, xmlNode *target) {
+        unsigned port = 0;
+
+        if (xml_attr(target, "port"))
+                return;
+        XML_FOREACH(other, n->devices, xml_name(device)) {
+                const xmlNode *theirs = xml_child(other, "target");
+
+                if (xml_attr(theirs, "port"))
+                        port = MAX(port, number_or(theirs, "port", 0) + 1);
+        }
+        norm_setf(n, target, "port", "%u", port);
+}
+
+static int write_serial_target(Normaliser *n, xmlNode *serial) {
         xmlNode *target = norm_ensure(n, serial, "target"), *model;
         const char *type, *address = xml_get(serial, "address/@type");
 
@@ -26,11 +41,7 @@ static int write_serial_target(Normaliser *n, xmlNode *serial, unsigned *next_po
                                        address && streq(address, "pci") ? "pci-serial" : "isa-serial");
         type = attr_or(target, "type", "");
 
-        if (!xml_attr(target, "port"))
-                norm_setf(n, target, "port", "%u", *next_port);
-        if (number_or(target, "port", 0) >= *next_port)
-                *next_port = number_or(target, "port", 0) + 1;
-
+        write_port(n, serial, target);
         model = norm_ensure(n, target, "model");
         for (size_t i = 0; i < ELEMENTSOF(serial_models); i++) {
                 if (!streq(serial_models[i].type, type))
@@ -124,7 +135,6 @@ static int normalise_consoles(Normaliser *n) {
 }
 
 static int normalise_parallels(Normaliser *n) {
-        unsigned port = 0;
         int r;
 
         XML_FOREACH(parallel, n->devices, "parallel") {
@@ -133,16 +143,13 @@ static int normalise_parallels(Normaliser *n) {
                 r = normalise_chardev(n, parallel, false);
                 if (r < 0)
                         return r;
-                if (!xml_attr(target, "port"))
-                        norm_setf(n, target, "port", "%u", port);
-                port = MAX(port, number_or(target, "port", 0) + 1);
+                write_port(n, parallel, target);
         }
 
         return 0;
 }
 
 int normalise_serials(Normaliser *n) {
-        unsigned next_port = 0;
         int r;
 
         r = normalise_parallels(n);
@@ -152,7 +159,7 @@ int normalise_serials(Normaliser *n) {
         XML_FOREACH(serial, n->devices, "serial") {
                 r = normalise_chardev(n, serial, false);
                 if (r >= 0)
-                        r = write_serial_target(n, serial, &next_port);
+                        r = write_serial_target(n, serial);
                 if (r < 0)
                         return r;
         }
@@ -161,9 +168,8 @@ int normalise_serials(Normaliser *n) {
                 return r;
 
         /* One that was made for a console has no target yet. */
-        next_port = 0;
         XML_FOREACH(serial, n->devices, "serial") {
-                r = write_serial_target(n, serial, &next_port);
+                r = write_serial_target(n, serial);
                 if (r < 0)
                         return r;
         }
