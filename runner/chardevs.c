@@ -96,8 +96,8 @@ static int prepare_tcp(Prepare *p, const xmlNode *device, int *ret_number) {
         return 0;
 }
 
-/* As with other sockets, a connection that is made again when it breaks is QEMU's own affair (plan_tcp()); with TLS QEMU
- * has to know whose certificate it is to see. */
+/* As with other sockets, a connection that is made again when it breaks is QEMU's own affair (plan_tcp()); with TLS
+ * QEMU has to know whose certificate it is to see. */
 bool prepare_chardev_connects(const xmlNode *device) {
         const xmlNode *end = xml_is(device, "rng") ? xml_child(device, "backend") : device,
                       *source = xml_child(end, "source");

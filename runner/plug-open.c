@@ -137,9 +137,7 @@ static int check_disk(Prepare *p, const xmlNode *disk) {
                                       "a disk of type '%s' cannot be plugged into a guest that runs: what it needs of "
                                       "the host is made at the guest's start",
                                       xml_attr(disk, "type") ?: "");
-        return xml_attr_is(disk, "type", "network") && connects_itself(xml_child(disk, "source"))
-                       ? check_network(p, disk)
-                       : 0;
+        return 0;
 }
 
 static int open_disk(Prepare *p, xmlNode *disk) {
@@ -150,6 +148,8 @@ static int open_disk(Prepare *p, xmlNode *disk) {
                 r = images_note_others(p, disk);
         if (r >= 0)
                 r = prepare_volume(p, disk);
+        if (r >= 0 && xml_attr_is(disk, "type", "network") && connects_itself(xml_child(disk, "source")))
+                r = check_network(p, disk);
         if (r >= 0)
                 r = prepare_disk_lock(p, disk);
         if (r >= 0 && xml_attr_is(disk, "type", "nvme"))

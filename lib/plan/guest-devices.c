@@ -160,8 +160,22 @@ static int plan_backing_file(GuestPlan *g, const xmlNode *path) {
         return r < 0 ? r : guest_plan_view(g, path, "BindPaths", text);
 }
 
+/* Enclaves: QEMU opens the nodes by their names, which are of a group of udev's. */
+static int plan_enclave(GuestPlan *g, const xmlNode *module) {
+        static const char *const nodes[] = { "/dev/sgx_vepc", "/dev/sgx_provision" };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(nodes); i++) {
+                r = guest_plan_device(g, module, nodes[i], "rw");
+                if (r >= 0)
+                        r = guest_plan_view(g, module, "BindPaths", nodes[i]);
+        }
+        return r < 0 ? r : plan_add(g->plan, PLAN_SERVICE, "SupplementaryGroups", "sgx");
+}
+
 int plan_memory_module(GuestPlan *g, const xmlNode *module) {
-        return plan_backing_file(g, xml_find(module, "source/path"));
+        return xml_attr_is(module, "model", "sgx-epc") ? plan_enclave(g, module)
+                                                       : plan_backing_file(g, xml_find(module, "source/path"));
 }
 
 int plan_pstore(GuestPlan *g, const xmlNode *pstore) {

@@ -21,6 +21,19 @@ static char *device_of_volume(const xmlNode *pool, const char *name, const char 
         return strdup("");
 }
 
+/* A unit of an iSCSI target that QEMU itself logs in to: with what the pool's definition says. */
+static int plan_target(GuestPlan *g, const xmlNode *pool) {
+        guest_plan_network(g, xml_get(pool, "source/host/@name"));
+        return xml_find(pool, "source/auth")
+                       ? plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "/dev/tpmrm0", "rw")
+                       : 0;
+}
+
+static bool is_target(const xmlNode *pool, const xmlNode *source) {
+        return xml_attr_is(pool, "type", "iscsi-direct") ||
+               (xml_attr_is(pool, "type", "iscsi") && xml_attr_is(source, "mode", "direct"));
+}
+
 /* A volume: its pool's unit comes before. */
 static int plan_volume(GuestPlan *g, const xmlNode *disk, bool readonly) {
         const xmlNode *source = xml_child(disk, "source");
@@ -36,6 +49,8 @@ static int plan_volume(GuestPlan *g, const xmlNode *disk, bool readonly) {
                 r = plan_reference(g->plan, g->facts, &document_pool, pool, &d);
         if (r < 0 || !d)
                 return r;
+        if (is_target(definition_root(d), source))
+                return plan_target(g, definition_root(d));
         device = device_of_volume(definition_root(d), pool, xml_attr(source, "volume") ?: "");
         if (!device || !*device)
                 return device ? 0 : -ENOMEM;
@@ -54,6 +69,18 @@ static int plan_socket(GuestPlan *g, const xmlNode *source, const xmlNode *host)
         return guest_plan_view(g, host, "BindReadOnlyPaths", path);
 }
 
+#define KNOWN_HOSTS "/etc/ssh/ssh_known_hosts"
+
+/* A list of servers' keys, where QEMU's library looks for them. */
+static int plan_known_hosts(GuestPlan *g, const xmlNode *source, const char *path) {
+        _cleanup_free_ char *bind = text_format("-%s", path);
+        int r = bind ? guest_plan_mounts_for(g, source, path) : -ENOMEM;
+
+        if (r >= 0)
+                r = guest_plan_check_quotes(g, source, path);
+        return r < 0 ? r : guest_plan_add(g, source, PLAN_SERVICE, "BindReadOnlyPaths", bind, ":" KNOWN_HOSTS);
+}
+
 /* What the programs' libraries read: whom to believe, and where the servers are. */
 static int plan_protocol(GuestPlan *g, const xmlNode *source) {
         static const struct {
@@ -61,10 +88,13 @@ static int plan_protocol(GuestPlan *g, const xmlNode *source) {
         } files[] = {
                 { "https", "/etc/ssl/certs" },
                 { "ftps", "/etc/ssl/certs" },
-                { "ssh", "/etc/ssh/ssh_known_hosts" },
+                { "ssh", KNOWN_HOSTS },
         };
-        const char *conf = xml_get(source, "config/@file");
+        const char *conf = xml_get(source, "config/@file"), *known = xml_get(source, "knownHosts/@path");
         int r = 0;
+
+        if (known)
+                return plan_known_hosts(g, source, known);
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
                 if (xml_attr_is(source, "protocol", files[i].protocol))

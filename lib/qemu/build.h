@@ -125,6 +125,8 @@ void build_features(Build *b);     /* features.c: globals and devices */
 bool memory_is_split(const Build *b);
 /* Whole MiB are what machine types expect. */
 uint64_t memory_round(uint64_t bytes);
+/* sgx-epc.N.memdev= of memory that is kept from the host (memory-device.c). */
+void machine_enclave_memory(Build *b, StrBuf *machine);
 /* The definition says how fast the ways between nodes are (numa.c). */
 bool numa_has_hmat(const Build *b);
 void machine_firmware(Build *b, StrBuf *machine); /* os.c: pflash0=, pflash1= */

@@ -35,6 +35,7 @@ static const struct {
         [QEMU_CAP_SEV_SNP]                  = { VERSION(9, 1), 0 },
         [QEMU_CAP_TDX]                      = { VERSION(10, 1), 0 },
         [QEMU_CAP_DYNAMIC_MEMSLOTS]         = { VERSION(8, 2), 0 },
+        [QEMU_CAP_SGX_EPC_NODE]             = { VERSION(7, 0), 0 },
         [QEMU_CAP_BLOB]                     = { VERSION(6, 1), 0 },
 };
 

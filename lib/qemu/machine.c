@@ -92,6 +92,7 @@ void build_machine(Build *b) {
                         put_opt(&o, "nvdimm", "on");
                         break;
                 }
+        machine_enclave_memory(b, &o);
         /* what makes firmware speak on the serial port */
         if (xml_attr_bool(xml_find(b->root, "os/bios"), "useserial", false))
                 put_opt(&o, "graphics", "off");

@@ -181,14 +181,22 @@ static bool needs_memfd(const Build *b) {
         return false;
 }
 
+/* Pages that the processor encrypts, of a kind of their own. */
+static bool is_enclave(const MemoryBackend *m) {
+        return m->device && xml_attr_is(m->device, "model", "sgx-epc");
+}
+
 /* A file, a memfd or neither, and whether its pages are there from the start. */
 static json_t *backend_new(Build *b, const MemoryBackend *m, uint64_t page, bool *ret_file) {
+        bool enclave = is_enclave(m);
         const char *path = m->device ? xml_get(m->device, "source/path") : NULL, *access = access_of(b, m);
         const char *source = xml_get(b->root, "memoryBacking/source/@type");
         bool file = (source && streq(source, "file")) || page > 0 || (access && !source);
         json_t *o;
 
-        *ret_file = path || (file && !needs_memfd(b));
+        *ret_file = !enclave && (path || (file && !needs_memfd(b)));
+        if (enclave)
+                return build_object(b, "memory-backend-epc", m->id);
         if (*ret_file) {
                 o = build_object(b, "memory-backend-file", m->id);
                 if (path)
@@ -230,13 +238,13 @@ void add_memory_backend(Build *b, const MemoryBackend *m) {
         bool virtio = m->device && startswith(xml_attr(m->device, "model") ?: "", "virtio-");
         bool nvdimm = m->device && xml_attr_is(m->device, "model", "nvdimm");
         uint64_t page = memory_backend_page(b, m);
-        const char *access = access_of(b, m);
+        const char *access = is_enclave(m) ? NULL : access_of(b, m);
         bool file, prealloc;
         json_t *o = backend_new(b, m, page, &file);
 
         /* What virtio-mem gives out is allocated by its device, piece by piece. */
         prealloc = !virtio && (xml_attr_is(allocation, "mode", "immediate") || (page > 0 && file && !nvdimm) ||
-                               (nvdimm && !xml_find(m->device, "source/pmem")));
+                               (nvdimm && !xml_find(m->device, "source/pmem")) || is_enclave(m));
         if (access)
                 put_bool(b, o, "share", streq(access, "shared"));
         if (!m->device && m->node < 0 && (file || needs_memfd(b)))
@@ -245,12 +253,12 @@ void add_memory_backend(Build *b, const MemoryBackend *m) {
                 put_bool(b, o, "discard-data", streq(discard_of(b, m), "yes"));
         if (prealloc) {
                 put_bool(b, o, "prealloc", true);
-                put_attr_uint(b, o, "prealloc-threads", allocation, "threads");
+                put_attr_uint(b, o, "prealloc-threads", is_enclave(m) ? NULL : allocation, "threads");
         }
         if (m->device && xml_attr_is(m->device, "model", "virtio-mem"))
                 put_bool(b, o, "reserve", false);
         put_int(b, o, "size", (long long) m->bytes);
         put_device_source(b, o, m->device);
-        put_host_nodes(b, o, m, prealloc);
+        put_host_nodes(b, o, m, prealloc && !is_enclave(m));
         add_props(b, QEMU_PART_OBJECT, o);
 }

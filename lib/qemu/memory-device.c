@@ -50,6 +50,34 @@ static void put_module_address(Build *b, json_t *o, const xmlNode *n) {
         }
 }
 
+/* A part of the machine, which is told where it is (machine.c). */
+static void build_enclave_memory(Build *b, const xmlNode *n) {
+        MemoryBackend backend = { .node = -1, .device = n };
+        DriverName id;
+
+        if (!qemu_caps_has(b->caps, QEMU_CAP_SGX_EPC_NODE))
+                build_refuse(b, n, "memory model 'sgx-epc' is not supported by this QEMU");
+        snprintf(id.s, sizeof(id.s), "mem%.58s", need_alias(b, n));
+        backend.id = id.s;
+        backend.bytes = module_size(b, n);
+        add_memory_backend(b, &backend);
+}
+
+void machine_enclave_memory(Build *b, StrBuf *machine) {
+        unsigned i = 0;
+
+        XML_FOREACH(n, b->devices, "memory") {
+                const char *node = xml_get(n, "target/node");
+
+                if (!xml_attr_is(n, "model", "sgx-epc"))
+                        continue;
+                strbuf_addf(machine, ",sgx-epc.%u.memdev=mem%s", i, need_alias(b, n));
+                if (node)
+                        strbuf_addf(machine, ",sgx-epc.%u.node=%s", i, node);
+                i++;
+        }
+}
+
 void build_memory_device(Build *b, const xmlNode *n) {
         const char *model = xml_attr(n, "model") ?: "", *driver = NULL, *node = xml_get(n, "target/node");
         const xmlNode *target = xml_child(n, "target");
@@ -57,6 +85,10 @@ void build_memory_device(Build *b, const xmlNode *n) {
         DriverName id;
         json_t *o;
 
+        if (streq(model, "sgx-epc")) {
+                build_enclave_memory(b, n);
+                return;
+        }
         for (size_t i = 0; i < ELEMENTSOF(drivers); i++)
                 if (streq(drivers[i].model, model))
                         driver = drivers[i].driver;

@@ -163,7 +163,8 @@ check "where qemu.conf lets anybody in" m virsh -q start sealed
 check "... who has none has what the guest writes" m python3 /root/sealed.py stranger
 check "... destroy" m virsh -q destroy sealed
 conf 'chardev_tls = 1'
-m sh -c "virsh dumpxml --inactive sealed > /root/s.xml; sed -i \"s/ tls='yes'//\" /root/s.xml; virsh -q define /root/s.xml"
+m sh -c "virsh dumpxml --inactive sealed > /root/s.xml; sed -i \"s/ tls='yes'//\" /root/s.xml
+        virsh -q define /root/s.xml"
 check "where qemu.conf wants it, one that does not say" m virsh -q start sealed
 check "... says so, live" contains "tls='yes'" m virsh dumpxml sealed
 check "... who knows its certificate has what the guest writes" m python3 /root/sealed.py known

@@ -99,7 +99,7 @@ if have sshd ssh; then
         ssh=yes
         m sh -c 'mkdir -p /run/sshd; useradd -M disker; passwd -qd disker; chown disker /srv/d/ssh
                 ssh-keygen -q -t ed25519 -N "" -f /root/host
-                echo "[127.0.0.1]:2222 $(cat /root/host.pub)" > /etc/ssh/ssh_known_hosts'
+                echo "[127.0.0.1]:2222 $(cat /root/host.pub)" > /root/known_hosts'
         serve ssh /usr/sbin/sshd -D -f /dev/null -p 2222 -h /root/host -o ListenAddress=127.0.0.1 -o UsePAM=no \
                 -o PermitEmptyPasswords=yes -o AuthenticationMethods=none -o 'Subsystem=sftp internal-sftp'
 fi
@@ -138,7 +138,8 @@ cookie="<cookies><cookie name='key'>offen</cookie></cookies>"
 [ -z "$iscsi" ] || devices+=$(net_disk vdk "protocol='iscsi' name='iqn.2026-01.test:open/1'" "<host name='127.0.0.1'/>"
         net_disk vdl "protocol='iscsi' name='iqn.2026-01.test:closed/1'" "<host name='127.0.0.1'/>$chap")
 [ -z "$ssh" ] || devices+=$(net_disk vdm "protocol='ssh' name='/srv/d/ssh'" \
-        "<host name='127.0.0.1' port='2222'/><identity username='disker'/>" '<readonly/>')
+        "<host name='127.0.0.1' port='2222'/><knownHosts path='/root/known_hosts'/><identity username='disker'/>" \
+        '<readonly/>')
 
 check "a guest with such disks is defined" define_guest far linux "$devices"
 check "... its cookies are for those who may see secrets" m sh -c "! virsh -r dumpxml far | grep -q offen &&
@@ -327,6 +328,13 @@ check "... its disk is a volume" equals 'ip-127.0.0.1:3260-iscsi-iqn.2026-01.tes
                 "<auth type='chap' username='gast'><secret usage='closed'/></auth>"
         check "... starts" m virsh -q pool-start closed
         check "... and has its disk" m sh -c '[ "$(virsh -q vol-list closed | wc -l)" = 1 ]'
+        volume() { echo "<disk type='volume' device='disk'><driver name='qemu' type='raw'/>
+                <source pool='$1' volume='unit:0:0:1'/><target dev='vda' bus='virtio'/></disk>"; }
+        check "a guest with such a volume" define_guest direct idle "$(volume closed)"
+        check "... starts, and the target lets QEMU in" m virsh -q start direct
+        check "... by its own driver" nodes direct '"drv":"iscsi"'
+        check "... as the pool says" m sh -c "virsh dumpxml direct | grep -q \"name='iqn.2026-01.test:closed/1'\""
+        m virsh -q destroy direct
         # shellcheck disable=SC2016
         check "... without the secret in any file" m sh -c '! grep -rqs geheimgeheim /run/libvirt /etc/libvirt/storage'
 else

@@ -44,7 +44,8 @@ typedef struct QemuConfig {
         char *default_tls_x509_cert_dir, *nbd_tls_x509_cert_dir; /* absolute; the second NULL: as the first */
         bool nbd_tls;                        /* NBD disks over TCP whose definition does not say tls='no' */
         char *default_tls_x509_secret_uuid;  /* of the password of the key; NULL: it has none */
-        char *chardev_tls_x509_cert_dir, *chardev_tls_x509_secret_uuid, *chardev_tls_priority; /* NULL: as above, none */
+        char *chardev_tls_x509_cert_dir, *chardev_tls_x509_secret_uuid; /* NULL: as above */
+        char *chardev_tls_priority;          /* in gnutls' words; NULL: its own */
         bool chardev_tls;                    /* serial ports and the like on TCP, likewise */
         int default_tls_x509_verify, chardev_tls_x509_verify; /* who connects proves who it is; -1: not set */
         int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */

@@ -57,7 +57,7 @@ static int check_reconnect(Normaliser *n, xmlNode *source) {
 }
 
 int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
-        const char *type = xml_attr(device, "type");
+        const char *type = xml_attr(device, "type"), *protocol;
         xmlNode *source, *next;
         size_t i;
 
@@ -91,6 +91,10 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
         if (streq(type, "tcp")) {
                 norm_set_default(n, source, "mode", "connect");
                 norm_set_default(n, norm_ensure(n, device, "protocol"), "type", "raw");
+                protocol = xml_get(device, "protocol/@type");
+                if (!streq(protocol, "raw") && !streq(protocol, "telnet"))
+                        return fail_unsupported(n, xml_child(device, "protocol"),
+                                                "tcp chardev protocol '%s' not supported", protocol);
         }
         if (streq(type, "unix"))
                 norm_set_default(n, source, "mode", "connect");

@@ -11,7 +11,7 @@
 typedef struct SourceType {
         const char *type;
         const char *attributes[8]; /* the first one is what it cannot be without */
-        const char *elements[16];
+        const char *elements[20];
         int (*check)(Normaliser *n, xmlNode *layer, xmlNode *source);
         bool says_itself;          /* what is missing, in words of its own */
 } SourceType;
@@ -157,6 +157,7 @@ static int check_protocol(Normaliser *n, xmlNode *source, const char *protocol) 
                 { "timeout", "http https ftp ftps" },
                 { "reconnect", "nbd" },
                 { "identity", "nfs ssh" },
+                { "knownHosts", "ssh" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
@@ -192,8 +193,8 @@ static int check_cookies(Normaliser *n, xmlNode *cookies) {
         return 0;
 }
 
-static bool is_disk_layer(const xmlNode *layer) {
-        return xml_is(layer, "disk") || xml_is(layer, "backingStore");
+static bool has_unit(const xmlNode *layer) {
+        return xml_is(layer, "disk") || xml_is(layer, "backingStore") || xml_is(layer, "hostdev");
 }
 
 static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
@@ -206,7 +207,7 @@ static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
                 return fail_xml(n, source, "missing name for disk source");
         XML_FOREACH(host, source, "host")
                 r = r < 0 ? r : check_host(n, host, attr_or(source, "protocol", ""));
-        if (r >= 0 && streq(protocol, "iscsi") && !strchr(name, '/') && is_disk_layer(layer))
+        if (r >= 0 && streq(protocol, "iscsi") && !strchr(name, '/') && has_unit(layer))
                 norm_setf(n, source, "name", "%s/0", name);
         if (r >= 0)
                 r = check_protocol(n, source, protocol);
@@ -272,7 +273,7 @@ static const SourceType types[] = {
         { "volume", { "pool", "volume", "mode" }, { "seclabel", OF_EVERY_IMAGE }, check_volume, true },
         { "network", { "protocol", "name", "query", "tls", "tlsHostname" },
           { "host", "snapshot", "config", "initiator", "ssl", "cookies", "readahead", "timeout", "reconnect",
-            "identity", OF_EVERY_IMAGE }, check_network, true },
+            "identity", "knownHosts", OF_EVERY_IMAGE }, check_network, true },
         { "nvme", { "type", "managed", "namespace" }, { "address", "seclabel", OF_EVERY_IMAGE }, check_nvme, true },
         { "vhostuser", { "path", "type" }, { "reconnect" }, check_vhostuser },
         { "vhostvdpa", { "dev" }, { "seclabel" }, check_vdpa },
@@ -366,6 +367,23 @@ static int check_empty(Normaliser *n, xmlNode *disk, xmlNode *source, const Sour
         return 1;
 }
 
+/* QEMU's library has one list of servers for all its connections. */
+static int check_known_hosts(Normaliser *n, xmlNode *source) {
+        const char *path = xml_get(source, "knownHosts/@path");
+
+        if (xml_child(source, "knownHosts") && !path)
+                return fail_xml(n, xml_child(source, "knownHosts"), "<knownHosts> names no path");
+        XML_FOREACH(disk, n->devices, "disk") {
+                const char *other = xml_get(disk, "source/knownHosts/@path");
+
+                if (path && other && !streq(path, other))
+                        return fail_unsupported(n, xml_child(source, "knownHosts"),
+                                                "'%s' and '%s': the disks of a guest share one list of known hosts",
+                                                path, other);
+        }
+        return 0;
+}
+
 /* Whole SCSI devices of the host, or of an iSCSI target. */
 static int check_lun(Normaliser *n, xmlNode *disk, xmlNode *source) {
         const char *type = attr_or(disk, "type", "");
@@ -435,6 +453,8 @@ static int check_layer(Normaliser *n, xmlNode *layer, const char *format) {
         r = type->check(n, layer, source);
         if (r >= 0)
                 r = check_slices(n, xml_child(source, "slices"));
+        if (r >= 0)
+                r = check_known_hosts(n, source);
         if (r >= 0)
                 r = check_store(n, xml_child(source, "dataStore"), format);
         return r < 0 ? r : check_access(n, layer, source, format);

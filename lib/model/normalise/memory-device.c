@@ -16,6 +16,7 @@ static const struct {
         { "nvdimm", .path = true, .slot = true },
         { "virtio-mem", .block = true },
         { "virtio-pmem", .path = true },
+        { "sgx-epc" },
 };
 
 static int write_sizes(Normaliser *n, xmlNode *device) {
@@ -73,6 +74,9 @@ static int check_kind(Normaliser *n, xmlNode *device, size_t kind) {
             !xml_attr_is(xml_child(device, "address"), "type", "dimm"))
                 return fail_unsupported(n, device, "only 'dimm' addresses are supported for the memory device '%s'",
                                         model);
+        /* no module, but a part of the machine */
+        if (streq(model, "sgx-epc") && xml_child(device, "address"))
+                return fail_unsupported(n, device, "a memory device of model '%s' has no address", model);
 
         return 0;
 }
@@ -160,7 +164,7 @@ int normalise_memory_devices(Normaliser *n) {
                                         "At least one numa node has to be configured when enabling memory hotplug");
         XML_FOREACH(device, n->devices, "memory") {
                 r = check_device(n, device);
-                if (r >= 0 && !max)
+                if (r >= 0 && !max && !xml_attr_is(device, "model", "sgx-epc"))
                         r = fail_unsupported(n, device,
                                              "maximum memory size must be specified when using the memory devices");
                 if (r >= 0)

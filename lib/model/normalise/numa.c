@@ -182,7 +182,8 @@ static void write_total(Normaliser *n, uint64_t kib) {
         XML_FOREACH(device, n->devices, "memory") {
                 uint64_t size = 0;
 
-                if (xml_get_u64(device, "target/size", &size) >= 0)
+                /* that of enclaves is no part of it */
+                if (!xml_attr_is(device, "model", "sgx-epc") && xml_get_u64(device, "target/size", &size) >= 0)
                         kib += size;
         }
         snprintf(text, sizeof(text), "%" PRIu64, kib);

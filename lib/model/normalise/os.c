@@ -121,6 +121,8 @@ static int check_sysinfo(Normaliser *n, xmlNode *os) {
                 if (xml_attr_is(entry, "name", "date") && !is_bios_date(xml_text(entry)))
                         return fail_xml(n, entry, "Invalid BIOS 'date' format");
 
+        if (xml_attr_is(xml_child(os, "smbios"), "mode", "none"))
+                xml_remove_children(os, "smbios");
         if (xml_attr_is(xml_child(os, "smbios"), "mode", "sysinfo") && !info)
                 return fail_xml(n, xml_child(os, "smbios"), "smbios mode 'sysinfo' needs a <sysinfo> element");
 

@@ -26,6 +26,7 @@ typedef enum QemuCap {
         QEMU_CAP_SEV_SNP, /* sev-snp-guest, 9.1 */
         QEMU_CAP_TDX, /* tdx-guest, 10.1 */
         QEMU_CAP_DYNAMIC_MEMSLOTS, /* virtio-mem-pci dynamic-memslots, 8.2 */
+        QEMU_CAP_SGX_EPC_NODE, /* machine sgx-epc.N.node=, 7.0 */
         QEMU_CAP_BLOB, /* virtio-gpu blob=, 6.1 */
         _QEMU_CAP_MAX,
 } QemuCap;
