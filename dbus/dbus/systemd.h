@@ -70,6 +70,12 @@ int systemd_unit_bool(Systemd *s, const char *unit, const char *interface, const
 /* The settings DeviceAllow= of a unit that is loaded, "char-kvm rw" each; a list of strings, the caller's. Waits. */
 int systemd_unit_devices(Systemd *s, const char *unit, char ***ret, Error *e);
 
+/* Limits of a service that is loaded: a number, UINT64_MAX for none; a set, whose bits below max are added to bits; an
+ * amount for each device, "/dev/vda 1000" each, in a list of the caller's. Wait. */
+int systemd_unit_number(Systemd *s, const char *unit, const char *property, uint64_t *ret, Error *e);
+int systemd_unit_set(Systemd *s, const char *unit, const char *property, uint64_t *bits, unsigned max, Error *e);
+int systemd_unit_amounts(Systemd *s, const char *unit, const char *property, char ***ret, Error *e);
+
 /* Did systemd skip the unit's last start because of a condition? Then 1, and *ret is it, as the unit's file says it:
  * "ConditionPathExists=/nope"; the caller's. Waits. */
 int systemd_unit_unmet(Systemd *s, const char *unit, char **ret, Error *e);

@@ -269,4 +269,34 @@ m sh -c 'rm -r /etc/systemd/system/vm@.service.d/sys.conf; systemctl daemon-relo
 check "a host without" m virsh -q undefine greedy
 refused "... says so" "Resource control is not supported on this host" m virsh start cached
 
+# --- what systemctl changes ---
+
+set_property() { m systemctl set-property "$@"; }
+guest_xml shown idle "" | m_with_input sh -c 'cat > /root/shown.xml && virsh -q define /root/shown.xml'
+check "a guest" m virsh -q start shown
+check "its limits are systemctl's to change" set_property --runtime vm@shown CPUWeight=250 CPUQuota=40% MemoryMax=700M \
+        MemoryHigh=600M MemorySwapMax=300M IOWeight=77 AllowedCPUs=0 AllowedMemoryNodes=0 "IOReadBandwidthMax=/dev/null 5M"
+check "... virsh schedinfo shows them" contains "cpu_shares     : 250" m virsh schedinfo shown
+check "... the quota, of a period" contains "global_quota   : 40000" m virsh schedinfo shown
+check "... virsh memtune" contains "hard_limit     : 716800" m virsh memtune shown
+check "... memory and swap together" contains "swap_hard_limit: 1024000" m virsh memtune shown
+check "... virsh blkiotune" contains "weight         : 77" m virsh blkiotune shown
+check "... what may be read of a device" contains "/dev/null,5000000" m virsh blkiotune shown
+check "... virsh numatune" contains "numa_nodeset   : 0" m virsh numatune shown
+shows() { contains "$1" m virsh dumpxml shown; }
+check "... dumpxml" shows "<shares>250</shares>"
+check "... its CPUs" shows "<vcpu placement='static' cpuset='0'>"
+check "... the definition says nothing of it" not contains "<shares>" m virsh dumpxml --inactive shown
+check "a change of virsh's counts after it" m virsh -q schedinfo shown --set cpu_shares=300 --live
+check "... dumpxml says so" shows "<shares>300</shares>"
+check "... and systemd" equals 300 m systemctl show -P CPUWeight vm@shown
+check "what is taken back goes" set_property --runtime vm@shown CPUWeight= CPUQuota=
+check "... with what was around it" not shows "<cputune"
+check "what is for every start" set_property vm@shown MemoryMax=650M
+check "... is shown in the next run too" m sh -c 'virsh -q destroy shown; virsh -q start shown
+        virsh memtune shown | grep -q "hard_limit *: 665600"'
+check "what was changed stands where it is printed" equals "true" \
+        m sh -c "virsh -q memtune shown --soft-limit 500M --live; virsh dumpxml shown > /root/s; \
+                [ \$(grep -n '<memtune' /root/s | cut -d: -f1) -lt \$(grep -n '<vcpu' /root/s | cut -d: -f1) ] && echo true"
+m sh -c 'systemctl revert vm@shown; virsh -q destroy shown; virsh -q undefine shown'
 finish

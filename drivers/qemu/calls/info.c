@@ -11,6 +11,7 @@
 #include "calls/guest-vcpus.h"
 #include "run/monitor.h"
 #include "run/process.h"
+#include "run/unit-limits.h"
 
 static int get_state(Call *c, Guest *g, const remote_domain_get_state_args *args, remote_domain_get_state_ret *ret,
                      Error *e) {
@@ -198,6 +199,8 @@ static int get_xml_desc(Call *c, Guest *g, const remote_domain_get_xml_desc_args
                 r = definition_ensure_uuid(d);
         if (r >= 0 && !(flags & DEFINITION_FORMAT_INACTIVE))
                 r = set_current_memory(g, d);
+        if (r >= 0 && !(flags & DEFINITION_FORMAT_INACTIVE))
+                r = unit_limits_show(g, d);
         if (r >= 0 && args->flags & DOMAIN_XML_UPDATE_CPU)
                 r = driver_fix_host_model(driver_of(c), d);
         return r < 0 ? r : definition_format(d, flags, &ret->xml);

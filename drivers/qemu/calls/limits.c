@@ -8,6 +8,7 @@
 #include "guest/events.h"
 #include "hotplug/thread-limits.h"
 #include "rpc/typed-params.h"
+#include "run/unit-limits.h"
 
 typedef struct Params {
         const remote_typed_param *val;
@@ -103,6 +104,11 @@ static int set_scheduler_flags(Call *c, Guest *g, const remote_domain_set_schedu
         return schedule(c, g, args->params.params_val, args->params.params_len, e);
 }
 
+/* What is asked for, with what systemctl has changed of a guest that runs. */
+static int take_shown(Call *c, Guest *g) {
+        return call_affects_live(c) ? unit_limits_show(g, call_definition(c)) : 0;
+}
+
 /* --- virsh memtune --- */
 
 #define UNLIMITED_KIB 9007199254740991ULL /* VIR_DOMAIN_MEMORY_PARAM_UNLIMITED */
@@ -121,11 +127,12 @@ static uint64_t memory_limit(const Definition *d, const char *name) {
 static int get_memory(Call *c, Guest *g, const remote_domain_get_memory_parameters_args *args,
                       remote_domain_get_memory_parameters_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams params = {};
+        int r = take_shown(c, g);
 
-        for (size_t i = 0; i < ELEMENTSOF(memory_params); i++)
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(memory_params); i++)
                 typed_params_add_ullong(&params, memory_params[i], memory_limit(call_definition(c), memory_params[i]));
         ret->nparams = (int) params.len;
-        return args->nparams == 0 ? 0 : typed_params_take(&params, &ret->params.params_val, &ret->params.params_len);
+        return r < 0 || args->nparams == 0 ? r : typed_params_take(&params, &ret->params.params_val, &ret->params.params_len);
 }
 
 static int edit_memory(Definition *d, const void *what, Error *e) {
@@ -194,7 +201,10 @@ static int get_blkio(Call *c, Guest *g, const remote_domain_get_blkio_parameters
                      remote_domain_get_blkio_parameters_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams params = {};
         uint64_t weight = 0;
+        int r = take_shown(c, g);
 
+        if (r < 0)
+                return r;
         (void) xml_get_u64(definition_root(call_definition(c)), "blkiotune/weight", &weight);
         typed_params_add_uint(&params, "weight", (unsigned) weight);
         for (size_t i = 0; i < ELEMENTSOF(device_params); i++) {
@@ -304,9 +314,12 @@ static const char *const numa_modes[] = { "strict", "preferred", "interleave", "
 static int get_numa(Call *c, Guest *g, const remote_domain_get_numa_parameters_args *args,
                     remote_domain_get_numa_parameters_ret *ret, Error *e) {
         _cleanup_typed_params_ TypedParams params = {};
-        const xmlNode *memory = xml_find(definition_root(call_definition(c)), "numatune/memory");
-        int mode = 0;
+        const xmlNode *memory;
+        int mode = 0, r = take_shown(c, g);
 
+        if (r < 0)
+                return r;
+        memory = xml_find(definition_root(call_definition(c)), "numatune/memory");
         for (size_t i = 0; i < ELEMENTSOF(numa_modes); i++)
                 if (xml_attr_is(memory, "mode", numa_modes[i]))
                         mode = (int) i;

@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "calls/calls.h"
 #include "rpc/typed-params.h"
+#include "run/unit-limits.h"
 
 /* --- disks --- */
 
@@ -91,9 +92,13 @@ static int get_scheduler_type(Call *c, Guest *g, const remote_domain_get_schedul
         return reply_string(&ret->type, "posix");
 }
 
-static int schedule(Call *c, bool live, int room, remote_typed_param **ret_val, unsigned *ret_len, Error *e) {
+static int schedule(Call *c, Guest *g, bool live, int room, remote_typed_param **ret_val, unsigned *ret_len,
+                    Error *e) {
         _cleanup_typed_params_ TypedParams params = {};
+        int r = live ? unit_limits_show(g, call_definition(c)) : 0;
 
+        if (r < 0)
+                return r;
         if (room < SCHEDULER_PARAMS)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "there are %d parameters, and room for %d",
                                  SCHEDULER_PARAMS, room);
@@ -103,13 +108,14 @@ static int schedule(Call *c, bool live, int room, remote_typed_param **ret_val, 
 
 static int get_scheduler_parameters(Call *c, Guest *g, const remote_domain_get_scheduler_parameters_args *args,
                                     remote_domain_get_scheduler_parameters_ret *ret, Error *e) {
-        return schedule(c, guest_is_active(g), args->nparams, &ret->params.params_val, &ret->params.params_len, e);
+        return schedule(c, g, guest_is_active(g), args->nparams, &ret->params.params_val, &ret->params.params_len,
+                        e);
 }
 
 static int get_scheduler_parameters_flags(Call *c, Guest *g,
                                           const remote_domain_get_scheduler_parameters_flags_args *args,
                                           remote_domain_get_scheduler_parameters_flags_ret *ret, Error *e) {
-        return schedule(c, call_affects_live(c), args->nparams, &ret->params.params_val, &ret->params.params_len,
+        return schedule(c, g, call_affects_live(c), args->nparams, &ret->params.params_val, &ret->params.params_len,
                         e);
 }
 

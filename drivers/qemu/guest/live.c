@@ -5,9 +5,11 @@
 #include "guest/live.h"
 
 /* The index is told what was written, so that it is no news. */
-int live_write(Guest *g, const Definition *d, Error *e) {
+int live_write(Guest *g, Definition *d, Error *e) {
         FileStamp stamp;
         int r;
+
+        definition_sort(d);
 
         r = object_write(object_kind(&g->object), STORE_LIVE, g->object.name, d, &stamp, e);
         if (r < 0)
@@ -105,7 +107,6 @@ void live_set_memory(Guest *g, const char *alias, uint64_t kib) {
                 current = xml_ensure(target, "current");
                 if (!current || xml_set_attr(current, "unit", "KiB") < 0 || xml_set_text(current, text) < 0)
                         return;
-                definition_sort(d);
                 if (live_write(g, d, NULL) < 0)
                         log_debug("cannot write the live definition of '%s'", g->object.name);
                 return;

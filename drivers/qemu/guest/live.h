@@ -6,7 +6,7 @@
 #include "guest/guest.h"
 
 /* Writes the live definition back. */
-int live_write(Guest *g, const Definition *d, Error *e);
+int live_write(Guest *g, Definition *d, Error *e);
 
 /* Takes the names of ptys, and whether channels are open, from the answer to query-chardev. */
 void live_take_chardevs(Guest *g, json_t *list);

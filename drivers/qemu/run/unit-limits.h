@@ -20,5 +20,9 @@ bool unit_setting_is_promised(const Guest *g, const char *unit, const char *key)
  * the usual one. Within a fiber. */
 int unit_limits_take_cpu(Guest *g, const Definition *live, Error *e);
 
+/* Writes into a copy of the live definition what "systemctl set-property" has changed of the unit. -ENOMEM. Within a
+ * fiber (unit-shown.c). */
+int unit_limits_show(Guest *g, Definition *live);
+
 /* This file goes with the guest's run. */
 int unit_limits_promise_undo(const Guest *g, const char *file, Error *e);
