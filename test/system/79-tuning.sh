@@ -275,7 +275,8 @@ set_property() { m systemctl set-property "$@"; }
 guest_xml shown idle "" | m_with_input sh -c 'cat > /root/shown.xml && virsh -q define /root/shown.xml'
 check "a guest" m virsh -q start shown
 check "its limits are systemctl's to change" set_property --runtime vm@shown CPUWeight=250 CPUQuota=40% MemoryMax=700M \
-        MemoryHigh=600M MemorySwapMax=300M IOWeight=77 AllowedCPUs=0 AllowedMemoryNodes=0 "IOReadBandwidthMax=/dev/null 5M"
+        MemoryHigh=600M MemorySwapMax=300M IOWeight=77 AllowedCPUs=0 AllowedMemoryNodes=0 \
+        "IOReadBandwidthMax=/dev/null 5M"
 check "... virsh schedinfo shows them" contains "cpu_shares     : 250" m virsh schedinfo shown
 check "... the quota, of a period" contains "global_quota   : 40000" m virsh schedinfo shown
 check "... virsh memtune" contains "hard_limit     : 716800" m virsh memtune shown
@@ -297,6 +298,6 @@ check "... is shown in the next run too" m sh -c 'virsh -q destroy shown; virsh 
         virsh memtune shown | grep -q "hard_limit *: 665600"'
 check "what was changed stands where it is printed" equals "true" \
         m sh -c "virsh -q memtune shown --soft-limit 500M --live; virsh dumpxml shown > /root/s; \
-                [ \$(grep -n '<memtune' /root/s | cut -d: -f1) -lt \$(grep -n '<vcpu' /root/s | cut -d: -f1) ] && echo true"
+                at() { grep -n \"<\$1\" /root/s | cut -d: -f1; }; [ \$(at memtune) -lt \$(at vcpu) ] && echo true"
 m sh -c 'systemctl revert vm@shown; virsh -q destroy shown; virsh -q undefine shown'
 finish

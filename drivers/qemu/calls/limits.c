@@ -132,7 +132,9 @@ static int get_memory(Call *c, Guest *g, const remote_domain_get_memory_paramete
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(memory_params); i++)
                 typed_params_add_ullong(&params, memory_params[i], memory_limit(call_definition(c), memory_params[i]));
         ret->nparams = (int) params.len;
-        return r < 0 || args->nparams == 0 ? r : typed_params_take(&params, &ret->params.params_val, &ret->params.params_len);
+        return r < 0 || args->nparams == 0
+                       ? r
+                       : typed_params_take(&params, &ret->params.params_val, &ret->params.params_len);
 }
 
 static int edit_memory(Definition *d, const void *what, Error *e) {
