@@ -8,16 +8,19 @@
 
 #define MAX_LIST (64U * 1024)
 #define MAX_NAME 64U
-#define CACHE "machines"
+#define CACHE "boards"
 
-static const char *const families[] = { "pc-i440fx-", "pc-q35-" };
+static const struct {
+        const char *prefix;
+        bool versions;
+} families[] = { { "pc-i440fx-", true }, { "pc-q35-", true }, { "microvm", false }, { "isapc", false } };
 
-/* What follows the family: its version, or a distribution's word for one. */
+/* What follows the family: its version, or a distribution's word for one; nothing where there are none. */
 static const char *version_of(const char *name, size_t *ret_family) {
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-                const char *version = startswith(name, families[i]);
+                const char *version = startswith(name, families[i].prefix);
 
-                if (version && *version) {
+                if (version && (*version != 0) == families[i].versions) {
                         *ret_family = i;
                         return version;
                 }

@@ -14,7 +14,7 @@
 typedef struct Program {
         Elf64_Ehdr header;
         Elf64_Phdr part;
-        char text[256];
+        char text[320];
 } Program;
 
 static const Program program = {
@@ -25,7 +25,8 @@ static const Program program = {
         .part = { .p_type = PT_LOAD, .p_flags = PF_R,
                   .p_offset = offsetof(Program, text), .p_filesz = sizeof(program.text) },
         .text = "pc-q35-4.0-machine\0pc-q35-4.0.1-machine\0none-machine\0pc-i440fx-9.2-machine\0"
-                "pc-i440fx-10.0-machine\0pc-q35-rhel9.4.0-machine\0pc-q35-9.2-machine\0generic-pc-machine\0pc-q35-9.2-machine\0pc-q35--machines",
+                "pc-i440fx-10.0-machine\0pc-q35-rhel9.4.0-machine\0pc-q35-9.2-machine\0generic-pc-machine\0"
+                "isapc-machine\0pc-q35-9.2-machine\0pc-q35--machines\0microvm-machine\0microvm-2-machine",
 };
 
 typedef struct Place {
@@ -71,9 +72,11 @@ static void expect(const Place *p, bool may_run, const char *wanted) {
 
 static void boards_are_found_in_the_program(void **state) {
         install(*state, &program, sizeof(program));
-        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 ");
+        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 "
+               "microvm isapc ");
         /* and remembered, until the file is another one */
-        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 ");
+        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 "
+               "microvm isapc ");
 }
 
 static void a_script_is_asked(void **state) {
@@ -84,11 +87,12 @@ static void a_script_is_asked(void **state) {
 
         install(*state, script, strlen(script));
         assert_int_equal(qemu_machines_get(((Place *) *state)->program, false, &list), -ENOENT);
-        expect(*state, true, "pc-i440fx-7.2 ");
+        expect(*state, true, "pc-i440fx-7.2 isapc ");
         /* whoever may not run it knows it now */
-        expect(*state, false, "pc-i440fx-7.2 ");
+        expect(*state, false, "pc-i440fx-7.2 isapc ");
         install(*state, &program, sizeof(program));
-        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 ");
+        expect(*state, false, "pc-i440fx-10.0 pc-i440fx-9.2 pc-q35-9.2 pc-q35-4.0.1 pc-q35-4.0 pc-q35-rhel9.4.0 "
+               "microvm isapc ");
 }
 
 static void check(const Place *p, const char *machine, const char *emulator, int code, const char *words) {
@@ -117,6 +121,8 @@ static void what_cannot_start_is_named(void **state) {
         check(p, "pc-q35-rhel9.4.0", p->program, 0, NULL);
         check(p, "pc-q35-4.0", p->program, 0, NULL);
         check(p, "pc-q35-4.0.1", p->program, 0, NULL);
+        check(p, "microvm", p->program, 0, NULL);
+        check(p, "isapc", p->program, 0, NULL);
         check(p, "pc-q35-4", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);
         check(p, "q35-9.2", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);
         check(p, "pc-q35-9.2&#10;pc-q35-4.0.1", p->program, ERROR_CONFIG_UNSUPPORTED, NULL);

@@ -539,4 +539,18 @@ check "... is shown" contains "<b c='1'/>" m virsh -q metadata bydefine --uri ur
 check "... and the first one is as it was" contains "$(echo "$written" | sed -n 2p)" m virsh dumpxml bydefine
 check "... --remove" m virsh -q metadata bydefine --uri urn:example:other --remove
 check "... and everything is as it was" keeps_metadata bydefine
+
+# --- boards without PCI: QEMU's BIOS alone is enough to see that they run
+for board in microvm isapc; do
+        board_xml() { echo "<domain type='qemu'><name>$board</name><memory unit='MiB'>64</memory>
+                <os><type arch='x86_64' machine='$board'>hvm</type></os><devices><serial type='pty'/>
+                <memballoon model='none'/></devices></domain>"; }
+        defines_board() { board_xml | define; }
+        check "a guest on the board $board" defines_board
+        check "... starts" m virsh -q start $board
+        check "... and runs" shows_running $board
+        check "... as QEMU says" contains "running" m virsh qemu-monitor-command --hmp $board 'info status'
+        check "... the host's capabilities list it" m sh -c "virsh capabilities | grep -q '>$board</machine>'"
+        m sh -c "virsh -q destroy $board; virsh -q undefine $board"
+done
 finish

@@ -32,6 +32,9 @@ static void add_machines(DocumentWriter *w, DocumentElement *guest_arch, const Q
                         if (startswith(*m, families[f][1]))
                                 add_machine(w, guest_arch, caps, *m, NULL);
         }
+        for (char *const *m = machines; m && *m; m++) /* those without versions */
+                if (!startswith(*m, "pc-"))
+                        add_machine(w, guest_arch, caps, *m, NULL);
 }
 
 /* --- capabilities --- */
