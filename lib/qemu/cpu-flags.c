@@ -77,9 +77,7 @@ int cpu_flags_read(CpuModels *m) {
         return flags ? cpu_flags_parse(m, flags) : 0;
 }
 
-/* What IA32_ARCH_CAPABILITIES and the registers of VMX say, of a processor that has those: KVM makes up the first for
- * others. */
-static bool is_of_registers(const CpuModels *m, const char *name) {
+bool cpu_feature_is_of_register(const char *name) {
         static const char *const names[] = {
                 "rdctl-no", "ibrs-all", "rsba", "skip-l1dfl-vmentry", "ssb-no", "mds-no", "pschange-mc-no", "tsx-ctrl",
                 "taa-no", "sbdr-ssdp-no", "fbsdp-no", "psdp-no", "fb-clear", "rrsba", "bhi-no", "gds-no", "rfds-no",
@@ -88,7 +86,15 @@ static bool is_of_registers(const CpuModels *m, const char *name) {
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (streq(names[i], name))
-                        return strv_contains(m->real, "arch-capabilities");
+                        return true;
+        return false;
+}
+
+/* What IA32_ARCH_CAPABILITIES and the registers of VMX say, of a processor that has those: KVM makes up the first for
+ * others. */
+static bool is_of_registers(const CpuModels *m, const char *name) {
+        if (cpu_feature_is_of_register(name))
+                return strv_contains(m->real, "arch-capabilities");
         return startswith(name, "vmx-") && strv_contains(m->real, "vmx");
 }
 

@@ -2,6 +2,7 @@
 #include "qemu/cpu-sets.h"
 
 #include "base/strings.h"
+#include "cpuinfo.h"
 #include "model/xml.h"
 
 /* What a <cpu> says: what it has, what it must not have. */
@@ -44,7 +45,7 @@ static int read_feature(const CpuModels *m, const xmlNode *feature, Wanted *w, E
                 return add_once(streq(policy, "disable") ? &w->without : &w->forbidden, name);
         if (streq(policy, "optional"))
                 return 0;
-        if (!cpu_feature_is_known(m, name))
+        if (!cpu_feature_is_known(m, name) && !cpu_feature_is_elsewhere(name))
                 return error_set(e, -EINVAL, ERROR_INTERNAL, ORIGIN_CPU, "Unknown CPU feature %s",
                                  xml_attr(feature, "name"));
         return add_once(&w->features, name);

@@ -160,6 +160,15 @@ int cpu_models_parse(const char *text, CpuModels **ret) {
         return 0;
 }
 
+bool cpu_feature_is_elsewhere(const char *name) {
+        char buf[64];
+
+        for (size_t i = 0; i < ELEMENTSOF(underscored); i++)
+                if (streq(cpu_feature_qemu(underscored[i], buf), name))
+                        return true;
+        return cpu_feature_is_of_register(name) || startswith(name, "vmx-");
+}
+
 bool cpu_feature_is_known(const CpuModels *m, const char *name) {
         /* what only KVM tells of the processor is not among what QEMU's emulation knows */
         if (strv_contains(m->host.features, name) || strv_contains(m->real, name))

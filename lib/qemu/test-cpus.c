@@ -102,6 +102,23 @@ static void comparisons(void **state) {
         }
 }
 
+/* What another host's capabilities name, and neither this one nor any model has. */
+static void what_others_have(void **state) {
+        static const char *const names[] = { "rsba", "tsc_adjust", "vmx-ept" };
+        _cleanup_cpu_models_ CpuModels *m = models();
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *text = text_format("<cpu><model>486</model><feature name='%s'/></cpu>", names[i]);
+                _cleanup_xml_ xmlDocPtr doc = cpu(text);
+                _cleanup_error_ Error e = ERROR_INIT;
+                _cleanup_free_ char *why = NULL;
+                CpuComparison result;
+
+                assert_int_equal(cpu_compare(m, m->host.features, xmlDocGetRootElement(doc), &result, &why, &e), 0);
+                assert_int_equal(result, CPU_INCOMPATIBLE);
+        }
+}
+
 static void what_nobody_knows(void **state) {
         static const char *const cpus[][2] = {
                 { "<cpu><model>nonsense</model></cpu>", "Unknown CPU model nonsense" },
@@ -236,6 +253,7 @@ int main(void) {
                 cmocka_unit_test(what_is_remembered),
                 cmocka_unit_test(names_of_features),
                 cmocka_unit_test(comparisons),
+                cmocka_unit_test(what_others_have),
                 cmocka_unit_test(what_nobody_knows),
                 cmocka_unit_test(common_ground),
                 cmocka_unit_test(the_nearest),

@@ -11,9 +11,9 @@
 #include "qemu/caps.h"
 
 /* The boards for definitions of this project, pc-i440fx-*, pc-q35-*, microvm and isapc: sorted, the newest version
- * first, those of distributions (whose versions are words) behind them; NULL-terminated, to be freed with strv_free(). errno of reading or
- * starting the program where may_run allows that (it is waited for: not within an event loop); -ENOENT where it has
- * none. */
+ * first, those of distributions (whose versions are words) behind them; NULL-terminated, to be freed with strv_free().
+ * errno of reading or starting the program where may_run allows that (it is waited for: not within an event loop);
+ * -ENOENT where it has none. */
 int qemu_machines_get(const char *emulator, bool may_run, char ***ret);
 
 /* Finds them in the output of "-machine help". As above. -ENOENT, -ENOMEM. */
