@@ -127,11 +127,15 @@ static int give_key(int key_fd) {
         return 0;
 }
 
-/* A program that knows its socket as systemd would hand it over. */
+/* A program that knows its socket as systemd would hand it over; it is given to us by who has made it. */
+static bool is_activated(void) {
+        return streq_ptr(getenv("UNITVIRT_ACTIVATED"), "yes");
+}
+
 static void activate(void) {
         char number[16];
 
-        if (!streq_ptr(getenv("UNITVIRT_ACTIVATED"), "yes"))
+        if (!is_activated())
                 return;
         (void) snprintf(number, sizeof number, "%i", getpid());
         (void) setenv("LISTEN_PID", number, 1);
@@ -229,6 +233,19 @@ static int accept_one(int listening) {
         return fd < 0 ? -errno : fd;
 }
 
+/* The socket that the program is to listen on: in a folder of the guest's, which this unit does not see. */
+static int take_socket(int listening) {
+        _cleanup_close_ int connection = accept_one(listening), fd = -EBADF;
+        unsigned n = 0;
+        ssize_t size;
+        char byte;
+
+        if (connection < 0)
+                return connection;
+        size = receive_fds(connection, &byte, sizeof byte, &fd, 1, &n, 0);
+        return size < 0 ? (int) size : n == 1 ? TAKE_FD(fd) : -EBADMSG;
+}
+
 /* What has gone into the background is ours, too. */
 static int wait_for_all(void) {
         int status = 0;
@@ -304,6 +321,8 @@ static int run(void) {
         (void) notify_send(notify_fd, "READY=1\n");
         if (streq_ptr(getenv("UNITVIRT_CONNECTED"), "yes"))
                 fd = accept_one(fd);
+        else if (is_activated())
+                fd = take_socket(fd);
         if (fd < 0)
                 return log_error_errno(fd, "nobody connects: %s", strerror(-fd)) < 0;
         r = streq_ptr(getenv("UNITVIRT_ACCEPT"), "yes") ? run_for_one(words, folder, fd)

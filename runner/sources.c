@@ -5,14 +5,20 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/fds.h"
 #include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "host/changes.h"
 #include "host/sockets.h"
+#include "host/undo.h"
 #include "image/probe.h"
 #include "plan/helper.h"
+#include "plan/names.h"
+#include "plan/plan.h"
 #include "prepare.h"
 #include "secret/secret.h"
 
@@ -208,24 +214,74 @@ static int choose_tls(Prepare *p, xmlNode *source) {
         return xml_set_attr(source, "tls", "yes");
 }
 
-/* The helper's socket is the guest's: QEMU connects to it by its path, whenever the connection is not there. The live
- * definition says where it is. */
-static int give_reservations(Prepare *p, const xmlNode *source) {
+/* --- reservations --- */
+
+/* The helper of a guest that had such a disk at its start, or the one that came with the first of them. */
+static char *reservations_folder(const Prepare *p, bool late) {
+        _cleanup_free_ char *folder = helper_folder(p->name, late ? HELPER_RESERVATIONS_LATE : HELPER_RESERVATIONS);
+
+        return folder ? text_format("/run/%s", folder) : NULL;
+}
+
+/* What it listens on is in the guest's folder, and the guest's: QEMU connects by its path, whenever the connection is
+ * not there. */
+static int make_reservations_socket(Prepare *p, const char *path, const char *helper) {
+        _cleanup_close_ int fd = -EBADF, connection = -EBADF;
+        int r = socket_listen(path, &fd);
+
+        if (r == -EADDRINUSE) /* by the helper of another disk */
+                return 0;
+        if (r >= 0 && lchown(path, p->uid, p->gid) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = connection = unix_connect_owner(helper, HELPER_SOCKET, SOCK_STREAM | SOCK_NONBLOCK);
+        if (r >= 0)
+                r = (int) send_fds(connection, "", 1, &fd, 1, 0);
+        return r < 0 ? r : 0;
+}
+
+/* It goes with the guest, and not with this disk: so it stands on the list under a name of its own. */
+#define RESERVATIONS "pr-helper0"
+
+static int note_reservations(Prepare *p, const xmlNode *disk) {
+        _cleanup_plan_ Plan *plan = NULL;
+        _cleanup_free_ char *folder = NULL;
+        int r;
+
+        if (undo_is_listed_for(p->name, RESERVATIONS))
+                return 0;
+        r = plan_build_late(p->live, disk, &plan, &p->error);
+        if (r < 0)
+                return r;
+        folder = text_format("/run/systemd/system/%s.d", plan_unit(plan_other(plan, 0)));
+        return folder ? undo_add_for(p->name, RESERVATIONS, UNDO_FOLDER, folder) : -ENOMEM;
+}
+
+/* The live definition says where the socket is. */
+static int give_reservations(Prepare *p, const xmlNode *layer, const xmlNode *source) {
         xmlNode *reservations = xml_child(source, "reservations"), *socket;
-        _cleanup_free_ char *folder = helper_folder(p->name, "pr"), *path = NULL;
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        bool late = false;
+        int r = 0;
 
         if (!xml_attr_is(reservations, "managed", "yes"))
                 return 0;
-        if (p->running)
-                return prepare_refuse(p, -EOPNOTSUPP, reservations,
-                                      "a disk with managed persistent reservations cannot be plugged into a guest that "
-                                      "runs");
-        path = folder ? text_format("/run/%s/" HELPER_SOCKET, folder) : NULL;
+        folder = reservations_folder(p, false);
+        if (p->running && folder && access(folder, F_OK) < 0) {
+                free(folder);
+                folder = reservations_folder(p, true);
+                late = true;
+        }
+        path = folder ? text_format("%s/" HELPER_RESERVATIONS_SOCKET, p->run_dir) : NULL;
         if (!path)
                 return -ENOMEM;
-        if (lchown(path, p->uid, p->gid) < 0)
-                return prepare_refuse(p, -errno, reservations, "cannot give %s to the guest: %s", path,
-                                      strerror(errno));
+        if (late && xml_is(layer, "disk"))
+                r = note_reservations(p, layer);
+        if (r >= 0)
+                r = make_reservations_socket(p, path, folder);
+        if (r < 0)
+                return prepare_refuse(p, r, reservations, "cannot have %s listen at %s: %s", folder, path,
+                                      strerror(-r));
         socket = xml_ensure(reservations, "source");
         if (!socket || xml_set_attr(socket, "type", "unix") < 0 || xml_set_attr(socket, "mode", "client") < 0)
                 return -ENOMEM;
@@ -249,7 +305,7 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
             !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
                 r = give_connection(p, source, xml_attr(source, "path"));
         if (r >= 0)
-                r = give_reservations(p, source);
+                r = give_reservations(p, layer, source);
         if (r >= 0 && xml_attr_is(layer, "type", "vhostvdpa"))
                 r = give_device(p, source);
         return r;

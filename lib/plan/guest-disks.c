@@ -217,7 +217,7 @@ int plan_disk(GuestPlan *g, const xmlNode *disk) {
 
         r = xml_attr_bool(disk, "rawio", false) ? plan_raw_io(g) : 0;
         if (r >= 0 && streq_ptr(xml_get(disk, "source/reservations/@managed"), "yes"))
-                r = plan_pr_helper(g, disk);
+                r = plan_pr_helper(g);
         if (r >= 0 && streq(type, "volume"))
                 r = plan_volume(g, disk, readonly);
         if (r >= 0)

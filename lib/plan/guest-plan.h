@@ -81,5 +81,5 @@ int plan_swtpm(GuestPlan *g, const xmlNode *tpm);
 int plan_virtiofsd(GuestPlan *g, const xmlNode *fs);
 int plan_passt(GuestPlan *g, const xmlNode *interface);
 /* One for all disks whose persistent reservations are the host's affair. */
-int plan_pr_helper(GuestPlan *g, const xmlNode *disk);
+int plan_pr_helper(GuestPlan *g);
 int plan_gpu(GuestPlan *g, const xmlNode *video);

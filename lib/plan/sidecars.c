@@ -308,6 +308,25 @@ int plan_passt(GuestPlan *g, const xmlNode *interface) {
         return plan_passt_as(g, interface, part);
 }
 
+/* The socket that QEMU connects to, by its path and again when the connection breaks, is in the guest's own folder,
+ * where it also finds one that comes later: who makes it hands it to the helper. */
+static int plan_pr_helper_as(GuestPlan *g, const char *part, const char *folder) {
+        static const char *const words[] = { "qemu-pr-helper" };
+        Sidecar s = {};
+        int r = begin(g, &unit_pr_helper, part, folder, &s);
+
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACTIVATED=yes");
+        return r < 0 ? r : add_words(&s, words, ELEMENTSOF(words));
+}
+
+int plan_pr_helper(GuestPlan *g) {
+        if (g->has_pr_helper)
+                return 0;
+        g->has_pr_helper = true;
+        return plan_pr_helper_as(g, NULL, HELPER_RESERVATIONS);
+}
+
 int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Error *e) {
         GuestPlan g = { .definition = d, .domain = definition_root(d), .error = e };
         _cleanup_plan_ Plan *p = NULL;
@@ -319,29 +338,11 @@ int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Erro
         g.plan = p;
         if (r >= 0)
                 r = xml_is(device, "interface") ? plan_passt_as(&g, device, part)
+                    : xml_is(device, "disk")    ? plan_pr_helper_as(&g, "late", HELPER_RESERVATIONS_LATE)
                                                 : plan_virtiofsd_as(&g, device, part);
         if (r >= 0)
                 *ret = TAKE_PTR(p);
         return r;
-}
-
-int plan_pr_helper(GuestPlan *g, const xmlNode *disk) {
-        static const char *const words[] = { "qemu-pr-helper" };
-        _cleanup_free_ char *folder = helper_folder(definition_name(g->definition), "pr"), *path = NULL;
-        Sidecar s = {};
-        int r;
-
-        if (g->has_pr_helper)
-                return 0;
-        g->has_pr_helper = true;
-        path = folder ? text_format("/run/%s", folder) : NULL;
-        r = path ? begin(g, &unit_pr_helper, NULL, "pr", &s) : -ENOMEM;
-        /* QEMU connects to it by its path, and again when the connection breaks */
-        if (r >= 0)
-                r = guest_plan_view(g, disk, "BindReadOnlyPaths", path);
-        if (r >= 0)
-                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACTIVATED=yes");
-        return r < 0 ? r : add_words(&s, words, ELEMENTSOF(words));
 }
 
 int plan_gpu(GuestPlan *g, const xmlNode *video) {

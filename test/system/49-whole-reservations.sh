@@ -80,16 +80,50 @@ check "define" define_guest early idle "$scsi$(lun "$first" sda)"
 check "a guest with such a disk starts" m virsh -q start early
 check "... its helper runs" equals active m systemctl is-active vm-pr-helper@early
 check "... and QEMU is connected to it" eventually 20 contains '"connected":true' managers early
-early=$(m sh -c "virsh dumpxml early | grep -o \"/run/[^']*/socket\"")
+early=$(m sh -c "virsh dumpxml early | grep -o \"/run/[^']*/pr-helper0.sock\"")
 check "... the helper registers and reserves" equals abc123 reserve "$early" "$first" 0xabc123
 check "... for the disk itself" contains "0xabc123" m sg_persist --in -k "$first"
 check "... as a write exclusive reservation" contains "Write Exclusive" m sg_persist --in -r "$first"
 m sg_persist --out -C -K 0xabc123 "$first" >/dev/null
-# --- a guest that runs: its view has no helper's folder but those that were there at its start
-lun "$second" sdb | m_with_input sh -c 'cat > /root/second.xml'
-refused "another one for a guest that runs" "managed persistent reservations cannot be plugged into a guest that runs" \
-        m virsh -q attach-device early /root/second.xml --live
+# --- another one, for a guest that runs: the same helper does it
+attach() {
+        lun "$2" "$3" | m_with_input sh -c 'cat > /root/lun.xml'
+        m virsh -q attach-device "$1" /root/lun.xml --live
+}
+late_helper() { m systemctl is-active "vm-pr-helper@$1-late"; }
+check "another one is attached" attach early "$second" sdb
+check "... the same helper reserves it" equals def456 reserve "$early" "$second" 0xdef456
+check "... no other one runs" equals inactive late_helper early
+check "... and is detached" m virsh -q detach-disk early sdb --live
+check "... the guest has the first one still" contains '"connected":true' managers early
+m sg_persist --out -C -K 0xdef456 "$second" >/dev/null
 check "... the helper is killed" m systemctl kill -s KILL vm-pr-helper@early
 check "destroy" m virsh -q destroy early
 check "... and the helper has gone" eventually 20 equals inactive m systemctl is-active vm-pr-helper@early
+
+# --- a guest that had none at its start
+check "define one without" define_guest late idle "$scsi"
+check "... starts" m virsh -q start late
+check "... without a helper" equals "inactive inactive" \
+        m sh -c 'systemctl is-active vm-pr-helper@late vm-pr-helper@late-late | xargs'
+check "the first such disk is attached" attach late "$first" sda
+check "... its helper runs" equals active late_helper late
+check "... QEMU is connected to it" eventually 20 contains '"connected":true' managers late
+late=$(m sh -c "virsh dumpxml late | grep -o \"/run/[^']*/pr-helper0.sock\"")
+check "... the helper registers and reserves" equals 789 reserve "$late" "$first" 0x789
+check "... for the disk itself" contains "0x789" m sg_persist --in -k "$first"
+m sg_persist --out -C -K 0x789 "$first" >/dev/null
+check "a second one is attached" attach late "$second" sdb
+check "the first one is detached" m virsh -q detach-disk late sda --live
+check "... the helper stays for the second one" equals active late_helper late
+check "... QEMU is connected to it" contains '"connected":true' managers late
+check "the second one is detached" m virsh -q detach-disk late sdb --live
+check "... the helper goes" eventually 20 equals inactive late_helper late
+check "... and QEMU's connection" contains '"return":[]' managers late
+check "the first one comes again" attach late "$first" sda
+check "... with a helper" equals active late_helper late
+check "... which QEMU is connected to" eventually 20 contains '"connected":true' managers late
+check "destroy" m virsh -q destroy late
+check "... the helper goes with it" eventually 20 equals inactive late_helper late
+check "... with its settings" eventually 20 not m test -e /run/systemd/system/vm-pr-helper@late-late.service.d
 finish

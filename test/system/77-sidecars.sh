@@ -356,7 +356,18 @@ check "define with managed reservations" define reserved "$lun"
 m sh -c 'd=/run/systemd/system/vm-pr-helper@alone.service.d; mkdir -p $d
         sed -n "/^\[Service\]/,\$p" /run/systemd/generator/vm-pr-helper@reserved.service.d/*.conf > $d/own.conf
         systemctl daemon-reload'
-check "the program starts in its sandbox" m systemctl start vm-pr-helper@alone.service
+check "its unit starts" m systemctl start vm-pr-helper@alone.service
+# who prepares the guest sends it the socket
+m_with_input python3 - <<'PY'
+import glob, socket
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/root/pr.sock")
+listening.listen()
+helper = socket.socket(socket.AF_UNIX)
+helper.connect(*glob.glob("/run/libvirt/helper/*.pr/socket"))
+socket.send_fds(helper, [b"x"], [listening.fileno()])
+PY
+check "the program starts in its sandbox" eventually 10 m pgrep -x qemu-pr-helper
 of_helper() { equals "$2" m sh -c "awk '/^($1)/ { print \$2 }' /proc/\$(pgrep -x qemu-pr-helper)/status | xargs"; }
 check "... and keeps nothing but what sends such commands" \
         eventually 10 of_helper 'Cap(Eff|Bnd|Amb)' "0000000000020000 0000000000000000 0000000000000000"

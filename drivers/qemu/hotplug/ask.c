@@ -13,6 +13,7 @@
 #include "hotplug/ask.h"
 #include "loop/fiber.h"
 #include "object/unit.h"
+#include "plan/helper.h"
 #include "plan/names.h"
 
 #define ANSWER_TIMEOUT (60U * 1000000U)
@@ -93,7 +94,29 @@ int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e) {
         return r;
 }
 
-static bool has_helper(const xmlNode *device) {
+static bool reserves(const xmlNode *disk) {
+        return streq_ptr(xml_get(disk, "source/reservations/@managed"), "yes");
+}
+
+/* One helper does it for all disks: the first one brings it, unless the guest had such a disk at its start, and with
+ * the last one it goes. */
+static bool reserves_alone(const Definition *live, const xmlNode *disk) {
+        XML_FOREACH(other, definition_devices(live), "disk")
+                if (other != disk && reserves(other))
+                        return false;
+        return reserves(disk);
+}
+
+static bool has_first_helper(const char *guest) {
+        _cleanup_free_ char *folder = helper_folder(guest, HELPER_RESERVATIONS), *path = NULL;
+
+        path = folder ? text_format("/run/%s", folder) : NULL;
+        return path && access(path, F_OK) == 0;
+}
+
+static bool has_helper(const Definition *live, const xmlNode *device) {
+        if (xml_is(device, "disk"))
+                return reserves_alone(live, device) && !has_first_helper(definition_name(live));
         if (xml_is(device, "filesystem"))
                 return streq_ptr(xml_get(device, "driver/@type"), "virtiofs") && xml_get(device, "source/@dir");
         return xml_is(device, "interface") && xml_attr_is(device, "type", "user") &&
@@ -105,7 +128,7 @@ int plug_start_helper(Guest *g, const Definition *live, const xmlNode *device, P
         int r;
 
         *ret = NULL;
-        if (!has_helper(device))
+        if (!has_helper(live, device))
                 return 0;
         r = plan_build_late(live, device, &p, e);
         if (r >= 0)
@@ -125,7 +148,7 @@ void plug_stop_helper(Guest *g, const Plan *helper) {
 void plug_stop_helper_of(Guest *g, const Definition *live, const xmlNode *device) {
         _cleanup_plan_ Plan *p = NULL;
 
-        if (has_helper(device) && plan_build_late(live, device, &p, NULL) >= 0)
+        if (has_helper(live, device) && plan_build_late(live, device, &p, NULL) >= 0)
                 plug_stop_helper(g, p);
 }
 

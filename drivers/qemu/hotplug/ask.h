@@ -24,8 +24,9 @@ int plug_ask_attach(const Guest *g, const char *alias, const char *version, unsi
  * the device is a card with a filter. Else a guest that had none at its start would be without them from then on. */
 int plug_guard_filter(const Guest *g, const xmlNode *device, Error *e);
 
-/* The passt of a card, or the virtiofsd of a folder, that has one is started before it is attached, and stopped once
- * the device has gone, or came to nothing. *ret is NULL for all other devices, and where stop takes it. */
+/* The passt of a card, the virtiofsd of a folder, or what makes reservations for the first disk that has it made, is
+ * started before the device is attached, and stopped once that has gone, or came to nothing. *ret is NULL for all other
+ * devices, and where stop takes it. */
 int plug_start_helper(Guest *g, const Definition *live, const xmlNode *device, Plan **ret, Error *e);
 void plug_stop_helper(Guest *g, const Plan *helper);
 /* The same for a device that was attached before. */

@@ -19,6 +19,12 @@
  * of that, with this word, once it is ready; else its last line, and no descriptor. */
 #define HELPER_READY "ready"
 
+/* Whose folder the helper of reservations has, of a guest that had such a disk at its start, and of others. It is sent
+ * the socket that it is to listen on: HELPER_RESERVATIONS_SOCKET in the guest's own folder. */
+#define HELPER_RESERVATIONS "pr"
+#define HELPER_RESERVATIONS_LATE "prlate"
+#define HELPER_RESERVATIONS_SOCKET "pr-helper0.sock"
+
 /* In the helper's folder: its socket; the last line that it wrote, once it has failed. */
 #define HELPER_SOCKET "socket"
 #define HELPER_ERROR "error"
