@@ -127,11 +127,17 @@ check "somebody listens" listen
 check "... to marks" eventually 20 told listening
 write() { console_says deep "dd if=/dev/zero of=/dev/$1 bs=1M count=$2 conv=fsync" >/dev/null; }
 number() { m sh -c "virsh dumpxml deep | grep -o \"$1.raw' index='[0-9]*\" | grep -o '[0-9]*$'"; }
+figure() { m sh -c "virsh domstats --block deep | sed -n 's/^ *block.[0-9]*.threshold=//p' | xargs"; }
+check "domstats: no mark" equals "" figure
 check "domblkthreshold" m virsh -q domblkthreshold deep vdb 2M
+check "... domstats has it" equals 2097152 figure
+check "... of the disk that it is of" \
+        m sh -c 'virsh domstats --block deep | grep -A99 "name=vdb" | sed "1d; /[.]name=/,\$d" | grep -q threshold=2097152'
 check "... the guest stays below it" write vdb 1
 check "... nothing is told" not told "mark deep vdb $images/one.raw 2097152 True"
 check "... and goes beyond" write vdb 3
 check "... which is told" eventually 20 told "mark deep vdb $images/one.raw 2097152 True"
+check "... the mark has gone" equals "" figure
 check "... with the image's number too" told "mark deep vdb[$(number one)] $images/one.raw 2097152 True"
 check "... of a number" m virsh -q domblkthreshold deep "vdc[$(number two)]" 1M
 check "... beyond it" write vdc 2
@@ -139,6 +145,9 @@ check "... it is told of that number" eventually 20 told "mark deep vdc[$(number
 check "... alone" not told "mark deep vdc $images/two.raw 1048576 True"
 refused "of no disk" "failed to find disk 'vdz'" m virsh domblkthreshold deep vdz 1M
 refused "of no image" "failed to find disk 'vdb' with index '99'" m virsh domblkthreshold deep 'vdb[99]' 1M
+m virsh -q domblkthreshold deep vdb 8M
+m systemctl restart virtqemud
+check "a later daemon knows marks, too" equals 8388608 figure
 
 # --- limits that disks have together
 limit() { m sh -c "virsh blkdeviotune deep $1 | awk '\$1 == \"$2\" { print \$3 }'"; }

@@ -25,6 +25,7 @@ typedef struct Layer {
         const xmlNode *element;         /* the disk, or a <backingStore> */
         const json_t *stats;            /* its entry of query-blockstats, or NULL */
         const json_t *image;            /* its ImageInfo of query-block, or NULL */
+        const json_t *nodes;            /* all of QEMU's, where an image may have a threshold; or NULL */
         unsigned number;                /* of the record */
         bool backing;                   /* layers were asked for */
 } Layer;
@@ -93,6 +94,44 @@ static void add_sizes(const Layer *l, uint64_t deadline, TypedParams *p) {
                 typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.physical", l->number), s.physical);
 }
 
+/* --- thresholds --- */
+
+static uint64_t threshold_of(const json_t *node) {
+        uint64_t v;
+
+        return number_of(node, "write_threshold", &v) ? v : 0;
+}
+
+/* All nodes, of which there are several for each disk, are worth a question only where somebody has set one: a daemon
+ * that has just come does not know. */
+static json_t *ask_for_nodes(const Ask *a) {
+        json_t *nodes = NULL;
+        const json_t *node;
+        size_t i;
+
+        if (!a->guest->run || a->guest->run->no_marks ||
+            ask_qemu(a, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes) < 0)
+                return NULL;
+        json_array_foreach(nodes, i, node)
+                if (threshold_of(node) > 0)
+                        return nodes;
+        json_decref(nodes);
+        if (a->guest->run)
+                a->guest->run->no_marks = true;
+        return NULL;
+}
+
+static void add_threshold(const Layer *l, unsigned image, TypedParams *p) {
+        _cleanup_free_ char *name = text_format("libvirt-%u-storage", image);
+        const json_t *node;
+        size_t i;
+
+        json_array_foreach(l->nodes, i, node)
+                if (threshold_of(node) > 0 && streq_ptr(json_string_value(json_object_get(node, "node-name")), name))
+                        typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.threshold", l->number),
+                                                threshold_of(node));
+}
+
 /* --- records --- */
 
 static void add_layer(const Layer *l, uint64_t deadline, TypedParams *p) {
@@ -109,6 +148,8 @@ static void add_layer(const Layer *l, uint64_t deadline, TypedParams *p) {
                 if (number_of(stats, figures[i].qemu, &v))
                         typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.%s", n, figures[i].name), v);
         add_sizes(l, deadline, p);
+        if (xml_attr_uint(source, "index", &index) >= 0)
+                add_threshold(l, index, p);
 }
 
 /* The end of a chain is a <backingStore> without a source. */
@@ -130,7 +171,7 @@ static bool has_disks(const Definition *d) {
 }
 
 void stats_add_blocks(const Ask *a, TypedParams *p) {
-        _cleanup_(json_decrefp) json_t *stats = NULL, *blocks = NULL;
+        _cleanup_(json_decrefp) json_t *stats = NULL, *blocks = NULL, *nodes = NULL;
         _cleanup_definition_ Definition *d = NULL;
         unsigned n = 0;
 
@@ -139,10 +180,11 @@ void stats_add_blocks(const Ask *a, TypedParams *p) {
         if (has_disks(d)) {
                 (void) ask_qemu(a, "query-blockstats", NULL, &stats);
                 (void) ask_qemu(a, "query-block", NULL, &blocks);
+                nodes = ask_for_nodes(a);
         }
         XML_FOREACH(disk, definition_devices(d), "disk") {
                 const char *alias = device_alias(disk);
-                Layer l = { .disk = disk, .element = disk, .backing = a->backing };
+                Layer l = { .disk = disk, .element = disk, .backing = a->backing, .nodes = nodes };
 
                 if (alias) {
                         l.stats = qmp_block_entry(stats, alias);

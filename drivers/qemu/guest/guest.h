@@ -78,6 +78,7 @@ typedef struct GuestRun {
         bool rebooting;             /* a client wants it: the power off to come is no end */
         bool mute;                  /* has yet to answer what was asked long ago */
         bool agent_open;            /* something in the guest has opened the agent's channel */
+        bool no_marks;              /* no image has a threshold, as far as we know */
         bool followed;              /* its unit is asked about, see run/follow.h */
 } GuestRun;
 

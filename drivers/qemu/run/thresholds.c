@@ -16,6 +16,7 @@ int threshold_note(Guest *g, unsigned image, bool by_number) {
         unsigned *list = g->run->by_number, *at = find(list, image);
         size_t n = 0;
 
+        g->run->no_marks = false;
         while (list && list[n])
                 n++;
         if (at && !by_number)
