@@ -127,16 +127,68 @@ static int take(Prepare *p, const xmlNode *device, const PciHostAddress *a) {
         return 0;
 }
 
-static int give_group(Prepare *p, const xmlNode *device, unsigned group) {
+/* A line on the undo list, by which a group is one thing. */
+static int note_group(Prepare *p, unsigned group) {
         char text[16];
-        int r;
 
         (void) snprintf(text, sizeof text, "%u", group);
-        r = prepare_undo(p, UNDO_VFIO, text);
+        return prepare_undo(p, UNDO_VFIO, text);
+}
+
+static int give_group(Prepare *p, const xmlNode *device, unsigned group) {
+        int r = note_group(p, group);
+
         if (r >= 0)
                 r = vfio_give(group, p->uid, p->gid);
         return r < 0 ? prepare_refuse(p, r, device, "cannot give /dev/vfio/%u to the guest: %s", group, strerror(-r))
                      : 0;
+}
+
+/* --- iommufd: QEMU gets the device's own node open, and so no node is the guest's --- */
+
+static bool has_iommufd(const xmlNode *device) {
+        return xml_is(device, "hostdev") && streq_ptr(xml_get(device, "driver/@iommufd"), "yes");
+}
+
+/* One that another device brings, or has brought. */
+static bool has_iommu(const Prepare *p, const xmlNode *device) {
+        if (p->running)
+                XML_FOREACH(other, definition_devices(p->live), "hostdev")
+                        if (other != device && has_iommufd(other))
+                                return true;
+        return p->res.iommu > 0;
+}
+
+static int open_node(Prepare *p, const xmlNode *device, const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+
+        return fd < 0 ? prepare_refuse(p, -errno, device, "cannot open '%s' for iommufd: %s", path, strerror(errno))
+                      : descriptor_store(p, fd);
+}
+
+static int give_iommufd(Prepare *p, const xmlNode *device, const PciHostAddress *a, unsigned group) {
+        _cleanup_free_ char *path = NULL;
+        QemuHostdev *h = next(p, device);
+        int r = h ? note_group(p, group) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        r = pci_vfio_node(a, &path);
+        if (r < 0)
+                return prepare_refuse(p, r, device, "iommufd is not supported by the host: its kernel has no node of "
+                                                    "its own for %s",
+                                      pci_name(a).s);
+        if (!has_iommu(p, device)) {
+                r = open_node(p, device, "/dev/iommu");
+                if (r < 0)
+                        return r;
+                p->res.iommu = r;
+        }
+        r = open_node(p, device, path);
+        if (r < 0)
+                return r;
+        h->fd = r;
+        return 0;
 }
 
 /* --- virtual functions of network cards --- */
@@ -258,12 +310,17 @@ static int give_pci(Prepare *p, xmlNode *device) {
                 r = set_card(p, device, &a);
         if (r >= 0)
                 r = pci_group(&a, &group);
-        return r < 0 ? r : give_group(p, device, group);
+        if (r < 0)
+                return r;
+        return has_iommufd(device) ? give_iommufd(p, device, &a, group) : give_group(p, device, group);
 }
 
 int prepare_pci_device(Prepare *p, xmlNode *device) {
         PciHostAddress list[PCI_MAX];
-        int r = check_pci(p, device, list, list_pci(p, list));
+        int r;
+
+        p->res.hostdevs = p->hostdevs;
+        r = check_pci(p, device, list, list_pci(p, list));
 
         return r < 0 ? r : give_pci(p, device);
 }

@@ -231,6 +231,22 @@ static int own(unsigned group, uid_t uid, gid_t gid) {
         return chown(path, uid, gid) < 0 ? -errno : 0;
 }
 
+int pci_vfio_node(const PciHostAddress *a, char **ret) {
+        _cleanup_free_ char *folder = device_path(a, "vfio-dev");
+        DIR *dir = folder ? opendir(folder) : NULL;
+        int r = !folder ? -ENOMEM : dir ? -ENOENT : -errno;
+        struct dirent *d;
+
+        while (r == -ENOENT && dir && (d = readdir(dir)))
+                if (startswith(d->d_name, "vfio")) {
+                        *ret = text_format("/dev/vfio/devices/%s", d->d_name);
+                        r = *ret ? 0 : -ENOMEM;
+                }
+        if (dir)
+                closedir(dir);
+        return r;
+}
+
 int vfio_give(unsigned group, uid_t uid, gid_t gid) {
         return own(group, uid, gid);
 }

@@ -53,11 +53,23 @@ int plan_vfio(GuestPlan *g, const xmlNode *from) {
         return r < 0 ? r : add_memlock(g);
 }
 
+/* Both nodes are opened by vm-prepare; the guest sees nothing of VFIO. */
+static int plan_iommufd(GuestPlan *g) {
+        int r;
+
+        r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-vfio-dev", "rw");
+        if (r >= 0)
+                r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "/dev/iommu", "rw");
+        return r < 0 ? r : add_memlock(g);
+}
+
 /* One of PCI, which is taken from the host's driver. */
 static int plan_pci(GuestPlan *g, const xmlNode *device) {
         int r = xml_attr_is(device, "managed", "yes") ? plan_pci_driver(g->plan, xml_get(device, "driver/@model")) : 0;
 
-        return r < 0 ? r : plan_vfio(g, device);
+        if (r < 0)
+                return r;
+        return streq_ptr(xml_get(device, "driver/@iommufd"), "yes") ? plan_iommufd(g) : plan_vfio(g, device);
 }
 
 int plan_raw_io(GuestPlan *g) {

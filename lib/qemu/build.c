@@ -80,6 +80,18 @@ static void add_part(Build *b, QemuPart part) {
         list[b->parts->n++] = part;
 }
 
+bool is_brought_by_another(const Build *b, const xmlNode *device, bool (*share)(const xmlNode *device)) {
+        XML_FOREACH(other, b->devices, xml_name(device)) {
+                if (other == device && b->joins)
+                        continue;
+                if (other == device)
+                        break;
+                if (share(other))
+                        return true;
+        }
+        return false;
+}
+
 void add_props(Build *b, QemuPartKind kind, json_t *props) {
         char *text;
 

@@ -39,6 +39,10 @@ int build_fail(Build *b, int r);
 
 /* Take props (or free it after an error). */
 void add_props(Build *b, QemuPartKind kind, json_t *props);
+
+/* What all devices of this element share that share() says yes to is brought by the first one; of those that join a
+ * guest that runs, by one that finds no other. */
+bool is_brought_by_another(const Build *b, const xmlNode *device, bool (*share)(const xmlNode *device));
 /* An option without hotplug form; format NULL: the option stands alone. */
 void add_option(Build *b, const char *name, const char *format, ...) _printf_(3, 4);
 /* Take what the buffer holds. */

@@ -356,18 +356,9 @@ static unsigned disk_boot_index(Build *b, const xmlNode *disk) {
         return (unsigned) attr_u64(b, xml_child(disk, "boot"), "order", boot_index(b, disk, kind));
 }
 
-/* One program does it for all disks that leave it to the host: the first one brings it; of those that come later, one
- * that finds no other. */
-static bool has_managed_besides(const Build *b, const xmlNode *disk) {
-        XML_FOREACH(d, b->devices, "disk") {
-                if (d == disk && b->joins)
-                        continue;
-                if (d == disk)
-                        break;
-                if (streq_ptr(xml_get(d, "source/reservations/@managed"), "yes"))
-                        return true;
-        }
-        return false;
+/* One program does it for all disks that leave it to the host. */
+static bool is_managed(const xmlNode *disk) {
+        return streq_ptr(xml_get(disk, "source/reservations/@managed"), "yes");
 }
 
 /* The program that lets the guest make persistent reservations of a SCSI disk. */
@@ -377,7 +368,7 @@ static void add_reservations(Build *b, const xmlNode *disk) {
         bool managed = xml_attr_is(reservations, "managed", "yes");
         json_t *o;
 
-        if (!reservations || (managed && has_managed_besides(b, disk)))
+        if (!reservations || (managed && is_brought_by_another(b, disk, is_managed)))
                 return;
         o = props_new(b);
         put_str(b, o, "qom-type", "pr-manager-helper");

@@ -108,6 +108,34 @@ void put_vfio_host(Build *b, json_t *o, const xmlNode *source) {
                  (unsigned) attr_u64(b, address, "function", 0));
 }
 
+static bool has_iommufd(const xmlNode *n) {
+        return streq_ptr(xml_get(n, "driver/@iommufd"), "yes");
+}
+
+/* One object for all such devices. */
+static void add_iommufd(Build *b, const xmlNode *n) {
+        json_t *o;
+
+        if (!qemu_caps_has(b->caps, QEMU_CAP_IOMMUFD))
+                build_refuse(b, xml_child(n, "driver"), "iommufd is not supported by this QEMU");
+        if (is_brought_by_another(b, n, has_iommufd))
+                return;
+        o = props_new(b);
+        put_str(b, o, "qom-type", "iommufd");
+        put_str(b, o, "id", "iommufd0");
+        if (b->res->iommu > 0)
+                put_strf(b, o, "fd", "%d", b->res->iommu);
+        add_props(b, QEMU_PART_OBJECT, o);
+}
+
+static void put_iommufd(Build *b, json_t *o, const xmlNode *n) {
+        const QemuHostdev *found = find_hostdev(b, n);
+
+        put_str(b, o, "iommufd", "iommufd0");
+        if (found && found->fd >= 0)
+                put_strf(b, o, "fd", "%d", found->fd);
+}
+
 static void build_pci(Build *b, const xmlNode *n) {
         const xmlNode *teaming = xml_child(n, "teaming");
         json_t *o;
@@ -115,8 +143,12 @@ static void build_pci(Build *b, const xmlNode *n) {
         /* The host's driver gives it up, but it is not shown to the guest. */
         if (xml_attr_is(xml_child(n, "address"), "type", "unassigned"))
                 return;
+        if (has_iommufd(n))
+                add_iommufd(b, n);
         o = device_new(b, vfio_driver(n));
         put_vfio_host(b, o, xml_child(n, "source"));
+        if (has_iommufd(n))
+                put_iommufd(b, o, n);
         put_alias(b, o, n);
         put_display(b, o, n);
         put_attr(b, o, "failover_pair_id", teaming, "persistent");

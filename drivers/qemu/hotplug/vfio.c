@@ -32,6 +32,11 @@ static bool is_pci(const xmlNode *device) {
         return is_card(device) || is_nvme(device) || (xml_is(device, "hostdev") && xml_attr_is(device, "type", "pci"));
 }
 
+/* QEMU gets its node open. */
+static bool has_iommufd(const xmlNode *device) {
+        return xml_is(device, "hostdev") && streq_ptr(xml_get(device, "driver/@iommufd"), "yes");
+}
+
 /* --- the driver --- */
 
 /* systemd's own unit for modules loads it; nobody of ours may. To modprobe a hyphen is as good as the other line. */
@@ -69,7 +74,7 @@ static int node_of(const xmlNode *device, char **ret) {
         int r;
 
         *ret = NULL;
-        if (!is_pci(device) && !is_mdev(device))
+        if ((!is_pci(device) && !is_mdev(device)) || has_iommufd(device))
                 return 0;
         link = is_mdev(device) ? text_format("%s/bus/mdev/devices/%s/iommu_group", path_sys(),
                                              xml_attr(a, "uuid") ?: "")

@@ -58,6 +58,10 @@ int vfio_give(unsigned group, uid_t uid, gid_t gid);
 /* Takes it back: the number of the group, the value of UNDO_VFIO. 0 as well where the node is gone. */
 int vfio_return(const char *value);
 
+/* The node of a device that a driver of VFIO has, /dev/vfio/devices/vfioN, for iommufd; the caller's. -ENOENT: the
+ * kernel has none (before 6.6, or built without). */
+int pci_vfio_node(const PciHostAddress *a, char **ret);
+
 /* --- for who takes a device from the host by hand; in pci-detach.c. All fill e, and may be kept waiting by the
  * device's driver. --- */
 

@@ -211,6 +211,23 @@ static bool same_source(const xmlNode *a, const xmlNode *b) {
                same_attrs(xml_child(sa, "product"), xml_child(sb, "product"), id);
 }
 
+/* What the guest has of all its devices of PCI holds where one does not say something else. */
+static int choose_iommufd(Normaliser *n, xmlNode *hostdev) {
+        bool all = xml_attr_bool(xml_child(n->root, "iommufd"), "enabled", false);
+        bool pci = xml_attr_is(hostdev, "type", "pci");
+        xmlNode *driver = xml_child(hostdev, "driver");
+
+        if (!pci && xml_attr(driver, "iommufd"))
+                return fail_unsupported(n, hostdev, "iommufd is supported for host devices of type 'pci' only");
+        if (!pci || !all || xml_attr(driver, "iommufd"))
+                return 0;
+        driver = xml_ensure(hostdev, "driver");
+        if (!driver)
+                return -ENOMEM;
+        norm_set_default(n, driver, "iommufd", "yes");
+        return 0;
+}
+
 static int check_hostdev(Normaliser *n, xmlNode *hostdev) {
         xmlNode *source = xml_child(hostdev, "source");
         const char *type = xml_attr(hostdev, "type");
@@ -222,6 +239,8 @@ static int check_hostdev(Normaliser *n, xmlNode *hostdev) {
         norm_set_default(n, hostdev, "managed", "no");
         drop_empty(hostdev, "driver");
         r = check_commands(n, hostdev);
+        if (r >= 0)
+                r = choose_iommufd(n, hostdev);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(types); i++)

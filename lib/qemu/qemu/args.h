@@ -45,7 +45,7 @@ typedef struct QemuChardev {
 typedef struct QemuHostdev {
         const char *alias;
         const char *path;     /* usb: the device node ("/dev/fdset/N" is fine), scsi: its generic device ("/dev/sg3") */
-        int fd;               /* scsi_host: /dev/vhost-scsi, open; -EBADF for others */
+        int fd;               /* scsi_host: /dev/vhost-scsi, pci with iommufd: its own node, open; -EBADF for others */
 } QemuHostdev;
 
 /* What the host side opened for one element of a disk: the value of a <secret> or of <cookies>, in a file that QEMU
@@ -88,6 +88,7 @@ typedef struct QemuHostResources {
         size_t n_chardevs;
         const QemuHostdev *hostdevs;
         size_t n_hostdevs;
+        int iommu;                /* /dev/iommu, open, for those with iommufd; 0: QEMU opens it */
         const QemuOpened *opened;
         size_t n_opened;
         const QemuHugepages *hugepages;
