@@ -192,6 +192,43 @@ check "... is as it was" eventually 10 as_before 0
 check "... no port is left" eventually 10 equals 0 ports functions
 m sh -c 'virsh -q undefine late; virsh -q net-destroy functions'
 
+# --- by iommufd, which QEMU has from 9.0 on, and the kernel from 6.6
+by_iommufd() { # FUNCTION
+        echo "<hostdev mode='subsystem' type='pci' managed='yes'><driver iommufd='yes'/>
+                <source>$(element "$1")</source></hostdev>"; }
+open_in() { m sh -c "ls -l /proc/$(qemu_pid "$1")/fd" | grep -q -- "-> $2"; }
+objects() { m virsh qemu-monitor-command late '{"execute":"qom-list","arguments":{"path":"/objects"}}'; }
+check "a guest with a function by iommufd" guest iommufd "$(by_iommufd "${vf[0]}")"
+if ! m sh -c 'qemu-system-x86_64 -device vfio-pci,help | grep -q iommufd'; then
+        refused "... is refused by name" "iommufd is not supported by this QEMU" m virsh start iommufd
+        check "... its function is as it was" as_before 0
+else
+        check "... starts" m virsh -q start iommufd
+        check "... its function is VFIO's" equals vfio-pci driver "${vf[0]}"
+        check "... QEMU has iommufd open" open_in iommufd /dev/iommu
+        check "... and the function's own node" open_in iommufd /dev/vfio/devices/vfio
+        check "... and no group" not open_in iommufd '/dev/vfio/[0-9]'
+        check "... which it does not see" not m test -e "/proc/$(qemu_pid iommufd)/root/dev/vfio"
+        check "... the guest has the card" contains "Ethernet controller" \
+                m virsh qemu-monitor-command iommufd --hmp info pci
+        check "... it ends" m virsh -q destroy iommufd
+        check "... its function is as it was" eventually 10 as_before 0
+        check "another guest" late
+        check "... starts" m virsh -q start late
+        check "a function comes by iommufd while it runs" plug attach <<<"$(by_iommufd "${vf[0]}")"
+        check "... QEMU has its own node" open_in late /dev/vfio/devices/vfio
+        check "... a second one" plug attach <<<"$(by_iommufd "${vf[1]}")"
+        check "... the first one goes" plug detach <<<"$(by_iommufd "${vf[0]}")"
+        check "... is as it was" eventually 10 as_before 0
+        check "... the second one has iommufd still" contains '"iommufd0"' objects
+        check "... it goes" plug detach <<<"$(by_iommufd "${vf[1]}")"
+        check "... is as it was" eventually 10 as_before 1
+        check "... and so does iommufd" eventually 10 not contains '"iommufd0"' objects
+        check "... /dev/iommu is not open" not open_in late /dev/iommu
+        m sh -c 'virsh -q destroy late; virsh -q undefine late'
+fi
+m virsh -q undefine iommufd
+
 # --- their links, for macvtaps
 check "a network of their links" network links \
         <<<"<network><name>links</name><forward mode='passthrough'><pf dev='$link'/></forward></network>"
