@@ -232,17 +232,23 @@ static unsigned count_filters(const xmlNode *disk) {
         return n;
 }
 
+/* That of a layer is its own attribute, as libvirt has it; guests may run yet that have it in the source. */
+int definition_image_number(const xmlNode *layer, unsigned *ret) {
+        int r = xml_is(layer, "backingStore") ? xml_attr_uint(layer, "index", ret) : -ENOENT;
+
+        return r >= 0 ? r : xml_attr_uint(xml_child(layer, "source"), "index", ret);
+}
+
 static unsigned next_image(const Definition *d) {
         unsigned next = 1, n;
 
         XML_FOREACH(disk, definition_devices(d), "disk")
                 for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
-                        const xmlNode *source = xml_child(layer, "source");
+                        const xmlNode *store = xml_find(xml_child(layer, "source"), "dataStore/source");
 
-                        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX)
+                        if (definition_image_number(layer, &n) >= 0 && n < UINT_MAX)
                                 next = MAX(next, n + 1 + count_filters(disk));
-                        source = xml_find(source, "dataStore/source");
-                        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX)
+                        if (xml_attr_uint(store, "index", &n) >= 0 && n < UINT_MAX)
                                 next = MAX(next, n + 1 + count_filters(disk));
                 }
         return next;
@@ -278,30 +284,33 @@ void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEAS
 
 /* Numbers of the images: "libvirt-N-storage" counts down over all disks, each disk's image and where it keeps its
  * data before those that back it, and those before the groups that limit it ("libvirt-N-filter"). */
-static int number_source(xmlNode *source, unsigned *next) {
-        unsigned n;
+static int number_image(xmlNode *bearer, int known, unsigned n, unsigned *next) {
         int r = 0;
 
-        if (xml_attr_uint(source, "index", &n) >= 0 && n < UINT_MAX) {
+        if (known >= 0 && n < UINT_MAX) {
                 *next = MAX(*next, n + 1);
                 return 0;
         }
-        if (source)
-                r = xml_set_attrf(source, "index", "%u", *next);
+        if (bearer)
+                r = xml_set_attrf(bearer, "index", "%u", *next);
         (*next)++;
         return r;
 }
 
 static int number_layers(xmlNode *disk, unsigned *next) {
         for (xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore")) {
-                xmlNode *source = xml_child(layer, "source"), *store = xml_child(source, "dataStore");
+                xmlNode *source = xml_child(layer, "source"), *store = xml_find(source, "dataStore/source");
+                unsigned n = UINT_MAX;
                 int r;
 
                 if (layer != disk && !xml_attr(layer, "type"))
                         return 0; /* <backingStore/>: nothing below */
-                r = number_source(source, next);
-                if (r >= 0 && store)
-                        r = number_source(xml_child(store, "source"), next);
+                r = definition_image_number(layer, &n);
+                r = number_image(source && layer != disk ? layer : source, r, n, next);
+                if (r >= 0 && store) {
+                        r = xml_attr_uint(store, "index", &n);
+                        r = number_image(store, r, n, next);
+                }
                 if (r < 0)
                         return r;
         }

@@ -57,7 +57,10 @@ int plan_vfio(GuestPlan *g, const xmlNode *from) {
 static int plan_iommufd(GuestPlan *g) {
         int r;
 
-        r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-vfio-dev", "rw");
+        /* a module of its own, which nothing of VFIO brings along */
+        r = plan_pci_driver(g->plan, "iommufd");
+        if (r >= 0)
+                r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "char-vfio-*", "rw");
         if (r >= 0)
                 r = plan_add_full(g->plan, PLAN_SERVICE, "DeviceAllow", "/dev/iommu", "rw");
         return r < 0 ? r : add_memlock(g);

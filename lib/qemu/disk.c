@@ -71,7 +71,8 @@ unsigned disk_image_count(const Build *b) {
 }
 
 static void image_number(Build *b, Image *image, unsigned otherwise) {
-        image->number = (unsigned) attr_u64(b, image->source, "index", otherwise);
+        if (definition_image_number(image->layer, &image->number) < 0)
+                image->number = otherwise;
 }
 
 /* The images below layer, deepest first; writes the node of the one directly below. */

@@ -54,12 +54,22 @@ check "... how much of it there is" contains "block.0.allocation=" stats chain
 check "... and its file" contains "block.0.physical=$(m stat -c %s $vm/top.qcow2)" stats chain
 check "... of each layer with --backing" contains "block.2.path=$vm/base.raw" stats --backing chain
 check "... of which there are three" contains "block.count=3" stats --backing chain
-indices() { m sh -c "virsh dumpxml chain | sed -n \"s|.*<source file='\(.*\)' index='\(.*\)'.*|\2 \1|p\""; }
+# libvirt has the number of what backs an image in the layer, and of the image itself in its source
+indices() {
+        m virsh dumpxml chain | python3 -c '
+import sys, xml.etree.ElementTree as tree
+disk = tree.parse(sys.stdin).find("devices/disk")
+print(disk.find("source").get("index"), disk.find("source").get("file"))
+for layer in disk.iter("backingStore"):
+    if layer.get("type"):
+        print(layer.get("index"), layer.find("source").get("file"))'
+}
 figures() {
         m sh -c 'virsh domstats --block --backing chain |
                 sed -n "s/.*backingIndex=\(.*\)/\1/p; s/.*block.*path=\(.*\)/\1/p"' | xargs -n 2
 }
 check "... with the indices that the live definition has" equals "$(indices)" figures
+check "... and its chain ends where nothing is below" equals 1 m sh -c "virsh dumpxml chain | grep -c '<backingStore/>'"
 check "... one each" equals "1 2 3" sh -c "echo '$(indices)' | cut -d ' ' -f 1 | xargs"
 check "... sizes too" contains "block.2.capacity=1048576" stats --backing chain
 check "destroy" m virsh -q destroy chain

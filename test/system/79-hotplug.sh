@@ -139,6 +139,7 @@ check "... to events" eventually 20 told listening
 check "attach-disk" m virsh -q attach-disk plug $images/one.raw vdb --live
 check "... the guest sees it" eventually 60 sees '\bvdb\b'
 check "... the live definition has it" contains "$images/one.raw" live
+check "... which says that nothing is below it" contains "<backingStore/>" sh -c "grep -A1 one.raw <<<'$(live)'"
 check "... the other one has not" lacks one.raw inactive
 check "... an event says so" eventually 10 told "added plug virtio-disk1"
 check "... nothing is pending" not m test -e /run/libvirt/qemu/plug.pending
@@ -286,6 +287,29 @@ check "memory: attach-device" m virsh -q attach-device plug /root/dimm.xml --liv
 check "... the definition has it" contains "<memory model='dimm'>" live
 modules() { m virsh qemu-monitor-command plug '{"execute":"query-memory-devices"}'; }
 check "... QEMU has it" contains '"size":134217728' modules
+totals() { m sh -c "virsh dumpxml plug $* | sed -n 's/.*<\(memory\|currentMemory\) unit=.KiB.>\(.*\)<.*/\2/p' | xargs"; }
+check "... it is counted" equals "327680 327680" totals
+check "... not for the next start" equals "196608 196608" totals --inactive
+check "... attach-device --config" m virsh -q attach-device plug /root/dimm.xml --config
+check "... counts it there" equals "327680 327680" totals --inactive
+check "... and it goes from there" m virsh -q detach-device plug /root/dimm.xml --config
+check "... with its count" equals "196608 196608" totals --inactive
+xml dimm <<<"<memory model='dimm'><target><size unit='MiB'>1024</size><node>0</node></target></memory>"
+for how in live config; do
+        refused "... more than the guest may have, --$how" "would exceed domain's maxMemory config size '1048576'" \
+                m virsh attach-device plug /root/dimm.xml --$how
+done
+xml other <<<"<input type='mouse' bus='ps2'/>"
+refused "a mouse of the board's" "input device on bus 'ps2' cannot be hot plugged." \
+        m virsh attach-device plug /root/other.xml --live
+refused "... stays" "input device on bus 'ps2' cannot be detached" \
+        m virsh detach-device-alias plug "$(m sh -c "virsh dumpxml plug | grep -A1 \"'mouse' bus='ps2'\" |
+                sed -n \"s/.*alias name='\\(.*\\)'.*/\\1/p\"")" --live
+refused "a drive of the board's stays" "disk device type 'cdrom' cannot be detached" m virsh detach-disk plug sda --live
+refused "a disk for the board" "disk bus 'sata' cannot be hotplugged." \
+        m virsh attach-disk plug $images/two.raw sdc --targetbus sata --live
+refused "a floppy" "floppy device hotplug isn't supported" m virsh attach-disk plug $images/two.raw fda --type floppy --live
+refused "another size for a medium" "can't resize empty or readonly disk 'sda'" m virsh blockresize plug sda 8M
 xml video <<<"<video><model type='cirrus'/></video>"
 refused "what is no device for it" "live attach of device 'video' is not supported" \
         m virsh attach-device plug /root/video.xml --live

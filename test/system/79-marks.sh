@@ -195,6 +195,45 @@ check "... QEMU has it no more" contains DeviceNotFound limits slow
 check "... the next start has it" contains "<group_name>slow</group_name>" m virsh dumpxml --inactive deep
 check "... until it goes there, too" group 2 del slow
 check "... and nothing is left" not contains throttlegroup m virsh dumpxml --inactive deep
+
+# --- the same by virsh, which has commands for it from 11.2 on
+by_virsh() {
+        local all='--size-iops-sec 4096'
+        for what in bytes iops; do
+                all+=" --total-$what-sec 40960000 --total-$what-sec-max 81920000 --total-$what-sec-max-length 5"
+        done
+        # shellcheck disable=SC2086
+        check "domthrottlegroupset, with every option of a total" \
+                m virsh -q domthrottlegroupset deep all $all --live --config
+        check "... QEMU has them" contains '"bps-total-max-length":5' limits all
+        for inactive in '' --inactive; do
+                # shellcheck disable=SC2086
+                check "domthrottlegroupinfo $inactive" equals "81920000 4096" \
+                        m sh -c "virsh domthrottlegroupinfo deep all $inactive | tr -d ' ' |
+                        awk -F: '/^total_iops_sec_max:|^size_iops_sec:/ { print \$2 }' | xargs"
+                # shellcheck disable=SC2086
+                check "domthrottlegrouplist $inactive" contains " all" m virsh domthrottlegrouplist deep $inactive
+        done
+        check "domthrottlegroupset --current" \
+                m virsh -q domthrottlegroupset deep parts --read-bytes-sec 1MiB --write-iops-sec 50
+        check "... is of the guest that runs" contains '"bps-read":1048576' limits parts
+        check "... alone" not contains parts m virsh dumpxml --inactive deep
+        check "attach-disk --throttle-groups" m virsh -q attach-disk deep $images/over.qcow2 vdd --driver qemu \
+                --subdriver qcow2 --targetbus virtio --throttle-groups all,parts --live
+        check "... has both" equals "all parts" \
+                m sh -c "virsh dumpxml deep | sed -n \"s/.*<throttlefilter group='\\(.*\\)'.*/\1/p\" | xargs"
+        refused "domthrottlegroupdel of one that is used" "still being used by disk vdd" \
+                m virsh domthrottlegroupdel deep parts
+        check "... the disk goes" m virsh -q detach-disk deep vdd --live
+        check "... and the group" eventually 20 m virsh -q domthrottlegroupdel deep parts
+        check "... the other one, from both" m virsh -q domthrottlegroupdel deep all --live --config
+        check "... none is left" not contains throttlegroup m sh -c 'virsh dumpxml deep; virsh dumpxml --inactive deep'
+}
+if m virsh help domthrottlegroupset >/dev/null 2>&1; then
+        by_virsh
+else
+        echo "# $area: this virsh has no commands for throttle groups"
+fi
 check "destroy" m virsh -q destroy deep
 
 finish

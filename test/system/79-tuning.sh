@@ -131,6 +131,11 @@ check "... the live definition too" contains "<total_iops_sec>1234</total_iops_s
 check "blkdeviotune shows it" contains "total_iops_sec : 1234" m virsh blkdeviotune t vda
 check "blkdeviotune: another kind replaces it" m virsh -q blkdeviotune t vda --read-iops-sec 50 --live
 check "... and the total has gone" not contains total_iops_sec live
+for how in live config; do
+        refused "blkdeviotune: less for a while than always, --$how" \
+                "value 'read_iops_sec_max' cannot be smaller than 'read_iops_sec'" \
+                m virsh blkdeviotune t vda --read-iops-sec 50 --read-iops-sec-max 40 --$how
+done
 check "blockresize" m virsh -q blockresize t vda 16M
 check "... domblkinfo" contains 16777216 m virsh domblkinfo t vda
 refused "blockresize of a disk that is none" "vdz" m virsh blockresize t vdz 16M

@@ -114,9 +114,9 @@ static int resize(Call *c, Guest *g, const remote_domain_block_resize_args *args
                                  (unsigned long long) (UINT64_MAX / 1024));
         if (size > INT64_MAX)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "the size is too large");
-        if (!index)
-                return error_set(e, -EINVAL, ERROR_OPERATION_INVALID, ORIGIN_QEMU, "disk '%s' has no image",
-                                 args->disk);
+        if (!index || xml_child(disk, "readonly"))
+                return error_set(e, -EROFS, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                 "can't resize empty or readonly disk '%s'", args->disk);
         /* qcow2 and its like have whole sectors */
         if (format && !streq(format, "raw"))
                 size = (size + 511) / 512 * 512;
@@ -158,7 +158,7 @@ static int find_image(const Definition *d, const char *name, unsigned *ret, Erro
                 return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
                                  "setting device threshold is not supported for vhostuser disk");
         for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                if (xml_attr_uint(xml_child(layer, "source"), "index", &own) >= 0 && (wanted == 0 || own == wanted)) {
+                if (definition_image_number(layer, &own) >= 0 && (wanted == 0 || own == wanted)) {
                         *ret = own;
                         return 0;
                 }

@@ -69,9 +69,13 @@ static int change_definition(QemuDriver *d, Definition *def, Change *c, Verb ver
         else {
                 r = change_find(def, c, &device, e);
                 if (r >= 0)
+                        r = change_uncount_memory(def, device);
+                if (r >= 0)
                         xml_remove(device);
         }
-        return r < 0 ? r : client_complete(d, def, e);
+        if (r >= 0)
+                r = client_complete(d, def, e);
+        return r < 0 || verb != ATTACH ? r : change_count_memory(def, device, e);
 }
 
 /* --- both --- */

@@ -135,20 +135,20 @@ static void add_threshold(const Layer *l, unsigned image, TypedParams *p) {
 /* --- records --- */
 
 static void add_layer(const Layer *l, uint64_t deadline, TypedParams *p) {
-        const xmlNode *source = xml_child(l->element, "source");
         const json_t *stats = json_object_get(l->stats, "stats");
-        unsigned n = l->number, index;
+        unsigned n = l->number, index = 0;
+        bool numbered = definition_image_number(l->element, &index) >= 0;
         uint64_t v;
 
         typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.name", n), xml_get(l->disk, "target/@dev"));
-        if (xml_attr_uint(source, "index", &index) >= 0 || xml_attr_uint(l->element, "index", &index) >= 0)
+        if (numbered)
                 typed_params_add_uint(p, TYPED_PARAM_NAME("block.%u.backingIndex", n), index);
         typed_params_add_string(p, TYPED_PARAM_NAME("block.%u.path", n), disk_path(l->element));
         for (size_t i = 0; i < ELEMENTSOF(figures); i++)
                 if (number_of(stats, figures[i].qemu, &v))
                         typed_params_add_ullong(p, TYPED_PARAM_NAME("block.%u.%s", n, figures[i].name), v);
         add_sizes(l, deadline, p);
-        if (xml_attr_uint(source, "index", &index) >= 0)
+        if (numbered)
                 add_threshold(l, index, p);
 }
 

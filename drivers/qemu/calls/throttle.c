@@ -30,6 +30,25 @@ static int check_totals(const xmlNode *tune, Error *e) {
         return 0;
 }
 
+/* What is let through for a while is not less than what is let through always. */
+static int check_peaks(const xmlNode *tune, Error *e) {
+        static const char *const limits[] = { "total_bytes_sec", "read_bytes_sec", "write_bytes_sec",
+                                              "total_iops_sec",  "read_iops_sec",  "write_iops_sec" };
+
+        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
+                uint64_t limit = 0, peak = 0;
+                char name[40];
+
+                snprintf(name, sizeof(name), "%s_max", limits[i]);
+                (void) xml_get_u64(tune, limits[i], &limit);
+                (void) xml_get_u64(tune, name, &peak);
+                if (peak > 0 && peak < limit)
+                        return error_set(e, -EINVAL, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                         "value '%s' cannot be smaller than '%s'", name, limits[i]);
+        }
+        return 0;
+}
+
 /* Without a word about a pair, what was there of it stays; a total said alone takes its parts away, and the other way
  * round. */
 static void make_room(xmlNode *tune, const Throttle *t, const char *field) {
@@ -56,6 +75,8 @@ static void make_room(xmlNode *tune, const Throttle *t, const char *field) {
 }
 
 int throttle_edit(xmlNode *limits, const Throttle *t, Error *e) {
+        int r;
+
         for (size_t i = 0; i < QEMU_THROTTLE_LIMITS; i++) {
                 const uint64_t *v = given(t, qemu_throttle_limits[i].field);
                 char text[24];
@@ -68,7 +89,8 @@ int throttle_edit(xmlNode *limits, const Throttle *t, Error *e) {
                 if (*v > 0 && !xml_add(limits, qemu_throttle_limits[i].field, text))
                         return -ENOMEM;
         }
-        return check_totals(limits, e);
+        r = check_totals(limits, e);
+        return r < 0 ? r : check_peaks(limits, e);
 }
 
 int throttle_copy(xmlNode *limits, const xmlNode *from) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <inttypes.h>
+
 #include "base/strings.h"
 #include "hotplug/change.h"
 #include "hotplug/match.h"
@@ -57,6 +59,52 @@ int change_update(Definition *d, const Change *c, xmlNode **ret, Error *e) {
                 return r;
         *ret = definition_replace_device(d, old, new);
         return *ret ? 0 : -ENOMEM;
+}
+
+/* --- how much memory there is --- */
+
+static int write_kib(xmlNode *root, const char *name, uint64_t kib) {
+        xmlNode *n = xml_ensure(root, name);
+        char text[24];
+
+        snprintf(text, sizeof(text), "%" PRIu64, kib);
+        return n && xml_set_text(n, text) >= 0 ? xml_set_attr(n, "unit", "KiB") : -ENOMEM;
+}
+
+static int write_totals(xmlNode *root, uint64_t total, uint64_t current) {
+        int r = write_kib(root, "memory", total);
+
+        return r < 0 ? r : write_kib(root, "currentMemory", current);
+}
+
+int change_count_memory(Definition *d, const xmlNode *device, Error *e) {
+        xmlNode *root = definition_root(d);
+        uint64_t size, total, current, most;
+
+        if (!xml_is(device, "memory") || xml_get_u64(device, "target/size", &size) < 0 ||
+            xml_get_u64(root, "memory", &total) < 0)
+                return 0;
+        if (xml_get_u64(root, "currentMemory", &current) < 0)
+                current = total;
+        if (xml_get_u64(root, "maxMemory", &most) >= 0 && (most < total || size > most - total))
+                return error_set(e, -ENOSPC, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,
+                                 "Attaching memory device with size '%" PRIu64 "' would exceed domain's maxMemory "
+                                 "config size '%" PRIu64 "'",
+                                 size, most);
+        return write_totals(root, total + size, current == total ? current + size : current);
+}
+
+int change_uncount_memory(Definition *d, const xmlNode *device) {
+        xmlNode *root = definition_root(d);
+        uint64_t size, total, current;
+
+        /* one that an earlier version let in was not counted */
+        if (!xml_is(device, "memory") || xml_get_u64(device, "target/size", &size) < 0 ||
+            xml_get_u64(root, "memory", &total) < 0 || size >= total)
+                return 0;
+        if (xml_get_u64(root, "currentMemory", &current) < 0)
+                current = total;
+        return write_totals(root, total - size, MIN(current, total - size));
 }
 
 /* --- what stays --- */

@@ -27,6 +27,12 @@ int change_find(const Definition *d, const Change *c, xmlNode **ret, Error *e);
  * it was. */
 int change_update(Definition *d, const Change *c, xmlNode **ret, Error *e);
 
+/* A module of memory, which is complete, has come: <memory> counts it, and so does <currentMemory> of a guest that has
+ * all. Refuses one that is beyond <maxMemory>. Nothing happens for other devices. */
+int change_count_memory(Definition *d, const xmlNode *device, Error *e);
+/* It is about to go. */
+int change_uncount_memory(Definition *d, const xmlNode *device);
+
 /* --- of a guest that runs --- */
 
 /* Refuses what cannot change while it runs: code 84. Returns -EOPNOTSUPP. */

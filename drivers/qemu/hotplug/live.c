@@ -105,6 +105,8 @@ static int join(Guest *g, Definition *live, const xmlNode *device, Error *e) {
         int r;
 
         r = own ? definition_name_device(live, own, e) : -ENOMEM;
+        if (r >= 0)
+                r = change_count_memory(live, own, e);
         return r < 0 ? r : plug_in(g, live, own, e);
 }
 
@@ -152,6 +154,44 @@ static int check_watchdog(const xmlNode *device, const char *how, Error *e) {
                        : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
                                    "%s of watchdog model '%s' is not supported", how,
                                    xml_attr(device, "model") ?: "");
+}
+
+/* --- what cannot come or go while the guest runs, by its bus --- */
+
+static bool is_on(const char *bus, const char *const *buses) {
+        for (; bus && *buses; buses++)
+                if (streq(bus, *buses))
+                        return true;
+        return !bus;
+}
+
+static const char *const disk_buses[] = { "virtio", "scsi", "usb", NULL };
+static const char *const drive_buses[] = { "scsi", "usb", NULL };
+static const char *const input_buses[] = { "usb", "virtio", "none", NULL };
+
+static int check_attach_bus(const xmlNode *device, Error *e) {
+        const char *bus = xml_is(device, "input") ? xml_attr(device, "bus") : xml_get(device, "target/@bus");
+
+        if (xml_is(device, "input") && !is_on(bus, input_buses))
+                return change_fixed(e, "input device on bus '%s' cannot be hot plugged.", bus);
+        if (!xml_is(device, "disk"))
+                return 0;
+        if (xml_attr_is(device, "device", "floppy"))
+                return change_fixed(e, "floppy device hotplug isn't supported");
+        return is_on(bus, disk_buses) ? 0 : change_fixed(e, "disk bus '%s' cannot be hotplugged.", bus);
+}
+
+static int check_detach_bus(const xmlNode *device, Error *e) {
+        const char *bus = xml_is(device, "input") ? xml_attr(device, "bus") : xml_get(device, "target/@bus");
+        const char *kind = xml_attr(device, "device") ?: "disk";
+        bool drive = streq(kind, "cdrom") || streq(kind, "floppy");
+
+        if (xml_is(device, "input") && !is_on(bus, input_buses))
+                return change_fixed(e, "input device on bus '%s' cannot be detached", bus);
+        if (!xml_is(device, "disk") || is_on(bus, drive ? drive_buses : disk_buses))
+                return 0;
+        return drive ? change_fixed(e, "disk device type '%s' cannot be detached", kind)
+                     : change_fixed(e, "This type of disk cannot be hot unplugged");
 }
 
 /* Something is plugged into the controller. */
@@ -224,7 +264,11 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
         if (r >= 0)
                 r = change_attach(complete, c, &device, e);
         if (r >= 0)
+                r = check_attach_bus(device, e);
+        if (r >= 0)
                 r = complete_device(g, complete, device, e);
+        if (r >= 0) /* which says the bus where the document does not */
+                r = check_attach_bus(device, e);
         if (r >= 0)
                 r = join_controllers(g, live, complete, device, e);
         return r < 0 ? r : join(g, live, device, e);
@@ -245,6 +289,8 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
                 r = check_filesystem(device, e);
         if (r >= 0)
                 r = check_watchdog(device, "hot unplug", e);
+        if (r >= 0)
+                r = check_detach_bus(device, e);
         if (r < 0)
                 return r;
         if (xml_is(device, "controller") && is_in_use(live, device))

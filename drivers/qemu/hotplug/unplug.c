@@ -40,8 +40,10 @@ static int finish(Guest *g, Definition *live, xmlNode *device, Error *e) {
         steps_take_away(g, live, device, false);
         plug_stop_helper_of(g, live, device);
         plug_ask_release(g, alias);
+        r = change_uncount_memory(live, device);
         xml_remove(device);
-        r = g->run ? live_write(g, live, e) : 0;
+        if (r >= 0)
+                r = g->run ? live_write(g, live, e) : 0;
         vfio_settle(g);
         emit_device_removed(g, alias);
         return r;
@@ -218,7 +220,9 @@ static int settle_pending(Guest *g, json_t *peripherals, Definition *live, Error
                 if (steps_is_there(peripherals, alias)) {
                         if (!definition_add_device(live, device))
                                 return -ENOMEM;
-                        r = live_write(g, live, e);
+                        r = change_count_memory(live, device, e);
+                        if (r >= 0)
+                                r = live_write(g, live, e);
                         emit_device_added(g, alias);
                 } else {
                         steps_take_away(g, pending, device, true);

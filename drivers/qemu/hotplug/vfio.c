@@ -40,22 +40,31 @@ static bool has_iommufd(const xmlNode *device) {
 /* --- the driver --- */
 
 /* systemd's own unit for modules loads it; nobody of ours may. To modprobe a hyphen is as good as the other line. */
-int vfio_load_driver(Guest *g, const xmlNode *device) {
-        const char *driver = xml_get(device, "driver/@model") ?: "vfio-pci";
-        _cleanup_free_ char *path = text_format("%s/bus/pci/drivers/%s", path_sys(), driver),
-                            *unit = text_format("modprobe@%s.service", driver);
+static int load_module(Guest *g, const char *module) {
+        _cleanup_free_ char *unit = text_format("modprobe@%s.service", module);
         _cleanup_error_ Error ignored = ERROR_INIT;
         JobResult how;
 
-        if (!path || !unit)
+        if (!unit)
                 return -ENOMEM;
-        if (!is_pci(device) || access(path, F_OK) == 0)
-                return 0;
         for (char *p = strchr(unit, '@'); *p; p++)
                 *p = *p == '-' ? '_' : *p;
         if (systemd_run_job(g->driver->systemd, "StartUnit", unit, UNIT_TIMEOUT, &how, &ignored) < 0)
                 log_debug("%s", error_text(&ignored, -EIO));
         return 0;
+}
+
+int vfio_load_driver(Guest *g, const xmlNode *device) {
+        const char *driver = xml_get(device, "driver/@model") ?: "vfio-pci";
+        _cleanup_free_ char *path = text_format("%s/bus/pci/drivers/%s", path_sys(), driver);
+        int r = 0;
+
+        if (!path)
+                return -ENOMEM;
+        if (is_pci(device) && access(path, F_OK) < 0)
+                r = load_module(g, driver);
+        /* a module of its own, which nothing of VFIO brings along */
+        return r >= 0 && has_iommufd(device) && access("/dev/iommu", F_OK) < 0 ? load_module(g, "iommufd") : r;
 }
 
 /* --- what may be opened --- */

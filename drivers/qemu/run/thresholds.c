@@ -47,7 +47,7 @@ static bool find_image(const Definition *d, const char *node, Where *ret) {
                 return false;
         XML_FOREACH(disk, definition_devices(d), "disk")
                 for (const xmlNode *layer = disk; layer; layer = xml_child(layer, "backingStore"))
-                        if (xml_attr_uint(xml_child(layer, "source"), "index", &own) >= 0 && own == number) {
+                        if (definition_image_number(layer, &own) >= 0 && own == number) {
                                 *ret = (Where) { disk, layer, number };
                                 return true;
                         }

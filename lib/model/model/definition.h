@@ -165,6 +165,10 @@ int definition_assign_aliases(Definition *d, Error *e);
  * has had, and for a disk numbers of its images behind all others. */
 int definition_name_device(Definition *d, xmlNode *device, Error *e);
 
+/* The number of an image, in the live definition: of a disk or of one of its <backingStore>. A negative errno where it
+ * has none. */
+int definition_image_number(const xmlNode *layer, unsigned *ret);
+
 /* Numbers those images of a disk that have none yet, behind all others of the guest. */
 int definition_number_images(Definition *d, xmlNode *disk);
 
