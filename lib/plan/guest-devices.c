@@ -66,13 +66,22 @@ static int plan_iommufd(GuestPlan *g) {
         return r < 0 ? r : add_memlock(g);
 }
 
+/* Its own word, or that of the guest for all of them. */
+static bool has_iommufd(const GuestPlan *g, const xmlNode *device) {
+        const char *own = xml_get(device, "driver/@iommufd");
+
+        if (!xml_is(device, "hostdev"))
+                return false;
+        return own ? streq(own, "yes") : xml_attr_bool(xml_child(g->domain, "iommufd"), "enabled", false);
+}
+
 /* One of PCI, which is taken from the host's driver. */
 static int plan_pci(GuestPlan *g, const xmlNode *device) {
         int r = xml_attr_is(device, "managed", "yes") ? plan_pci_driver(g->plan, xml_get(device, "driver/@model")) : 0;
 
         if (r < 0)
                 return r;
-        return streq_ptr(xml_get(device, "driver/@iommufd"), "yes") ? plan_iommufd(g) : plan_vfio(g, device);
+        return has_iommufd(g, device) ? plan_iommufd(g) : plan_vfio(g, device);
 }
 
 int plan_raw_io(GuestPlan *g) {

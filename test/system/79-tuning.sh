@@ -16,6 +16,16 @@ guest() {
                 sed -e "s|<vcpu>1</vcpu>|<vcpu current='1'>2</vcpu><iothreads>1</iothreads>|" -e 's|>16<|>32<|' |
                 m_with_input sh -c 'cat > /root/t.xml && virsh -q define /root/t.xml'
 }
+beyond() { # a module that makes it more than it may ever have
+        local module="<memory model='dimm'><target><size unit='MiB'>$1</size><node>0</node></target></memory>"
+        guest_xml beyond | sed -e "s|<vcpu>|<maxMemory slots='1' unit='MiB'>64</maxMemory><vcpu>|" \
+                -e "s|<features>|<cpu><numa><cell id='0' cpus='0' memory='16' unit='MiB'/></numa></cpu><features>|" \
+                -e "s|</devices>|$module&|" |
+                m_with_input sh -c 'cat > /root/beyond.xml && virsh -q define /root/beyond.xml'
+}
+refused "define: more memory than it may have" "maximum memory size must be equal or greater" beyond 128
+check "... as much as it may have" beyond 48
+
 check "define" guest
 check "start" m virsh -q start t
 check "... it runs" shows_running t

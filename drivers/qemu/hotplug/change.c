@@ -7,8 +7,10 @@
 #include "hotplug/match.h"
 
 int change_unsupported(const Change *c, const char *verb, Error *e) {
-        return error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
-                         "%s %s of device '%s' is not supported", c->word, verb,
+        bool live_update = streq(c->word, "live") && streq(verb, "update");
+
+        return error_set(e, -EOPNOTSUPP, live_update ? ERROR_CONFIG_UNSUPPORTED : ERROR_OPERATION_UNSUPPORTED,
+                         ORIGIN_QEMU, "%s %s of device '%s' is not supported", c->word, verb,
                          c->class ? c->class->element : xml_name(c->device));
 }
 

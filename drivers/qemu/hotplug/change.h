@@ -13,8 +13,8 @@ typedef struct Change {
         const char *alias;
 } Change;
 
-/* Refuses a class that cannot be attached or the like: code 84, "persistent attach of device 'hub' is not supported".
- * verb: "attach", "detach", "update". */
+/* Refuses a class that cannot be attached or the like: code 84, or 67 for a live update, as libvirt has them:
+ * "persistent attach of device 'hub' is not supported". verb: "attach", "detach", "update". */
 int change_unsupported(const Change *c, const char *verb, Error *e);
 
 /* Adds the device; code 55 where one that excludes it is there. *ret is it. */

@@ -96,7 +96,8 @@ int normalise_memory(Normaliser *n) {
                 return r;
         if (total == 0)
                 return fail_xml(n, memory, "memory size must not be 0");
-        if (xml_get_u64(n->root, "maxMemory", &now) >= 0 && now < total)
+        /* of a guest that runs, who plugs the memory in says so */
+        if (!n->facts->running && xml_get_u64(n->root, "maxMemory", &now) >= 0 && now < total)
                 return fail_xml(n, memory, "maximum memory size must be equal or greater than the actual memory size");
 
         now = total;
