@@ -77,7 +77,8 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
         if (xml_attr(driver, "iothread") && !streq(bus, "virtio"))
                 return fail_unsupported(n, driver, "IOThreads not available for bus %s", bus);
         if (xml_attr(driver, "iothread") && !has_iothread(n, number_or(driver, "iothread", 0)))
-                return fail_xml(n, driver, "IOThread '%s' not defined in iothreadids", xml_attr(driver, "iothread"));
+                return fail_unsupported(n, driver, "Disk iothread '%s' not defined in iothreadid",
+                                        xml_attr(driver, "iothread"));
         if (xml_attr_is(driver, "copy_on_read", "on") && (xml_child(disk, "readonly") || xml_child(disk, "shareable")))
                 return fail_unsupported(n, driver, "copy_on_read is not compatible with read-only disk '%s'",
                                         attr_or(xml_child(disk, "target"), "dev", ""));
