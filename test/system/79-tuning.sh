@@ -26,6 +26,21 @@ beyond() { # a module that makes it more than it may ever have
 refused "define: more memory than it may have" "maximum memory size must be equal or greater" beyond 128
 check "... as much as it may have" beyond 48
 
+# --- a module that comes to a guest with a balloon
+module="<memory model='dimm'><target><size unit='MiB'>48</size><node>0</node></target></memory>"
+room() {
+        guest_xml room | sed -e "s|<vcpu>|<maxMemory slots='1' unit='MiB'>64</maxMemory><vcpu>|" \
+                -e "s|<features>|<cpu><numa><cell id='0' cpus='0' memory='16' unit='MiB'/></numa></cpu><features>|" \
+                -e "s|<memballoon model='none'/>|<memballoon model='virtio'/>|" |
+                m_with_input sh -c 'cat > /root/room.xml && virsh -q define /root/room.xml && virsh -q start room'
+}
+memory() { m sh -c "virsh dominfo room | awk '/memory:/ { print \$3 }' | xargs"; }
+check "a guest with room for a module" room
+check "... has its memory" eventually 10 equals "16384 16384" memory
+check "... a module comes" m_with_input virsh -q attach-device room /dev/stdin --live <<<"$module"
+check "... which it has, and its balloon" equals "65536 65536" memory
+m virsh -q destroy room
+
 check "define" guest
 check "start" m virsh -q start t
 check "... it runs" shows_running t

@@ -152,3 +152,15 @@ void live_take_chardevs(Guest *g, json_t *list) {
         if (changed && live_write(g, d, NULL) < 0)
                 log_debug("cannot write the live definition of '%s'", g->object.name);
 }
+
+void live_count_module(Guest *g, const xmlNode *device, bool came) {
+        uint64_t kib, *balloon = g->run ? &g->run->balloon_kib : NULL;
+
+        if (!balloon || *balloon == 0 || !xml_is(device, "memory") || !xml_attr_is(device, "model", "dimm") ||
+            xml_get_u64(device, "target/size", &kib) < 0)
+                return;
+        if (came)
+                *balloon += kib;
+        else if (*balloon > kib)
+                *balloon -= kib;
+}

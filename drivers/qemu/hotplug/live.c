@@ -51,6 +51,7 @@ static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugA
         if (written < 0)
                 log_warning("domain '%s': %s is plugged in, but the live definition cannot be written: %s",
                             g->object.name, device_alias(now), strerror(-written));
+        live_count_module(g, now, true);
         emit_device_added(g, device_alias(now));
         return r;
 }

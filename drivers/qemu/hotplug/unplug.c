@@ -41,6 +41,7 @@ static int finish(Guest *g, Definition *live, xmlNode *device, Error *e) {
         plug_stop_helper_of(g, live, device);
         plug_ask_release(g, alias);
         r = change_uncount_memory(live, device);
+        live_count_module(g, device, false);
         xml_remove(device);
         if (r >= 0)
                 r = g->run ? live_write(g, live, e) : 0;
