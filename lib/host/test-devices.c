@@ -147,6 +147,20 @@ static void usb_that_match_are_both_named(void **state) {
         assert_non_null(strstr(e.message, "bus='3' device='7'"));
 }
 
+/* What iommufd has in place of a group's node, while a driver of VFIO has the device. */
+static void devices_have_nodes_of_their_own(void **state) {
+        const PciHostAddress card = { 0, 1, 0, 0 }, none = { 0, 9, 0, 0 };
+        _cleanup_free_ char *node = NULL;
+
+        assert_int_equal(pci_vfio_node(&card, &node), -ENOENT);
+        assert_int_equal(pci_vfio_node(&none, &node), -ENOENT);
+        make("bus/pci/devices/0000:01:00.0/vfio-dev");
+        assert_int_equal(pci_vfio_node(&card, &node), -ENOENT);
+        make("bus/pci/devices/0000:01:00.0/vfio-dev/vfio3");
+        assert_int_equal(pci_vfio_node(&card, &node), 0);
+        assert_string_equal(node, "/dev/vfio/devices/vfio3");
+}
+
 static void groups_name_who_uses_them(void **state) {
         const PciHostAddress card = { 0, 1, 0, 0 }, sound = { 0, 1, 0, 1 }, none = { 0, 9, 0, 0 },
                              apart = { 0, 2, 0, 0 };
@@ -206,7 +220,8 @@ static void folders_are_removed_whole(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(usb_by_what_it_is),          cmocka_unit_test(usb_that_match_are_both_named),
-                cmocka_unit_test(groups_name_who_uses_them),  cmocka_unit_test(drivers_change_and_come_back),
+                cmocka_unit_test(groups_name_who_uses_them),  cmocka_unit_test(devices_have_nodes_of_their_own),
+                cmocka_unit_test(drivers_change_and_come_back),
                 cmocka_unit_test(folders_are_removed_whole),
         };
 
