@@ -74,7 +74,7 @@ int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files) {
                 format = xml_get(layer, "format/@type");
         }
         /* what no header says anything of ends here, too, and the live definition says so */
-        if (r >= 0 && source_of(layer) && !chain_follows(format) && !xml_add(layer, "backingStore", NULL))
+        if (r >= 0 && disk_path(layer) && !chain_follows(format) && !xml_add(layer, "backingStore", NULL))
                 r = -ENOMEM;
         if (r < 0)
                 return r;

@@ -32,7 +32,8 @@ int pool_places(ObjectIndex *i, char *const *paths, char ***ret) {
         for (char *const *p = paths; *p && r >= 0; p++)
                 r = strv_add(&args, *p);
         if (r >= 0)
-                r = looker_run(i->driver, (const char *const *) args, PLACES_TIMEOUT, PLACES_OUTPUT_MAX, &result, &ignored);
+                r = looker_run(i->driver, (const char *const *) args, PLACES_TIMEOUT, PLACES_OUTPUT_MAX, &result,
+                               &ignored);
         if (r >= 0 && result.status != 0)
                 r = -EIO;
         return r < 0 ? r : take_places(&result, strv_length((char **) paths), ret);
