@@ -101,11 +101,31 @@ static int set_throttle(Call *c, Guest *g, const remote_domain_set_block_io_tune
 
 #define RESIZE_BYTES 1U
 
+/* The node on top of an image: raw ones have no format from QEMU 9.0 on, parts of files had none before. */
+static int top_node(Guest *g, const char *index, char *node, size_t size, Error *e) {
+        static const char *const layers[] = { "format", "slice-sto", "storage" };
+        json_t *nodes = NULL, *n;
+        size_t i;
+        int r = guest_command(g, "query-named-block-nodes", json_pack("{s:b}", "flat", true), &nodes, e);
+
+        for (size_t layer = 0; r >= 0 && layer < ELEMENTSOF(layers); layer++) {
+                snprintf(node, size, "libvirt-%.20s-%s", index, layers[layer]);
+                json_array_foreach(nodes, i, n)
+                        if (streq_ptr(json_string_value(json_object_get(n, "node-name")), node)) {
+                                json_decref(nodes);
+                                return 0;
+                        }
+        }
+        json_decref(nodes);
+        return r < 0 ? r : error_set(e, -ENOENT, ERROR_INTERNAL, ORIGIN_QEMU, "QEMU has no image of number %s", index);
+}
+
 static int resize(Call *c, Guest *g, const remote_domain_block_resize_args *args, rpc_void *ret, Error *e) {
         const xmlNode *disk = find_disk(call_definition(c), args->disk, e);
         const char *format = xml_get(disk, "driver/@type"), *index = xml_get(disk, "source/@index");
         uint64_t size = args->size;
         char node[64];
+        int r;
 
         if (!disk)
                 return -EINVAL;
@@ -120,7 +140,9 @@ static int resize(Call *c, Guest *g, const remote_domain_block_resize_args *args
         /* qcow2 and its like have whole sectors */
         if (format && !streq(format, "raw"))
                 size = (size + 511) / 512 * 512;
-        snprintf(node, sizeof(node), "libvirt-%.20s-format", index);
+        r = top_node(g, index, node, sizeof(node), e);
+        if (r < 0)
+                return r;
         return guest_command(g, "block_resize",
                              json_pack("{s:s,s:I}", "node-name", node, "size", (json_int_t) size), NULL, e);
 }
