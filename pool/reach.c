@@ -15,6 +15,7 @@
 #define WRITE_FILE (1U << 1)
 #define READ_FILE (1U << 2)
 #define READ_DIR (1U << 3)
+#define MAKE_REG (1U << 8)
 #define FIRST_ABI 0x1fffU       /* these, and removing and making of anything */
 #define TRUNCATE (1U << 14)
 #define ABI_WITH_TRUNCATE 3
@@ -48,6 +49,23 @@ static int allow_image(int rules, const char *path, uint64_t what) {
         return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? allow(rules, fd, what) : -EINVAL;
 }
 
+/* Where the tool makes the file itself (part_vacate(), on SMB), no rule can name it. It may make one in the folder, and
+ * open what is there. */
+static int allow_written(int rules, const char *path, uint64_t what) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = slash ? strndup(path, MAX((size_t) (slash - path), (size_t) 1)) : NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r = allow_image(rules, path, what);
+
+        if (r != -ENOENT || !folder)
+                return r;
+        fd = path_open(folder, &st);
+        if (fd < 0)
+                return fd;
+        return S_ISDIR(st.st_mode) ? allow(rules, fd, what | MAKE_REG) : -ENOTDIR;
+}
+
 static int allow_system(int rules) {
         static const char *const folders[] = { "/usr", "/lib", "/lib64", "/bin", "/sys/devices/system/cpu" };
         static const char *const files[] = { "/etc/ld.so.cache", "/dev/urandom", "/dev/zero" };
@@ -75,7 +93,7 @@ int reach_only(const Reach *reach) {
         for (char *const *image = reach->read; r >= 0 && image && *image; image++)
                 r = allow_image(rules, *image, READ_FILE);
         if (r >= 0)
-                r = allow_image(rules, reach->write, READ_FILE | WRITE_FILE | more);
+                r = allow_written(rules, reach->write, READ_FILE | WRITE_FILE | more);
         if (r >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
                 r = -errno;
         return r;

@@ -38,9 +38,9 @@ static int run(const Reach *reach, const char *command) {
 
 static void only_what_was_looked_at_is_opened(void **state) {
         char dir[] = "/tmp/test-reach-XXXXXX";
-        _cleanup_free_ char *image = NULL, *copy = NULL, *secret = NULL, *link = NULL;
+        _cleanup_free_ char *image = NULL, *copy = NULL, *secret = NULL, *link = NULL, *none = NULL;
         char *layers[] = { NULL, NULL }, *by_link[] = { NULL, NULL };
-        Reach reach = { .read = layers }, bad = { .read = by_link };
+        Reach reach = { .read = layers }, bad = { .read = by_link }, made = { .read = layers };
 
         if (!has_landlock())
                 skip();
@@ -64,6 +64,13 @@ static void only_what_was_looked_at_is_opened(void **state) {
         assert_int_not_equal(run(&reach, "echo > new"), 0);
         assert_int_not_equal(run(&reach, "rm copy"), 0);
         assert_int_not_equal(run(&reach, "mv secret folder/image"), 0);
+        /* a file that the tool is to make, in its folder */
+        none = text_format("%s/folder/new", dir);
+        made.write = none;
+        assert_int_equal(run(&made, "cat image > folder/new && grep -q i folder/new"), 0);
+        assert_int_not_equal(run(&made, "echo > new"), 0);
+        assert_int_not_equal(run(&made, "cat secret"), 0);
+        assert_int_not_equal(run(&made, "rm folder/new"), 0);
         /* what nobody can say is not given */
         assert_int_equal(run(&bad, "true"), 100);
         assert_int_equal(system("test \"$(cat secret image)\" = 's\ni'; rm -r image secret copy link folder"), 0);
