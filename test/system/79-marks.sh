@@ -234,6 +234,48 @@ if m virsh help domthrottlegroupset >/dev/null 2>&1; then
 else
         echo "# $area: this virsh has no commands for throttle groups"
 fi
+# --- the host's disk fills while the guest writes
+m_with_input sh -c 'cat > /root/full.py
+        systemd-run -q --unit=full /usr/bin/python3 -u /root/full.py' <<'PY'
+import libvirt
+libvirt.virEventRegisterDefaultImpl()
+c = libvirt.open("qemu:///system")
+def error(c, d, path, alias, action, reason, opaque):
+    print("error", d.name(), path, alias, action, reason, flush=True)
+def life(c, d, event, detail, opaque):
+    print("life", d.name(), event, detail, flush=True)
+c.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, error, None)
+c.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, life, None)
+print("listening", flush=True)
+while True:
+    libvirt.virEventRunDefaultImpl()
+PY
+full() { m journalctl -b -o cat --no-pager -u full | grep -qxF -- "$1"; }
+m sh -c 'mkdir -p /srv/full && mount -t tmpfs -o size=3M full /srv/full && truncate -s 16M /srv/full/disk.raw'
+small() { m_with_input virsh -q attach-device deep /dev/stdin <<'XML'
+<disk type='file' device='disk'><driver name='qemu' type='raw' error_policy='stop'/>
+        <source file='/srv/full/disk.raw'/><target dev='vdf' bus='virtio'/></disk>
+XML
+}
+alias_of() { m sh -c "virsh dumpxml deep | grep -A9 /srv/full/disk.raw | sed -n \"s/.*<alias name='\\([^']*\\)'.*/\\1/p\" | head -n 1"; }
+check "somebody listens to errors" eventually 20 full listening
+check "a disk on a file system of 3 MiB" small
+alias=$(alias_of)
+# the guest counts its disks as they come
+write '$(ls /sys/block | grep ^vd | tail -n 1)' 8
+check "the guest writes 8 and is paused for it" eventually 30 contains "paused (I/O error)" m virsh domstate deep --reason
+check "... which is told, with the disk and why" \
+        eventually 10 full "error deep /srv/full/disk.raw $alias 1 enospc"
+check "... and that it is suspended, by an error" eventually 10 full "life deep 3 2"
+check "... domblkerror names it" contains "vdf: no space" m virsh domblkerror deep
+check "... as systemctl status does" contains "paused" m systemctl show -P StatusText vm@deep
+refused "... as long as there is no room" "paused (I/O error)" \
+        m sh -c 'virsh -q resume deep; sleep 2; virsh domstate deep --reason; exit 1'
+m mount -o remount,size=32M /srv/full
+check "with room" m virsh -q resume deep
+check "... it goes on, and has written all" eventually 20 m sh -c \
+        'virsh domstate deep | grep -qx running && [ "$(($(stat -c %b /srv/full/disk.raw) * 512))" -ge 8388608 ]'
+m sh -c 'virsh -q detach-disk deep vdf; sleep 1; umount -l /srv/full'
 check "destroy" m virsh -q destroy deep
 
 finish
