@@ -257,13 +257,14 @@ small() { m_with_input virsh -q attach-device deep /dev/stdin <<'XML'
         <source file='/srv/full/disk.raw'/><target dev='vdf' bus='virtio'/></disk>
 XML
 }
-alias_of() { m sh -c "virsh dumpxml deep | grep -A9 /srv/full/disk.raw | sed -n \"s/.*<alias name='\\([^']*\\)'.*/\\1/p\" | head -n 1"; }
+alias_of() { m virsh dumpxml deep | awk -F"'" '/full.disk.raw/ { it = 1 } it && /<alias/ { print $2; exit }'; }
 check "somebody listens to errors" eventually 20 full listening
 check "a disk on a file system of 3 MiB" small
 alias=$(alias_of)
 # the guest counts its disks as they come
 write '$(ls /sys/block | grep ^vd | tail -n 1)' 8
-check "the guest writes 8 and is paused for it" eventually 30 contains "paused (I/O error)" m virsh domstate deep --reason
+check "the guest writes 8 and is paused for it" \
+        eventually 30 contains "paused (I/O error)" m virsh domstate deep --reason
 check "... which is told, with the disk and why" \
         eventually 10 full "error deep /srv/full/disk.raw $alias 1 enospc"
 check "... and that it is suspended, by an error" eventually 10 full "life deep 3 2"

@@ -8,7 +8,8 @@
 . "$(dirname "$(realpath "$0")")/lib.sh"
 if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
 machine_up
-m sh -c '/usr/lib/unitvirt/set-up --network; systemctl daemon-reload; systemctl start vm-network@default; qemu-img create -q -f qcow2 /var/lib/libvirt/images/a.qcow2 64M'
+m sh -c '/usr/lib/unitvirt/set-up --network; systemctl daemon-reload; systemctl start vm-network@default
+        qemu-img create -q -f qcow2 /var/lib/libvirt/images/a.qcow2 64M'
 m_with_input sh -c 'cat > /root/desktop; chmod 755 /root/desktop' <<'SH'
 #!/bin/sh
 export DISPLAY=:1 XDG_RUNTIME_DIR=/run/desktop
