@@ -202,6 +202,10 @@ check "a guest with a function by iommufd" guest iommufd "$(by_iommufd "${vf[0]}
 if ! m sh -c 'qemu-system-x86_64 -device vfio-pci,help | grep -q iommufd'; then
         refused "... is refused by name" "iommufd is not supported by this QEMU" m virsh start iommufd
         check "... its function is as it was" as_before 0
+elif ! m sh -c 'modprobe -q iommufd; test -c /dev/iommu'; then
+        echo "# $area: this kernel has no iommufd (CONFIG_IOMMUFD, which neither Debian 12 nor Debian 13 sets)"
+        refused "... is refused by name" "cannot open '/dev/iommu' for iommufd" m virsh start iommufd
+        check "... its function is as it was" eventually 10 as_before 0
 else
         check "... starts" m virsh -q start iommufd
         check "... its function is VFIO's" equals vfio-pci driver "${vf[0]}"
