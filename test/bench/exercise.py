@@ -8,10 +8,11 @@ import sys
 import libvirt
 
 # What would end the guest, block, or is not a call.
-SKIPPED = ("destroy", "destroyFlags", "undefine", "undefineFlags", "shutdown", "shutdownFlags", "reboot", "reset", "suspend",
-           "resume", "create", "createWithFlags", "createWithFiles", "free", "close", "managedSave", "connect",
-           "migrateMaxDowntime", "coreDump", "PMWakeup", "injectNMI", "ref", "c_pointer", "restoreAlignedMemory", "abortJob",
-           "interfaceChangeBegin", "interfaceChangeCommit", "interfaceChangeRollback")
+SKIPPED = ("destroy", "destroyFlags", "undefine", "undefineFlags", "shutdown", "shutdownFlags", "reboot", "reset",
+           "suspend", "resume", "create", "createWithFlags", "createWithFiles", "free", "close", "managedSave",
+           "connect", "migrateMaxDowntime", "coreDump", "PMWakeup", "injectNMI", "ref", "c_pointer",
+           "restoreAlignedMemory", "abortJob", "interfaceChangeBegin", "interfaceChangeCommit",
+           "interfaceChangeRollback")
 XML = """<domain type='qemu'><name>exercised</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>"""
 

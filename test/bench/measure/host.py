@@ -104,10 +104,11 @@ def storage(work, side, machine, add):
 
 
 def pool_floors(side, machine, add):
-    """What systemd takes for one process in the pool's sandbox, whatever it does, by its own clock; and a refresh that has
-    nothing to look at."""
+    """What systemd takes for one process in the pool's sandbox, whatever it does, by its own clock; and a refresh that
+    has nothing to look at."""
     machine.sh("sed -e '/^Exec/d; /^NotifyAccess/d; /^Type=/c Type=oneshot\\nExecStart=/bin/true'"
-               " /usr/lib/systemd/system/vm-pool@.service > /run/systemd/system/bench-pool@.service; systemctl daemon-reload")
+               " /usr/lib/systemd/system/vm-pool@.service > /run/systemd/system/bench-pool@.service;"
+               " systemctl daemon-reload")
     for i in range(8):
         machine.settle()
         before = machine.cpu()
@@ -213,7 +214,8 @@ RUNNERS = ("vm-run", "unitvirtd", "libvirtd", "virtlogd")
 
 PLUGGED = {
     "disk": "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-            "<source file='/var/lib/libvirt/images/b1.img'/><target dev='sdb' bus='scsi'/><alias name='ua-bench'/></disk>",
+            "<source file='/var/lib/libvirt/images/b1.img'/><target dev='sdb' bus='scsi'/>"
+            "<alias name='ua-bench'/></disk>",
     "card": "<interface type='user'><model type='usb-net'/><alias name='ua-bench'/></interface>",
 }
 MEDIUM = ("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>"

@@ -85,7 +85,8 @@ class Machine:
             raise Failed("the container has no cgroup of its own")
 
     def down(self):
-        subprocess.run([CONTAINER, "down", self.folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        subprocess.run([CONTAINER, "down", self.folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       timeout=60)
         self.leader = None
 
     def command(self, words):

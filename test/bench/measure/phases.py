@@ -67,8 +67,9 @@ class StubUnit:
     def __init__(self, side, machine, client):
         """Records what client() does with the side's daemon by way of self.uri."""
         self.machine = machine
-        recorder = subprocess.Popen(machine.command(["/mnt/bench/replay", "record", self.path, side.socket, self.frames]),
-                                    stdout=subprocess.PIPE)
+        recorder = subprocess.Popen(
+            machine.command(["/mnt/bench/replay", "record", self.path, side.socket, self.frames]),
+            stdout=subprocess.PIPE)
         recorder.stdout.readline()
         client(self.uri)
         recorder.wait(timeout=10)
@@ -97,7 +98,8 @@ class StubUnit:
 
 
 def cold_floor(side, machine, base, add):
-    """The same client and a stub that answers it unseen, activated by its socket: in the daemon's sandbox, and in none."""
+    """The same client and a stub that answers it unseen, activated by its socket: in the daemon's sandbox, and in
+    none."""
     with StubUnit(side, machine, lambda uri: machine.timed("virsh", "-c", uri, "version")) as stub:
         for kind in ("bare", "sandboxed"):
             stub.use(kind)
@@ -290,8 +292,8 @@ def run_floor(machine, arguments, *options):
     """One start and end by hand: the two lines of numbers, and the processor time until the guest is quiet."""
     with Group("unitvirt-bench-floor") as group:
         machine.settle()
-        process = subprocess.Popen(machine.command(["/mnt/bench/floor", *options, f"/mnt/bench/{arguments.name}"]), text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=group.enter)
+        process = subprocess.Popen(machine.command(["/mnt/bench/floor", *options, f"/mnt/bench/{arguments.name}"]),
+                                   text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=group.enter)
         line = process.stdout.readline()
         time.sleep(0.4)
         used = group.cpu()
@@ -320,8 +322,10 @@ def floor(work, side, machine, arguments, add):
 
 def unit_floor(machine, add):
     """What systemd takes for one process in the guest's sandbox, whatever it does."""
-    machine.sh("sed -e '/^Exec/d; /^Type=/c Type=oneshot\\nExecStart=/bin/true' -e '/^Watchdog/d; /^NotifyAccess/d; /^Restart/d'"
-               " /usr/lib/systemd/system/vm@.service > /run/systemd/system/bench-floor@.service; systemctl daemon-reload")
+    machine.sh("sed -e '/^Exec/d; /^Type=/c Type=oneshot\\nExecStart=/bin/true'"
+               " -e '/^Watchdog/d; /^NotifyAccess/d; /^Restart/d'"
+               " /usr/lib/systemd/system/vm@.service > /run/systemd/system/bench-floor@.service;"
+               " systemctl daemon-reload")
     for i in range(8):
         machine.settle()
         before = machine.cpu()
@@ -426,8 +430,8 @@ def generator(work, side, machine, add):
         machine.sh("rm -rf /run/many; cp -r /mnt/bench/many /run/many")
         for _ in range(3):
             machine.sh("rm -rf /run/generated; mkdir -p /run/generated/{normal,early,late}")
-            line = machine.sh(f"UNITVIRT_ETC=/run/many /mnt/bench/peak {program[0]} /run/generated/normal /run/generated/early"
-                              " /run/generated/late").splitlines()[-1]
+            line = machine.sh(f"UNITVIRT_ETC=/run/many /mnt/bench/peak {program[0]} /run/generated/normal"
+                              " /run/generated/early /run/generated/late").splitlines()[-1]
             run = {key: float(value) for key, value in (word.split("=") for word in line.split())}
             made = int(machine.sh("ls -d /run/generated/normal/vm@?*.service.d | wc -l"))
             if run["status"] != 0 or made != n:

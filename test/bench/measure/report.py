@@ -42,8 +42,8 @@ def times_ahead(factor):
     return lambda key, ours, peer: (f"{factor} x ahead of libvirt", middle(ours[key]) * factor <= middle(peer[key]))
 
 
-# key, what, unit, goal. Where a floor is measured the goal is a ratio to it; else it is to be ahead of libvirt, and a limit
-# where libvirt has nothing to compare with. Rows without a goal explain others, or compare what is not alike.
+# key, what, unit, goal. Where a floor is measured the goal is a ratio to it; else it is to be ahead of libvirt, and a
+# limit where libvirt has nothing to compare with. Rows without a goal explain others, or compare what is not alike.
 FIGURES = (
     ("client", "`virsh --version`: the client's own time", "ms", None),
     ("cold-first", "`virsh version`, first ever, beyond the client's own time", "ms", ahead),
@@ -223,7 +223,8 @@ def rows(results, whole):
                 met = "not measured"
         elif goal:
             met = "not measured"
-        yield (what, unit, cell(peer.get(key)), cell(ours.get(key)), ratio(unit, peer.get(key), ours.get(key)), text, met)
+        yield (what, unit, cell(peer.get(key)), cell(ours.get(key)), ratio(unit, peer.get(key), ours.get(key)), text,
+               met)
 
 
 HEAD = ("what", "unit", "libvirt", "Unitvirt", "better by", "goal", "met")

@@ -92,8 +92,8 @@ class Unitvirt(Side):
     name = "unitvirt"
     title = "Unitvirt"
     daemon = "virtqemud.service"
-    daemons = tuple(f"virt{name}d.service" for name in ("qemu", "network", "nodedev", "nwfilter", "secret", "storage", "interface",
-                                                        "proxy", "log", "lock"))
+    daemons = tuple(f"virt{name}d.service" for name in ("qemu", "network", "nodedev", "nwfilter", "secret", "storage",
+                                                        "interface", "proxy", "log", "lock"))
     socket = "/run/libvirt/virtqemud-sock"
 
     def options(self, trees=()):
@@ -116,7 +116,8 @@ class Unitvirt(Side):
         (multi / "machines.target").symlink_to("/usr/lib/systemd/system/machines.target")
 
     def version(self, machine):
-        head = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True)
+        head = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
+                              text=True)
         return head.stdout.strip() or "this tree"
 
 
