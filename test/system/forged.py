@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""forged.py SOCKET NAME UUID: calls about the guest UUID under the NAME of another one, by a user who may do all to the latter. Each must be
-refused as access denied (88)."""
+"""forged.py SOCKET NAME UUID: calls about the guest UUID under the NAME of another one, by a user who may do all to the
+latter. Each must be refused as access denied (88)."""
 
 import socket
 import struct
@@ -51,8 +51,8 @@ expect(call(1, struct.pack(">I", 1) + string("qemu:///system") + struct.pack(">I
 domain = string(name) + uuid.UUID(other).bytes + struct.pack(">i", 1)
 flags = struct.pack(">I", 0)
 # destroy, shutdown, suspend, undefine, undefine_flags, create, get_xml_desc, get_state, reboot, reset, set_autostart
-for procedure, rest in ((12, b""), (33, b""), (34, b""), (35, b""), (231, flags), (9, b""), (14, flags), (212, flags), (27, flags),
-                        (245, flags), (29, flags)):
+for procedure, rest in ((12, b""), (33, b""), (34, b""), (35, b""), (231, flags), (9, b""), (14, flags), (212, flags),
+                        (27, flags), (245, flags), (29, flags)):
     status, body = call(procedure, domain + rest)
     code = struct.unpack(">i", body[:4])[0] if status else 0
     expect(status == 1 and code in (88, 3), f"procedure {procedure}: status {status}, code {code}")

@@ -40,13 +40,15 @@ def checksum(data):
 
 def udp(a, data=b"data" * 8):  # not padded, since bridges may take that off
     body = struct.pack("!HHHH", int(a.get("sport", 1024)), int(a.get("dport", 1024)), 8 + len(data), 0) + data
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, socket.inet_aton(a["from"]), socket.inet_aton(a["to"]))
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, socket.inet_aton(a["from"]),
+                       socket.inet_aton(a["to"]))
     return ether(a, 0x800, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body)
 
 
 def arp(a, kind=0x806):
-    return ether(a, kind, struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, int(a.get("op", 1)), mac(a.get("sha", a["src"])),
-                                      socket.inet_aton(a["from"]), mac(a.get("tha", "00:00:00:00:00:00")), socket.inet_aton(a["to"])))
+    return ether(a, kind, struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, int(a.get("op", 1)),
+                                      mac(a.get("sha", a["src"])), socket.inet_aton(a["from"]),
+                                      mac(a.get("tha", "00:00:00:00:00:00")), socket.inet_aton(a["to"])))
 
 
 def rarp(a):
@@ -59,8 +61,9 @@ def dhcp(a):
     a.setdefault("dport", "68" if server else "67")
     options = bytes([53, 1, int(a.get("type", "5")), 54, 4]) + socket.inet_aton(a["from"])
     options += bytes([51, 4]) + struct.pack("!I", int(a.get("time", 3600))) + b"\xff"
-    data = struct.pack("!BBBBIHH4s4s4s4s16s192xI", 2 if server else 1, 1, 6, 0, 7, 0, 0, b"\0" * 4, socket.inet_aton(a.get("yours", "0.0.0.0")),
-                       b"\0" * 4, b"\0" * 4, mac(a.get("client", GUEST)).ljust(16, b"\0"), 0x63825363)
+    data = struct.pack("!BBBBIHH4s4s4s4s16s192xI", 2 if server else 1, 1, 6, 0, 7, 0, 0, b"\0" * 4,
+                       socket.inet_aton(a.get("yours", "0.0.0.0")), b"\0" * 4, b"\0" * 4,
+                       mac(a.get("client", GUEST)).ljust(16, b"\0"), 0x63825363)
     return udp(a, data + options)
 
 
@@ -89,8 +92,8 @@ def other(a):
 
 
 def make(words, outward):
-    a = {"src": GUEST if outward else PEER, "dst": PEER if outward else GUEST, "from": "10.77.0.2" if outward else "10.77.0.9",
-         "to": "10.77.0.9" if outward else "10.77.0.2"}
+    a = {"src": GUEST if outward else PEER, "dst": PEER if outward else GUEST,
+         "from": "10.77.0.2" if outward else "10.77.0.9", "to": "10.77.0.9" if outward else "10.77.0.2"}
     a.update(w.split("=", 1) for w in words[1:])
     return globals()[words[0]](a)
 
@@ -110,7 +113,8 @@ def main():
     while True:
         seen = into.recv(2000)
         # a tag may have been taken off on the way
-        came = came or seen == frame or (words[0] == "vlan" and seen[:12] == frame[:12] and seen[12:14] in (b"\x81\x00", b"\x88\xb5"))
+        came = came or seen == frame or (words[0] == "vlan" and seen[:12] == frame[:12] and
+                                         seen[12:14] in (b"\x81\x00", b"\x88\xb5"))
         if seen == end:
             break
     print("passed" if came else "stopped")

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""hostile.py SOCKET KIND: a client that means harm, or is broken. Frames are those of libvirt's protocol: a 32 bit length
-that counts itself, then program, version, procedure, type, serial and status. Exit status 0: what was to be seen was seen."""
+"""hostile.py SOCKET KIND: a client that means harm, or is broken. Frames are those of libvirt's protocol: a 32 bit
+length that counts itself, then program, version, procedure, type, serial and status. Exit status 0: what was to be seen
+was seen."""
 
 import os
 import random
@@ -148,4 +149,5 @@ def many_idle():
     del clients
 
 
-{f.__name__: f for f in (oversized, garbage, wrong_numbers, broken_bodies, truncated, slow, never_reads, many_idle)}[kind]()
+{f.__name__: f for f in (oversized, garbage, wrong_numbers, broken_bodies, truncated, slow, never_reads,
+                         many_idle)}[kind]()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""hostile_sasl.py HOST PORT: logins that no client of libvirt's would try. None may succeed, and each must come to an end."""
+"""hostile_sasl.py HOST PORT: logins that no client of libvirt's would try. None may succeed, and each must come to
+an end."""
 
 import socket
 import struct
@@ -92,14 +93,17 @@ print("offered:", mechanisms)
 expect("PLAIN" not in mechanisms and "ANONYMOUS" not in mechanisms, "passwords in the clear on TCP")
 refused("a second beginning", p.call(INIT), ends=False)
 
-for mech in (b"PLAIN", b"ANONYMOUS", b"EXTERNAL", b"", b"DIGEST-MD5,SCRAM-SHA-256", b"x" * 4096, b"DIGEST-MD5\0", b"%s%n"):
+for mech in (b"PLAIN", b"ANONYMOUS", b"EXTERNAL", b"", b"DIGEST-MD5,SCRAM-SHA-256", b"x" * 4096, b"DIGEST-MD5\0",
+             b"%s%n"):
     p, _ = begun()
-    refused(f"mechanism {mech[:30]!r}", p.call(START, string(mech) + chars(b"\0alice\0secret")), ends=b"\0" not in mech, peer=p)
+    refused(f"mechanism {mech[:30]!r}", p.call(START, string(mech) + chars(b"\0alice\0secret")), ends=b"\0" not in mech,
+            peer=p)
 
 p, _ = begun()
 refused("a step before the start", p.call(STEP, chars(b"x")), peer=p)
 
-for data in (b"", b"garbage", b"\0" * 1000, b'username="alice",realm="' + b"x" * 60000, b"n,,n=,r=\xff\xff", bytes(range(256)) * 16):
+for data in (b"", b"garbage", b"\0" * 1000, b'username="alice",realm="' + b"x" * 60000, b"n,,n=,r=\xff\xff",
+             bytes(range(256)) * 16):
     for mech in mechanisms:
         p, _ = begun()
         first = p.call(START, string(mech.encode()) + chars(data, nil=not data))
@@ -113,9 +117,11 @@ for data in (b"", b"garbage", b"\0" * 1000, b'username="alice",realm="' + b"x" *
             p.s.close()
 
 p, _ = begun()
-refused("more data than a step may have", p.call(START, string(mechanisms[0].encode()) + chars(b"x" * 65537)), ends=False)
+refused("more data than a step may have", p.call(START, string(mechanisms[0].encode()) + chars(b"x" * 65537)),
+        ends=False)
 p, _ = begun()
-refused("data that is not there", p.call(START, string(mechanisms[0].encode()) + chars(b"abc", count=60000)), ends=False)
+refused("data that is not there", p.call(START, string(mechanisms[0].encode()) + chars(b"abc", count=60000)),
+        ends=False)
 p, _ = begun()
 p.send(START, string(mechanisms[0].encode()) + chars(b"", nil=1))
 p.send(OPEN, struct.pack(">II", 0, 0))

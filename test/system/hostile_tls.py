@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""hostile_tls.py KIND [ARGUMENT]: peers of the TLS listener at localhost that mean harm, or are broken. Status 0: what was to be seen was seen;
-nocert must fail."""
+"""hostile_tls.py KIND [ARGUMENT]: peers of the TLS listener at localhost that mean harm, or are broken. Status 0: what
+was to be seen was seen; nocert must fail."""
 
 import socket
 import ssl
@@ -42,14 +42,16 @@ def context(low, high, cert="client"):
 
 
 def versions(text):
-    v = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[text]
+    v = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2,
+         "1.3": ssl.TLSVersion.TLSv1_3}[text]
     return v, v
 
 
 def hello():
     """The bytes of a first message that is well."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    o = context(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    o = context(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3).wrap_bio(incoming, outgoing,
+                                                                         server_hostname="localhost")
     try:
         o.do_handshake()
     except ssl.SSLWantReadError:
@@ -79,7 +81,8 @@ def good(version):
 
 
 def nocert():
-    with context(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, cert=None).wrap_socket(connect(), server_hostname="localhost") as s:
+    with context(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, cert=None).wrap_socket(
+            connect(), server_hostname="localhost") as s:
         if s.recv(1) != b"\1":
             sys.exit("not let in")
 

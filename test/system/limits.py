@@ -84,8 +84,9 @@ def logins(n):
 
 
 def requests(n):
-    """Many calls at once are all answered, in any order, and never more than n together are in work: which nobody outside can see, but that
-    no call is lost or refused. In one piece: a daemon that is quicker than its client never has two of them."""
+    """Many calls at once are all answered, in any order, and never more than n together are in work: which nobody
+    outside can see, but that no call is lost or refused. In one piece: a daemon that is quicker than its client never
+    has two of them."""
     s = connect()
     expect(is_served(s, 5), "not served")
     s.sendall(b"".join(struct.pack(">IIIiIII", 28, PROGRAM, 1, 59, 0, serial, 0) for serial in range(1, 200)))

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A client of virtlockd and virtlogd, which libvirt-python does not speak to: one call a line on standard input, one answer a line
-on standard output ("ok", "ok VALUES", or "error CODE MESSAGE").
+"""A client of virtlockd and virtlogd, which libvirt-python does not speak to: one call a line on standard input, one
+answer a line on standard output ("ok", "ok VALUES", or "error CODE MESSAGE").
 
 lockd.py SOCKET lock|log
 
   register NAME UUID ID PID       PID 0: this process
   restrict | new PATH | space PATH
-  create PATH NAME | delete PATH NAME | acquire PATH NAME [FLAGS] | release PATH NAME      PATH "-": the default lockspace
+  create PATH NAME | delete PATH NAME | acquire PATH NAME [FLAGS] | release PATH NAME   PATH "-": the default lockspace
   open DRIVER NAME UUID PATH FLAGS       a descriptor comes back, and is written to by "write TEXT", closed by "close"
   position PATH | read PATH INODE OFFSET MAX | append DRIVER NAME UUID PATH TEXT FLAGS
   raw PROCEDURE HEX               any bytes as arguments
@@ -49,7 +49,8 @@ class Peer:
 
     def call(self, procedure, body):
         self.serial += 1
-        self.socket.sendall(struct.pack(">IIIiIII", 28 + len(body), self.program, 1, procedure, 0, self.serial, 0) + body)
+        self.socket.sendall(struct.pack(">IIIiIII", 28 + len(body), self.program, 1, procedure, 0, self.serial, 0) +
+                            body)
         size, _, _, _, kind, serial, status = struct.unpack(">IIIiIII", self.exactly(28))
         data = self.exactly(size - 28)
         assert serial == self.serial, (serial, self.serial)

@@ -45,8 +45,8 @@ def held():
     used, during = time.monotonic(), memory(pid)
     for conn in all_of_them:
         conn.close()
-    print(f"{count} opened in {opened - begin:.2f} s, used in {used - opened:.2f} s, dropped in {time.monotonic() - used:.2f} s; "
-          f"daemon {before} KiB before, {during} KiB with all of them")
+    print(f"{count} opened in {opened - begin:.2f} s, used in {used - opened:.2f} s, "
+          f"dropped in {time.monotonic() - used:.2f} s; daemon {before} KiB before, {during} KiB with all of them")
 
 
 def churn():
@@ -103,8 +103,8 @@ def beside():
         times.append((time.monotonic() - begin) * 1000)
         time.sleep(0.02)
     times.sort()
-    print(f"{len(times)} calls: median {times[len(times) // 2]:.1f} ms, 99 of 100 below {times[len(times) * 99 // 100]:.1f} ms, "
-          f"longest {times[-1]:.1f} ms")
+    print(f"{len(times)} calls: median {times[len(times) // 2]:.1f} ms, 99 of 100 below "
+          f"{times[len(times) * 99 // 100]:.1f} ms, longest {times[-1]:.1f} ms")
 
 
 {"held": held, "churn": churn, "rush": rush, "beside": beside}[kind]()

@@ -56,7 +56,8 @@ for _ in range(rounds):
     check(name, old)
 xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
 domain.destroy()
-transient = xml.replace(f"<name>{name}</name>", f"<name>{name}t</name>").replace(domain.UUIDString(), "c0ffee00-0000-4000-8000-000000000001")
+transient = xml.replace(f"<name>{name}</name>", f"<name>{name}t</name>").replace(
+    domain.UUIDString(), "c0ffee00-0000-4000-8000-000000000001")
 connection.createXML(transient)
 for _ in range(rounds):
     old = kill(name + "t")

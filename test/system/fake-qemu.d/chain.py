@@ -3,7 +3,8 @@ import fcntl
 import struct
 def header(name, fmt=b'raw'):
     ext = struct.pack('>II', 0xe2792aca, len(fmt)) + fmt + bytes(-len(fmt) % 8) + struct.pack('>II', 0, 0)
-    return struct.pack('>4sIQIIQIIQQIIQ', b'QFI\xfb', 3, 104 + len(ext), len(name), 16, 1 << 20, 0, 1, 196608, 65536, 1, 0, 0) + \
+    return struct.pack('>4sIQIIQIIQQIIQ', b'QFI\xfb', 3, 104 + len(ext), len(name), 16, 1 << 20, 0, 1, 196608, 65536, 1,
+                       0, 0) + \
         struct.pack('>QQQII', 0, 0, 0, 4, 104) + ext + name
 def main():
     wait_until_running()

@@ -1,7 +1,8 @@
 # Events without pause.
 def main():
     wait_until_running()
-    blob = b''.join(json.dumps({'timestamp': {'seconds': 1, 'microseconds': 1}, 'event': e}).encode() + b'\r\n' for e in ('STOP', 'RESUME', 'RESET')) * 500
+    blob = b''.join(json.dumps({'timestamp': {'seconds': 1, 'microseconds': 1}, 'event': e}).encode() + b'\r\n'
+                    for e in ('STOP', 'RESUME', 'RESET')) * 500
     tell('flooding')
     end = time.time() + 60
     while time.time() < end:

@@ -32,6 +32,7 @@ def main():
     attempt('make a ring of io_uring', lambda: call(425, 8, ctypes.create_string_buffer(256)))
     attempt('raise the size of cores', lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 40, 1 << 40)))
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    attempt('speak to the service manager', lambda: s.sendto(b'STATUS=forged\nWATCHDOG=1\nEXTEND_TIMEOUT_USEC=90000000', '/run/systemd/notify'))
+    attempt('speak to the service manager',
+            lambda: s.sendto(b'STATUS=forged\nWATCHDOG=1\nEXTEND_TIMEOUT_USEC=90000000', '/run/systemd/notify'))
     tell('done')
 q.main = main
