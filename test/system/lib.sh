@@ -4,10 +4,11 @@
 # The verbs of the system tests. A test NN-AREA.sh is called with a build folder, boots one machine, checks, and ends
 # with `finish`, which prints the totals. Each check is one line of `ok` or `not ok` with what was seen.
 #
-#   machine_up [NSPAWN-OPTION...]     boots the machine, with the guests' images in /var/lib/libvirt/images; where bare=yes,
-#                                     without Unitvirt
-#   whole_machine_up [QEMU-OPTION...] boots a whole machine, with a kernel of its own and everything that this has, in place of that; all
-#                                     is slower in it, so that `eventually` and LIMIT have ten times as long
+#   machine_up [NSPAWN-OPTION...]     boots the machine, with the guests' images in /var/lib/libvirt/images; where
+#                                     bare=yes, without Unitvirt
+#   whole_machine_up [QEMU-OPTION...] boots a whole machine, with a kernel of its own and everything that this has, in
+#                                     place of that; all is slower in it, so that `eventually` and LIMIT have ten times
+#                                     as long
 #   m COMMAND...                      runs a command in it
 #   guest_xml NAME [KIND [DEVICES]]   a definition on standard output; KIND: idle (answers the power button), stubborn
 #                                     (does not), linux (a disk, a login prompt)
@@ -56,19 +57,23 @@ machine_up() {
         local install=(--install "$build")
         [ -z "${bare-}" ] || install=()
         [ "$virt_admin" = /usr/bin/virt-admin ] || set -- --bind-ro="$virt_admin:/usr/bin/virt-admin" "$@"
-        "$here/container" up "$dir" --owner $$ "${install[@]}" -- --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" "$@" ||
+        "$here/container" up "$dir" --owner $$ "${install[@]}" -- \
+                --bind-ro="$images:/run/guest" --bind-ro="$here:/run/test" "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
-        m sh -c 'mkdir -p /var/lib/libvirt/images && cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
+        m sh -c 'mkdir -p /var/lib/libvirt/images &&
+                cp /run/guest/vmlinuz /run/guest/*.img /run/guest/*.rom /var/lib/libvirt/images'
 }
 whole_machine_up() {
         machine_program=whole-machine times_slower=10
         mkdir -p "$work/tree"/{var/lib/libvirt/images,srv/test,etc/tmpfiles.d}
         cp "$images"/{vmlinuz,*.img,*.rom,disk.qcow2} "$work/tree/var/lib/libvirt/images"
         cp "$here"/*.{py,sh} "$work/tree/srv/test"
-        # an emulated processor may take longer to come from the generators to udev's last disk than systemd waits for one
+        # an emulated processor may take longer to come from the generators to udev's last disk than systemd waits for
+        # one
         mkdir -p "$work/tree/etc/systemd/system.conf.d"
         printf '[Manager]\nDefaultDeviceTimeoutSec=15min\n' > "$work/tree/etc/systemd/system.conf.d/slow.conf"
-        printf 'L /run/test - - - - /srv/test\nL /run/guest - - - - /var/lib/libvirt/images\n' > "$work/tree/etc/tmpfiles.d/test.conf"
+        printf 'L /run/test - - - - /srv/test\nL /run/guest - - - - /var/lib/libvirt/images\n' \
+                > "$work/tree/etc/tmpfiles.d/test.conf"
         "$here/whole-machine" up "$dir" --owner $$ --install "$build" --tree "$work/tree" -- "$@" ||
                 { echo "not ok - $area: the machine boots"; failed=1; finish; }
 }
@@ -89,12 +94,21 @@ within() {
 }
 machine_down() { "$here/$machine_program" down "$dir"; }
 # Some tests take these with them into another shell, where a machine is a container.
-m() { "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null; }
-m_with_input() { "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" env LIBVIRT_DEFAULT_URI="$uri" "$@"; }
+m() {
+        "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" \
+                env LIBVIRT_DEFAULT_URI="$uri" TERM=dumb "$@" </dev/null
+}
+m_with_input() {
+        "$here/${machine_program:-container}" sh "$dir" timeout "${LIMIT:-$((60 * ${times_slower:-1}))}" \
+                env LIBVIRT_DEFAULT_URI="$uri" "$@"
+}
 
 # Reboots the machine; its files are as they were, /run and /tmp are new.
 machine_reboot() { "$here/$machine_program" reboot "$dir" "${1:-$((90 * times_slower))}"; }
-keep_journal() { m sh -c 'mkdir -p /var/log/journal; sed -i s/volatile/persistent/ /etc/systemd/journald.conf.d/test.conf; systemctl restart systemd-journald'; }
+keep_journal() {
+        m sh -c 'mkdir -p /var/log/journal; sed -i s/volatile/persistent/ /etc/systemd/journald.conf.d/test.conf
+                systemctl restart systemd-journald'
+}
 
 report() {
         if [ "$1" = 0 ]; then passed=$((passed + 1)); echo "ok - $area: $2"; return; fi
@@ -110,7 +124,9 @@ check() {
 refused() {
         local what=$1 text=$2; shift 2
         if "$@" > "$work/seen" 2>&1; then echo "it was accepted" >> "$work/seen"; report 1 "$what"; return; fi
-        if ! grep -qF -- "$text" "$work/seen"; then echo "expected to say: $text" >> "$work/seen"; report 1 "$what"; return; fi
+        if ! grep -qF -- "$text" "$work/seen"; then
+                echo "expected to say: $text" >> "$work/seen"; report 1 "$what"; return
+        fi
         report 0 "$what"
 }
 eventually() {
@@ -148,12 +164,14 @@ guest_xml() {
         case $kind in
         idle | stubborn) boot="<loader readonly='yes' type='rom'>/var/lib/libvirt/images/$kind.rom</loader>" memory=16;;
         linux)
-                boot="<kernel>/var/lib/libvirt/images/vmlinuz</kernel><initrd>/var/lib/libvirt/images/initrd.img</initrd>
+                boot="<kernel>/var/lib/libvirt/images/vmlinuz</kernel>
+                <initrd>/var/lib/libvirt/images/initrd.img</initrd>
                 <cmdline>console=ttyS0 root=/dev/vda hostname=$name quiet $kernel_words</cmdline>"
                 memory=192
                 extra="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
                 <source file='/var/lib/libvirt/images/$name.qcow2'/><target dev='vda' bus='virtio'/></disk>"
-                m sh -c "[ -e /var/lib/libvirt/images/$name.qcow2 ] || cp /run/guest/disk.qcow2 /var/lib/libvirt/images/$name.qcow2"
+                m sh -c "[ -e /var/lib/libvirt/images/$name.qcow2 ] ||
+                        cp /run/guest/disk.qcow2 /var/lib/libvirt/images/$name.qcow2"
                 ;;
         esac
         cat <<XML
@@ -183,8 +201,23 @@ define_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/root/$1.xml' && vi
 virsh_state() { m virsh domstate "$1" --reason; }
 unit_state() { m systemctl show -P ActiveState "vm@$1.service"; }
 in_machined() { m machinectl -q show "$1" >/dev/null 2>&1; }
-is_running() { [ "$(virsh_state "$1" | head -1)" = "running (booted)" ] && [ "$(unit_state "$1")" = active ] && in_machined "$1"; }
-is_off() { [ "$(virsh_state "$1" | head -1)" = "shut off ($2)" ] && [ "$(unit_state "$1")" = "${3-inactive}" ] && ! in_machined "$1"; }
-shows_running() { eventually 10 is_running "$1" || { virsh_state "$1"; unit_state "$1"; m machinectl list; return 1; }; }
+is_running() {
+        [ "$(virsh_state "$1" | head -1)" = "running (booted)" ] && [ "$(unit_state "$1")" = active ] &&
+                in_machined "$1"
+}
+is_off() {
+        [ "$(virsh_state "$1" | head -1)" = "shut off ($2)" ] && [ "$(unit_state "$1")" = "${3-inactive}" ] &&
+                ! in_machined "$1"
+}
+shows_running() {
+        eventually 10 is_running "$1" || { virsh_state "$1"; unit_state "$1"; m machinectl list; return 1; }
+}
 shows_off() { eventually 15 is_off "$@" || { virsh_state "$1"; unit_state "$1"; m machinectl list; return 1; }; }
-qemu_pid() { m sh -c "cat /sys/fs/cgroup/machine.slice/*/cgroup.procs /sys/fs/cgroup/machine.slice/vm@$1.service/cgroup.procs 2>/dev/null | sort -u | while read p; do grep -lq guest=$1, /proc/\$p/cmdline 2>/dev/null && grep -q qemu-system /proc/\$p/comm && echo \$p; done | head -1"; }
+qemu_pid() {
+        m sh -c "cat /sys/fs/cgroup/machine.slice/*/cgroup.procs \
+                /sys/fs/cgroup/machine.slice/vm@$1.service/cgroup.procs 2>/dev/null | sort -u |
+                while read p; do
+                        grep -lq guest=$1, /proc/\$p/cmdline 2>/dev/null &&
+                                grep -q qemu-system /proc/\$p/comm && echo \$p
+                done | head -1"
+}

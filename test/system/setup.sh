@@ -5,25 +5,29 @@
 # What quickstart and check have in common: steps with progress, packages, and whether KVM works. Sourced; the
 # caller sets $log to a file that takes what the steps print.
 
-packages_to_build=(gcc meson ninja-build pkgconf git python3 libblkid-dev libfdisk-dev libiscsi-dev libxml2-dev libsystemd-dev libtirpc-dev rpcsvc-proto
-                   libjansson-dev libgnutls28-dev libsasl2-dev libacl1-dev libcap-ng-dev libnl-3-dev libnftables-dev scdoc)
-packages_to_run=(systemd systemd-sysv systemd-container dbus polkitd util-linux iproute2 procps qemu-system-x86 qemu-utils
-                 libvirt-clients busybox-static kmod cpio e2fsprogs xz-utils binutils bsdutils dnsmasq-base mdevctl)
+packages_to_build=(gcc meson ninja-build pkgconf git python3 libblkid-dev libfdisk-dev libiscsi-dev libxml2-dev
+                   libsystemd-dev libtirpc-dev rpcsvc-proto libjansson-dev libgnutls28-dev libsasl2-dev libacl1-dev
+                   libcap-ng-dev libnl-3-dev libnftables-dev scdoc)
+packages_to_run=(systemd systemd-sysv systemd-container dbus polkitd util-linux iproute2 procps qemu-system-x86
+                 qemu-utils libvirt-clients busybox-static kmod cpio e2fsprogs xz-utils binutils bsdutils dnsmasq-base
+                 mdevctl)
 # SPICE, which most definitions of virt-manager have; it is in QEMU's other packages on Debian 12
 grep -q '^VERSION_ID="12"' /etc/os-release || packages_to_run+=(qemu-system-modules-spice)
-packages_to_test=(libcmocka-dev python3-libvirt virtinst ovmf libxml2-utils socat shellcheck gnutls-bin openssl sasl2-bin libsasl2-modules
-                  libsasl2-modules-gssapi-mit krb5-kdc krb5-admin-server krb5-user openssh-server openssh-client netcat-openbsd nftables iptables libnss-libvirt
-                  swtpm swtpm-tools passt scrub udev qemu-block-extra qemu-guest-agent openvswitch-switch firewalld
-                  network-manager tgt nbdkit)
+packages_to_test=(libcmocka-dev python3-libvirt virtinst ovmf libxml2-utils socat shellcheck gnutls-bin openssl
+                  sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit krb5-kdc krb5-admin-server krb5-user
+                  openssh-server openssh-client netcat-openbsd nftables iptables libnss-libvirt swtpm swtpm-tools passt
+                  scrub udev qemu-block-extra qemu-guest-agent openvswitch-switch firewalld network-manager tgt nbdkit)
 # On Debian 12 it is in one of QEMU's packages.
 grep -q '^VERSION_ID="12"' /etc/os-release || packages_to_test+=(virtiofsd)
-# Servers among them run in the tests' own machines. On this one a package that is new may neither start nor enable them.
+# Servers among them run in the tests' own machines. On this one a package that is new may neither start nor enable
+# them.
 servers_to_test=(ssh.service krb5-kdc.service krb5-admin-server.service saslauthd.service
                  openvswitch-switch.service ovs-record-hostname.service uuidd.socket uuidd.service
                  firewalld.service NetworkManager.service NetworkManager-wait-online.service tgt.service)
 packages_to_bench=(libvirt-dev python3-libvirt)
 packages_for_night=(mmdebstrap debhelper dpkg-dev lintian
-                    virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox at-spi2-core)
+                    virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox
+                    at-spi2-core)
 
 if [ -t 2 ]; then tty=yes; else tty=''; fi
 say() { echo "$*" >&2; }
@@ -74,7 +78,8 @@ apt_install() {
         local unit new=() rc=0
         for unit in "${servers_to_test[@]}"; do [ -e "/usr/lib/systemd/system/$unit" ] || new+=("$unit"); done
         export DEBIAN_FRONTEND=noninteractive
-        apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; } || rc=$?
+        apt-get install -y --no-install-recommends "$@" ||
+                { apt-get update && apt-get install -y --no-install-recommends "$@"; } || rc=$?
         for unit in "${new[@]}"; do
                 [ -e "/usr/lib/systemd/system/$unit" ] || continue
                 systemctl disable "$unit" || true
