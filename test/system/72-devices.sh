@@ -34,7 +34,8 @@ XML
 nvram=/var/lib/libvirt/qemu/nvram/uefi_VARS.fd
 define_uefi() { uefi | define; }
 has_its_own_variables() { m sh -c \
-        "cmp -s $nvram /usr/share/OVMF/OVMF_VARS_4M.fd; [ \$? = 1 ] && [ \$(stat -c %s $nvram) = \$(stat -c %s /usr/share/OVMF/OVMF_VARS_4M.fd) ]"; }
+        "cmp -s $nvram /usr/share/OVMF/OVMF_VARS_4M.fd
+        [ \$? = 1 ] && [ \$(stat -c %s $nvram) = \$(stat -c %s /usr/share/OVMF/OVMF_VARS_4M.fd) ]"; }
 if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
         check "define of a guest with UEFI" define_uefi
         check "... names its variables" contains "$nvram" m virsh dumpxml uefi
@@ -84,7 +85,8 @@ fi
 
 # A guest of 32 bits has a QEMU of its own.
 define_i686() { guest_i686 | define; }
-guest_i686() { echo "<domain type='qemu'><name>old32</name><memory unit='MiB'>64</memory><os><type arch='i686'>hvm</type></os><devices><memballoon model='none'/></devices></domain>"; }
+guest_i686() { echo "<domain type='qemu'><name>old32</name><memory unit='MiB'>64</memory>
+        <os><type arch='i686'>hvm</type></os><devices><memballoon model='none'/></devices></domain>"; }
 runs_qemu() { m sh -c "readlink /proc/\$(pgrep -P \$(systemctl show -P MainPID vm@old32))/exe"; }
 if m test -x /usr/bin/qemu-system-i386; then
         check "capabilities: guests of 32 bits" contains "<arch name='i686'>" m virsh capabilities
@@ -100,9 +102,14 @@ else
 fi
 
 # Disks on each bus, and everything else that the guest's kernel can tell of.
-m sh -c "cd $images && cp /run/guest/disk.qcow2 many.qcow2 && for n in scsi sata usb cdrom other; do truncate -s 4M \$n.raw; printf 'this-is-%s------' \$n | dd of=\$n.raw conv=notrunc status=none; done
+m sh -c "cd $images && cp /run/guest/disk.qcow2 many.qcow2 &&
+        for n in scsi sata usb cdrom other; do
+                truncate -s 4M \$n.raw; printf 'this-is-%s------' \$n | dd of=\$n.raw conv=notrunc status=none
+        done
         qemu-img create -q -f qcow2 extra.qcow2 8M"
-loop=$(m sh -c "truncate -s 4M $images/loop.raw && printf 'this-is-loop------' | dd of=$images/loop.raw conv=notrunc status=none && losetup -f --show $images/loop.raw" 2>/dev/null)
+loop=$(m sh -c "truncate -s 4M $images/loop.raw &&
+        printf 'this-is-loop------' | dd of=$images/loop.raw conv=notrunc status=none &&
+        losetup -f --show $images/loop.raw" 2>/dev/null)
 trap '[ -z "$loop" ] || m losetup -d "$loop"; clean_up' EXIT
 m sh -c 'ip link add br-test type bridge && ip link set br-test up'
 
@@ -121,21 +128,33 @@ many() {
   <features><acpi/></features>
   <pm><suspend-to-mem enabled='yes'/><suspend-to-disk enabled='no'/></pm>
   <devices>
-    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/><serial>first</serial></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/extra.qcow2'/><target dev='vdb' bus='virtio'/><iotune><total_iops_sec>10001</total_iops_sec><total_iops_sec_max>20001</total_iops_sec_max><total_iops_sec_max_length>3</total_iops_sec_max_length><group_name>ours</group_name></iotune></disk>
-    ${loop:+<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vdc' bus='virtio'/></disk>}
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/scsi.raw'/><target dev='sda' bus='scsi'/><iotune><read_bytes_sec>10000002</read_bytes_sec><read_iops_sec>10005</read_iops_sec><size_iops_sec>4096</size_iops_sec></iotune></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/sata.raw'/><target dev='sdb' bus='sata'/><iotune><write_iops_sec>10003</write_iops_sec></iotune></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/usb.raw'/><target dev='sdc' bus='usb'/><iotune><total_bytes_sec>10000004</total_bytes_sec></iotune></disk>
-    <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$images/cdrom.raw'/><target dev='sdd' bus='sata'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/>
+      <target dev='vda' bus='virtio'/><serial>first</serial></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/extra.qcow2'/>
+      <target dev='vdb' bus='virtio'/><iotune><total_iops_sec>10001</total_iops_sec>
+      <total_iops_sec_max>20001</total_iops_sec_max><total_iops_sec_max_length>3</total_iops_sec_max_length>
+      <group_name>ours</group_name></iotune></disk>
+    ${loop:+<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/>
+      <target dev='vdc' bus='virtio'/></disk>}
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/scsi.raw'/>
+      <target dev='sda' bus='scsi'/><iotune><read_bytes_sec>10000002</read_bytes_sec>
+      <read_iops_sec>10005</read_iops_sec><size_iops_sec>4096</size_iops_sec></iotune></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/sata.raw'/>
+      <target dev='sdb' bus='sata'/><iotune><write_iops_sec>10003</write_iops_sec></iotune></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/usb.raw'/>
+      <target dev='sdc' bus='usb'/><iotune><total_bytes_sec>10000004</total_bytes_sec></iotune></disk>
+    <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='$images/cdrom.raw'/>
+      <target dev='sdd' bus='sata'/></disk>
     <controller type='scsi' index='0' model='virtio-scsi'/>
     <controller type='usb' index='0' model='qemu-xhci'/>
     <controller type='virtio-serial' index='0'/>
-    <interface type='bridge'><source bridge='br-test'/><mac address='52:54:00:00:00:07'/><model type='virtio'/></interface>
+    <interface type='bridge'><source bridge='br-test'/><mac address='52:54:00:00:00:07'/>
+      <model type='virtio'/></interface>
     <interface type='user'><model type='e1000e'/></interface>
     <serial type='pty'/>
     <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
-    <channel type='unix'><source mode='bind' path='/run/libvirt/qemu/many.extra'/><target type='virtio' name='org.example.extra'/></channel>
+    <channel type='unix'><source mode='bind' path='/run/libvirt/qemu/many.extra'/>
+      <target type='virtio' name='org.example.extra'/></channel>
     <input type='tablet' bus='usb'/>
     <input type='keyboard' bus='virtio'/>
     <graphics type='vnc' port='-1' autoport='yes'/>
@@ -206,7 +225,8 @@ tap=$(m virsh -q domiflist many | awk '$2 == "bridge" { print $1 }')
 check "domiflist names it" [ -n "$tap" ]
 # A real machine's /sys is one file system, of one network namespace; nspawn's is a folder with parts of it in it.
 real_sys() {
-        m sh -c 'mkdir /run/sysfs && mount -t sysfs -o ro sysfs /run/sysfs && mount --rbind /sys/fs/cgroup /run/sysfs/fs/cgroup &&
+        m sh -c 'mkdir /run/sysfs && mount -t sysfs -o ro sysfs /run/sysfs &&
+                mount --rbind /sys/fs/cgroup /run/sysfs/fs/cgroup &&
                 mount --rbind /run/sysfs /sys && [ "$(stat -f -c %T /sys)" = sysfs ]'
 }
 check "control: /sys as on a real machine" real_sys
@@ -239,13 +259,15 @@ check "... and in the live definition" equals 2 period
 check "... alone" equals 1 period --inactive
 check "... --config" m virsh -q dommemstat many --period 0 --config
 check "... 0 is none" equals "" period --inactive
-refused "virDomainSetMaxMemory of a guest that runs" "cannot resize the maximum memory on an active domain" m /usr/bin/python3 -c \
+refused "virDomainSetMaxMemory of a guest that runs" "cannot resize the maximum memory on an active domain" \
+        m /usr/bin/python3 -c \
         'import libvirt; libvirt.open().lookupByName("many").setMaxMemory(524288)'
 
 check "vncdisplay" contains "127.0.0.1:0" m virsh vncdisplay many
 check "domdisplay" contains "vnc://127.0.0.1:0" m virsh domdisplay many
 vnc_greets() { m /usr/bin/python3 \
-        -c 'import socket; s = socket.create_connection(("127.0.0.1", 5900)); s.settimeout(10); assert s.recv(12).startswith(b"RFB 003.")'; }
+        -c 'import socket
+s = socket.create_connection(("127.0.0.1", 5900)); s.settimeout(10); assert s.recv(12).startswith(b"RFB 003.")'; }
 check "VNC greets on its port" vnc_greets
 check "it runs on" shows_running many
 
@@ -257,7 +279,9 @@ qemu_conf() { printf '%s\n' "$@" | m_with_input sh -c 'cat > /etc/libvirt/qemu.c
 screen() { m virsh -q undefine screen 2>/dev/null; define_guest screen idle "<graphics type='vnc' $1/>"; }
 listens() { m sh -c "ss -Hltn 'sport = :$2' | awk '{ print \$4 }' | grep -qxF '$1:$2'"; }
 security_types() { m /usr/bin/python3 \
-        -c 'import socket, sys; s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10); f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
+        -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(10)
+f = s.makefile("rwb"); v = f.readline(); f.write(v); f.flush(); print(*f.read(f.read(1)[0]))' "$1"; }
 # Can a client log in? The answer to a challenge is the challenge, encrypted by DES with the password, whose bytes are
 # turned round.
 logs_in() {
@@ -270,7 +294,8 @@ send(f.readline()); assert 2 in f.read(f.read(1)[0]); send(bytes([2]))
 des = "openssl enc -des-ecb -nopad -provider legacy -provider default -K".split() + [sys.argv[2]]
 answer = subprocess.run(des, input=f.read(16), capture_output=True, check=True).stdout
 assert len(answer) == 16; send(answer)
-result = f.read(4); print("result", result); sys.exit(0 if result == bytes(4) else 1 if result == bytes([0, 0, 0, 1]) else 2)
+result = f.read(4); print("result", result)
+sys.exit(0 if result == bytes(4) else 1 if result == bytes([0, 0, 0, 1]) else 2)
 PY
 }
 empty=0000000000000000 x=1e00000000000000
@@ -348,7 +373,8 @@ refused "... no guest is started" "/etc/libvirt/qemu.conf:2: " m virsh start scr
 check "... the one that runs is not touched" shows_running plain
 check "... the daemon answers" m virsh -q list
 check "destroy" m virsh -q destroy plain
-check "no file" m sh -c 'rm /etc/libvirt/qemu.conf; ! test -e /root/qemu.conf.kept || mv /root/qemu.conf.kept /etc/libvirt/qemu.conf; systemctl daemon-reload'
+check "no file" m sh -c 'rm /etc/libvirt/qemu.conf
+        ! test -e /root/qemu.conf.kept || mv /root/qemu.conf.kept /etc/libvirt/qemu.conf; systemctl daemon-reload'
 check "... start" m virsh -q start screen
 check "... the limit is that of all" equals 65536 m systemctl show -P LimitNOFILE vm@screen
 check "destroy" m virsh -q destroy screen
@@ -388,7 +414,8 @@ if m test -e "$modules/ui-spice-core.so"; then
         check "destroy" m virsh -q destroy port
         check "with what its clients bring along" seen_by port \
                 "<graphics type='spice' autoport='yes'/><video><model type='qxl'/></video><sound model='ich9'/>
-                <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel><redirdev bus='usb' type='spicevmc'/>"
+                <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>
+                <redirdev bus='usb' type='spicevmc'/>"
         check "... start" m virsh -q start port
         check "... it runs" shows_running port
         check "... and greets" greets spice 5900
@@ -452,8 +479,10 @@ old() {
   <features><acpi/><apic/></features>
   <clock offset='timezone' timezone='Asia/Tokyo'/>
   <devices>
-    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/><target dev='vda' bus='virtio'/></disk>
-    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/other.raw'/><target dev='hda' bus='ide'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/many.qcow2'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$images/other.raw'/>
+      <target dev='hda' bus='ide'/></disk>
     <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><target dev='hdc' bus='ide'/></disk>
     <disk type='file' device='floppy'><driver name='qemu' type='raw'/><target dev='fda' bus='fdc'/></disk>
     <controller type='usb' index='0' model='ich9-ehci1'/><controller type='usb' index='0' model='ich9-uhci1'/>
@@ -471,7 +500,8 @@ old() {
     <rng model='virtio'><backend model='builtin'/></rng>
     <panic model='isa'/>
   </devices>
-  <qemu:commandline><qemu:arg value='-device'/><qemu:arg value='edu,addr=0x1e'/><qemu:env name='ADDED' value='by hand'/></qemu:commandline>
+  <qemu:commandline><qemu:arg value='-device'/><qemu:arg value='edu,addr=0x1e'/>
+    <qemu:env name='ADDED' value='by hand'/></qemu:commandline>
 </domain>
 XML
 }
