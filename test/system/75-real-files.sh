@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Definitions as people really have them: written by other programs, carried from other hosts, pasted from forums, with files and
-# sockets of the host in them.
+# Definitions as people really have them: written by other programs, carried from other hosts, pasted from forums, with
+# files and sockets of the host in them.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -30,7 +30,8 @@ cloudstack() {
   <memory>65536</memory><devices><memballoon model='none'/></devices><vcpu>2</vcpu>
   <features><acpi/></features><features><apic/></features><clock offset='utc'><timer name='kvmclock'></timer></clock>
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
-    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/a.qcow2'/>
+      <target dev='vda' bus='virtio'/></disk>
     <interface type='user'><mac address='52:54:00:00:00:67'/><model type='virtio'/><rom bar='off' file=''/></interface>
     <console type='pty'><target port='0'/></console></devices></domain>
 XML
@@ -45,16 +46,21 @@ check "... both devices to boot from" equals 2 m sh -c "virsh dumpxml i-1-2-VM |
 gone i-1-2-VM > /dev/null
 
 twice() {
-        frame pieces "<video><model type='none'/></video>" | sed "s|<domain|<!-- by a script -->\n\n<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'|
-                s|</domain>|<qemu:commandline><qemu:arg value='-global'/><qemu:arg value='isa-debugcon.readback=1'/></qemu:commandline><qemu:commandline><qemu:arg value='-global'/><qemu:arg value='pvpanic.ioport=1285'/></qemu:commandline></domain>|"
+        local global="<qemu:commandline><qemu:arg value='-global'/><qemu:arg"
+        frame pieces "<video><model type='none'/></video>" |
+                sed "s|<domain|<!-- by a script -->\n\n<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'|
+                s|</domain>|$global value='isa-debugcon.readback=1'/></qemu:commandline>&|
+                s|</domain>|$global value='pvpanic.ioport=1285'/></qemu:commandline>&|"
 }
 check "two <qemu:commandline>" defines twice
 check "... starts" m virsh -q start pieces
-check "... with all of their arguments, last" equals "-global isa-debugcon.readback=1 -global pvpanic.ioport=1285" sh -c "$(declare -f args_of qemu_pid m); here=$here dir=$dir uri=$uri; args_of pieces | tail -4 | xargs"
+check "... with all of their arguments, last" equals "-global isa-debugcon.readback=1 -global pvpanic.ioport=1285" \
+        sh -c "$(declare -f args_of qemu_pid m); here=$here dir=$dir uri=$uri; args_of pieces | tail -4 | xargs"
 gone pieces > /dev/null
 
 # --- metadata ---
-meta="<metadata><plain>gone</plain><a:x xmlns:a='urn:a'><![CDATA[1 < 2 & 3]]></a:x><b:y xmlns:b='urn:a'>second</b:y><t xmlns='unraid' icon='p.png'/></metadata>"
+meta="<metadata><plain>gone</plain><a:x xmlns:a='urn:a'><![CDATA[1 < 2 & 3]]></a:x><b:y
+        xmlns:b='urn:a'>second</b:y><t xmlns='unraid' icon='p.png'/></metadata>"
 check "metadata of one namespace twice" defines frame meta '' "$meta"
 check "... the first one stays" contains "<![CDATA[1 < 2 & 3]]>" m virsh metadata meta urn:a
 check "... that of nobody goes" not contains gone m virsh dumpxml meta
@@ -66,15 +72,26 @@ gone meta > /dev/null
 
 # --- a running guest's dump ---
 dump() {
-        frame lv "<console type='pty' tty='/dev/pts/4'><source path='/dev/pts/4'/><target type='serial' port='0'/><alias name='serial0'/></console>
-                <channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/channel/target/domain-3-lv/org.qemu.guest_agent.0'/><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>
-                <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/o.qcow2' index='2'/><backingStore type='file' index='3'><format type='qcow2'/><source file='/srv/a.qcow2'/><backingStore/></backingStore><target dev='vda' bus='virtio'/></disk>
-                <graphics type='vnc' port='5903' autoport='yes' listen='127.0.0.1'><listen type='address' address='127.0.0.1'/></graphics>" |
-                sed "s|type='qemu'>|type='qemu' id='17'>|; s|</domain>|<seclabel type='dynamic' model='apparmor' relabel='yes'><label>libvirt-1</label><imagelabel>libvirt-1</imagelabel></seclabel><seclabel type='dynamic' model='dac' relabel='yes'><label>+64055:+64055</label></seclabel></domain>|"
+        frame lv "<console type='pty' tty='/dev/pts/4'><source path='/dev/pts/4'/><target type='serial' port='0'/>
+                <alias name='serial0'/></console>
+                <channel type='unix'>
+                <source mode='bind' path='/var/lib/libvirt/qemu/channel/target/domain-3-lv/org.qemu.guest_agent.0'/>
+                <target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>
+                <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+                <source file='/srv/o.qcow2' index='2'/><backingStore type='file' index='3'><format type='qcow2'/>
+                <source file='/srv/a.qcow2'/><backingStore/></backingStore><target dev='vda' bus='virtio'/></disk>
+                <graphics type='vnc' port='5903' autoport='yes' listen='127.0.0.1'>
+                <listen type='address' address='127.0.0.1'/></graphics>" |
+                sed "s|type='qemu'>|type='qemu' id='17'>|
+                s|</domain>|<seclabel type='dynamic' model='apparmor' relabel='yes'><label>libvirt-1</label>&|
+                s|</domain>|<imagelabel>libvirt-1</imagelabel></seclabel>&|
+                s|</domain>|<seclabel type='dynamic' model='dac' relabel='yes'><label>+64055:+64055</label>&|
+                s|</domain>|</seclabel>&|"
 }
 m qemu-img create -q -f qcow2 -F qcow2 -b /srv/a.qcow2 /srv/o.qcow2
 check "a running guest's dump as a definition" defines dump
-check "... nothing live is left" equals "" m sh -c "virsh dumpxml --inactive lv | grep -E \"pts/4|domain-3|5903|backingStore.*index|64055|id='17'\""
+check "... nothing live is left" equals "" \
+        m sh -c "virsh dumpxml --inactive lv | grep -E \"pts/4|domain-3|5903|backingStore.*index|64055|id='17'\""
 check "... starts" m virsh -q start lv
 gone lv > /dev/null
 static() { frame st | sed "s|</domain>|<seclabel type='static' model='smack'><label>st</label></seclabel></domain>|"; }
@@ -85,13 +102,16 @@ lowered() { frame low | sed "s|<os>|<currentMemory unit='MiB'>128</currentMemory
 check "currentMemory above memory" defines lowered
 check "... is memory" contains "<currentMemory unit='KiB'>65536<" m virsh dumpxml low
 gone low > /dev/null
-check "an nvram line beside a rom" starts rom '' '' "<loader readonly='yes' type='rom'>/var/lib/libvirt/images/idle.rom</loader><nvram>/var/lib/libvirt/qemu/nvram/none.fd</nvram>"
+check "an nvram line beside a rom" starts rom '' '' \
+        "<loader readonly='yes' type='rom'>/var/lib/libvirt/images/idle.rom</loader>
+        <nvram>/var/lib/libvirt/qemu/nvram/none.fd</nvram>"
 check "... the line stays" contains nvram/none.fd m virsh dumpxml rom
 check "... the file was not made" not m test -e /var/lib/libvirt/qemu/nvram/none.fd
 gone rom > /dev/null
 
 variables() {
-        frame vars '' '<features><acpi/></features>' "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>
+        frame vars '' '<features><acpi/></features>' \
+                "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>
                 <nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/srv/vars/my_VARS.fd</nvram>"
 }
 m mkdir -p /srv/vars
@@ -106,21 +126,30 @@ refused "a kernel with a quotation mark in its name" "/domain/os/kernel" defines
 
 # --- refused here as there ---
 refuse() { refused "$1" "$2" defines frame no "$3" "${4-}" "${5-}"; }
-refuse "a wwn on virtio" wwn "<disk type='file'><source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/><wwn>5000c50015ea71aa</wwn></disk>"
+refuse "a wwn on virtio" wwn \
+        "<disk type='file'><source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/>
+        <wwn>5000c50015ea71aa</wwn></disk>"
 refuse "a VNC password of nine letters" "only 8 permitted" "<graphics type='vnc' passwd='123456789'/>"
 refuse "ib700 on q35" ib700 "<watchdog model='ib700'/>"
 refuse "a BIOS that uses no serial port" useserial '' '' "<bios useserial='yes'/>"
-refuse "actions that QEMU cannot tell apart" on_reboot '' "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>"
+refuse "actions that QEMU cannot tell apart" on_reboot '' \
+        "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>"
 
 # --- files of the host ---
-m sh -c 'useradd -m u; echo {} > /home/u/c.ign; chown u /home/u/c.ign; chmod 600 /home/u/c.ign; echo {} > /srv/open.ign; chmod 700 /home/u'
-check "fw_cfg with a file of a user's own" starts fw '' "<sysinfo type='fwcfg'><entry name='opt/com.coreos/config' file='/home/u/c.ign'/></sysinfo>"
+m sh -c 'useradd -m u; echo {} > /home/u/c.ign; chown u /home/u/c.ign; chmod 600 /home/u/c.ign; echo {} > /srv/open.ign
+        chmod 700 /home/u'
+check "fw_cfg with a file of a user's own" \
+        starts fw '' "<sysinfo type='fwcfg'><entry name='opt/com.coreos/config' file='/home/u/c.ign'/></sysinfo>"
 check "... whose it stays" equals "u 600" m stat -c '%U %a' /home/u/c.ign
 gone fw > /dev/null
-passed() { frame passed | sed "s|type='qemu'>|type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>|; s|</domain>|<qemu:commandline><qemu:arg value='-fw_cfg'/>$1</qemu:commandline></domain>|"; }
+passed() { frame passed |
+        sed "s|type='qemu'>|type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>|
+                s|</domain>|<qemu:commandline><qemu:arg value='-fw_cfg'/>$1</qemu:commandline></domain>|"; }
 check "fw_cfg passed through" defines passed "<qemu:arg value='name=opt/a,file=/srv/open.ign'/>"
 refused "... the failed start names the remedy" "BindReadOnlyPaths=/srv/open.ign" m virsh start passed
-m sh -c 'mkdir -p /run/systemd/system/vm@passed.service.d && printf "[Service]\nBindReadOnlyPaths=/srv/open.ign\n" > /run/systemd/system/vm@passed.service.d/file.conf && systemctl daemon-reload'
+m sh -c 'mkdir -p /run/systemd/system/vm@passed.service.d &&
+        printf "[Service]\nBindReadOnlyPaths=/srv/open.ign\n" > /run/systemd/system/vm@passed.service.d/file.conf &&
+        systemctl daemon-reload'
 check "... which works" m virsh -q start passed
 gone passed > /dev/null
 check "an option without its value" defines passed ""
@@ -128,11 +157,14 @@ refused "... takes none of ours" "requires an argument" m virsh start passed
 gone passed > /dev/null
 
 # with Debian 13 it is in a package of QEMU's own
-m sh -c 'for rom in /usr/lib/ipxe/qemu/efi-virtio.rom /usr/share/qemu/efi-virtio.rom; do [ ! -e $rom ] || cp $rom /srv/x.rom; done'
+m sh -c 'for rom in /usr/lib/ipxe/qemu/efi-virtio.rom /usr/share/qemu/efi-virtio.rom; do
+        [ ! -e $rom ] || cp $rom /srv/x.rom; done'
 m chmod 600 /srv/x.rom
-check "a ROM of the host" starts romfile "<interface type='user'><model type='virtio'/><rom file='/srv/x.rom'/></interface>"
+check "a ROM of the host" \
+        starts romfile "<interface type='user'><model type='virtio'/><rom file='/srv/x.rom'/></interface>"
 gone romfile > /dev/null
-m sh -c 'mkdir -p /opt/q/bin; printf "#!/bin/sh\nexec qemu-system-x86_64 \"\$@\"\n" > /opt/q/bin/qemu; cp /opt/q/bin/qemu /srv/my-qemu; chmod 755 /opt/q/bin/qemu /srv/my-qemu'
+m sh -c 'mkdir -p /opt/q/bin; printf "#!/bin/sh\nexec qemu-system-x86_64 \"\$@\"\n" > /opt/q/bin/qemu
+        cp /opt/q/bin/qemu /srv/my-qemu; chmod 755 /opt/q/bin/qemu /srv/my-qemu'
 for emulator in /opt/q/bin/qemu /srv/my-qemu; do
         check "the emulator $emulator" starts own "<emulator>$emulator</emulator>"
         gone own > /dev/null
@@ -159,27 +191,32 @@ while True:
 PYTHON
 m systemd-run -q --unit listen python3 /srv/listen.py
 check "somebody listens" eventually 10 m test -S /srv/s/ours
-while read -r name xml; do
-        check "$name" starts end "$xml"
+other_end() {
+        check "$1" starts end "$2"
         gone end > /dev/null
-done <<'XML'
-a-socket-to-connect-to <serial type='unix'><source mode='connect' path='/srv/s/ours'/></serial>
-one-that-is-connected-to-again <serial type='unix'><source mode='connect' path='/srv/s/ours'><reconnect enabled='yes' timeout='1'/></source></serial>
-pipes <serial type='pipe'><source path='/srv/s/p'/></serial>
-randomness-from-a-socket <rng model='virtio'><backend model='egd' type='unix'><source mode='connect' path='/srv/s/ours'/></backend></rng>
-randomness-by-tcp <rng model='virtio'><backend model='egd' type='tcp'><source mode='bind' host='127.0.0.1' service='4001'/></backend></rng>
-a-redirected-device <redirdev bus='usb' type='tcp'><source mode='connect' host='127.0.0.1' service='4000'/></redirdev>
-a-name-of-a-host <serial type='tcp'><source mode='connect' host='localhost' service='4000'/></serial>
-VNC-at-localhost <graphics type='vnc' port='-1' listen='localhost'/>
-a-tap-of-its-own <interface type='ethernet'><target dev='mytap0'/><model type='virtio'/></interface>
-XML
+}
+other_end a-socket-to-connect-to "<serial type='unix'><source mode='connect' path='/srv/s/ours'/></serial>"
+other_end one-that-is-connected-to-again "<serial type='unix'><source mode='connect' path='/srv/s/ours'>
+        <reconnect enabled='yes' timeout='1'/></source></serial>"
+other_end pipes "<serial type='pipe'><source path='/srv/s/p'/></serial>"
+other_end randomness-from-a-socket "<rng model='virtio'><backend model='egd' type='unix'>
+        <source mode='connect' path='/srv/s/ours'/></backend></rng>"
+other_end randomness-by-tcp "<rng model='virtio'><backend model='egd' type='tcp'>
+        <source mode='bind' host='127.0.0.1' service='4001'/></backend></rng>"
+other_end a-redirected-device "<redirdev bus='usb' type='tcp'>
+        <source mode='connect' host='127.0.0.1' service='4000'/></redirdev>"
+other_end a-name-of-a-host "<serial type='tcp'><source mode='connect' host='localhost' service='4000'/></serial>"
+other_end VNC-at-localhost "<graphics type='vnc' port='-1' listen='localhost'/>"
+other_end a-tap-of-its-own "<interface type='ethernet'><target dev='mytap0'/><model type='virtio'/></interface>"
 check "the pipes are root's again" equals "root root" m sh -c 'stat -c %U /srv/s/p.in /srv/s/p.out | xargs'
 
 # --- other distributions ---
 machine() { frame "$1" | sed "s|machine='q35'|machine='$2'|"; }
-refused "a board of another distribution" "does not support machine type 'pc-q35-rhel9.2.0'" defines machine no pc-q35-rhel9.2.0
+refused "a board of another distribution" "does not support machine type 'pc-q35-rhel9.2.0'" \
+        defines machine no pc-q35-rhel9.2.0
 refused "... as a release that never was" "does not support machine type" defines machine no pc-q35-5.3
-refused "a program of another distribution" "Cannot check QEMU binary '/usr/bin/kvm-spice'" defines frame no "<emulator>/usr/bin/kvm-spice</emulator>"
+refused "a program of another distribution" "Cannot check QEMU binary '/usr/bin/kvm-spice'" \
+        defines frame no "<emulator>/usr/bin/kvm-spice</emulator>"
 machine old pc-i440fx-bionic | m_with_input sh -c 'cat > /etc/libvirt/qemu/old.xml'
 frame spice "<emulator>/usr/libexec/qemu-kvm</emulator>" | m_with_input sh -c 'cat > /etc/libvirt/qemu/spice.xml'
 m systemctl daemon-reload
@@ -212,10 +249,15 @@ m mv /usr/bin/swtpm.away /usr/bin/swtpm
 check "... and threads for I/O" contains "<iothreads supported='yes'/>" m virsh domcapabilities
 
 # --- small calls ---
-frame small "<video><model type='vga'/></video><disk type='file'><driver name='qemu' type='qcow2'/><source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/><iotune><total_iops_sec>77</total_iops_sec></iotune></disk>" "<vcpu cpuset='0'>2</vcpu>" | sed "s|<memballoon model='none'/>|<memballoon model='virtio'/>|" | define
+frame small "<video><model type='vga'/></video><disk type='file'><driver name='qemu' type='qcow2'/>
+        <source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/>
+        <iotune><total_iops_sec>77</total_iops_sec></iotune></disk>" "<vcpu cpuset='0'>2</vcpu>" |
+        sed "s|<memballoon model='none'/>|<memballoon model='virtio'/>|" | define
 m virsh -q start small
 check "domxml-to-native shows QEMU's arguments" contains "guest=small" m virsh domxml-to-native qemu-argv --domain small
-check "... of a file too" contains "-blockdev" sh -c "$(declare -f m cloudstack m_with_input); here=$here dir=$dir uri=$uri; cloudstack | m_with_input sh -c 'cat > /root/n.xml; virsh domxml-to-native qemu-argv /root/n.xml'"
+check "... of a file too" contains "-blockdev" sh -c "$(declare -f m cloudstack m_with_input)
+        here=$here dir=$dir uri=$uri
+        cloudstack | m_with_input sh -c 'cat > /root/n.xml; virsh domxml-to-native qemu-argv /root/n.xml'"
 refused "... of no other format" "unsupported config type" m virsh domxml-to-native xen-xl --domain small
 check "vcpupin without arguments" equals " VCPU   CPU Affinity
 ----------------------
@@ -226,7 +268,8 @@ check "setmem of a running guest" m virsh -q setmem small 48M --live
 check "... and from the next start on" m virsh -q setmem small 32M --config
 check "... dumpxml says so" contains "<currentMemory unit='KiB'>32768<" m virsh dumpxml --inactive small
 refused "... not above its maximum" "cannot set memory higher than max memory" m virsh setmem small 1G --config
-refused "... whose maximum stays while it runs" "cannot resize the maximum memory on an active domain" m virsh setmaxmem small 96M --live
+refused "... whose maximum stays while it runs" "cannot resize the maximum memory on an active domain" \
+        m virsh setmaxmem small 96M --live
 check "setmaxmem" m virsh -q setmaxmem small 96M --config
 check "schedinfo" contains "cpu_shares     : 100" m virsh schedinfo small
 check "blkdeviotune" contains "total_iops_sec : 77" m virsh blkdeviotune small vda
@@ -236,17 +279,20 @@ refused "... of a screen that is none" "no such screen" m virsh screenshot small
 gone small > /dev/null
 
 # --- names ---
-named() { guest_xml NAME idle "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>" | NAME=$1 python3 -c "
+named() { guest_xml NAME idle "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>" |
+        NAME=$1 python3 -c "
 import os,sys,xml.sax.saxutils as s
 print(sys.stdin.read().replace('NAME', s.escape(os.environ['NAME'])))"; }
-bound() { m sh -c "p=\$(virsh dumpxml -- \"\$0\" | sed -n \"s/.*mode='bind' path='\\([^']*\\)'.*/\\1/p\"); test -S \"\$p\"" "$1"; }
+bound() { m sh -c "p=\$(virsh dumpxml -- \"\$0\" | sed -n \"s/.*mode='bind' path='\\([^']*\\)'.*/\\1/p\")
+        test -S \"\$p\"" "$1"; }
 # shellcheck disable=SC2016
 unit_for() { m unitvirt unit -- "$1"; }
 machine_of() { m sh -c 'for m in $(machinectl list --no-legend | cut -d " " -f 1); do
         [ "$(machinectl show -p Unit --value "$m")" != "$0" ] || echo "$m"; done' "$1"; }
 is_shut_off() { equals "shut off" m virsh domstate -- "$1"; }
 long=$(printf 'кухня-и-гостиная-%.0s' 1 2 3)
-for name in "$(printf 'lab-%0116d' 7)" 'web.example.com.' 'кухня-1' "${long}1" "${long}2" 'sf:38acdd85-786b-4af8-b26c-93e2339647bc' \
+for name in "$(printf 'lab-%0116d' 7)" 'web.example.com.' 'кухня-1' "${long}1" "${long}2" \
+        'sf:38acdd85-786b-4af8-b26c-93e2339647bc' \
             'Q4 (test) & co' '-lead' 'a@b' 'x,y=z' '%i' "it's" '$HOME'; do
         check "the name $name" defines named "$name"
         check "... starts" m virsh -q start -- "$name"
@@ -264,12 +310,14 @@ done
 # --- devices that come late ---
 late() { frame late "<interface type='bridge'><source bridge='br-late'/></interface>"; }
 # Devices have units where systemd, when it begins, finds /sys writable and udev running.
-udev() { m sh -c 'mount -o remount,rw /sys && systemctl start systemd-udevd && systemctl is-active systemd-udevd && systemctl daemon-reexec'; }
+udev() { m sh -c 'mount -o remount,rw /sys && systemctl start systemd-udevd && systemctl is-active systemd-udevd &&
+        systemctl daemon-reexec'; }
 if udev >/dev/null 2>&1; then
         check "a guest on a bridge that is not there" defines late
         check "... is ordered behind it" contains late.device m systemctl show -P After vm@late
         refused "... started by hand it fails at once" br-late m timeout 20 virsh start late
-        m sh -c 'virsh -q autostart late; systemctl reset-failed; systemctl stop machines.target; systemctl daemon-reload; systemctl --no-block start machines.target'
+        m sh -c 'virsh -q autostart late; systemctl reset-failed; systemctl stop machines.target
+                systemctl daemon-reload; systemctl --no-block start machines.target'
         sleep 2
         check "... at boot it waits" equals inactive unit_state late
         m sh -c 'ip link add br-late type bridge && ip link set br-late up'
