@@ -8,7 +8,8 @@
 . "$(dirname "$(realpath "$0")")/lib.sh"
 machine_up
 
-disk() { echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/$1.raw'/><target dev='vda' bus='virtio'/></disk>"; }
+disk() { echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
+        <source file='/var/lib/libvirt/images/$1.raw'/><target dev='vda' bus='virtio'/></disk>"; }
 # a is one that may come to be dumped, and whose screen is seen over the network: it sees more than others
 vnc="<graphics type='vnc' port='5907' passwd='secret' listen='127.0.0.1'/>"
 definition() { if [ "$1" = a ]; then guest_xml a idle "$(disk a)$vnc" | sed \
@@ -16,7 +17,8 @@ definition() { if [ "$1" = a ]; then guest_xml a idle "$(disk a)$vnc" | sed \
 define() { definition "$1" | m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"; }
 for guest in a b; do
         check "a disk for $guest" m sh -c \
-                "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw; truncate -s 1M /var/lib/libvirt/images/$guest.raw"
+                "echo secret-of-$guest > /var/lib/libvirt/images/$guest.raw
+                truncate -s 1M /var/lib/libvirt/images/$guest.raw"
         check "define $guest" define $guest
         check "start $guest" m systemctl start vm@$guest
 done
@@ -31,7 +33,8 @@ groups_a=$(m sh -c "awk '/^Groups:/ { \$1 = \"\"; print }' /proc/$pid_a/status" 
 gid_a=$(m stat -c %g "/proc/$pid_a")
 as_a() {
         m sh -c "echo \$\$ > /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs || exit 99
-                exec nsenter -t $pid_a -m -n -i -u -r -w setpriv --reuid $uid_a --regid $gid_a --groups ${groups_a:-$gid_a} \
+                exec nsenter -t $pid_a -m -n -i -u -r -w setpriv --reuid $uid_a --regid $gid_a \
+                        --groups ${groups_a:-$gid_a} \
                         --no-new-privs --bounding-set=-all --inh-caps=-all \"\$@\"" - "$@"
 }
 check "control: a shell in a's place runs, as a's user" equals "$uid_a" as_a id -u
@@ -43,8 +46,11 @@ check "control: vm-prepare's launch file is there" m test -e /run/libvirt/qemu/a
 check "its QEMU does not hold it" equals 0 open_files "$pid_a" launch
 # What vm-run had of the bus as root is closed: no connection of the bus ends in the unit's processes.
 on_the_bus() {
-        m sh -c "for p in \$(cat /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs); do readlink /proc/\$p/fd/*; done | sed -n 's/^socket:.\([0-9]*\).*/\1/p' | sort > /run/theirs
-                ss -xH | awk '/system_bus_socket/ { print \$NF == \"*\" ? \$(NF-1) : \$NF }' | sort > /run/ends; comm -12 /run/theirs /run/ends | wc -l"
+        m sh -c "for p in \$(cat /sys/fs/cgroup/machine.slice/vm@a.service/cgroup.procs); do
+                        readlink /proc/\$p/fd/*
+                done | sed -n 's/^socket:.\([0-9]*\).*/\1/p' | sort > /run/theirs
+                ss -xH | awk '/system_bus_socket/ { print \$NF == \"*\" ? \$(NF-1) : \$NF }' | sort > /run/ends
+                comm -12 /run/theirs /run/ends | wc -l"
 }
 check "control: the bus has connections" m sh -c 'ss -xH | grep -c system_bus_socket'
 check "neither its QEMU nor its vm-run has one of them" equals 0 on_the_bus
@@ -55,7 +61,8 @@ connects() { as_a python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).
 check "it cannot open b's monitor" not connects /run/libvirt/qemu/vm-b/qmp.sock
 check "nor its own, which only root does" not connects /run/libvirt/qemu/vm-a/qmp.sock
 check "control: it reaches what it listens at itself" as_a python3 -c 'import socket
-s = socket.socket(socket.AF_UNIX); s.bind("/dev/shm/own"); s.listen(1); socket.socket(socket.AF_UNIX).connect("/dev/shm/own")'
+s = socket.socket(socket.AF_UNIX); s.bind("/dev/shm/own"); s.listen(1)
+socket.socket(socket.AF_UNIX).connect("/dev/shm/own")'
 found() { as_a find / -path /proc -prune -o -path /sys -prune -o -name "$1" -print 2>/dev/null; }
 check "control: it finds its own monitor" contains /run/libvirt/qemu/vm-a/qmp.sock found qmp.sock
 check "it does not find b's disk anywhere" equals "" found b.raw
