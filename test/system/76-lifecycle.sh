@@ -16,7 +16,8 @@ shows() { eventually "${3-150}" state_is "$1" "$2" || { virsh_state "$1"; return
 journal() { m journalctl -b -o cat --no-pager -q "$@"; }
 status_says() { contains "$2" m systemctl show -P StatusText "vm@$1"; }
 dumps=/var/lib/libvirt/qemu/dump
-dumps_of() { m sh -c "ls $dumps 2>/dev/null | grep -E '^[0-9]+-$1-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}:[0-9]{2}:[0-9]{2}\$'"; }
+dumps_of() { m sh -c "ls $dumps 2>/dev/null |
+        grep -E '^[0-9]+-$1-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}:[0-9]{2}:[0-9]{2}\$'"; }
 n_dumps() { [ "$(dumps_of "$1" | wc -l)" -ge "$2" ]; }
 # Every event from now on: one that comes for sure shows that virsh is there.
 watch() {
@@ -25,7 +26,8 @@ watch() {
         m systemd-run -q --collect --unit=watch sh -c 'exec virsh event --all --loop > /root/events 2>&1'
         eventually 10 watching
 }
-watching() { m sh -c 'virsh -q define /root/probe.xml && virsh -q undefine probe && sleep 0.2 && grep -q probe /root/events'; }
+watching() { m sh -c 'virsh -q define /root/probe.xml && virsh -q undefine probe && sleep 0.2 &&
+        grep -q probe /root/events'; }
 event() { eventually "${3-10}" m grep -q -- "event '$2' for domain '$1'" /root/events || { m cat /root/events;
         return 1; }; }
 lifecycle() { eventually "${3-10}" m grep -q -- "event 'lifecycle' for domain '$1': $2" /root/events ||
@@ -83,14 +85,16 @@ check "coredump-destroy to where nothing can be written" m virsh -q start cd
 check "... shut off (crashed)" shows cd "shut off (crashed)"
 check "... the journal says why" contains "cannot dump the guest's memory: cannot create" journal VM_NAME=cd
 # Older ones make room.
-m sh -c "mkdir -p /srv/dumps; cp '$dump' '/srv/dumps/1-old-2001-01-01-00:00:00'; touch -d 2001-01-01 /srv/dumps/1-old*; cp /etc/hostname /srv/dumps/notes
+m sh -c "mkdir -p /srv/dumps; cp '$dump' '/srv/dumps/1-old-2001-01-01-00:00:00'; touch -d 2001-01-01 /srv/dumps/1-old*
+        cp /etc/hostname /srv/dumps/notes
          printf 'auto_dump_path = \"/srv/dumps\"\nauto_dump_max_size = \"250MiB\"\n' > /etc/libvirt/qemu.conf"
 check "auto_dump_max_size and auto_dump_path" m virsh -q start cd
 check "... shut off (crashed)" shows cd "shut off (crashed)"
 check "... the new one is there" m sh -c 'ls /srv/dumps/*-cd-*'
 check "... the old one is not, and other files stay" equals "notes" m sh -c 'ls /srv/dumps | grep -v -e -cd-'
 # No room for all of it.
-m sh -c "mkdir /srv/small && mount -t tmpfs -o size=64m none /srv/small && printf 'auto_dump_path = \"/srv/small\"\n' > /etc/libvirt/qemu.conf"
+m sh -c "mkdir /srv/small && mount -t tmpfs -o size=64m none /srv/small &&
+        printf 'auto_dump_path = \"/srv/small\"\n' > /etc/libvirt/qemu.conf"
 check "a dump to a full disk" m virsh -q start cd
 check "... shut off (crashed)" shows cd "shut off (crashed)"
 check "... the journal says why" \
@@ -133,7 +137,8 @@ m sh -c "rm $dumps/*-big-*"
 
 # A watchdog that dumps: 64 KiB of firmware that sets the one of the ib700 to two seconds, and rests.
 m sh -c "cd /var/lib/libvirt/images && head -c 65536 /dev/zero > dog.rom &&
-         printf '\\272\\103\\004\\260\\016\\356\\364\\353\\375' | dd of=dog.rom bs=1 seek=$((0xff00)) conv=notrunc status=none &&
+         printf '\\272\\103\\004\\260\\016\\356\\364\\353\\375' |
+         dd of=dog.rom bs=1 seek=$((0xff00)) conv=notrunc status=none &&
          printf '\\351\\015\\377' | dd of=dog.rom bs=1 seek=$((0xfff0)) conv=notrunc status=none"
 dog() { guest_xml dog idle "<watchdog model='ib700' action='dump'/>" |
         sed -e "s|>16<|>${mib-16}<|" -e s/idle.rom/dog.rom/ | define; }
@@ -238,14 +243,19 @@ check "... and sleeps again" shows nap "pmsuspended (unknown)"
 check "systemctl stop of one that sleeps" m systemctl stop vm@nap
 check "... wakes it up, and it shuts down" shows_off nap shutdown
 # --- no operating system: nobody hears the power button
-noos="<domain type='qemu'><name>noos</name><memory unit='MiB'>64</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features><devices><memballoon model='none'/></devices></domain>"
-check "a guest that has nothing to boot" sh -c "echo \"$noos\" | '$here/container' sh '$dir' sh -c 'cat > /root/noos.xml'"
+noos="<domain type='qemu'><name>noos</name><memory unit='MiB'>64</memory>
+        <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+        <devices><memballoon model='none'/></devices></domain>"
+check "a guest that has nothing to boot" \
+        sh -c "echo \"$noos\" | '$here/container' sh '$dir' sh -c 'cat > /root/noos.xml'"
 check "... is defined" m virsh -q define /root/noos.xml
 check "... starts" m virsh -q start noos
-in_firmware() { contains "0x0000" m virsh qemu-monitor-command noos --hmp 'i /h 0xb002' || contains "0x0000" m virsh qemu-monitor-command noos --hmp 'i /h 0x602'; }
+in_firmware() { contains "0x0000" m virsh qemu-monitor-command noos --hmp 'i /h 0xb002' ||
+        contains "0x0000" m virsh qemu-monitor-command noos --hmp 'i /h 0x602'; }
 check "... sits in its firmware" eventually 30 in_firmware
 m systemctl stop --no-block vm@noos
-check "... its status says that it does not hear" eventually 10 contains "does not listen to its power button" m systemctl show -P StatusText vm@noos
+check "... its status says that it does not hear" eventually 10 contains "does not listen to its power button" \
+        m systemctl show -P StatusText vm@noos
 check "... it is ended before the time limit" eventually 60 equals inactive unit_state noos
 check "... which is no failure" shows_off noos destroyed
 
