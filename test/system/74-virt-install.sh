@@ -12,9 +12,11 @@ m cp /run/guest/disk.qcow2 $images/made.qcow2
 
 install() { LIMIT=120 m virt-install --memory 192 --disk none --virt-type qemu --osinfo detect=on,require=off \
         --noautoconsole "$@"; }
-kernel() { echo "kernel=$images/vmlinuz,initrd=$images/initrd.img,kernel_args=\"console=ttyS0 root=/dev/vda hostname=$1 quiet $kernel_words\""; }
+kernel() { printf '%s,%s\n' "kernel=$images/vmlinuz,initrd=$images/initrd.img" \
+        "kernel_args=\"console=ttyS0 root=/dev/vda hostname=$1 quiet $kernel_words\""; }
 disk=(--xml ./devices/disk/@type=file --xml ./devices/disk/driver/@name=qemu --xml ./devices/disk/driver/@type=qcow2
-      --xml "./devices/disk/source/@file=$images/made.qcow2" --xml ./devices/disk/target/@dev=vda --xml ./devices/disk/target/@bus=virtio)
+      --xml "./devices/disk/source/@file=$images/made.qcow2" --xml ./devices/disk/target/@dev=vda
+      --xml ./devices/disk/target/@bus=virtio)
 
 check "virt-install of a guest with kernel, disk, network and screen" install --name made --import --boot \
         "$(kernel made)" \
@@ -23,7 +25,8 @@ check "virt-install of a guest with kernel, disk, network and screen" install --
 check "... it runs" shows_running made
 check "... it has booted" eventually 60 m sh -c "journalctl -b -o cat --no-pager VM_NAME=made | grep -q 'made login:'"
 check "... it has what was asked for" \
-        m sh -c "virsh dumpxml made | grep -q \"<model type='virtio'/>\" && virsh domblklist made | grep -q 'vda *$images/made.qcow2'"
+        m sh -c "virsh dumpxml made | grep -q \"<model type='virtio'/>\" &&
+                virsh domblklist made | grep -q 'vda *$images/made.qcow2'"
 check "... its screen is served" contains 127.0.0.1:0 m virsh vncdisplay made
 check "virt-xml changes the definition" m virt-xml made --edit --memory 256 --define
 check "... the running guest is as it was" m sh -c "virsh dominfo made | grep -qE 'Max memory: +196608 KiB'"
@@ -56,17 +59,20 @@ m sh -c 'printf "#cloud-config\nhostname: clouded\n" > /tmp/user-data; echo "ins
 check "virt-install --cloud-init" installs --name clouded --import --boot "$(kernel clouded)" \
         --cloud-init user-data=/tmp/user-data,meta-data=/tmp/meta-data
 check "... the guest has the CD" contains cloudinit.iso m virsh domblklist clouded
-check "... QEMU has it, to read" contains '"ro":true' m virsh qemu-monitor-command clouded '{"execute":"query-named-block-nodes"}'
+check "... QEMU has it, to read" contains '"ro":true' \
+        m virsh qemu-monitor-command clouded '{"execute":"query-named-block-nodes"}'
 check "... it boots" eventually 60 booted clouded
 check "... the next boot is without" not m sh -c 'virsh dumpxml --inactive clouded | grep cloudinit'
 check "destroy, undefine" m sh -c 'virsh -q destroy clouded && virsh -q undefine clouded'
-m sh -c "mkdir /srv/tree; cp $images/vmlinuz $images/initrd.img /srv/tree; printf '%s\n' '[general]' family=Test version=1 \
+m sh -c "mkdir /srv/tree; cp $images/vmlinuz $images/initrd.img /srv/tree
+        printf '%s\n' '[general]' family=Test version=1 \
         arch=x86_64 '[images-x86_64]' kernel=vmlinuz initrd=initrd.img > /srv/tree/.treeinfo"
 check "virt-install --location of a local tree" installs --name located --location /srv/tree \
         --extra-args "console=ttyS0 root=/dev/vda hostname=located quiet $kernel_words"
 check "... it boots the tree's kernel" eventually 60 booted located
-check "... the next boot is from the disk" m sh -c "! virsh dumpxml --inactive located | grep -E '<(kernel|initrd|cmdline)>' &&
-        virsh dumpxml --inactive located | grep -q \"<boot dev='hd'/>\""
+check "... the next boot is from the disk" \
+        m sh -c "! virsh dumpxml --inactive located | grep -E '<(kernel|initrd|cmdline)>' &&
+                virsh dumpxml --inactive located | grep -q \"<boot dev='hd'/>\""
 check "... nothing of it is left in the pool" equals '' m ls -A /var/lib/libvirt/boot
 check "destroy, undefine" m sh -c 'virsh -q destroy located && virsh -q undefine located'
 
@@ -76,7 +82,8 @@ if m test -e /usr/share/OVMF/OVMF_CODE_4M.fd; then
         check "... from flash" m sh -c "virsh dumpxml efi | grep -q \"type='pflash'\""
         check "destroy, undefine --nvram" m sh -c 'virsh -q destroy efi && virsh -q undefine --nvram efi'
 fi
-refused "a network that is not there is named" "no network with matching name 'default'" install --name net --import --boot \
+refused "a network that is not there is named" "no network with matching name 'default'" \
+        install --name net --import --boot \
         "$(kernel net)" --network network=default --graphics none
 check "... nothing is left of it" not m virsh dominfo net
 # --- every option that describes a device, as far as this virt-install knows them ---
