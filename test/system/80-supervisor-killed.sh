@@ -74,12 +74,17 @@ while [ ! -e /root/enough ]; do
                 [ $((i % 3)) = 0 ] || { virsh -q destroy m$i && echo "destroyed m$i" >> /root/done; }
         fi
         [ $i -lt 400 ] || break
-        for old in $(virsh list --name | grep '^m' | head -n -4); do virsh -q destroy $old && echo "destroyed $old" >> /root/done; done
+        for old in $(virsh list --name | grep '^m' | head -n -4); do
+                virsh -q destroy $old && echo "destroyed $old" >> /root/done
+        done
 done
 TRAFFIC
 m_with_input sh -c 'cat > /root/traffic' < "$work/traffic"
 check "the unit's limit on starts is lifted for this test" \
-        m sh -c 'mkdir -p /etc/systemd/system/virtqemud.service.d && printf "[Unit]\nStartLimitIntervalSec=0\n" > /etc/systemd/system/virtqemud.service.d/t.conf && mkdir -p /etc/systemd/system/virtqemud.socket.d && printf "[Socket]\nTriggerLimitIntervalSec=0\n" | tee /etc/systemd/system/virtqemud.socket.d/t.conf && systemctl daemon-reload'
+        m sh -c 'mkdir -p /etc/systemd/system/virtqemud.service.d &&
+                printf "[Unit]\nStartLimitIntervalSec=0\n" > /etc/systemd/system/virtqemud.service.d/t.conf &&
+                mkdir -p /etc/systemd/system/virtqemud.socket.d && printf "[Socket]\nTriggerLimitIntervalSec=0\n" |
+                tee /etc/systemd/system/virtqemud.socket.d/t.conf && systemctl daemon-reload'
 LIMIT=900 m sh /root/traffic > "$work/traffic.log" 2>&1 &
 traffic=$!
 killed=0
@@ -97,7 +102,8 @@ answered=$(m grep -c . /root/done)
 check "calls were answered in between ($answered)" test "${answered:-0}" -ge 10
 
 nothing_lost() {
-        m sh -c 'for g in $(sed -n "s/^defined //p" /root/done); do virsh domuuid $g > /dev/null || { echo "lost: $g"; exit 1; }; done'
+        m sh -c 'for g in $(sed -n "s/^defined //p" /root/done); do
+                virsh domuuid $g > /dev/null || { echo "lost: $g"; exit 1; }; done'
 }
 check "every guest whose definition was acknowledged is there" nothing_lost
 files_are_whole() { m python3 -c '
@@ -110,7 +116,8 @@ check "no half-written file is left" equals "" m sh -c 'find /etc/libvirt/qemu -
 states_agree() { m sh -c '
 for g in $(virsh list --all --name); do
         s=$(virsh domstate $g); u=$(systemctl show -P ActiveState vm@$g.service)
-        case "$s/$u" in running/active | "shut off/inactive" | "shut off/failed") ;; *) echo "$g: virsh says $s, systemd says $u"; exit 1;; esac
+        case "$s/$u" in running/active | "shut off/inactive" | "shut off/failed") ;;
+                *) echo "$g: virsh says $s, systemd says $u"; exit 1;; esac
 done'; }
 check "virsh and systemd agree on every guest" eventually 10 states_agree
 check "the steady guest is the same process" equals "$steady_pid" qemu_pid steady
