@@ -9,7 +9,9 @@ machine_up
 
 guests=$(seq -f 'g%02g' 20)
 define_all() { for guest in $guests; do guest_xml "$guest"; echo "@@ $guest"; done |
-        m_with_input sh -c 'mkdir -p /root/d; cd /root/d; awk -v f=next "{ if (\$1 == \"@@\") { close(f); system(\"mv next \" \$2 \".xml\") } else print > f }"; cp ./*.xml /etc/libvirt/qemu/'; }
+        m_with_input sh -c 'mkdir -p /root/d; cd /root/d
+                awk -v f=next "{ if (\$1 == \"@@\") { close(f); system(\"mv next \" \$2 \".xml\") } else print > f }"
+                cp ./*.xml /etc/libvirt/qemu/'; }
 check "twenty definitions" define_all
 check "daemon-reload" m systemctl daemon-reload
 all_units() { for guest in $guests; do echo "vm@$guest.service"; done; }
@@ -27,7 +29,8 @@ users_differ() { [ "$(m sh -c 'for p in $(pgrep qemu-system); do stat -c %u /pro
 check "each has a user of its own" users_differ
 small() {
         m sh -c 'for p in $(pgrep -x vm-run); do awk "/^Pss:/ { print \$2 }" /proc/$p/smaps_rollup; done' |
-                awk '{ s += $1; n++ } END { printf "%d KiB each, %d processes\n", s / n, n; exit !(n == 20 && s / n <= 400) }'
+                awk '{ s += $1; n++ }
+                        END { printf "%d KiB each, %d processes\n", s / n, n; exit !(n == 20 && s / n <= 400) }'
 }
 check "vm-run has at most 0.4 MiB" small
 stop_some() { for guest in g01 g02 g03; do m virsh -q shutdown $guest || return 1; done; for guest in g01 g02 g03;
