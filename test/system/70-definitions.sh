@@ -81,7 +81,9 @@ check "... starts" m virsh -q start 'web server-1.2'
 check "... as a unit" contains active m systemctl show -P ActiveState 'vm@web\x20server\x2d1.2.service'
 
 # Its unit takes a moment to go, and the name is free at once for whoever defines it again.
-slow_end() { m sh -c "mkdir -p /etc/systemd/system/vm@s.service.d && printf '[Service]\nExecStopPost=\nExecStopPost=sleep 1\nExecStopPost=+/usr/lib/unitvirt/vm-cleanup s\n' > /etc/systemd/system/vm@s.service.d/slow.conf && systemctl daemon-reload"; }
+slow_end() { m sh -c "mkdir -p /etc/systemd/system/vm@s.service.d &&
+        printf '[Service]\nExecStopPost=\nExecStopPost=sleep 1\nExecStopPost=+/usr/lib/unitvirt/vm-cleanup s\n' > \
+        /etc/systemd/system/vm@s.service.d/slow.conf && systemctl daemon-reload"; }
 check "a guest whose unit ends slowly" slow_end
 check "... define" define_guest s
 check "... start" m virsh -q start s
