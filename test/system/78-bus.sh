@@ -30,8 +30,9 @@ check "... to the host" contains '"data":"unitvirt-test"' m busctl --json=short 
 check "... of our version" contains '"data":12008000' m busctl --json=short get-property org.libvirt $connect \
         org.libvirt.Connect LibVersion
 check "... all properties are known" equals "Encrypted Hostname LibVersion Secure Version" \
-        m sh -c "busctl --json=short call org.libvirt $connect org.freedesktop.DBus.Properties GetAll s org.libvirt.Connect |
-        grep -oE '\"[A-Z][A-Za-z]+\":' | tr -d '\":' | sort | tr '\\n' ' '"
+        m sh -c "busctl --json=short call org.libvirt $connect org.freedesktop.DBus.Properties GetAll s \
+                        org.libvirt.Connect |
+                grep -oE '\"[A-Z][A-Za-z]+\":' | tr -d '\":' | sort | tr '\\n' ' '"
 check "... libvirt's library has the connection for secure" m /usr/bin/python3 \
         -c 'import libvirt; assert libvirt.open("qemu:///system").isSecure() == 1'
 m systemd-run -q --unit=listen \
