@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Devices that need more than QEMU: TPMs and folders with helpers in units of their own, threads on their CPUs, memory in files.
+# Devices that need more than QEMU: TPMs and folders with helpers in units of their own, threads on their CPUs, memory
+# in files.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
 machine_up
 
 shared="<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
-folder() { printf "<filesystem type='mount'><driver type='virtiofs'/><source dir='%s'/><target dir='%s'/></filesystem>" "$1" "$2"; }
+folder() { printf "<filesystem type='mount'><driver type='virtiofs'/>
+        <source dir='%s'/><target dir='%s'/></filesystem>" "$1" "$2"; }
 uuid="<uuid>5e3fb1e4-2c4b-4d2a-9b1e-0c6a3f0a7e11</uuid>"
 # the profile's name is what libvirt writes there for everybody's TPM
 tpm="<tpm model='tpm-crb'><backend type='emulator' version='2.0'><profile name='default-v1'/></backend></tpm>"
@@ -31,13 +33,17 @@ check "destroy" m virsh -q destroy tpm
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-swtpm@tpm.service
 before=$(m sh -c 'ls -i /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall')
 check "start again" m virsh -q start tpm
-check "... with the same state" contains "${before##*/swtpm}" m sh -c 'ls -i /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
+check "... with the same state" contains "${before##*/swtpm}" \
+        m sh -c 'ls -i /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
 check "destroy" m virsh -q destroy tpm
 
-check "a state folder that cannot be made" m sh -c 'mv /var/lib/libvirt/swtpm /var/lib/libvirt/kept && mkdir /var/lib/libvirt/swtpm && mount -t tmpfs -o ro none /var/lib/libvirt/swtpm'
+check "a state folder that cannot be made" m sh -c 'mv /var/lib/libvirt/swtpm /var/lib/libvirt/kept &&
+        mkdir /var/lib/libvirt/swtpm && mount -t tmpfs -o ro none /var/lib/libvirt/swtpm'
 refused "... is named when the start fails" "/var/lib/libvirt/swtpm" m virsh start tpm
-check "... and nothing runs" equals "shut off" sh -c "\"$here/container\" sh \"$dir\" virsh -c qemu:///system domstate tpm | head -1"
-check "with the folder back" m sh -c 'umount /var/lib/libvirt/swtpm && rmdir /var/lib/libvirt/swtpm && mv /var/lib/libvirt/kept /var/lib/libvirt/swtpm && systemctl reset-failed'
+check "... and nothing runs" \
+        equals "shut off" sh -c "\"$here/container\" sh \"$dir\" virsh -c qemu:///system domstate tpm | head -1"
+check "with the folder back" m sh -c 'umount /var/lib/libvirt/swtpm &&
+        rmdir /var/lib/libvirt/swtpm && mv /var/lib/libvirt/kept /var/lib/libvirt/swtpm && systemctl reset-failed'
 check "... it starts" m virsh -q start tpm
 check "destroy" m virsh -q destroy tpm
 check "domcapabilities tell that one can be emulated" contains "<value>emulator</value>" m virsh domcapabilities
@@ -52,7 +58,8 @@ key=5a1d3f38-4b1d-4f3e-8b87-5f4a3b0c9d11
 m_with_input sh -c 'cat > /root/key.xml && virsh -q secret-define /root/key.xml' <<XML
 <secret ephemeral='no' private='yes'><uuid>$key</uuid><usage type='vtpm'><name>locked</name></usage></secret>
 XML
-passphrase() { m sh -c "printf '$1' > /root/key && virsh -q secret-set-value $key --file /root/key --plain && rm /root/key"; }
+passphrase() { m sh -c "printf '$1' > /root/key &&
+        virsh -q secret-set-value $key --file /root/key --plain && rm /root/key"; }
 check "define with an encrypted TPM" define locked \
         "<tpm model='tpm-crb'><backend type='emulator' version='2.0'><encryption secret='$key'/></backend></tpm>"
 refused "... without the passphrase it does not start" "passphrase of the TPM" m virsh start locked
@@ -73,7 +80,8 @@ check "undefine" m sh -c "virsh -q undefine locked && virsh -q secret-undefine $
 
 # --- a TPM whose state is a file that somebody has named ---
 check "define with a TPM in a file" define infile \
-        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'><source type='file' path='/srv/tpm.state'/></backend></tpm>"
+        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>
+        <source type='file' path='/srv/tpm.state'/></backend></tpm>"
 check "... starts" m virsh -q start infile
 check "... runs" shows_running infile
 check "... its state is there" eventually 5 m test -s /srv/tpm.state
@@ -90,36 +98,43 @@ check "define with a folder" define fs "$(folder /srv/share share)" "$shared"
 check "... starts" m virsh -q start fs
 check "... runs" shows_running fs
 check "its helper is a unit of its own" equals active helper_state vm-virtiofsd@fs-fs0.service
-check "... which sees the folder and no other" not m sh -c 'ls /proc/$(systemctl show -P MainPID vm-virtiofsd@fs-fs0.service)/root/srv/nine'
+check "... which sees the folder and no other" \
+        not m sh -c 'ls /proc/$(systemctl show -P MainPID vm-virtiofsd@fs-fs0.service)/root/srv/nine'
 check "destroy" m virsh -q destroy fs
 check "the helper goes with the guest" eventually 15 equals inactive helper_state vm-virtiofsd@fs-fs0.service
 check "define a guest without a folder" define later "" "$shared"
 check "... starts" m virsh -q start later
-attach_folder() { folder "$@" | m_with_input sh -c 'cat > /root/folder.xml; virsh -q attach-device later /root/folder.xml --live'; }
+attach_folder() { folder "$@" |
+        m_with_input sh -c 'cat > /root/folder.xml; virsh -q attach-device later /root/folder.xml --live'; }
 late_folders() { m sh -c "systemctl list-units --plain --no-legend 'vm-virtiofsd@later-late*' | awk '{ print \$3 }'"; }
 refused "a folder that is not there is not plugged in" "/srv/none" attach_folder /srv/none none
 check "... nothing of it is left" eventually 10 equals "" late_folders
 check "a folder is plugged in" attach_folder /srv/share share
 check "... its helper is a unit of its own" equals active late_folders
-check "... QEMU has the device" contains '"name":"fs0"' m virsh qemu-monitor-command later '{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}'
+check "... QEMU has the device" contains '"name":"fs0"' \
+        m virsh qemu-monitor-command later '{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}'
 check "... the definition has it" contains "<target dir='share'/>" m virsh dumpxml later
 refused "one by 9p is not" "only virtiofs filesystems can be hotplugged" eval \
-        'folder /srv/nine nine | sed "s/virtiofs/path/" | m_with_input sh -c "cat > /root/nine.xml; virsh attach-device later /root/nine.xml --live"'
+        'folder /srv/nine nine | sed "s/virtiofs/path/" |
+        m_with_input sh -c "cat > /root/nine.xml; virsh attach-device later /root/nine.xml --live"'
 check "destroy" m virsh -q destroy later
 check "... the helper goes with the guest" eventually 15 equals "" late_folders
 check "... and its settings" eventually 10 not m sh -c 'ls -d /run/systemd/system/vm-virtiofsd@later-late*'
 check "without its folder" m sh -c 'mv /srv/share /srv/away'
 refused "... it does not start, and the folder is named" "/srv/share" m virsh start fs
-check "define with a folder by 9p" define nine "<filesystem type='mount' accessmode='mapped'><source dir='/srv/nine'/><target dir='nine'/></filesystem>"
+check "define with a folder by 9p" define nine \
+        "<filesystem type='mount' accessmode='mapped'><source dir='/srv/nine'/><target dir='nine'/></filesystem>"
 check "... starts" m virsh -q start nine
 check "... runs" shows_running nine
 check "destroy" m virsh -q destroy nine
 
 # --- threads ---
-pins="<vcpu>2</vcpu><cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='1' cpuset='1'/><emulatorpin cpuset='1'/><vcpusched vcpus='0' scheduler='batch'/></cputune>"
+pins="<vcpu>2</vcpu><cputune><vcpupin vcpu='0' cpuset='0'/><vcpupin vcpu='1' cpuset='1'/>"
+pins+="<emulatorpin cpuset='1'/><vcpusched vcpus='0' scheduler='batch'/></cputune>"
 affinity() { m sh -c "for t in /proc/$1/task/*; do grep -q '$2' \$t/comm && taskset -pc \${t##*/}; done"; }
 check "define with pins" sh -c true
-pinned() { guest_xml pins | sed "s|<vcpu[^/]*/vcpu>||; s|<os>|$pins<os>|" | m_with_input sh -c 'cat > /root/pins.xml && virsh -q define /root/pins.xml'; }
+pinned() { guest_xml pins | sed "s|<vcpu[^/]*/vcpu>||; s|<os>|$pins<os>|" |
+        m_with_input sh -c 'cat > /root/pins.xml && virsh -q define /root/pins.xml'; }
 if [ "$(m nproc)" -ge 2 ]; then
         check "define" pinned
         check "... starts" m virsh -q start pins
@@ -137,17 +152,20 @@ check "... runs" shows_running file
 check "... of the guest's own folder" contains pc.ram m sh -c 'ls /var/lib/libvirt/qemu/ram/file'
 check "destroy" m virsh -q destroy file
 check "... which is gone afterwards" eventually 10 not m test -e /var/lib/libvirt/qemu/ram/file
-check "huge pages that are not there" define huge "" "<memoryBacking><hugepages><page size='2048' unit='KiB'/></hugepages></memoryBacking>"
+check "huge pages that are not there" define huge "" \
+        "<memoryBacking><hugepages><page size='2048' unit='KiB'/></hugepages></memoryBacking>"
 refused "... are refused with how many are wanted" "huge pages of 2048 KiB" m virsh start huge
 
 # --- devices of the host ---
 mdev=c2177883-f1bb-47f0-914d-32a22e3a8804
-check "define with a USB device that is not there" define usb "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+check "define with a USB device that is not there" define usb \
+        "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 refused "... start names it" "1234:5678" m virsh start usb
 
 # --- a USB device that is unplugged and comes back (made up, with a QEMU that takes what it gets)
 usb_is() {      # BUS DEVICE
-        m sh -c "d=/srv/sys/bus/usb/devices/$1-1; mkdir -p \$d /dev/bus/usb/00$1 && echo $1 > \$d/busnum && echo $2 > \$d/devnum &&
+        m sh -c "d=/srv/sys/bus/usb/devices/$1-1; mkdir -p \$d /dev/bus/usb/00$1 &&
+                echo $1 > \$d/busnum && echo $2 > \$d/devnum &&
                 echo 1234 > \$d/idVendor && echo 5678 > \$d/idProduct && touch /dev/bus/usb/00$1/00$2"
 }
 usb_goes() { m sh -c 'rm -r /srv/sys/bus/usb/devices/* /dev/bus/usb/*'; }
@@ -159,8 +177,11 @@ m sh -c 'mkdir -p /usr/local/lib/fq /srv/sys/bus/usb/devices; cp /run/test/fake-
                 printf "[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n" > /etc/systemd/system/$unit.service.d/test.conf
         done; systemctl daemon-reload; systemctl stop vm-plug.service'
 check "define a guest with a USB device that may be missing" define back "<controller type='usb' model='qemu-xhci'/>
-        <hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
-m sh -c "virsh -q dumpxml back --inactive | sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-usb</emulator>,' > /root/back.xml && virsh -q define /root/back.xml"
+        <hostdev mode='subsystem' type='usb'><source startupPolicy='optional'>
+        <vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+m sh -c "virsh -q dumpxml back --inactive |
+        sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-usb</emulator>,' > /root/back.xml &&
+        virsh -q define /root/back.xml"
 check "... starts without it" m virsh -q start back
 check "... udev starts what gives it, for such a device only" m test -e /run/libvirt/usb/1234:5678
 usb_is 1 5
@@ -181,19 +202,25 @@ check "... in place of the one that is gone" equals "device_add device_del devic
         m sh -c "journalctl -q -b -o cat -u vm@back | grep -o 'device_...' | xargs"
 check "... the persistent definition is as it was" m sh -c "! virsh dumpxml back --inactive | grep -q \"device='7'\""
 usb_is 1 9
-refused "two of them are one too many" "Multiple USB devices" m sh -c 'systemctl start vm-usb@1234:5678 || journalctl -q -b -o cat -u vm-usb@1234:5678 && false'
+refused "two of them are one too many" "Multiple USB devices" \
+        m sh -c 'systemctl start vm-usb@1234:5678 || journalctl -q -b -o cat -u vm-usb@1234:5678 && false'
 m virsh -q destroy back
 check "without such a guest nothing is started any more" m sh -c \
         'rm -r /srv/sys/bus/usb/devices/2-1; systemctl start vm-usb@1234:5678 && [ ! -e /run/libvirt/usb/1234:5678 ]'
-check "one that may be missing" define maybe "<hostdev mode='subsystem' type='usb'><source startupPolicy='optional'><vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
+check "one that may be missing" define maybe \
+        "<hostdev mode='subsystem' type='usb'><source startupPolicy='optional'>
+        <vendor id='0x1234'/><product id='0x5678'/></source></hostdev>"
 check "... starts" m virsh -q start maybe
 check "... and is missing" contains "missing='yes'" m virsh dumpxml maybe
 check "destroy" m virsh -q destroy maybe
-check "define with a PCI device that is not there" define pci "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x00ff' bus='0x06' slot='0x12' function='0x5'/></source></hostdev>"
+check "define with a PCI device that is not there" define pci \
+        "<hostdev mode='subsystem' type='pci' managed='yes'><source>
+        <address domain='0x00ff' bus='0x06' slot='0x12' function='0x5'/></source></hostdev>"
 refused "... start names it" "00ff:06:12.5" m virsh start pci
 check "... and its unit could lock all memory" equals infinity m systemctl show -P LimitMEMLOCK vm@pci.service
 
-# --- devices of PCI that come to a guest that runs, and go again (made up, with a kernel that gives them to who is asked for)
+# --- devices of PCI that come to a guest that runs, and go again (made up, with a kernel that gives them to who is
+# asked for)
 m_with_input sh -c 'cat > /root/kernel.sh' <<'EOF'
 cd /srv/sys/bus/pci; while read -r -N 12 a; do
         d=$(head -n 1 devices/$a/driver_override); ln -sfn ../../bus/pci/drivers/${d:-host} devices/$a/driver
@@ -215,8 +242,10 @@ m sh -ec 'cp /run/test/fake-qemu.d/vfio.py /usr/local/lib/fq/; cp /run/test/fake
         systemd-run -q --unit=test-kernel bash /root/kernel.sh'
 driver() { m sh -c "basename \$(readlink /srv/sys/devices/0000:09:00.$1/driver)"; }
 drivers() { echo "$(driver 0) $(driver 1)"; }
-function_xml() { printf "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='9' slot='0' function='%s'/></source></hostdev>" "$1"; }
-mdev_xml() { printf "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='%s'/></source></hostdev>" $mdev; }
+function_xml() { printf "<hostdev mode='subsystem' type='pci' managed='yes'><source>
+        <address domain='0' bus='9' slot='0' function='%s'/></source></hostdev>" "$1"; }
+mdev_xml() { printf "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source>
+        <address uuid='%s'/></source></hostdev>" $mdev; }
 hot() { m_with_input sh -c "cat > /root/hot.xml; virsh -q $1-device hot /root/hot.xml --live"; }
 pci() { function_xml "$2" | hot "$1"; }
 mediated() { mdev_xml | hot "$1"; }
@@ -226,7 +255,9 @@ view() { m sh -c 'ls /proc/$(systemctl show -P MainPID vm@hot)/root/dev/vfio'; }
 owner() { m stat -c %U "/dev/vfio/$1"; }
 lives() { m virsh dumpxml hot; }
 check "define a guest without devices of the host" define hot ""
-m sh -c "virsh -q dumpxml hot --inactive | sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-vfio</emulator>,' > /root/hot.xml && virsh -q define /root/hot.xml"
+m sh -c "virsh -q dumpxml hot --inactive |
+        sed 's,<emulator>.*</emulator>,<emulator>/usr/local/bin/fq-vfio</emulator>,' > /root/hot.xml &&
+        virsh -q define /root/hot.xml"
 check "... starts" m virsh -q start hot
 check "... its QEMU sees none" not view
 refused "a function whose neighbour is the host's" \
@@ -237,11 +268,14 @@ check "without that it comes" eventually 20 pci attach 0
 check "... VFIO has it" equals vfio-pci driver 0
 check "... QEMU has opened its group" eventually 10 contains "opened 7" said
 # where this machine may raise limits
-if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then check "... and may lock its memory" eventually 10 contains "may lock all" said; fi
+if m sh -c 'ulimit -H -l unlimited' 2>/dev/null; then
+        check "... and may lock its memory" eventually 10 contains "may lock all" said
+fi
 check "... no other one may be opened" contains "/dev/vfio/7 rw" open_to
 check "... of all that are seen" not contains "/dev/vfio/9" open_to
 refused "... once more" "device is already in the domain configuration" pci attach 0
-second() { function_xml "$1" | m_with_input sh -c 'cat > /root/two.xml; virsh -q attach-device second /root/two.xml --config'; }
+second() { function_xml "$1" |
+        m_with_input sh -c 'cat > /root/two.xml; virsh -q attach-device second /root/two.xml --config'; }
 m virsh -q undefine second
 check "define a second guest" define second ""
 check "... with the same function" second 0
@@ -250,7 +284,8 @@ check "... which changes nothing" equals vfio-pci driver 0
 check "... nor does its group change hands" not equals root owner 7
 m virsh -q undefine second; check "define a third guest" define second ""
 check "... with the other function of the group" second 1
-refused "... it does not start either" "PCI device 0000:09:00.0 is in use by driver QEMU, domain hot" m virsh start second
+refused "... it does not start either" "PCI device 0000:09:00.0 is in use by driver QEMU, domain hot" \
+        m virsh start second
 m virsh -q undefine second
 m ln -s ../../bus/pci/drivers/host /srv/sys/devices/0000:09:00.1/driver
 check "its neighbour comes too" eventually 20 pci attach 1
@@ -266,10 +301,13 @@ check "a mediated device comes" mediated attach
 check "... QEMU has opened its group" eventually 10 contains "opened 9" said
 check "... it goes" mediated detach
 check "... its group is root's" equals root owner 9
-nvme() { printf "<disk type='nvme' device='disk'><driver name='qemu' type='raw'/><source type='pci' managed='yes' namespace='1'><address domain='0' bus='9' slot='0' function='0'/></source><target dev='vdn' bus='virtio'/></disk>" | hot "$1"; }
+nvme() { printf "<disk type='nvme' device='disk'><driver name='qemu' type='raw'/>
+        <source type='pci' managed='yes' namespace='1'><address domain='0' bus='9' slot='0' function='0'/></source>
+        <target dev='vdn' bus='virtio'/></disk>" | hot "$1"; }
 check "an NVMe disk comes, with its controller" eventually 20 nvme attach
 check "... which is VFIO's" equals vfio-pci driver 0
-check "... QEMU has opened its group" eventually 10 equals 3 m sh -c 'journalctl -q -b -o cat -u vm@hot | grep -c "opened 7"'
+check "... QEMU has opened its group" eventually 10 equals 3 \
+        m sh -c 'journalctl -q -b -o cat -u vm@hot | grep -c "opened 7"'
 check "... which it may" contains "/dev/vfio/7 rw" open_to
 check "... the definition has it" contains "namespace='1'" lives
 check "... it goes" nvme detach
@@ -280,12 +318,14 @@ check "... which is VFIO's" equals vfio-pci driver 0
 m systemctl kill -s KILL vm@hot.service
 check "... and the host's afterwards" eventually 15 equals host driver 0
 check "... the group is root's" equals root owner 7
-check "... nothing is kept of what it might open" eventually 10 not m test -e "/run/systemd/system.control/vm@hot.service.d/50-DeviceAllow.conf"
+check "... nothing is kept of what it might open" \
+        eventually 10 not m test -e "/run/systemd/system.control/vm@hot.service.d/50-DeviceAllow.conf"
 check "... the guest is off" eventually 15 equals "shut off" m virsh domstate hot
 m systemctl reset-failed vm@hot.service
 check "the daemon is killed with one" m virsh -q start hot
 check "... that has come" eventually 20 pci attach 0
-m sh -c 'systemctl kill -s KILL virtqemud.service; sleep 0.5; systemctl reset-failed virtqemud.service; systemctl stop "virtqemud*.socket" virtqemud.service'
+m sh -c 'systemctl kill -s KILL virtqemud.service; sleep 0.5;
+        systemctl reset-failed virtqemud.service; systemctl stop "virtqemud*.socket" virtqemud.service'
 check "... QEMU gives it away meanwhile" m /usr/bin/python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX); s.connect("/run/libvirt/qemu/vm-hot/qmp.sock"); f = s.makefile("rw"); f.readline()
 for c in ("qmp_capabilities\"}", "device_del\", \"arguments\": {\"id\": \"hostdev0\"}}"):
@@ -296,7 +336,8 @@ check "... the next one gives it back" eventually 20 equals host driver 0
 check "... the definition has it no more" eventually 10 not contains hostdev lives
 check "... nothing may be opened any more" eventually 10 not contains vfio open_to
 m virsh -q destroy hot
-m sh -c 'systemctl stop test-kernel; rm -r /etc/systemd/system/virtqemud.service.d /dev/vfio; systemctl daemon-reload; systemctl stop virtqemud.service'
+m sh -c 'systemctl stop test-kernel; rm -r /etc/systemd/system/virtqemud.service.d /dev/vfio;
+        systemctl daemon-reload; systemctl stop virtqemud.service'
 
 # --- network ---
 card() { printf "<interface type='%s'>%s<model type='virtio'/></interface>" "$1" "$2"; }
@@ -308,27 +349,35 @@ check "... starts" m virsh -q start spoke
 check "... runs" shows_running spoke
 check "destroy" m virsh -q destroy hub
 check "destroy" m virsh -q destroy spoke
-check "a card on one of the host's that is not there" define direct "$(card direct "<source dev='nothere0' mode='bridge'/>")"
+check "a card on one of the host's that is not there" define direct \
+        "$(card direct "<source dev='nothere0' mode='bridge'/>")"
 refused "... is refused with its name" "nothere0" m virsh start direct
-check "a switch that is not there" define switch "$(card vhostuser "<source type='unix' path='/run/switch.sock' mode='client'/>")" "$shared"
+check "a switch that is not there" define switch \
+        "$(card vhostuser "<source type='unix' path='/run/switch.sock' mode='client'/>")" "$shared"
 refused "... is refused with its socket" "/run/switch.sock" m virsh start switch
 
-passt="<interface type='user'><portForward proto='tcp'><range start='2222' to='22'/></portForward><model type='virtio'/><backend type='passt'/></interface>"
-check "a way out, which passt looks for" m sh -c 'ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up && ip addr add 192.0.2.2/24 dev up0 && ip route add default via 192.0.2.1'
+passt="<interface type='user'><portForward proto='tcp'><range start='2222' to='22'/></portForward>
+        <model type='virtio'/><backend type='passt'/></interface>"
+check "a way out, which passt looks for" m sh -c 'ip link add up0 type veth peer name up1 && ip link set up0 up &&
+        ip link set up1 up && ip addr add 192.0.2.2/24 dev up0 && ip route add default via 192.0.2.1'
 check "a card with passt" define passt "$passt"
 check "... starts" m virsh -q start passt
 check "... runs" shows_running passt
 check "its helper is a unit of its own" equals active helper_state vm-passt@passt-net0.service
 check "... which listens for the guest" eventually 10 contains :2222 m ss -ltn
 
-late="<interface type='user'><mac address='52:54:00:77:77:77'/><portForward proto='tcp'><range start='2233' to='22'/></portForward><model type='usb-net'/><backend type='passt'/></interface>"
+late="<interface type='user'><mac address='52:54:00:77:77:77'/>
+        <portForward proto='tcp'><range start='2233' to='22'/></portForward>
+        <model type='usb-net'/><backend type='passt'/></interface>"
 late_xml() { m_with_input sh -c 'cat > /root/late.xml' <<<"$late"; }
-late_units() { m sh -c "systemctl list-units --plain --no-legend 'vm-passt@passt-late*' | awk '{ print \$1, \$3 }' | sed 's/late[0-9a-f]*/late/'"; }
+late_units() { m sh -c "systemctl list-units --plain --no-legend 'vm-passt@passt-late*' |
+        awk '{ print \$1, \$3 }' | sed 's/late[0-9a-f]*/late/'"; }
 late_files() { m sh -c 'ls -d /run/systemd/system/vm-passt@passt-late*'; }
 check "another one is plugged in while it runs" eval 'late_xml && m virsh -q attach-device passt /root/late.xml --live'
 check "... its passt is a unit, too" equals "vm-passt@passt-late.service active" late_units
 check "... which listens" eventually 10 contains :2233 m ss -ltn
-check "... QEMU is connected to it" contains "hostnet1: index=0,type=socket,socket: fd=" m virsh qemu-monitor-command passt --hmp info network
+check "... QEMU is connected to it" contains "hostnet1: index=0,type=socket,socket: fd=" \
+        m virsh qemu-monitor-command passt --hmp info network
 check "... it goes" m virsh -q detach-device passt /root/late.xml --live
 check "... with its passt" eventually 10 equals "" late_units
 check "... and its settings" not late_files
@@ -371,13 +420,15 @@ check "the program starts in its sandbox" eventually 10 m pgrep -x qemu-pr-helpe
 of_helper() { equals "$2" m sh -c "awk '/^($1)/ { print \$2 }' /proc/\$(pgrep -x qemu-pr-helper)/status | xargs"; }
 check "... and keeps nothing but what sends such commands" \
         eventually 10 of_helper 'Cap(Eff|Bnd|Amb)' "0000000000020000 0000000000000000 0000000000000000"
-check "... not as root" m sh -c 'u=$(awk "/^Uid/ { print \$2 }" "/proc/$(pgrep -x qemu-pr-helper)/status") && [ "$u" -gt 0 ]'
+check "... not as root" \
+        m sh -c 'u=$(awk "/^Uid/ { print \$2 }" "/proc/$(pgrep -x qemu-pr-helper)/status") && [ "$u" -gt 0 ]'
 check "... its sandbox" m systemd-analyze security --no-pager --threshold=25 vm-pr-helper@alone.service
 check "... ends" m systemctl stop vm-pr-helper@alone.service
 
 # --- a graphics card that a program beside QEMU draws for; Debian's is in packages that bring a desktop's libraries
 drawing=$("$here/fetch-packages" gpu qemu-system-gui libvirglrenderer1 libvulkan1 libva2 libva-drm2)
-for package in "$drawing"/*.deb; do m_with_input sh -c 'cat > /root/p.deb && dpkg -x /root/p.deb /root/gpu' < "$package"; done
+for package in "$drawing"/*.deb; do
+        m_with_input sh -c 'cat > /root/p.deb && dpkg -x /root/p.deb /root/gpu' < "$package"; done
 m sh -c 'cp /root/gpu/usr/lib/qemu/vhost-user-gpu /usr/lib/qemu/
         cd /root/gpu/usr/lib/x86_64-linux-gnu && cp -a lib*.so.* /usr/lib/x86_64-linux-gnu/'
 gpu="<video><driver name='vhostuser'/><model type='virtio'/></video><graphics type='vnc'/>"
