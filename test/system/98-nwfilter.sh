@@ -13,7 +13,8 @@ in_file() { m_with_input sh -c "cat > $1"; }
 define_filter() { in_file /root/f.xml && m virsh -q nwfilter-define /root/f.xml; }
 schemas=/usr/share/libvirt/schemas
 
-m sh -c 'mkdir -p /etc/libvirt/nwfilter; for d in /usr /usr/local; do cp $d/share/unitvirt/nwfilter/*.xml /etc/libvirt/nwfilter/ 2>/dev/null; done; true'
+m sh -c 'mkdir -p /etc/libvirt/nwfilter; for d in /usr /usr/local; do
+        cp $d/share/unitvirt/nwfilter/*.xml /etc/libvirt/nwfilter/ 2>/dev/null; done; true'
 
 # --- definitions
 check "the usual filters are listed" contains clean-traffic m virsh nwfilter-list
@@ -21,8 +22,10 @@ check "... all of them" equals 24 m sh -c 'virsh -q nwfilter-list | grep -c .'
 check "... on the driver's own connection too" contains no-mac-spoofing m virsh -c nwfilter:///system nwfilter-list
 check "nwfilter-dumpxml" contains "<filterref filter='no-arp-spoofing'/>" m virsh nwfilter-dumpxml clean-traffic
 if m test -e $schemas/nwfilter.rng; then
-        check "... each is valid by libvirt's schema" m sh -c "for f in \$(virsh -q nwfilter-list | awk '{ print \$2 }'); do
-                virsh nwfilter-dumpxml \$f > /tmp/f.xml && timeout 20 xmllint --noout --relaxng $schemas/nwfilter.rng /tmp/f.xml || exit 1; done"
+        check "... each is valid by libvirt's schema" \
+                m sh -c "for f in \$(virsh -q nwfilter-list | awk '{ print \$2 }'); do
+                virsh nwfilter-dumpxml \$f > /tmp/f.xml &&
+                timeout 20 xmllint --noout --relaxng $schemas/nwfilter.rng /tmp/f.xml || exit 1; done"
 else echo "#   no schema of libvirt's here: documents are not checked by it"; fi
 mine() { echo "<filter name='mine' chain='root'><uuid>11111111-0000-4000-8000-000000000001</uuid>
 <rule action='drop' direction='out' priority='$2'><ip protocol='udp' dstportstart='$1'/></rule></filter>"; }
@@ -31,9 +34,12 @@ check "... is there by its uuid" contains mine m virsh nwfilter-dumpxml 11111111
 check "... and in libvirt's file" m grep -q "virsh nwfilter-edit" /etc/libvirt/nwfilter/mine.xml
 check "nwfilter-edit" m env EDITOR="sed -i s/500/400/" virsh nwfilter-edit mine
 check "... has changed it" contains "priority='400'" m virsh nwfilter-dumpxml mine
-refused "another uuid for the name" "already exists with uuid" define_filter <<< "<filter name='mine'><uuid>22222222-0000-4000-8000-000000000001</uuid></filter>"
-refused "a value that is none" "srcipaddr has illegal value 1.2.3" define_filter <<< "<filter name='bad'><rule action='drop' direction='in'><ip srcipaddr='1.2.3'/></rule></filter>"
-refused "a filter within itself" "would introduce a loop" define_filter <<< "<filter name='bad'><filterref filter='bad'/></filter>"
+refused "another uuid for the name" "already exists with uuid" \
+        define_filter <<< "<filter name='mine'><uuid>22222222-0000-4000-8000-000000000001</uuid></filter>"
+refused "a value that is none" "srcipaddr has illegal value 1.2.3" define_filter \
+        <<< "<filter name='bad'><rule action='drop' direction='in'><ip srcipaddr='1.2.3'/></rule></filter>"
+refused "a filter within itself" "would introduce a loop" \
+        define_filter <<< "<filter name='bad'><filterref filter='bad'/></filter>"
 refused "one that there is not" "no nwfilter with matching name 'bad'" m virsh nwfilter-dumpxml bad
 check "libvirt-python finds them all" m_with_input /usr/bin/python3 - <<'PYTHON'
 import libvirt
@@ -52,7 +58,8 @@ except libvirt.libvirtError as e:
 PYTHON
 
 left_jobs() { m sh -c 'cd /run/libvirt/nwfilter/jobs && ls'; }
-m sh -c 'mkdir -p /run/libvirt/nwfilter/jobs && cd /run/libvirt/nwfilter/jobs && touch apply-1.xml apply-1.result check-2.xml
+m sh -c 'mkdir -p /run/libvirt/nwfilter/jobs && cd /run/libvirt/nwfilter/jobs &&
+        touch apply-1.xml apply-1.result check-2.xml
         systemctl stop virtnwfilterd.service 2>/dev/null'
 check "what a daemon that was killed had asked for is tidied up" m virsh nwfilter-list
 check "... but for what is not done" equals check-2.xml left_jobs
@@ -60,34 +67,41 @@ m rm /run/libvirt/nwfilter/jobs/check-2.xml
 
 # --- a bridge with three ports: a guest, a peer, and nobody's
 if ! m nft add table bridge probe 2>/dev/null; then
-        echo "#   SKIPPED: this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE): nothing of rules is tested"
+        echo "#   SKIPPED: this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE):" \
+                "nothing of rules is tested"
         finish
 fi
 m nft delete table bridge probe
-m sh -c 'ip link add br0 type bridge; ip link set br0 up; for n in guest:tap1:01 peer:peer1:02; do IFS=:; set -- $n; ip netns add $1
-        ip link add $2 type veth peer name eth0 netns $1; ip link set $2 master br0 up; ip -n $1 link set eth0 address 52:54:00:00:00:$3 up; done
-        for n in guest peer; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done; sysctl -qw net.ipv6.conf.br0.disable_ipv6=1; true'
+m sh -c 'ip link add br0 type bridge; ip link set br0 up; for n in guest:tap1:01 peer:peer1:02; do
+        IFS=:; set -- $n; ip netns add $1
+        ip link add $2 type veth peer name eth0 netns $1; ip link set $2 master br0 up;
+        ip -n $1 link set eth0 address 52:54:00:00:00:$3 up; done
+        for n in guest peer; do ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1; done;
+        sysctl -qw net.ipv6.conf.br0.disable_ipv6=1; true'
 frame() { LIMIT=40 m /run/test/frames.py "$@"; }
 sent() { check "$1" frame guest peer "${@:2}"; }
 got() { check "$1" frame peer guest "${@:2}"; }
 # bind FILTER [NAME=VALUE...]
 bind() {
         local filter=$1 p; shift
-        { echo "<filterbinding><owner><name>nobody</name><uuid>33333333-0000-4000-8000-000000000001</uuid></owner><portdev name='tap1'/>
-        <mac address='52:54:00:00:00:01'/><filterref filter='$filter'>"
+        { echo "<filterbinding><owner><name>nobody</name><uuid>33333333-0000-4000-8000-000000000001</uuid></owner>
+        <portdev name='tap1'/><mac address='52:54:00:00:00:01'/><filterref filter='$filter'>"
         for p; do echo "<parameter name='${p%%=*}' value='${p#*=}'/>"; done
         echo "</filterref></filterbinding>"; } | in_file /root/b.xml && m virsh -q nwfilter-binding-create /root/b.xml
 }
 unbind() { m virsh -q nwfilter-binding-delete tap1; }
-no_rules() { m sh -c '! nft list tables | grep nwfilter && ! ls /run/libvirt/nwfilter/*.rules /run/libvirt/nwfilter-binding/*.xml'; }
+no_rules() { m sh -c '! nft list tables | grep nwfilter &&
+        ! ls /run/libvirt/nwfilter/*.rules /run/libvirt/nwfilter-binding/*.xml'; }
 
 sent "without a filter a false MAC address gets through" passes udp src=52:54:00:00:00:99
 
 check "nwfilter-binding-create: clean-traffic" bind clean-traffic IP=10.77.0.2
 check "... nwfilter-binding-list" contains "tap1" m virsh nwfilter-binding-list
-check "... nwfilter-binding-dumpxml" contains "<parameter name='IP' value='10.77.0.2'/>" m virsh nwfilter-binding-dumpxml tap1
+check "... nwfilter-binding-dumpxml" contains "<parameter name='IP' value='10.77.0.2'/>" \
+        m virsh nwfilter-binding-dumpxml tap1
 [ ! -e $schemas/nwfilterbinding.rng ] || check "... is valid by libvirt's schema" m sh -c \
-        "virsh nwfilter-binding-dumpxml tap1 > /tmp/b.xml && xmllint --noout --relaxng $schemas/nwfilterbinding.rng /tmp/b.xml"
+        "virsh nwfilter-binding-dumpxml tap1 > /tmp/b.xml &&
+        xmllint --noout --relaxng $schemas/nwfilterbinding.rng /tmp/b.xml"
 refused "... a second one" "binding 'tap1' already exists" bind clean-traffic IP=10.77.0.2
 refused "... none for another port" "no nwfilter binding for port dev 'tap9'" m virsh nwfilter-binding-dumpxml tap9
 refused "a filter that is in use stays" "nwfilter is in use" m virsh nwfilter-undefine clean-traffic
@@ -101,7 +115,8 @@ sent "ARP with a false MAC address is stopped" stopped arp sha=52:54:00:00:00:99
 sent "ARP with a false IP address is stopped" stopped arp op=2 from=10.77.0.3
 sent "... looking whether somebody has it passes" passes arp from=0.0.0.0 to=10.77.0.2
 sent "RARP of QEMU passes" passes rarp op=3 dst=ff:ff:ff:ff:ff:ff tha=52:54:00:00:00:01 from=0.0.0.0 to=0.0.0.0
-sent "RARP for another is stopped" stopped rarp op=3 dst=ff:ff:ff:ff:ff:ff sha=52:54:00:00:00:99 tha=52:54:00:00:00:99 from=0.0.0.0 to=0.0.0.0
+sent "RARP for another is stopped" stopped rarp op=3 dst=ff:ff:ff:ff:ff:ff \
+        sha=52:54:00:00:00:99 tha=52:54:00:00:00:99 from=0.0.0.0 to=0.0.0.0
 sent "IPv6 is stopped" stopped ipv6 from=fe80::1 to=fe80::2
 sent "a VLAN is stopped" stopped vlan
 sent "anything else is stopped" stopped other
@@ -117,11 +132,15 @@ m sh -c 'ip -n guest addr flush dev eth0; ip -n peer addr flush dev eth0'
 check "nwfilter-binding-delete" unbind
 check "... leaves nothing" no_rules
 sent "... and a false MAC address gets through again" passes udp src=52:54:00:00:00:99
-check "a filter that nobody uses goes" m sh -c 'virsh nwfilter-dumpxml allow-ipv6 > /tmp/a.xml && virsh -q nwfilter-undefine allow-ipv6 && ! test -e /etc/libvirt/nwfilter/allow-ipv6.xml && virsh -q nwfilter-define /tmp/a.xml'
+check "a filter that nobody uses goes" m sh -c 'virsh nwfilter-dumpxml allow-ipv6 > /tmp/a.xml &&
+        virsh -q nwfilter-undefine allow-ipv6 && ! test -e /etc/libvirt/nwfilter/allow-ipv6.xml &&
+        virsh -q nwfilter-define /tmp/a.xml'
 
 # --- the others, one by one: what each says by its name
 none="<filterref filter='no-other-l2-traffic'/>"
-only() { define_filter <<< "<filter name='only'>$1<rule action='accept' direction='inout' priority='900'><arp opcode='Reply'/></rule>$none</filter>" && bind only "${@:2}"; }
+only() { define_filter <<< "<filter name='only'>$1
+        <rule action='accept' direction='inout' priority='900'><arp opcode='Reply'/></rule>$none</filter>" &&
+        bind only "${@:2}"; }
 ref() { printf "<filterref filter='%s'/>" "$@"; }
 check "allow-arp" only "$(ref allow-arp)"
 sent "... ARP passes" passes arp from=10.77.0.3
@@ -172,7 +191,9 @@ got "... the server answers" passes udp6 from=fe80::9 to=fe80::1 sport=547 dport
 got "... another one does not" stopped udp6 from=fe80::8 to=fe80::1 sport=547 dport=546
 unbind
 marker=(marker other kind=0x9000)
-fall_through() { define_filter <<< "<filter name='only'>$1<rule action='accept' direction='inout' priority='900'><mac/></rule></filter>" && bind only "${@:2}"; }
+fall_through() { define_filter <<< "<filter name='only'>$1
+        <rule action='accept' direction='inout' priority='900'><mac/></rule></filter>" &&
+        bind only "${@:2}"; }
 check "no-mac-spoofing alone" fall_through "$(ref no-mac-spoofing)"
 sent "... its own address passes" passes other "${marker[@]}"
 sent "... another one does not" stopped other src=52:54:00:00:00:99 "${marker[@]}"
@@ -242,7 +263,8 @@ unbind
 refused "none: it has to be given" "unresolvable variables" bind clean-traffic CTRL_IP_LEARNING=none
 
 # --- a filter that changes while it is in use
-two() { echo "<filter name='mine' chain='root'><uuid>11111111-0000-4000-8000-000000000001</uuid><filterref filter='no-ip-spoofing'/>
+two() { echo "<filter name='mine' chain='root'><uuid>11111111-0000-4000-8000-000000000001</uuid>
+<filterref filter='no-ip-spoofing'/>
 <rule action='drop' direction='out'><ip protocol='udp' dstportstart='$1'/></rule>${2-}</filter>"; }
 check "a filter in use" define_filter < <(two 9)
 check "... bound" bind mine
@@ -252,46 +274,57 @@ check "is defined anew" define_filter < <(two 10)
 sent "... and stops the other" stopped udp dport=10
 sent "... the first one passes" passes udp dport=9
 sent "... what was learned stays" stopped udp from=10.77.0.3
-refused "what cannot be is refused" "unresolvable variables" define_filter < <(two 11 "<rule action='drop' direction='in'><ip srcipaddr='\$NOBODY'/></rule>")
+refused "what cannot be is refused" "unresolvable variables" \
+        define_filter < <(two 11 "<rule action='drop' direction='in'><ip srcipaddr='\$NOBODY'/></rule>")
 check "... and the old one stays" contains "dstportstart='10'" m virsh nwfilter-dumpxml mine
 sent "... in force" stopped udp dport=10
-check "by hand in the file" m sh -c "sed -i \"s/dstportstart='10'/dstportstart='12'/\" /etc/libvirt/nwfilter/mine.xml; virsh -q nwfilter-list > /dev/null"
+check "by hand in the file" m sh -c "sed -i \"s/dstportstart='10'/dstportstart='12'/\" /etc/libvirt/nwfilter/mine.xml;
+        virsh -q nwfilter-list > /dev/null"
 in_force() { m nft list table bridge unitvirt_nwfilter | grep -q "dport $1"; }
 check "... soon" eventually 20 in_force 12
-check "... while no daemon is there" m sh -c "systemctl stop virtnwfilterd.service libvirtd.service; sed -i \"s/dstportstart='12'/dstportstart='13'/\" /etc/libvirt/nwfilter/mine.xml; virsh -q nwfilter-list"
+check "... while no daemon is there" m sh -c "systemctl stop virtnwfilterd.service libvirtd.service;
+        sed -i \"s/dstportstart='12'/dstportstart='13'/\" /etc/libvirt/nwfilter/mine.xml; virsh -q nwfilter-list"
 check "... when it comes" eventually 20 in_force 13
 unbind
 if m sh -c 'printf "table bridge probe { chain c { ct state new accept\n}\n}\n" | nft -c -f -' 2>/dev/null; then
-        check "a rule about connections" define_filter <<< "<filter name='state'><rule action='accept' direction='out'><udp/></rule><rule action='drop' direction='inout' priority='900'><all/></rule></filter>"
+        check "a rule about connections" define_filter <<< "<filter name='state'>
+                <rule action='accept' direction='out'><udp/></rule>
+                <rule action='drop' direction='inout' priority='900'><all/></rule></filter>"
         check "... bound" bind state
         got "... nobody begins one with the guest" stopped udp sport=7 dport=8
         sent "... the guest begins one" passes udp sport=8 dport=7
         got "... and is answered" passes udp sport=7 dport=8
         unbind
 else
-        echo "#   SKIPPED: this kernel does not track connections on bridges (CONFIG_NF_CONNTRACK_BRIDGE): state, connlimit"
+        echo "#   SKIPPED: this kernel does not track connections on bridges (CONFIG_NF_CONNTRACK_BRIDGE):" \
+                "state, connlimit"
         define_filter <<< "<filter name='state'><rule action='accept' direction='out'><udp/></rule></filter>"
         refused "... which is said" "CONFIG_NF_CONNTRACK_BRIDGE" bind state
         check "... and leaves nothing" no_rules
 fi
 
 # --- a guest
-card() { echo "<interface type='bridge'><mac address='52:54:00:00:00:05'/><source bridge='br0'/><model type='virtio'/><filterref filter='$1'><parameter name='IP' value='10.77.0.5'/></filterref></interface>"; }
+card() { echo "<interface type='bridge'><mac address='52:54:00:00:00:05'/><source bridge='br0'/><model type='virtio'/>
+        <filterref filter='$1'><parameter name='IP' value='10.77.0.5'/></filterref></interface>"; }
 define_guest filtered idle "$(card clean-traffic)"
-check "a definition keeps its filterref" contains "<parameter name='IP' value='10.77.0.5'/>" m virsh dumpxml filtered --inactive
+check "a definition keeps its filterref" contains "<parameter name='IP' value='10.77.0.5'/>" \
+        m virsh dumpxml filtered --inactive
 check "a guest with clean-traffic starts" m virsh -q start filtered
 tap=$(m virsh -q domiflist filtered | awk 'NF { print $1; exit }')
 has_rules() { m nft list chain bridge unitvirt_nwfilter "$tap/out" 2>/dev/null | grep -q "jump $tap/out/mac"; }
 check "... its tap is bound" contains "$tap" m virsh nwfilter-binding-list
 check "... to this guest" contains "<name>filtered</name>" m virsh nwfilter-binding-dumpxml "$tap"
 check "... has its rules" has_rules
-check "... without any daemon" m sh -c 'systemctl stop virtnwfilterd.service libvirtd.service; nft list table bridge unitvirt_nwfilter > /dev/null'
+check "... without any daemon" m sh -c 'systemctl stop virtnwfilterd.service libvirtd.service;
+        nft list table bridge unitvirt_nwfilter > /dev/null'
 check "... they come back after nft flush ruleset" m nft flush ruleset
 check "... soon" eventually 20 has_rules
 check "... and again" m sh -c 'sleep 3; nft flush ruleset'
 check "... soon" eventually 20 has_rules
 is_up() { m sh -c "ip link show '$tap' | grep -q '[<,]UP[,>]'"; }
-m sh -c "cp /run/libvirt/nwfilter/$tap.rules /root/tap.rules; sed -i 's/^add rule .*/add rule bridge unitvirt_nwfilter nothing/' /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
+m sh -c "cp /run/libvirt/nwfilter/$tap.rules /root/tap.rules;
+        sed -i 's/^add rule .*/add rule bridge unitvirt_nwfilter nothing/' /run/libvirt/nwfilter/$tap.rules;
+        nft flush ruleset"
 check "... where they cannot come back, its tap is switched off" eventually 20 not is_up
 check "... which the journal says" eventually 5 m sh -c "journalctl -q -t vm-filter | grep -q '$tap is switched off'"
 m sh -c "cp /root/tap.rules /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
@@ -337,11 +370,14 @@ check "... with its address" contains 10.77.0.6 m nft list table bridge unitvirt
 check "... is up" is_up
 check "... the live definition has the filter" contains "<filterref filter='clean-traffic'>" m virsh dumpxml plugged
 check "another filter, while it runs" change no-mac-spoofing
-check "... is in force" m sh -c "! nft list table bridge unitvirt_nwfilter | grep -q 10.77.0.6 && nft list table bridge unitvirt_nwfilter | grep -q 52:54:00:00:00:06"
+check "... is in force" m sh -c "! nft list table bridge unitvirt_nwfilter | grep -q 10.77.0.6 &&
+        nft list table bridge unitvirt_nwfilter | grep -q 52:54:00:00:00:06"
 refused "one that cannot be" "GATEWAY_MAC" change clean-traffic-gateway
 check "... and the old one stays" contains 52:54:00:00:00:06 m nft list table bridge unitvirt_nwfilter
 check "... as the definition says" contains "<filterref filter='no-mac-spoofing'" m virsh dumpxml plugged
-m sh -c "cp /run/libvirt/nwfilter/$tap.rules /root/tap.rules; sed -i 's/^add rule .*/add rule bridge unitvirt_nwfilter nothing/' /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
+m sh -c "cp /run/libvirt/nwfilter/$tap.rules /root/tap.rules;
+        sed -i 's/^add rule .*/add rule bridge unitvirt_nwfilter nothing/' /run/libvirt/nwfilter/$tap.rules;
+        nft flush ruleset"
 check "rules that cannot come back: the card is switched off" eventually 20 not is_up
 m sh -c "cp /root/tap.rules /run/libvirt/nwfilter/$tap.rules; nft flush ruleset"
 check "... and on again" eventually 20 is_up
