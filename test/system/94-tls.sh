@@ -10,7 +10,8 @@ machine_up
 
 tls='qemu+tls://localhost/system?pkipath=/tmp/c/pki'
 mark() { m sh -c 'journalctl --sync; date +%s.%N' > "$work/mark"; }
-refusals() { m sh -c "journalctl --sync; journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd | grep 'refused'"; }
+refusals() { m sh -c "journalctl --sync;
+        journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd | grep 'refused'"; }
 told() { # told TIMES CAUSE
         eventually 5 told_now "$@" || { cat "$work/refusals"; return 1; }
 }
@@ -53,7 +54,8 @@ encryption_key
 activation_date = "${5:-2020-01-01 00:00:00 UTC}"
 expiration_date = "${6:-2040-01-01 00:00:00 UTC}"
 EOF
-certtool --generate-certificate --load-privkey $1.key --load-ca-certificate $2.pem --load-ca-privkey $2.key --template $1.info --outfile $1.pem 2>/dev/null
+certtool --generate-certificate --load-privkey $1.key --load-ca-certificate $2.pem --load-ca-privkey $2.key \
+        --template $1.info --outfile $1.pem 2>/dev/null
 MAKE
 for ca in good other; do
         certtool --generate-privkey --key-type rsa --bits 2048 --outfile $ca.key 2>/dev/null
@@ -68,7 +70,8 @@ bash make stranger other alice tls_www_client
 bash make serverish good alice tls_www_server
 bash make expired good alice tls_www_client "2020-01-01 00:00:00 UTC" "2021-01-01 00:00:00 UTC"
 bash make early good alice tls_www_client "2038-01-01 00:00:00 UTC" "2039-01-01 00:00:00 UTC"
-cp good.pem /etc/pki/CA/cacert.pem; cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem
+cp good.pem /etc/pki/CA/cacert.pem
+cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem
 for n in client bob stranger serverish expired early; do
         mkdir -p pki-$n; cp good.pem pki-$n/cacert.pem; cp $n.pem pki-$n/clientcert.pem; cp $n.key pki-$n/clientkey.pem
 done
@@ -82,13 +85,17 @@ check "... with the client's name at virt-admin" m sh -c "
         (echo version; sleep 30) | virsh -c '$tls-client' >/dev/null & sleep 2
         id=\$(virt-admin -c libvirtd:///system client-list libvirtd | awk '/tls/ { print \$1; exit }')
         virt-admin -c libvirtd:///system client-info libvirtd \$id > /tmp/info; cat /tmp/info
-        grep -qE 'tls_x509_dname *: *(CN=alice,O=Acme|O=Acme,CN=alice)' /tmp/info && grep -q 'sock_addr *: *127.0.0.1' /tmp/info; rc=\$?; kill %1; exit \$rc"
+        grep -qE 'tls_x509_dname *: *(CN=alice,O=Acme|O=Acme,CN=alice)' /tmp/info &&
+        grep -q 'sock_addr *: *127.0.0.1' /tmp/info; rc=\$?; kill %1; exit \$rc"
 check "virt-pki-validate is satisfied" m sh -c '
-        cd /tmp/c; mkdir -p /etc/pki/libvirt/private; cp client.pem /etc/pki/libvirt/clientcert.pem; cp client.key /etc/pki/libvirt/private/clientkey.pem
-        chmod 755 /etc/pki /etc/pki/libvirt /etc/pki/CA; chmod 750 /etc/pki/libvirt/private; chmod 600 /etc/pki/libvirt/private/*.pem; chmod 644 /etc/pki/CA/*.pem /etc/pki/libvirt/*.pem
+        cd /tmp/c; mkdir -p /etc/pki/libvirt/private
+        cp client.pem /etc/pki/libvirt/clientcert.pem; cp client.key /etc/pki/libvirt/private/clientkey.pem
+        chmod 755 /etc/pki /etc/pki/libvirt /etc/pki/CA; chmod 750 /etc/pki/libvirt/private;
+        chmod 600 /etc/pki/libvirt/private/*.pem; chmod 644 /etc/pki/CA/*.pem /etc/pki/libvirt/*.pem
         hostname localhost
         # newer ones want the key of a client to be for all users
-        virt-pki-validate || { chmod 755 /etc/pki/libvirt/private; chmod 644 /etc/pki/libvirt/private/clientkey.pem; virt-pki-validate; }'
+        virt-pki-validate ||
+        { chmod 755 /etc/pki/libvirt/private; chmod 644 /etc/pki/libvirt/private/clientkey.pem; virt-pki-validate; }'
 pid=$(daemon_pid)
 
 # --- certificates
@@ -109,7 +116,8 @@ refused "the client looks at the server's name" "does not match the hostname" \
 check "a certificate that is going to be revoked is let in" m virsh -c "$tls-bob" version
 revoke() {
         m sh -c 'cd /tmp/c; printf "crl_next_update = 3650\ncrl_number = 1\n" > crl.info
-        certtool --generate-crl --load-ca-privkey good.key --load-ca-certificate good.pem --load-certificate bob.pem --template crl.info --outfile /etc/pki/CA/cacrl.pem 2>/dev/null
+        certtool --generate-crl --load-ca-privkey good.key --load-ca-certificate good.pem \
+                --load-certificate bob.pem --template crl.info --outfile /etc/pki/CA/cacrl.pem 2>/dev/null
         systemctl reload libvirtd.service; sleep 0.5'
 }
 check "a list of revoked ones is read at reload" revoke
@@ -127,7 +135,8 @@ m_with_input bash -s <<'PASSWORDS'
 sed -i 's/^mech_list.*/mech_list: scram-sha-256/' /etc/sasl2/libvirt.conf
 echo secret | saslpasswd2 -p -c -a libvirt alice
 for word in secret guess; do
-        printf '[credentials-c]\nauthname=alice\npassword=%s\n[auth-libvirt-localhost]\ncredentials=c\n' $word > /tmp/c/$word
+        printf '[credentials-c]\nauthname=alice\npassword=%s\n[auth-libvirt-localhost]\ncredentials=c\n' \
+                $word > /tmp/c/$word
 done
 PASSWORDS
 configured 'auth_tls = "sasl"'
@@ -139,9 +148,11 @@ check "the daemon is up again" others_served
 pid=$(daemon_pid)
 
 # --- the server's own
-serial() { m sh -c 'gnutls-cli --no-ca-verification -p 16514 localhost < /dev/null 2>/dev/null --print-cert | certtool --certificate-info 2>/dev/null | grep -A1 -i "serial number" | head -1'; }
+serial() { m sh -c 'gnutls-cli --no-ca-verification -p 16514 localhost < /dev/null 2>/dev/null --print-cert |
+        certtool --certificate-info 2>/dev/null | grep -A1 -i "serial number" | head -1'; }
 before=$(serial)
-swap() { m sh -c 'cp /tmp/c/second.pem /etc/pki/libvirt/servercert.pem; cp /tmp/c/second.key /etc/pki/libvirt/private/serverkey.pem'; }
+swap() { m sh -c 'cp /tmp/c/second.pem /etc/pki/libvirt/servercert.pem;
+        cp /tmp/c/second.key /etc/pki/libvirt/private/serverkey.pem'; }
 has_new_certificate() { local now; now=$(serial); echo "$before / $now"; [ -n "$before" ] && [ -n "$now" ] && \
         [ "$now" != "$before" ]; }
 swap
@@ -154,16 +165,20 @@ refused "a file that is no certificate is refused" "those in use stay" \
 check "... and the old one goes on" others_served
 check "... also at reload" m systemctl reload libvirtd.service
 check "..." others_served
-m sh -c 'cd /tmp/c; bash make third good localhost tls_www_server "2020-01-01 00:00:00 UTC" "2021-01-01 00:00:00 UTC"; cp third.pem /etc/pki/libvirt/servercert.pem; cp third.key /etc/pki/libvirt/private/serverkey.pem'
+m sh -c 'cd /tmp/c; bash make third good localhost tls_www_server "2020-01-01 00:00:00 UTC" "2021-01-01 00:00:00 UTC";
+        cp third.pem /etc/pki/libvirt/servercert.pem; cp third.key /etc/pki/libvirt/private/serverkey.pem'
 refused "a certificate of our own that has expired is refused" "those in use stay" \
         m virt-admin -c libvirtd:///system server-update-tls libvirtd
-m sh -c 'cd /tmp/c; bash make short good localhost tls_www_server "2020-01-01 00:00:00 UTC" "$(date -u -d "+8 seconds" "+%F %T UTC")"; cp short.pem /etc/pki/libvirt/servercert.pem; cp short.key /etc/pki/libvirt/private/serverkey.pem'
+m sh -c 'cd /tmp/c; bash make short good localhost tls_www_server "2020-01-01 00:00:00 UTC" \
+                "$(date -u -d "+8 seconds" "+%F %T UTC")"
+        cp short.pem /etc/pki/libvirt/servercert.pem; cp short.key /etc/pki/libvirt/private/serverkey.pem'
 check "one that expires soon" m systemctl reload libvirtd.service
 expired_told() { m virsh -c "$tls-client" version >/dev/null 2>&1; m journalctl -b -q --no-pager -u libvirtd | \
         grep -c "certificate has expired, and clients refuse it"; }
 check "... while it is in use is told" eventually 20 equals 1 expired_told
 check "... once" equals 1 expired_told
-m sh -c 'cd /tmp/c; cp server.pem /etc/pki/libvirt/servercert.pem; cp server.key /etc/pki/libvirt/private/serverkey.pem; systemctl reload libvirtd.service'
+m sh -c 'cd /tmp/c; cp server.pem /etc/pki/libvirt/servercert.pem;
+        cp server.key /etc/pki/libvirt/private/serverkey.pem; systemctl reload libvirtd.service'
 check "... and a renewed one is served" others_served
 refused "a server that has no TLS listener says so" "no TLS listener" m virt-admin \
         -c libvirtd:///system server-update-tls admin
@@ -199,7 +214,8 @@ wait $attack
 check "... and these are ended in time" cat "$work/half"
 check "... " grep -q "all 50 ended" "$work/half"
 half_told() { refusals > "$work/refusals"; \
-        m sh -c "journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd | grep -cE 'refused|closing 127.0.0.1'" | grep -qx 50; }
+        m sh -c "journalctl -q -o cat --since '@$(cat "$work/mark")' -u libvirtd |
+        grep -cE 'refused|closing 127.0.0.1'" | grep -qx 50; }
 check "... each told once" half_told
 check "all of this by one process" equals "$pid" daemon_pid
 finish
