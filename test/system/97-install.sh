@@ -10,11 +10,13 @@ if ! only_at_night; then echo "ok - $area: left for the night"; exit 0; fi
 bare=yes
 machine_up --bind-ro="$(realpath "$here/../.."):/run/source"
 check "a copy of the sources, unbuilt" \
-        m sh -c "mkdir /root/unitvirt && cd /run/source && tar --exclude='./build*' --exclude=./.git -cf - . | tar -C /root/unitvirt -xf -"
+        m sh -c "mkdir /root/unitvirt && cd /run/source &&
+        tar --exclude='./build*' --exclude=./.git -cf - . | tar -C /root/unitvirt -xf -"
 # Everything but what the system itself and the tools of the build keep.
 files() {
         m sh -c "find /usr /etc /var/lib /run/systemd/generator /run/systemd/system /run/libvirt -xdev 2>/dev/null" |
-                grep -vE '/__pycache__|^/var/lib/(systemd|dpkg|apt|private|polkit-1|libvirt/images)|^/etc/(passwd|group|shadow|gshadow|subuid|subgid|.pwd.lock|\.updated)' | sort
+                grep -vE -e '/__pycache__|^/var/lib/(systemd|dpkg|apt|private|polkit-1|libvirt/images)' \
+                        -e '^/etc/(passwd|group|shadow|gshadow|subuid|subgid|.pwd.lock|\.updated)' | sort
 }
 files > "$work/before"
 
