@@ -22,7 +22,8 @@ shows() {
         grep -qE "^$field *: $value *\$" "$work/shown"
 }
 # A client that stays, and its number.
-client_stays() { m sh -c '(echo version; sleep 60) | virsh -c qemu:///system >/dev/null 2>&1 & echo $! > /tmp/client; sleep 1'; }
+client_stays() { m sh -c '(echo version; sleep 60) |
+        virsh -c qemu:///system >/dev/null 2>&1 & echo $! > /tmp/client; sleep 1'; }
 client_id() { admin client-list virtqemud | awk '/unix/ { print $1; exit }'; }
 client_is_gone() { m sh -c \
         'for i in $(seq 50); do ss -xp | grep -q "virtqemud-sock .*pid=" || exit 0; sleep 0.1; done; exit 1'; }
@@ -110,7 +111,8 @@ check "max_clients of the file holds" limit_holds /run/libvirt/virtqemud-sock 4
 check "admin_max_clients holds" limit_holds /run/libvirt/virtqemud-admin-sock 2
 check "max_client_requests: of many more calls at once none is lost" m python3 /run/test/limits.py \
         /run/libvirt/virtqemud-sock requests 2
-told() { m sh -c "journalctl -b -q -o cat -u virtqemud | grep -c 'more of them wait: the limit is max_client_requests'"; }
+told() { m sh -c "journalctl -b -q -o cat -u virtqemud |
+        grep -c 'more of them wait: the limit is max_client_requests'"; }
 check "... which the journal tells once" equals 1 told
 check "keepalive: who does not answer is dropped after interval * count" \
         m python3 /run/test/limits.py /run/libvirt/virtqemud-sock keepalive 1 2
