@@ -18,10 +18,12 @@ ip route add default via 192.0.2.1 dev p1' || { echo "not ok - $area: links"; fa
 # What this kernel does not have is not tested here; unit tests describe all kinds.
 vlan='' bond=''
 m ip link add link p1 name p1.7 type vlan id 7 2>/dev/null && vlan=yes
-m sh -c 'ip link add bond0 type bond mode active-backup miimon 100 && ip link add e0 type dummy && ip link set e0 master bond0' 2>/dev/null && bond=yes
+m sh -c 'ip link add bond0 type bond mode active-backup miimon 100 &&
+        ip link add e0 type dummy && ip link set e0 master bond0' 2>/dev/null && bond=yes
 
 valid() { m sh -c \
-        "virsh -c '$1' iface-dumpxml '$2' > /tmp/x.xml && xmllint --noout --relaxng /usr/share/libvirt/schemas/interface.rng /tmp/x.xml"; }
+        "virsh -c '$1' iface-dumpxml '$2' > /tmp/x.xml &&
+        xmllint --noout --relaxng /usr/share/libvirt/schemas/interface.rng /tmp/x.xml"; }
 interfaces() {
         local uri=$1 of=$2 name
         check "$of: the list" contains "br0" m virsh -c "$uri" iface-list --all
@@ -44,7 +46,8 @@ print(sorted(i.name() for i in c.listAllInterfaces(libvirt.VIR_CONNECT_LIST_INTE
                 "ip link add new0 type bridge; virsh -c '$uri' iface-list --inactive"
         check "$of: ... and gone at once" not m sh -c \
                 "ip link delete new0; virsh -c '$uri' iface-list --all | grep new0"
-        refused "$of: changes are refused where nobody manages links" "NetworkManager" m virsh -c "$uri" iface-destroy p1
+        refused "$of: changes are refused where nobody manages links" "NetworkManager" \
+                m virsh -c "$uri" iface-destroy p1
         refused "$of: ... definitions too" "systemd-networkd" m sh -c \
                 "virsh -c '$uri' iface-dumpxml p1 > /tmp/p1.xml; virsh -c '$uri' iface-define /tmp/p1.xml"
         refused "$of: ... and transactions" "systemd-networkd" m virsh -c "$uri" iface-begin
