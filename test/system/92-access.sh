@@ -51,16 +51,18 @@ refused "... and nobody else" "Interactive authentication required" as carol sys
 check "they are gone" m sh -c 'virsh -q undefine web && virsh -q undefine db'
 
 # --- what each may do
-check "three guests" sh -c \
-        "$(declare -f guest_xml m_with_input define_guest m); here=$here dir=$dir uri=$uri; define_guest mine && define_guest theirs && define_guest other"
-m sh -c 'echo "access_drivers = [ \"polkit\" ]" | tee /etc/libvirt/virtqemud.conf > /etc/libvirt/libvirtd.conf; systemctl stop virtqemud.service' 2>/dev/null
+check "three guests" sh -c "$(declare -f guest_xml m_with_input define_guest m);
+        here=$here dir=$dir uri=$uri; define_guest mine && define_guest theirs && define_guest other"
+m sh -c 'echo "access_drivers = [ \"polkit\" ]" | tee /etc/libvirt/virtqemud.conf > /etc/libvirt/libvirtd.conf;
+        systemctl stop virtqemud.service' 2>/dev/null
 check "with access_drivers the daemon starts" m virsh list
 check "without rules, who may connect may look" contains theirs as dave virsh list --all
 check "... at definitions too" as dave virsh dumpxml theirs
 refused "... but not at what is secret in them" "access denied" as dave virsh dumpxml --security-info theirs
 refused "... and change nothing" "access denied" as dave virsh start theirs
 refused "... not even define" "access denied" \
-        m sh -c 'virsh dumpxml theirs | sed "s,<name>theirs,<name>new,; /<uuid>/d" > /tmp/new.xml; chmod 644 /tmp/new.xml; runuser -u dave -- virsh define /tmp/new.xml'
+        m sh -c 'virsh dumpxml theirs | sed "s,<name>theirs,<name>new,; /<uuid>/d" > /tmp/new.xml;
+        chmod 644 /tmp/new.xml; runuser -u dave -- virsh define /tmp/new.xml'
 refused "... and nothing was defined" "failed to get domain" m virsh dominfo new
 check "root may do everything" m virsh start theirs
 
@@ -80,7 +82,8 @@ polkit.addRule(function(action, subject) {
                 return polkit.Result.NO;
 });
 RULES
-m sh -c 'sed -i "s/UUID\"/$(virsh domuuid other | head -1)\"/" /etc/polkit-1/rules.d/10-test.rules; systemctl restart polkit.service'
+m sh -c 'sed -i "s/UUID\"/$(virsh domuuid other | head -1)\"/" /etc/polkit-1/rules.d/10-test.rules;
+        systemctl restart polkit.service'
 check "a rule by name: only this guest is listed" equals mine names dave
 check "... through virtproxyd, which tells who calls" equals mine names dave 'qemu:///system?mode=legacy'
 check "... counted" equals "1" as dave sh -c 'virsh list --all --name | grep -c .'
@@ -120,7 +123,8 @@ check "... in their order" events_in_order
 check "libvirtd takes over" m systemctl start libvirtd.service
 check "the same rules hold there" equals mine names dave
 check "... and for forged calls" forged /run/libvirt/libvirt-sock
-m sh -c 'ip link set lo up; echo "auth_tcp = \"none\"" >> /etc/libvirt/libvirtd.conf; systemctl stop libvirtd.service libvirtd.socket 2>/dev/null; systemctl start libvirtd-tcp.socket'
+m sh -c 'ip link set lo up; echo "auth_tcp = \"none\"" >> /etc/libvirt/libvirtd.conf;
+        systemctl stop libvirtd.service libvirtd.socket 2>/dev/null; systemctl start libvirtd-tcp.socket'
 refused "a caller from afar has no user that polkit knows" "access denied" m virsh -c qemu+tcp://127.0.0.1/system list
 no_rules
 check "every action of the rules is one that polkit knows" \
