@@ -18,7 +18,8 @@ configured() {
 }
 # The refusals that the daemon has told since the last mark.
 mark() { m sh -c 'journalctl --sync; date +%s.%N' > "$work/mark"; }
-refusals() { m sh -c "journalctl --sync; journalctl -q -o cat --since '@$(cat "$work/mark")' -u 'virtproxyd' -u libvirtd | grep 'is refused'"; }
+refusals() { m sh -c "journalctl --sync;
+        journalctl -q -o cat --since '@$(cat "$work/mark")' -u 'virtproxyd' -u libvirtd | grep 'is refused'"; }
 told_once() {
         cat "$work/refusals"
         [ "$(grep -cE "$1" "$work/refusals")" = 1 ] && [ "$(wc -l < "$work/refusals")" = 1 ]
@@ -81,7 +82,8 @@ refused_once "... and nobody else" \
 configured virtproxyd
 define_with_long_text() {
         guest_xml long | python3 -c \
-                'import sys; print(sys.stdin.read().replace("<memory", "<description>" + "x" * 600000 + "</description><memory"))' |
+                'import sys; print(sys.stdin.read().replace(
+                        "<memory", "<description>" + "x" * 600000 + "</description><memory"))' |
                 m_with_input sh -c "cat > /root/long.xml; virsh -c '$tcp/alice' define /root/long.xml"
 }
 check "documents of many pieces pass the encryption" define_with_long_text
@@ -111,9 +113,11 @@ refused_once "... where a wrong password is refused" 'client of user 65534, proc
         as_nobody virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/guess' list
 check "root needs no password there" m virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock' list
 check "a user and a reader know of each other by virt-admin" m sh -c '
-        (echo version; sleep 5) | runuser -u nobody -- virsh -c "qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice" >/dev/null & sleep 2
+        (echo version; sleep 5) | runuser -u nobody -- virsh -c \
+                "qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice" >/dev/null & sleep 2
         id=$(virt-admin -c libvirtd:///system client-list virtproxyd | awk "/unix/ { print \$1; exit }")
-        virt-admin -c libvirtd:///system client-info virtproxyd "$id" | grep -q "sasl_user_name *: *alice"; rc=$?; kill %1; exit $rc'
+        virt-admin -c libvirtd:///system client-info virtproxyd "$id" | grep -q "sasl_user_name *: *alice";
+        rc=$?; kill %1; exit $rc'
 
 # --- Kerberos
 kerberos() {
@@ -156,7 +160,8 @@ refused_once "... unless the principal is not in the list" "is refused: user 'ca
 mechanisms digest-md5
 configured libvirtd
 check "libvirtd takes over" \
-        m sh -c 'systemctl stop virtproxyd-tcp.socket virtproxyd.socket virtproxyd.service 2>/dev/null; systemctl start libvirtd-tcp.socket'
+        m sh -c 'systemctl stop virtproxyd-tcp.socket virtproxyd.socket virtproxyd.service 2>/dev/null;
+        systemctl start libvirtd-tcp.socket'
 check "a name and its password, at libvirtd" m virsh -c "$tcp/alice" list --all
 refused_once "a wrong one" 'client 127.0.0.1;[0-9]+ is refused: .*authentication failure' \
         m virsh -c "$tcp/guess" version
