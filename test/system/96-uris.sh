@@ -23,8 +23,10 @@ ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_test
 ssh-keygen -q -t ed25519 -N '' -f /tmp/hostkey
 cp /root/.ssh/id_test.pub /root/.ssh/authorized_keys
 useradd -m -G libvirt -p '*' gail
-mkdir -p ~gail/.ssh && cp /root/.ssh/id_test.pub ~gail/.ssh/authorized_keys && chown -R gail: ~gail && chmod 700 ~gail ~gail/.ssh
-printf 'Port 22\nListenAddress 127.0.0.1\nHostKey /tmp/hostkey\nPermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\nStrictModes no\n' > /tmp/sshd_config
+mkdir -p ~gail/.ssh && cp /root/.ssh/id_test.pub ~gail/.ssh/authorized_keys &&
+        chown -R gail: ~gail && chmod 700 ~gail ~gail/.ssh
+printf '%s\n' 'Port 22' 'ListenAddress 127.0.0.1' 'HostKey /tmp/hostkey' 'PermitRootLogin yes' \
+        'PasswordAuthentication no' 'UsePAM no' 'StrictModes no' > /tmp/sshd_config
 systemd-run -q --unit=test-sshd /usr/sbin/sshd -D -e -f /tmp/sshd_config
 SETUP
 ssh='keyfile=/root/.ssh/id_test&no_verify=1&no_tty=1'
@@ -44,7 +46,8 @@ forms() {
 remote_forms() {
         local daemon=$1
         check "$daemon: listens on TCP and TLS" \
-                m sh -c "systemctl stop $daemon.service 2>/dev/null; systemctl start $daemon-tcp.socket $daemon-tls.socket"
+                m sh -c "systemctl stop $daemon.service 2>/dev/null;
+                systemctl start $daemon-tcp.socket $daemon-tls.socket"
         check "$daemon: qemu+tcp://localhost/system" lists qemu+tcp://localhost/system
         check "$daemon: ... with a port" lists qemu+tcp://127.0.0.1:16509/system
         check "$daemon: qemu+tls://localhost/system" lists 'qemu+tls://localhost/system?pkipath=/tmp/c/pki'
@@ -72,7 +75,9 @@ forms virtproxyd libvirt-sock
 remote_forms virtproxyd
 # --- monolithic
 check "libvirtd takes over" \
-        m sh -c 'systemctl stop virtproxyd-tcp.socket virtproxyd-tls.socket virtproxyd.socket virtproxyd.service 2>/dev/null; systemctl start libvirtd.socket'
+        m sh -c \
+        'systemctl stop virtproxyd-tcp.socket virtproxyd-tls.socket virtproxyd.socket virtproxyd.service 2>/dev/null;
+        systemctl start libvirtd.socket'
 check "no URI at all" contains qemu:///system m env -u LIBVIRT_DEFAULT_URI virsh uri
 check "qemu:///system" lists qemu:///system
 forms libvirtd libvirt-sock
