@@ -25,8 +25,9 @@ fetch_libvirt() {
 apt_in() { local folder=$1; shift;
         m sh -c "cd $folder && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $*"; }
 in_file() { m_with_input sh -c "cat > $1"; }
-everything() { m sh -c 'cd / && find etc/libvirt/qemu etc/libvirt/storage etc/libvirt/secrets etc/libvirt/nwfilter var/lib/libvirt/qemu/nvram var/lib/libvirt/qemu/snapshot \
-        ! -type d ! -name "*.base64" -exec sh -c "for f; do echo \$f \$(readlink \$f) \$(sha256sum < \$f); done" - {} + | sort'; }
+everything() { m sh -c 'cd / && find etc/libvirt/qemu etc/libvirt/storage etc/libvirt/secrets etc/libvirt/nwfilter \
+        var/lib/libvirt/qemu/nvram var/lib/libvirt/qemu/snapshot ! -type d ! -name "*.base64" \
+        -exec sh -c "for f; do echo \$f \$(readlink \$f) \$(sha256sum < \$f); done" - {} + | sort'; }
 sorted() { m virsh "$@" | sort; }
 kept() { diff "$work/before" <(everything); }
 
@@ -45,8 +46,10 @@ guest_xml lan idle "<interface type='network'><source network='default'/></inter
 guest_xml uefi | sed "s|</os>|<nvram>/var/lib/libvirt/qemu/nvram/uefi_VARS.fd</nvram></os>|" | in_file /root/uefi.xml
 echo "<pool type='dir'><name>images</name><target><path>/var/lib/libvirt/images</path></target></pool>" |
         in_file /root/pool.xml
-echo "<secret ephemeral='no' private='no'><uuid>0a1b2c3d-0000-4000-8000-00000000000a</uuid><usage type='volume'><volume>/x</volume></usage></secret>" | in_file /root/secret.xml
-check "NVRAM" m sh -c 'mkdir -p /var/lib/libvirt/qemu/nvram; head -c 4096 /dev/urandom > /var/lib/libvirt/qemu/nvram/uefi_VARS.fd'
+echo "<secret ephemeral='no' private='no'><uuid>0a1b2c3d-0000-4000-8000-00000000000a</uuid>
+<usage type='volume'><volume>/x</volume></usage></secret>" | in_file /root/secret.xml
+check "NVRAM" m sh -c 'mkdir -p /var/lib/libvirt/qemu/nvram;
+        head -c 4096 /dev/urandom > /var/lib/libvirt/qemu/nvram/uefi_VARS.fd'
 for guest in plain linux lan; do check "define $guest" m virsh -q define "/root/$guest.xml"; done
 for guest in plain lan; do check "autostart of $guest" m virsh -q autostart $guest; done
 check "a pool" m virsh -q pool-define /root/pool.xml
@@ -63,13 +66,15 @@ check "unitvirt-tools can be installed beside libvirt" apt_in /run/packages "./u
 m unitvirt verify --all > "$work/verify" 2>&1; rc=$?
 check "verify --all says that not everything runs" [ $rc = 1 ]
 lists() { grep -E "$1" "$work/verify" || { cat "$work/verify"; false; }; }
-check "... but not networks, pools and their guests, which do" not grep -E 'lan\.xml|default\.xml|images\.xml' "$work/verify"
+check "... but not networks, pools and their guests, which do" \
+        not grep -E 'lan\.xml|default\.xml|images\.xml' "$work/verify"
 check "... the snapshot" lists '^/var/lib/libvirt/qemu/snapshot/linux/before\.xml:[0-9]+: snapshot'
 check "... and not the guests that run" not lists '/qemu/(plain|linux)\.xml'
 
 check "apt exchanges the packages" apt_in /run/packages "\$(ls ./unitvirt-*.deb | grep -v -e dbgsym -e xen)"
 check "... libvirt's daemons are gone" \
-        not m sh -c "dpkg-query -W -f '\${Package} \${Status}\n' 'libvirt-daemon*' | grep -v config | grep 'ok installed'"
+        not m sh -c "dpkg-query -W -f '\${Package} \${Status}\n' 'libvirt-daemon*' |
+        grep -v config | grep 'ok installed'"
 check "... all files are as they were" kept
 check "... libvirtd is enabled as before" contains enabled m systemctl is-enabled libvirtd.socket
 check "... unitvirt status shows no conflict" not contains Conflict m unitvirt status
