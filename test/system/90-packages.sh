@@ -18,9 +18,9 @@ build_packages() {
                 cd "$packages/source" && DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -b -us -uc
 }
 has_no_errors() { not grep '^E:' <(lintian --allow-root "$packages"/unitvirt_*.changes 2>&1); }
-install() { local p; m sh -c \
-        "cd /run/packages && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-                $(for p; do printf './%s_*.deb ' "$p"; done)"; }
+install() { local p; m sh -c "cd /run/packages &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        $(for p; do printf './%s_*.deb ' "$p"; done)"; }
 remove() { m sh -c "DEBIAN_FRONTEND=noninteractive apt-get purge -y 'unitvirt-*'"; }
 listening() { m systemctl list-units --plain --no-legend --state=active '*virt*.socket'; }
 all_drivers=$(printf 'unitvirt-daemon-driver-%s ' network storage nodedev nwfilter secret interface)
@@ -61,9 +61,8 @@ check "the machine reboots" machine_reboot
 check "... the guest is up" shows_running a
 check "... and virsh is served" contains running m virsh list
 
-again() { m sh -c 'cd /run/packages && for p in *.deb; do case $p in
-        *dbgsym* | *driver-xen*) ;; *) echo "./$p";; esac; done |
-        DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --reinstall'; }
+again() { m sh -c 'cd /run/packages && for p in *.deb; do case $p in *dbgsym* | *driver-xen*) ;; *) echo "./$p";;
+        esac; done | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --reinstall'; }
 folder() { m stat -c %i /run/libvirt/qemu/vm-a; }
 inode=$(folder)
 check "an upgrade" again
@@ -74,7 +73,7 @@ check "stop" m virsh -q destroy a
 check "everything is purged" remove
 check "... no unit of ours is left" equals "" \
         m sh -c "ls -d /lib/systemd/system/virt*d* /lib/systemd/system/libvirtd* \
-                /lib/systemd/system/vm@* /lib/systemd/system/vm-* 2>/dev/null; true"
+        /lib/systemd/system/vm@* /lib/systemd/system/vm-* 2>/dev/null; true"
 check "... nothing listens" equals "" listening
 check "... the definition is still there" m test -e /etc/libvirt/qemu/a.xml
 check "no unit has failed" equals "" m systemctl --failed --plain --no-legend
