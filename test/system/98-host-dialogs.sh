@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What virt-manager's windows of the host and Cockpit's pages of it call: the former's own library (virtinst) over
-# python3-libvirt, as it fills its lists of networks, interfaces and devices, follows them by events, makes a network by
-# its assistant's steps and gives devices to guests; the latter by org.libvirt on the system bus.
+# What virt-manager's windows of the host and Cockpit's pages of it, and of a guest that runs, call: the former's own
+# library (virtinst) over python3-libvirt, as it fills its lists of networks, interfaces and devices, follows them by
+# events, makes a network by its assistant's steps and gives devices to guests; the latter by org.libvirt on the system
+# bus.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -149,4 +150,31 @@ event_of() { printf '"member":"NetworkEvent","payload":{"type":"oi","data":["%s"
 told() { m grep -qF -- "$(event_of "$1")" /root/signals; }
 for event in 0 1 2 3; do check "... event $event" eventually 10 told $event; done
 check "no daemon has anything to complain of" equals "" m journalctl -b -p err -o cat -u 'virt*'
+# ... and its dialogs of disks and cards, for a guest that runs: flags 1 are the running one, 2 its definition
+m sh -c 'truncate -s 4M /srv/disk.raw; truncate -s 1M /srv/medium.iso'
+check "a guest" define_guest cock idle "<disk type='file' device='cdrom'><target dev='sdz' bus='scsi'/></disk>"
+check "... runs" m virsh -q start cock
+guest=$(path_of DomainLookupByName s cock)
+domain() { call "$guest" org.libvirt.Domain "$@"; }
+disk="<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/srv/disk.raw'/>
+<target dev='vdc' bus='virtio'/></disk>"
+card="<interface type='bridge'><mac address='52:54:00:00:00:77'/><source bridge='br0'/>
+<model type='virtio'/></interface>"
+medium="<disk type='file' device='cdrom'><source file='/srv/medium.iso'/><target dev='sdz' bus='scsi'/></disk>"
+of_both() { m sh -c "virsh dumpxml cock; virsh dumpxml --inactive cock" | grep -cF -- "$1" | grep -qx "$2"; }
+check "Cockpit: AttachDevice, a disk" domain AttachDevice su "$disk" 3
+check "... both have it" of_both /srv/disk.raw 2
+check "... a card" domain AttachDevice su "$card" 3
+check "... both have it" of_both 52:54:00:00:00:77 2
+check "UpdateDevice, its link goes down" \
+        domain UpdateDevice su "${card%</interface>}<link state='down'/></interface>" 1
+check "... of the running one" of_both "<link state='down'/>" 1
+check "... a medium" domain UpdateDevice su "$medium" 3
+check "... is in the drive" of_both /srv/medium.iso 2
+check "DetachDevice, the card, of the definition" domain DetachDevice su "$card" 2
+check "... which alone lacks it" of_both 52:54:00:00:00:77 1
+check "... the disk" domain DetachDevice su "$disk" 3
+check "... has gone from the definition" not contains /srv/disk.raw m virsh dumpxml --inactive cock
+refused "... one that is not there" "device not found" domain DetachDevice su "${disk//vdc/vdx}" 2
+m virsh -q destroy cock
 finish
