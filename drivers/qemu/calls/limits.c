@@ -220,16 +220,6 @@ static int get_blkio(Call *c, Guest *g, const remote_domain_get_blkio_parameters
         return args->nparams == 0 ? 0 : typed_params_take(&params, &ret->params.params_val, &ret->params.params_len);
 }
 
-static xmlNode *ensure_device(xmlNode *tune, const char *path) {
-        xmlNode *device;
-
-        XML_FOREACH(n, tune, "device")
-                if (streq_ptr(xml_get(n, "path"), path))
-                        return n;
-        device = xml_add(tune, "device", NULL);
-        return device && xml_add(device, "path", path) ? device : NULL;
-}
-
 static int edit_device(xmlNode *tune, const char *element, const char *path, const char *number, Error *e) {
         xmlNode *device, *n;
         uint64_t v;
@@ -237,7 +227,7 @@ static int edit_device(xmlNode *tune, const char *element, const char *path, con
         if (path[0] != '/' || parse_u64(number, 10, &v) < 0)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                  "unable to parse blkio device '%s' '%s,%s'", element, path, number);
-        device = ensure_device(tune, path);
+        device = unit_limits_device(tune, path);
         if (!device)
                 return -ENOMEM;
         xml_remove_children(device, element);

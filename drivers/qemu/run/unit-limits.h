@@ -26,3 +26,6 @@ int unit_limits_show(Guest *g, Definition *live);
 
 /* This file goes with the guest's run. */
 int unit_limits_promise_undo(const Guest *g, const char *file, Error *e);
+
+/* The <device> of a <blkiotune> that has this path, made where there is none; the document's. NULL without memory. */
+xmlNode *unit_limits_device(xmlNode *tune, const char *path);

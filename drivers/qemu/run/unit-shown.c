@@ -142,7 +142,7 @@ static int show_set(const Shown *s) {
         return xml_set_attr(n, "nodeset", set);
 }
 
-static xmlNode *ensure_device(xmlNode *tune, const char *path) {
+xmlNode *unit_limits_device(xmlNode *tune, const char *path) {
         xmlNode *n;
 
         XML_FOREACH(device, tune, "device")
@@ -170,7 +170,7 @@ static int show_devices(const Shown *s) {
                 xmlNode *device;
 
                 *space = 0;
-                device = ensure_device(tune, *line);
+                device = unit_limits_device(tune, *line);
                 if (!device || !xml_add(device, s->place, space + 1))
                         return -ENOMEM;
         }
