@@ -18,7 +18,8 @@
 
 struct ObjectStore {
         sd_event_source *watches[_STORE_PLACE_MAX];
-        KnownFiles *known;      /* while the first scan lasts */
+        KnownFiles *known;      /* these two: while the first scan lasts */
+        char **others;          /* files that are no definitions */
 };
 
 /* --- names of files --- */
@@ -338,26 +339,37 @@ static void found_other(ObjectIndex *i, StorePlace place, int folder, const char
 
 /* "web.xml.x1y2z3.new": a daemon that was killed was writing it (file_write_atomic()). */
 static void remove_stray(ObjectIndex *i, StorePlace place, int folder, const char *file) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = folder_of(i->kind, place);
 
-        if (!file_is_temporary(file, ".xml"))
-                return;
-        path = folder_of(i->kind, place);
         if (path && unlinkat(folder, file, 0) >= 0)
                 log_notice("removed %s/%s: it was being written when the daemon ended", path, file);
 }
 
+/* Files of others are kept for later: they are told when all definitions are known. */
+static void found_persistent(ObjectIndex *i, StorePlace place, int folder, const char *file) {
+        if (endswith(file, ".xml"))
+                found_in_etc(i, place, folder, file);
+        else if (file_is_temporary(file, ".xml"))
+                remove_stray(i, place, folder, file);
+        else if (i->kind->store->other && strv_add(&i->store->others, file) < 0)
+                log_oom();
+}
+
 /* Thousands are not active, with nothing in /run, and tens are: each of the former costs one file that is looked at,
- * and opened where the last daemon did not know it. */
+ * and opened where the last daemon did not know it. The folder with the thousands is read once. */
 static void first_scan(ObjectIndex *i) {
         i->store->known = known_files_load(i->kind);
-        for_each_file(i, STORE_PERSISTENT, remove_stray);
         for_each_file(i, STORE_LIVE, found_in_run);
         for_each_file(i, STORE_TRANSIENT, found_in_run);
-        for_each_file(i, STORE_PERSISTENT, found_in_etc);
+        for_each_file(i, STORE_PERSISTENT, found_persistent);
+        for (char *const *file = i->store->others; file && *file; file++)
+                i->kind->store->other(i, STORE_PERSISTENT, *file, true);
         for (StorePlace p = 0; p < _STORE_PLACE_MAX && i->kind->store->other; p++)
-                for_each_file(i, p, found_other);
+                if (p != STORE_PERSISTENT)
+                        for_each_file(i, p, found_other);
         i->store->known = known_files_free(i->store->known);
+        strv_free(i->store->others);
+        i->store->others = NULL;
 }
 
 static void found_again(ObjectIndex *i, StorePlace place, int folder, const char *file) {
