@@ -140,6 +140,9 @@ static int give_group(Prepare *p, const xmlNode *device, unsigned group) {
 
         if (r >= 0)
                 r = vfio_give(group, p->uid, p->gid);
+        /* the module may have come with the driver just now */
+        if (r >= 0)
+                r = prepare_show(p, "/dev/vfio");
         return r < 0 ? prepare_refuse(p, r, device, "cannot give /dev/vfio/%u to the guest: %s", group, strerror(-r))
                      : 0;
 }

@@ -22,6 +22,8 @@ static int give_folder(Prepare *p, const xmlNode *element, const char *path) {
         r = prepare_undo(p, UNDO_FOLDER, path);
         if (r >= 0)
                 r = folder_make(path, p->uid, p->gid);
+        if (r >= 0)
+                r = prepare_show(p, path);
         return r < 0 ? prepare_refuse(p, r, element, "cannot make the folder '%s': %s", path, strerror(-r)) : 0;
 }
 

@@ -3,14 +3,15 @@
 
 /* Descriptors with names on their way from vm-prepare to vm-run.
  *
- * The service manager's store takes them one by one, and each that comes or goes makes it look at /proc and tell
- * everybody on the bus. So they wait in a socket that nobody reads yet, and the store has but that: what is in it lives
- * as long as its one end does (unix(7), SCM_RIGHTS). */
+ * vm-run connects to vm-prepare's socket (SOCK_SEQPACKET) and says nothing. One packet comes back: with a descriptor
+ * it is a parcel, a socket in which all of them wait to be read, and live as long as its one end does (unix(7),
+ * SCM_RIGHTS); without one it is the reason why there is none. */
 
 #include "base/macros.h"
 
-/* The socket's name in the store; the longest that a descriptor in it may have. */
-#define PARCEL_FD_NAME "parcel"
+#define PREPARE_SOCKET "prepare/socket" /* below path_run() */
+#define PREPARE_ANSWER_MAX 2048U
+/* The longest name that a descriptor in a parcel may have. */
 #define PARCEL_NAME_MAX 255U
 
 /* A parcel: *ret_in is the end that descriptors are put into, *ret_out the one that is handed on; both the caller's. */

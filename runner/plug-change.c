@@ -170,7 +170,7 @@ int plug_change(Plug *plug, const char *guest, const char *device, json_t **ret,
         Prepare *p = &plug->prepare;
         int r;
 
-        *p = (Prepare) { .name = guest, .notify_fd = -EBADF, .parcel_fd = -EBADF, .running = true, .device = device };
+        *p = (Prepare) { .name = guest, .parcel_fd = -EBADF, .running = true, .device = device };
         r = wait_for_others(guest, &lock, &p->error);
         if (r >= 0)
                 r = plug_load(plug, guest);

@@ -21,7 +21,7 @@ int plug_lock(Plug *p, const char *guest, const char *name, Error *e) {
         const xmlNode *lease = NULL;
         int r;
 
-        *prepare = (Prepare) { .name = guest, .notify_fd = -EBADF, .parcel_fd = -EBADF, .running = true };
+        *prepare = (Prepare) { .name = guest, .parcel_fd = -EBADF, .running = true };
         r = plug_load(p, guest);
         if (r >= 0)
                 lease = find_lease(prepare->live, name);
@@ -39,7 +39,7 @@ int plug_unlock(Plug *p, const char *guest, const char *name, Error *e) {
         Prepare *prepare = &p->prepare;
         int r;
 
-        *prepare = (Prepare) { .name = guest, .notify_fd = -EBADF, .parcel_fd = -EBADF, .running = true };
+        *prepare = (Prepare) { .name = guest, .parcel_fd = -EBADF, .running = true };
         r = plug_find(p, guest);
         p->late.alias = strdup(name);
         p->late.gone = true;

@@ -359,7 +359,6 @@ int plug_open(Plug *p, const char *guest, const char *device, const char *versio
 
         *prepare = (Prepare) {
                 .name = guest,
-                .notify_fd = -EBADF,
                 .parcel_fd = -EBADF,
                 .sink = { descriptor_give },
                 .keep = keep,

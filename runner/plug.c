@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* vm-plug: started by vm-plug.socket as root, to open what a device needs that is plugged into a guest that runs; see
- * base/guest-plug.h for what is said. Each request has a process of its own, so that an image on a server that does not
- * answer holds up nobody else. */
+ * base/guest-plug.h for what is said. */
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/fds.h"
@@ -21,6 +18,7 @@
 #include "plan/names.h"
 #include "plug-request.h"
 #include "plug.h"
+#include "serve.h"
 
 /* Without a request for so long it ends: the next one starts it again. */
 #define IDLE_MS 15000
@@ -158,7 +156,7 @@ static bool is_root(int connection) {
         return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &len) >= 0 && peer.uid == geteuid();
 }
 
-static int serve(int connection) {
+static int serve(int connection, void *userdata) {
         _cleanup_plug_request_ PlugRequest q = {};
         _cleanup_error_ Error e = ERROR_INIT;
         char text[PLUG_REQUEST_MAX + 1];
@@ -180,37 +178,6 @@ static int serve(int connection) {
         return r;
 }
 
-static void serve_in_child(int listener, int connection) {
-        pid_t pid = fork();
-
-        if (pid < 0)
-                log_warning_errno(-errno, "cannot start a process for a request: %m");
-        if (pid != 0)
-                return;
-        close(listener);
-        _exit(serve(connection) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
-/* Until nobody has come for a while, and nobody is being served. */
-static int serve_all(int listener) {
-        for (;;) {
-                struct pollfd p = { .fd = listener, .events = POLLIN };
-                int n = poll(&p, 1, IDLE_MS), connection;
-
-                while (waitpid(-1, NULL, WNOHANG) > 0)
-                        ;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0 && waitpid(-1, NULL, WNOHANG) < 0)
-                        return 0;
-                connection = n > 0 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
-                if (connection < 0)
-                        continue;
-                serve_in_child(listener, connection);
-                close(connection);
-        }
-}
-
 int main(int argc, char **argv) {
         int r;
 
@@ -223,7 +190,7 @@ int main(int argc, char **argv) {
                 log_error("vm-plug is started by vm-plug.socket");
                 return EXIT_FAILURE;
         }
-        r = serve_all(SD_LISTEN_FDS_START);
+        r = serve_connections(SD_LISTEN_FDS_START, IDLE_MS, NULL, serve, NULL);
         if (r < 0)
                 log_error_errno(r, "cannot wait for requests: %s", strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* vm-prepare NAME: run by vm@NAME.service as root before vm-run (ExecStartPre=+). It turns the definition into
- * NAME.xml (the live definition) and NAME.launch (what vm-run executes), and opens what the guest's user may not.
- *
- * vm-prepare --broken NAME MESSAGE stands in the drop-in of a definition that cannot be used, and fails with the
- * generator's message. */
+/* The definition becomes NAME.xml (the live definition) and NAME.launch (what vm-run executes), and what the guest's
+ * user may not open is opened. */
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/log.h"
 #include "base/socket.h"
 #include "base/strings.h"
-#include "host/enter.h"
 #include "host/sockets.h"
 #include "host/undo.h"
 #include "leftovers.h"
-#include "notify.h"
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "prepare.h"
@@ -30,12 +26,11 @@
 #include "qemu/machines.h"
 #include "qemu/version.h"
 #include "register.h"
+#include "view.h"
 
 #define DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 /* Descriptors of QEMU begin here: above stdin, stdout, stderr and a few to spare. */
 #define FIRST_FD 20
-/* The manager may have hundreds of guests to start. */
-#define STORE_TIMEOUT_MS 30000
 
 /* --- the definition --- */
 
@@ -64,18 +59,17 @@ static int load_definition(Prepare *p) {
 /* systemd keeps the settings that it read last. A start with others would give the guest a sandbox that does not
  * fit. */
 static int check_plan(Prepare *p) {
-        const char *loaded = getenv("UNITVIRT_PLAN");
         _cleanup_plan_ Plan *plan = NULL;
         int r;
 
         r = plan_build(p->live, &plan, &p->error);
         if (r < 0)
                 return r;
-        if (streq_ptr(loaded, plan_stamp(plan)))
+        if (streq_ptr(p->plan, plan_stamp(plan)))
                 return 0;
         return error_set(&p->error, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_SYSTEMD,
                          "%s %s: run \"systemctl daemon-reload\", then start it again", definition_origin(p->live),
-                         loaded ? "changed after systemd read it" : "is not known to systemd yet");
+                         p->plan ? "changed after systemd read it" : "is not known to systemd yet");
 }
 
 static int normalise(Prepare *p, char **ret_version) {
@@ -373,30 +367,17 @@ static int write_live(Prepare *p) {
         return r < 0 ? r : write_file(p, GUEST_FILE_LIVE, text);
 }
 
-/* Nothing that vm-run needs may get lost with our end. */
-static int leave_parcel(Prepare *p) {
-        int r = notify_store_fd(p->notify_fd, PARCEL_FD_NAME, p->parcel_out);
+/* --- all of it --- */
 
-        if (r >= 0)
-                r = notify_wait(p->notify_fd, STORE_TIMEOUT_MS);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD,
-                                       "the service manager did not take the guest's files")
-                     : 0;
-}
-
-/* --- the program --- */
-
-static int find_run_dir(Prepare *p) {
-        const char *dir = getenv("RUNTIME_DIRECTORY");
+static int find_owner(Prepare *p) {
         struct stat st;
 
-        if (!dir || stat(dir, &st) < 0)
+        if (!p->run_dir || stat(p->run_dir, &st) < 0)
                 return error_set(&p->error, -ENOENT, ERROR_INTERNAL, ORIGIN_SYSTEMD,
-                                 "no RUNTIME_DIRECTORY: vm-prepare is started by vm@.service");
-        p->run_dir = strdup(dir);
+                                 "the unit has no RuntimeDirectory=: it is none that was made from a definition");
         p->uid = st.st_uid;
         p->gid = st.st_gid;
-        return p->run_dir ? 0 : -ENOMEM;
+        return 0;
 }
 
 /* Who may register a machine is decided by who connects. A host without a bus is none the worse. */
@@ -419,6 +400,24 @@ static int prepare_registration(Prepare *p) {
                      : 0;
 }
 
+/* The unit shows what was there when it was started. */
+static int show_folders(Prepare *p) {
+        _cleanup_close_ int process = -EBADF;
+
+        if (!p->shown)
+                return 0;
+        process = (int) syscall(SYS_pidfd_open, p->process, 0);
+        if (process < 0)
+                return -errno;
+        for (char *const *folder = p->shown; *folder; folder++) {
+                int r = view_show(process, *folder);
+
+                if (r < 0)
+                        return error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot show '%s' to the guest", *folder);
+        }
+        return 0;
+}
+
 static int prepare(Prepare *p) {
         static int (*const steps[])(Prepare * p) = {
                 prepare_config,   read_request,     prepare_kvm,          prepare_cpu,      assign_id,
@@ -437,7 +436,7 @@ static int prepare(Prepare *p) {
         if (r >= 0)
                 r = check_plan(p);
         if (r >= 0)
-                r = find_run_dir(p);
+                r = find_owner(p);
         if (r >= 0)
                 r = normalise(p, &version);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(steps); i++)
@@ -445,33 +444,16 @@ static int prepare(Prepare *p) {
         if (r >= 0)
                 r = prepare_locks(p);
         if (r >= 0)
+                r = show_folders(p);
+        if (r >= 0)
                 r = build_arguments(p, version);
         if (r >= 0)
                 r = write_launch(p);
         if (r >= 0)
                 r = write_live(p);
         if (r >= 0)
-                r = leave_parcel(p);
-        if (r >= 0)
                 prepare_autostart(p);
         return r;
-}
-
-/* The cause in all three places where people and programs look: the unit's status, the journal, NAME.error. */
-static int fail(const char *name, int notify_fd, const char *message, const char *text) {
-        _cleanup_free_ char *path = guest_file(GUEST_FILE_ERROR, name);
-
-        log_error("%s", message);
-        (void) notify_status(notify_fd, "", "%s", message);
-        if (path)
-                (void) file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC);
-        return EXIT_FAILURE;
-}
-
-static int fail_with(const char *name, int notify_fd, const Error *e, int r) {
-        _cleanup_free_ char *text = error_to_text(e, r);
-
-        return fail(name, notify_fd, error_text(e, r), text ?: error_text(e, r));
 }
 
 static void prepare_done(Prepare *p) {
@@ -479,6 +461,7 @@ static void prepare_done(Prepare *p) {
         if (p->host_sysinfo)
                 xmlFreeDoc(p->host_sysinfo);
         strv_free(p->paths);
+        strv_free(p->shown);
         free(p->auto_cpus);
         free(p->auto_nodes);
         for (size_t i = 0; i < p->n_images; i++)
@@ -494,8 +477,7 @@ static void prepare_done(Prepare *p) {
 }
 
 /* The folder that systemd made for this run may be covered by that of the earlier one. */
-static void undo_earlier_run(const char *name) {
-        const char *dir = getenv("RUNTIME_DIRECTORY");
+static void undo_earlier_run(const char *name, const char *dir) {
         struct stat st;
         bool known = dir && stat(dir, &st) >= 0;
 
@@ -508,7 +490,7 @@ static void undo_earlier_run(const char *name) {
 
 /* Nobody cleans up behind this run before it is over. What an earlier one left, whose vm-cleanup was killed, goes
  * now. */
-static int take_over(const char *name, int parcel_fd) {
+static int take_over(const char *name, const char *run_dir, int parcel_fd, Error *e) {
         _cleanup_close_ int lock = -EBADF;
         int r;
 
@@ -516,56 +498,36 @@ static int take_over(const char *name, int parcel_fd) {
         if (r >= 0)
                 r = parcel_put(parcel_fd, LOCK_FD_NAME, lock);
         if (r < 0)
-                return log_error_errno(r, "cannot mark the guest as running: %s", strerror(-r));
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot mark the guest as running");
         if (leftovers_exist(name))
-                undo_earlier_run(name);
+                undo_earlier_run(name, run_dir);
         return 0;
 }
 
-static int prepare_guest(const char *name, int notify_fd) {
-        _cleanup_free_ char *stale = guest_file(GUEST_FILE_ERROR, name);
-        _cleanup_close_ int in = -EBADF, out = -EBADF;
-        int r = parcel_open(&in, &out);
+int prepare_guest(const Starting *s, const char *plan, int in, Error *e) {
+        _cleanup_free_ char *stale = guest_file(GUEST_FILE_ERROR, s->name);
         Prepare p = {
-                .name = name,
-                .notify_fd = notify_fd,
+                .name = s->name,
+                .process = s->process,
+                .plan = plan,
                 .parcel_fd = in,
-                .parcel_out = out,
                 .sink = { descriptor_give },
                 .next_fd = FIRST_FD,
                 .next_set = 1,
         };
+        int r;
 
+        r = take_over(s->name, s->run_dir, in, e);
         if (r < 0)
-                return log_error_errno(r, "cannot make a socket for what is opened: %s", strerror(-r)) < 0;
-        if (take_over(name, in) < 0)
-                return EXIT_FAILURE;
+                return r;
         if (stale)
                 (void) unlink(stale);
+        if (s->run_dir && !(p.run_dir = strdup(s->run_dir)))
+                return -ENOMEM;
         qemu_host_resources_init(&p.res);
         r = prepare(&p);
         if (r < 0)
-                r = fail_with(name, notify_fd, &p.error, r);
+                error_move(e, &p.error);
         prepare_done(&p);
         return r;
-}
-
-int main(int argc, char **argv) {
-        _cleanup_free_ char *name = NULL;
-        bool broken = argc == 4 && streq(argv[1], "--broken");
-        int notify_fd, r;
-
-        log_open("vm-prepare", LOG_TARGET_AUTO);
-        r = host_enter();
-        if (r < 0)
-                return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
-        notify_fd = notify_open();
-        if (argc != 2 && !broken) {
-                log_error("usage: vm-prepare NAME (started by vm@NAME.service)");
-                return EXIT_FAILURE;
-        }
-        r = guest_of_instance(argv[broken ? 2 : 1], &name);
-        if (r < 0)
-                return log_error_errno(r, "no guest has this unit: %s", strerror(-r)) < 0;
-        return broken ? fail(name, notify_fd, argv[3], argv[3]) : prepare_guest(name, notify_fd);
 }

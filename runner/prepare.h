@@ -3,8 +3,12 @@
 
 /* vm-prepare: the privileged step before a guest's QEMU is started. One Prepare is one start.
  *
+ *   vm-prepare.c   the program: who asks, and what it is told
+ *   starting.c     who that is
+ *   view.c         what it sees that was made here
+ *   serve.c        a process for each who asks
  *   prepare.c      the steps in their order, the definition, what is written
- *   descriptors.c  numbers of descriptors, the service manager's store, sets of QEMU's -add-fd
+ *   descriptors.c  numbers of descriptors, the parcel for vm-run, sets of QEMU's -add-fd
  *   images.c       disks and flash, opened here and known to QEMU as /dev/fdset/N
  *   locks.c        locks on images and leases, for other hosts to see
  *   chain.c        what an image says about its backing file
@@ -45,6 +49,7 @@
 #include "model/definition.h"
 #include "parcel.h"
 #include "qemu/args.h"
+#include "starting.h"
 
 #define NETS_MAX 64U
 #define CHARDEVS_MAX 512U
@@ -71,8 +76,10 @@ struct Prepare {
         char *run_dir;            /* /run/libvirt/qemu/USER, owned by the guest's user */
         uid_t uid;                /* that user */
         gid_t gid;
-        int notify_fd;
-        int parcel_fd, parcel_out; /* for what vm-run gets, and the end that it gets (parcel.h) */
+        const char *plan;         /* the unit's plan, as systemd has read it; NULL: none */
+        int parcel_fd;            /* for what vm-run gets (parcel.h) */
+        pid_t process;            /* vm-run, whose view is QEMU's; 0: it is not known */
+        char **shown;             /* folders made here that the definition puts into that view */
         FdSink sink;              /* for lib/host: what follows */
         int (*keep)(Prepare *p, int number, int fd); /* where descriptors wait for QEMU; NULL: in the parcel */
         bool running;             /* the guest runs already: vm-plug */
@@ -117,12 +124,19 @@ struct Prepare {
         Error error;
 };
 
+/* prepare.c */
+/* All of it. plan is the unit's, NULL where it has none; in: the end of the parcel that is filled. Fills the error. */
+int prepare_guest(const Starting *s, const char *plan, int in, Error *e);
+
 /* Fills the error with "FILE:LINE: ELEMENT: words", where the definition asks for what the host does not give.
  * Returns r. */
 int prepare_refuse(Prepare *p, int r, const xmlNode *element, const char *format, ...) _printf_(4, 5);
 
 /* Puts "FILE:LINE: ELEMENT: " in front of the error that a function of lib/host filled. Returns r. */
 int prepare_blame(Prepare *p, int r, const xmlNode *element);
+/* Shows a folder that was made here, or was not there before, in the guest's view of the file system, where it starts
+ * (what runs has its view). -ENOMEM. */
+int prepare_show(Prepare *p, const char *folder);
 /* A line for the guest's undo list (host/undo.h), before the thing is made. */
 int prepare_undo(Prepare *p, const char *key, const char *value);
 

@@ -26,3 +26,7 @@ int prepare_undo(Prepare *p, const char *key, const char *value) {
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot write the list of what is to be undone later")
                      : 0;
 }
+
+int prepare_show(Prepare *p, const char *folder) {
+        return p->process == 0 || strv_contains(p->shown, folder) ? 0 : strv_add(&p->shown, folder);
+}

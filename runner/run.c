@@ -203,7 +203,7 @@ static int read_all(int fd, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* From the descriptor that vm-prepare stored; by its name where there is none. */
+/* From the descriptor that vm-prepare opened; by its name where there is none. */
 static int load_launch(Run *run, const char *name) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         unsigned line = 0;
@@ -252,10 +252,7 @@ static void run_done(Run *run) {
 static int run_guest(Run *run, const char *name) {
         int r;
 
-        r = take_parcel(run);
-        if (r < 0)
-                log_error_errno(r, "cannot take what vm-prepare opened: %s", strerror(-r));
-        if (r < 0 || load_launch(run, name) < 0)
+        if (take_parcel(run) < 0 || load_launch(run, name) < 0)
                 return GUEST_EXIT_START_FAILED;
         r = run_enter_thread_groups(run);
         if (r < 0) {

@@ -242,8 +242,8 @@ void registration_begin(Run *run);
 void registration_end(Run *run);
 
 /* spawn.c */
-/* Unpacks what vm-prepare left with the service manager, which has it no more then: QEMU's copies are the only ones
- * once it runs, so locks and taps go with it. */
+/* Has vm-prepare open what the guest needs, and unpacks it: QEMU's copies are the only ones once it runs, so taps go
+ * with it. Says what went wrong. */
 int take_parcel(Run *run);
 /* Starts QEMU; fills consoles, monitor.fd and qemu. Negative errno. */
 int spawn_qemu(Run *run);

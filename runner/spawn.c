@@ -3,35 +3,53 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "base/fds.h"
+#include "base/fs.h"
+#include "base/socket.h"
 #include "base/strings.h"
 #include "confine.h"
 #include "leftovers.h"
 #include "run.h"
 #include "thread-groups.h"
 
-#define LISTEN_FDS_START 3
+/* Below are those of its standard streams. */
+#define LOWEST_NUMBER 3
 /* Where descriptors wait before they get the number QEMU knows them by: above all of those. */
 #define PARKING 1024
 #define STORED_PREFIX "qemu-"
 
-/* The socket that the service manager had in its store: no other descriptor is in there. */
-static int stored_fd(void) {
-        unsigned n = 0;
+static int ask_to_prepare(int *ret, char answer[static PREPARE_ANSWER_MAX + 1]) {
+        _cleanup_free_ char *path = text_format("%s/" PREPARE_SOCKET, path_run());
+        _cleanup_close_ int fd = path ? unix_connect(path, SOCK_SEQPACKET) : -ENOMEM;
+        unsigned n_fds = 0;
+        ssize_t n;
 
-        if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 ||
-            !startswith(getenv("LISTEN_FDNAMES") ?: "", PARCEL_FD_NAME))
-                return -ENOENT;
-        return LISTEN_FDS_START;
+        *answer = 0;
+        if (fd < 0)
+                return fd;
+        do
+                n = receive_fds(fd, answer, PREPARE_ANSWER_MAX, ret, 1, &n_fds, 0);
+        while (n == -EINTR);
+        if (n < 0)
+                return (int) n;
+        answer[n] = 0;
+        return n_fds == 1 ? 0 : n > 0 ? -ECANCELED : -ECONNRESET;
 }
 
 int take_parcel(Run *run) {
-        int fd = stored_fd(), r;
+        char answer[PREPARE_ANSWER_MAX + 1];
+        _cleanup_close_ int fd = -EBADF;
+        int r;
 
-        if (fd < 0)
-                return 0;
-        r = parcel_unpack(fd, &run->parcel);
-        close(fd);
-        (void) notify_send(run->notify_fd, "FDSTOREREMOVE=1\nFDNAME=" PARCEL_FD_NAME);
+        r = ask_to_prepare(&fd, answer);
+        if (r >= 0)
+                r = parcel_unpack(fd, &run->parcel);
+        /* it has told the journal, and whoever looks for the cause */
+        if (*answer && r == -ECANCELED)
+                (void) notify_status(run->notify_fd, "", "%s", answer);
+        else if (r < 0)
+                run_fail_start(run, "nothing was prepared for the guest: %s (systemctl status vm-prepare.socket "
+                                    "vm-prepare.service)", strerror(-r));
         return r;
 }
 
@@ -66,7 +84,7 @@ static int hand_over_parcel(const Parcel *p, Handovers *h) {
                 const char *number = startswith(p->items[i].name, STORED_PREFIX);
                 int n, r;
 
-                if (!number || parse_int(number, &n) < 0 || n < LISTEN_FDS_START || n >= PARKING)
+                if (!number || parse_int(number, &n) < 0 || n < LOWEST_NUMBER || n >= PARKING)
                         continue;
                 r = hand_over(h, p->items[i].fd, n);
                 if (r < 0)

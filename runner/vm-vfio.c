@@ -7,9 +7,6 @@
  * is no harm. */
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +16,7 @@
 #include "base/strings.h"
 #include "plan/names.h"
 #include "unit-process.h"
+#include "view.h"
 
 #define FOLDER "/dev/vfio"
 
@@ -112,42 +110,12 @@ static int find_processes(const Guest *g, int *ret) {
         return 0;
 }
 
-/* --- its view --- */
-
-static int set_read_only(const char *path, bool yes) {
-        struct mount_attr attr = {};
-
-        *(yes ? &attr.attr_set : &attr.attr_clr) = MOUNT_ATTR_RDONLY;
-        return mount_setattr(AT_FDCWD, path, 0, &attr, sizeof attr) < 0 ? -errno : 0;
-}
-
-/* In the guest's namespace. Its /dev is a small file system of its own, which nobody there can write to. */
-static int put(int tree) {
-        int r;
-
-        r = set_read_only("/dev", false);
-        if (r < 0)
-                return log_error_errno(r, "cannot change the guest's /dev: %s", strerror(-r));
-        if (mkdir(FOLDER, 0755) < 0 && errno != EEXIST)
-                r = -errno;
-        if (r >= 0 && move_mount(tree, "", AT_FDCWD, FOLDER, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-                r = -errno;
-        if (r < 0)
-                log_error_errno(r, "cannot show " FOLDER " to the guest: %s", strerror(-r));
-        return set_read_only("/dev", true) < 0 && r >= 0 ? log_error_errno(-EIO, "the guest's /dev stays writable") : r;
-}
-
 static int show_folder(int process) {
-        _cleanup_close_ int tree = open_tree(AT_FDCWD, FOLDER, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        struct stat ours, theirs;
+        int r = view_show(process, FOLDER);
 
-        if (tree < 0 || fstat(tree, &ours) < 0)
-                return log_error_errno(-errno, "cannot open " FOLDER " (is the module vfio there?): %m");
-        if (setns(process, CLONE_NEWNS) < 0)
-                return log_error_errno(-errno, "cannot enter the guest's namespace: %m");
-        if (stat(FOLDER, &theirs) >= 0 && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
-                return 0;
-        return put(tree);
+        if (r == -ENOENT)
+                return log_error_errno(r, "there is no " FOLDER ": is the module vfio there?");
+        return r < 0 ? log_error_errno(r, "cannot show " FOLDER " to the guest: %s", strerror(-r)) : 0;
 }
 
 int main(int argc, char **argv) {

@@ -63,6 +63,21 @@ check "nor its own, which only root does" not connects /run/libvirt/qemu/vm-a/qm
 check "control: it reaches what it listens at itself" as_a python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX); s.bind("/dev/shm/own"); s.listen(1)
 socket.socket(socket.AF_UNIX).connect("/dev/shm/own")'
+# vm-run's alone, and that one's before it has what it asks for.
+ask_to_prepare='
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("/run/libvirt/prepare/socket")
+s.settimeout(10)
+text, fds, *_ = socket.recv_fds(s, 4096, 1)
+print("got", len(text), len(fds))'
+check "it reaches who prepares guests, and gets nothing" equals "got 0 0" as_a python3 -c "$ask_to_prepare"
+check "... nor does root outside of a unit" equals "got 0 0" m /usr/bin/python3 -c "$ask_to_prepare"
+check "... nor in a's unit" equals "got 0 0" m sh -c \
+        'echo $$ > "/sys/fs/cgroup$(systemctl show -P ControlGroup vm@a)/cgroup.procs"; exec /usr/bin/python3 -c "$1"' \
+        sh "$ask_to_prepare"
+check "... nor in a unit of its own, as systemd's child" contains "got 0 0" \
+        m systemd-run -q --pipe --wait /usr/bin/python3 -c "$ask_to_prepare"
 found() { as_a find / -path /proc -prune -o -path /sys -prune -o -name "$1" -print 2>/dev/null; }
 check "control: it finds its own monitor" contains /run/libvirt/qemu/vm-a/qmp.sock found qmp.sock
 check "it does not find b's disk anywhere" equals "" found b.raw

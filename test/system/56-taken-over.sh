@@ -184,7 +184,7 @@ rounds=20; only_at_night && rounds=200
 # What is killed, and when: vm-prepare at some moment of the start, vm-run, QEMU, all, vm-cleanup at some moment of the
 # end, the daemon at any moment, of a call too.
 m_with_input sh -c 'cat > /root/kills.py' <<'PY'
-import random, subprocess, sys, time
+import os, random, signal, subprocess, sys, time
 rounds, seed = int(sys.argv[1]), int(sys.argv[2])
 random.seed(seed)
 def run(*words, timeout=90):
@@ -193,10 +193,19 @@ def show(key): return run('systemctl', 'show', '-P', key, 'vm@other').stdout.str
 def kill_all(): run('systemctl', 'kill', '-s', 'KILL', 'vm@other')
 def kill_main(): run('systemctl', 'kill', '-s', 'KILL', '--kill-who=main', 'vm@other')
 def kill_control(): run('systemctl', 'kill', '-s', 'KILL', '--kill-who=control', 'vm@other')
+def kill_preparing():
+    try:
+        pids = open('/sys/fs/cgroup/machine.slice/vm@other.service/cgroup.procs').read().split()
+        for pid in pids:
+            if open('/proc/%s/comm' % pid).read() == 'vm-prepare\n':
+                os.kill(int(pid), signal.SIGKILL)
+    except OSError:
+        pass
+def kill_who_prepares(): run('systemctl', 'kill', '-s', 'KILL', 'vm-prepare.service')
 def kill_qemu(): run('pkill', '-KILL', '-f', 'bin/fq-none')
 def during_start():
     run('systemctl', 'start', '--no-block', 'vm@other'); time.sleep(random.random() * 0.4)
-    random.choice((kill_all, kill_control))()
+    random.choice((kill_all, kill_main, kill_preparing, kill_who_prepares))()
 def during_stop():
     run('systemctl', 'stop', '--no-block', 'vm@other'); time.sleep(random.random() * 0.2)
     kill_main(); time.sleep(random.random() * 0.1); random.choice((kill_all, kill_control))()

@@ -78,7 +78,7 @@ foreign() {
                 m_with_input sh -c 'cat > /root/f.xml && virsh -q define /root/f.xml'
 }
 check "a guest of a user that does not exist" foreign
-refused "... does not start, and virsh says at which step" "failed at step USER before /usr/lib/unitvirt/vm-prepare" \
+refused "... does not start, and virsh says at which step" "failed at step USER before /usr/lib/unitvirt/vm-run" \
         m virsh start foreign
 failed() { m systemctl list-units --failed --no-legend --plain 'vm@*'; }
 check "... which is a failed unit" contains "vm@foreign.service" failed
