@@ -26,6 +26,8 @@
 #include "thread-groups.h"
 
 #define ERROR_TEXT_MAX 4096U
+/* For a cleanup that has begun, or a vm-prepare that has been killed. */
+#define LOCK_PATIENCE_MS 5000U
 
 /* Written before anything is removed: whoever sees NAME.xml vanish finds the reason. */
 static void write_last(const char *name, GuestEnd end) {
@@ -65,11 +67,16 @@ static void forget_transient(const char *name) {
                 log_warning_errno(r, "cannot remove the settings of the unit: %s", strerror(-r));
 }
 
-static bool will_restart(void) {
+static bool run_exited_with(int wanted) {
         int status;
 
         return streq_ptr(getenv("EXIT_CODE"), "exited") && parse_int(getenv("EXIT_STATUS") ?: "", &status) >= 0 &&
-                status == GUEST_EXIT_CRASHED_RESTART;
+                status == wanted;
+}
+
+/* A start that failed early leaves nothing; $EXIT_CODE is that of vm-run. */
+static bool is_of_this_run(const char *name) {
+        return leftovers_exist(name) || !getenv("EXIT_CODE") || run_exited_with(GUEST_EXIT_START_FAILED);
 }
 
 /* Nobody knows how it ended, unless somebody could still say so. */
@@ -94,19 +101,18 @@ static void remove_thread_groups(const char *name) {
 
 /* By the guest's own unit, in the moment of its end. The cleanup that the failure of the run before has asked for may
  * come only now, on a busy machine, and be for this one: where it was first, the guest may have been created again
- * since, and its definition is the next run's. */
+ * since, and its definition is the next run's. While it is at work it is waited for; but this is not left undone. */
 static int clean_up(const char *name) {
         GuestEnd end = guest_end_from_service(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
         _cleanup_close_ int lock = -EBADF;
 
-        (void) leftovers_lock(name, false, &lock);
+        (void) leftovers_lock_soon(name, LOCK_PATIENCE_MS, &lock);
         if (end == GUEST_END_FAILED)
                 keep_error(name, getenv("RUNTIME_DIRECTORY"));
         write_last(name, end);
         remove_thread_groups(name);
         leftovers_undo(name);
-        /* a start that failed early leaves nothing; $EXIT_CODE is that of vm-run */
-        if (!will_restart() && (leftovers_exist(name) || !getenv("EXIT_CODE")))
+        if (!run_exited_with(GUEST_EXIT_CRASHED_RESTART) && is_of_this_run(name))
                 forget_transient(name);
         leftovers_remove(name);
         return EXIT_SUCCESS;

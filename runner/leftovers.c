@@ -12,6 +12,8 @@
 #include "host/undo.h"
 #include "launch.h"
 
+#define LOOK_EVERY_MS 10U
+
 int leftovers_lock(const char *name, bool wait, int *ret) {
         _cleanup_free_ char *path = guest_file(GUEST_FILE_LOCK, name);
         _cleanup_close_ int fd = -EBADF;
@@ -29,6 +31,16 @@ int leftovers_lock(const char *name, bool wait, int *ret) {
                 return -errno;
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+int leftovers_lock_soon(const char *name, unsigned patience, int *ret) {
+        for (unsigned waited = 0;; waited += LOOK_EVERY_MS) {
+                int r = leftovers_lock(name, false, ret);
+
+                if (r != -EWOULDBLOCK || waited >= patience)
+                        return r;
+                (void) usleep(LOOK_EVERY_MS * 1000);
+        }
 }
 
 bool leftovers_exist(const char *name) {

@@ -17,6 +17,8 @@
 
 /* Takes the lock; wait: as long as a cleanup needs. *ret is the descriptor. -EWOULDBLOCK where a run lives. */
 int leftovers_lock(const char *name, bool wait, int *ret);
+/* ... waiting for so many milliseconds at most. */
+int leftovers_lock_soon(const char *name, unsigned patience, int *ret);
 
 /* Is there anything of an earlier run? */
 bool leftovers_exist(const char *name);

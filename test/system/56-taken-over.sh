@@ -170,6 +170,15 @@ nothing_left() { [ -z "$(m sh -c 'ls /run/libvirt/qemu/other.xml /run/libvirt/qe
 check "start it" m virsh -q start other
 check "the cleanup of what runs does nothing" late_cleanup
 check "... it runs" equals active unit_state other
+# It may come between the guest's end and the unit's own cleanup, which would take the next guest's definition for this
+# one's.
+other_cleans_up() {
+        m sh -c 'cd /run/libvirt/qemu; flock other.lock sh -c "sleep 1; test -e other.xml && echo waited" > /tmp/late &
+                sleep 0.5; virsh -q destroy other; wait; cat /tmp/late'
+}
+check "while one is at work that of the unit waits" equals waited other_cleans_up
+check "... and is done then" eventually 10 nothing_left
+check "start it" m virsh -q start other
 check "all of its unit is killed, vm-cleanup too" m systemctl kill -s KILL vm@other
 check "... what is left goes by itself" eventually 30 nothing_left
 check "... it starts again" eventually 40 m virsh -q start other
