@@ -115,6 +115,26 @@ static int check_kind(Normaliser *n, xmlNode *disk) {
         return 0;
 }
 
+/* A geometry is a property of hard disks, and how the BIOS translates it one of ATA's: QEMU would not start. */
+static int check_geometry(Normaliser *n, xmlNode *disk) {
+        static const char *const without[] = { "usb", "fdc", "sd" };
+        xmlNode *geometry = xml_child(disk, "geometry");
+        const char *bus = attr_or(xml_child(disk, "target"), "bus", "");
+
+        if (!geometry)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(without); i++)
+                if (streq(bus, without[i]))
+                        return fail_unsupported(n, geometry, "CHS geometry can not be set for '%s' bus", bus);
+        if (!xml_attr_is(disk, "device", "disk"))
+                return fail_unsupported(n, geometry, "CHS geometry can not be set for a disk of device '%s'",
+                                        attr_or(disk, "device", ""));
+        if (xml_attr(geometry, "trans") && !streq(bus, "ide") && !streq(bus, "sata"))
+                return fail_unsupported(n, geometry, "CHS translation mode can only be set for 'ide' bus not '%s'",
+                                        bus);
+        return 0;
+}
+
 static bool is_wwn(const char *s) {
         s = startswith(s, "0x") ?: s;
         return strspn(s, "0123456789abcdefABCDEF") == 16 && !s[16];
@@ -265,6 +285,8 @@ int normalise_disks(Normaliser *n) {
                         r = check_driver(n, disk);
                 if (r >= 0)
                         r = check_kind(n, disk);
+                if (r >= 0)
+                        r = check_geometry(n, disk);
                 if (r >= 0)
                         r = check_identification(n, disk);
                 if (r >= 0)
