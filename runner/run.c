@@ -190,19 +190,6 @@ static int loop(Run *run) {
 
 /* --- the program --- */
 
-static int read_all(int fd, char **ret) {
-        _cleanup_strbuf_ StrBuf b = {};
-        char data[4096];
-        ssize_t n;
-
-        while ((n = pread(fd, data, sizeof data, (off_t) b.len)) > 0)
-                strbuf_addn(&b, data, (size_t) n);
-        if (n < 0)
-                return -errno;
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
-}
-
 /* From the descriptor that vm-prepare opened; by its name where there is none. */
 static int load_launch(Run *run, const char *name) {
         _cleanup_free_ char *path = NULL, *text = NULL;
@@ -211,7 +198,7 @@ static int load_launch(Run *run, const char *name) {
 
         fd = parcel_find(&run->parcel, "launch");
         if (fd >= 0)
-                r = read_all(fd, &text);
+                r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : file_read_fd(fd, LAUNCH_MAX, &text, NULL);
         else {
                 path = guest_file(GUEST_FILE_LAUNCH, name);
                 if (!path)

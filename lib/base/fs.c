@@ -27,17 +27,13 @@ int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
 /* The kernel's own files say 4096 in /sys and 0 in /proc, whatever is in them. */
 #define NO_SIZE_MAX ((size_t) 1024 * 1024)
 
-int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
-        _cleanup_close_ int fd = -EBADF;
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_len) {
         _cleanup_free_ char *data = NULL;
         size_t len = 0, size;
         struct stat st;
         bool known;
         int r;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (S_ISDIR(st.st_mode))
@@ -60,6 +56,12 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
         if (ret_len)
                 *ret_len = len;
         return 0;
+}
+
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        return fd < 0 ? -errno : file_read_fd(fd, max, ret, ret_len);
 }
 
 int file_read_strangers(const char *path, size_t max, char **ret) {

@@ -91,19 +91,17 @@ int ovs_add_arguments(const OvsPort *p, char ***ret, Error *e) {
 
 /* --- running it --- */
 
-static int read_all(int fd, char **ret) {
+static int read_output(int fd, char **ret) {
         _cleanup_free_ char *text = malloc(OUTPUT_MAX);
-        size_t n = 0;
-        ssize_t got;
+        size_t len;
+        int r;
 
         if (!text)
                 return -ENOMEM;
-        while ((got = read(fd, text + n, OUTPUT_MAX - 1 - n)) != 0) {
-                if (got < 0 && errno != EINTR)
-                        return -errno;
-                n += got > 0 ? (size_t) got : 0;
-        }
-        text[n] = 0;
+        r = read_up_to(fd, text, OUTPUT_MAX - 1, &len);
+        if (r < 0)
+                return r;
+        text[len] = 0;
         *ret = TAKE_PTR(text);
         return 0;
 }
@@ -145,7 +143,7 @@ static int run(char **argv, char **ret_output, Error *e) {
                                                 "openvswitch-switch)")
                                     : error_set_errno(e, r, ORIGIN_NETWORK, "cannot run " PROGRAM);
         }
-        r = read_all(pipe_fds[0], &output);
+        r = read_output(pipe_fds[0], &output);
         close(pipe_fds[0]);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;

@@ -77,19 +77,11 @@ bool program_constants(const ProgramFile *f, size_t *at, const char **ret, size_
 
 /* --- what it prints --- */
 
-static int read_all(int fd, char *output, size_t size) {
-        size_t n = 0;
-
-        for (ssize_t got = 1; n + 1 < size && got > 0; n += got > 0 ? (size_t) got : 0)
-                got = read(fd, output + n, size - n - 1);
-        output[n] = 0;
-        return 0;
-}
-
 int program_output(const char *path, const char *argument, const char *second, char *output, size_t size) {
         const char *argv[] = { path, argument, second, NULL };
         posix_spawn_file_actions_t actions;
         int pipe_fds[2], status, r;
+        size_t len = 0;
         pid_t pid;
 
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
@@ -99,15 +91,17 @@ int program_output(const char *path, const char *argument, const char *second, c
         r = -posix_spawn(&pid, path, &actions, NULL, (char **) argv, environ);
         (void) posix_spawn_file_actions_destroy(&actions);
         close(pipe_fds[1]);
-        if (r >= 0)
-                r = read_all(pipe_fds[0], output, size);
-        close(pipe_fds[0]);
-        if (r < 0)
+        if (r < 0) {
+                close(pipe_fds[0]);
                 return r;
+        }
+        r = read_up_to(pipe_fds[0], output, size - 1, &len);
+        output[len] = 0;
+        close(pipe_fds[0]);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+        return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
 /* --- what is remembered of it --- */

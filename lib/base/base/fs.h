@@ -13,6 +13,8 @@
  * and owned by the caller. -EFBIG when larger, -EISDIR, -EINVAL for what is no regular file, errno of open
  * otherwise. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+/* The same of one that is open, from where its descriptor stands. */
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 
 /* What somebody who is not to be trusted has left in a folder of his own, as one line: the first max bytes of a regular
  * file, control characters as spaces. *ret is the caller's. A link is not followed (-ELOOP); -ENODATA where it is
