@@ -4,6 +4,7 @@
 
 #include "calls/calls.h"
 #include "calls/host-cpu.h"
+#include "calls/image-look.h"
 #include "config-report.h"
 #include "hotplug/unplug.h"
 #include "run/end.h"
@@ -16,6 +17,7 @@ static void driver_stop(void *state) {
         index_stop(d);
         host_cpu_forget(d);
         free(d->capabilities.text);
+        image_look_forget(d);
         free(d);
 }
 

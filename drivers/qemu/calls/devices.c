@@ -162,7 +162,7 @@ static int image_sizes(Guest *g, const xmlNode *disk, remote_domain_get_block_in
         if (!xml_child(disk, "source"))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                  "disk '%s' does not currently have a source assigned", target);
-        s = block_sizes(disk, image_info(g, disk, &list));
+        s = block_sizes(g, disk, image_info(g, disk, &list));
         if (path && s.error < 0)
                 return error_set_errno(e, s.error, ORIGIN_QEMU, "cannot stat file '%s'", path);
         if (!s.has_capacity)

@@ -98,10 +98,10 @@ static bool is_near(const struct statx *x) {
 
 #define DEAF_MAX 16U
 
-static struct {
-        char *folder;
+struct DeafFolder {
+        char *folder;           /* NULL: free */
         time_t until;
-} deaf[DEAF_MAX];
+};
 
 static bool is_below(const char *path, const char *folder) {
         const char *rest = startswith(path, folder);
@@ -109,8 +109,10 @@ static bool is_below(const char *path, const char *folder) {
         return rest && (*rest == '/' || endswith(folder, "/"));
 }
 
-static bool is_deaf(const char *path) {
-        for (size_t i = 0; i < DEAF_MAX; i++)
+static bool is_deaf(const QemuDriver *d, const char *path) {
+        const DeafFolder *deaf = d->deaf;
+
+        for (size_t i = 0; deaf && i < DEAF_MAX; i++)
                 if (deaf[i].folder && now_sec() < deaf[i].until && is_below(path, deaf[i].folder))
                         return true;
         return false;
@@ -142,20 +144,27 @@ static char *folder_of(const char *path) {
         return strndup(path, (size_t) (strrchr(path, '/') - path));
 }
 
-static void set_deaf(const char *path) {
-        char *folder = folder_of(path);
-        size_t oldest = 0;
+static void set_deaf(QemuDriver *d, const char *path) {
+        DeafFolder *oldest = d->deaf = d->deaf ?: calloc(DEAF_MAX, sizeof *oldest);
+        char *folder = NULL;
 
-        for (size_t i = 0; i < DEAF_MAX; i++)
-                if (deaf[i].until < deaf[oldest].until)
-                        oldest = i;
-        if (!folder || is_deaf(path)) {
-                free(folder);
+        if (!oldest || is_deaf(d, path))
                 return;
-        }
-        free(deaf[oldest].folder);
-        deaf[oldest].folder = folder;
-        deaf[oldest].until = now_sec() + DEAF_SEC;
+        folder = folder_of(path);
+        if (!folder)
+                return;
+        for (size_t i = 0; i < DEAF_MAX; i++)
+                if (d->deaf[i].until < oldest->until)
+                        oldest = &d->deaf[i];
+        free(oldest->folder);
+        *oldest = (DeafFolder) { folder, now_sec() + DEAF_SEC };
+}
+
+void image_look_forget(QemuDriver *d) {
+        for (size_t i = 0; d->deaf && i < DEAF_MAX; i++)
+                free(d->deaf[i].folder);
+        free(d->deaf);
+        d->deaf = NULL;
 }
 
 /* --- one file --- */
@@ -212,7 +221,7 @@ static int take_words(const char *output, ImageFile *ret) {
         return n >= 2 ? 0 : -EBADMSG;
 }
 
-static int look_by_child(const char *path, const char *format, uint64_t usec, ImageFile *ret) {
+static int look_by_child(QemuDriver *d, const char *path, const char *format, uint64_t usec, ImageFile *ret) {
         _cleanup_free_ char *program = text_format("%s/vm-look", getenv("UNITVIRT_PROGRAMS") ?: LIBEXECDIR);
         const char *const argv[] = { program, "--image", format ?: "", path, NULL };
         _cleanup_process_result_ ProcessResult result = {};
@@ -220,11 +229,11 @@ static int look_by_child(const char *path, const char *format, uint64_t usec, Im
 
         if (!program)
                 return -ENOMEM;
-        if (is_deaf(path))
+        if (is_deaf(d, path))
                 return -ETIMEDOUT;
         r = process_run(&(ProcessSpec) { .argv = (char *const *) argv, .timeout = usec }, &result, NULL);
         if (r == -ETIMEDOUT)
-                set_deaf(path);
+                set_deaf(d, path);
         if (r < 0)
                 return r;
         if (result.status != 0)
@@ -232,12 +241,12 @@ static int look_by_child(const char *path, const char *format, uint64_t usec, Im
         return take_words(result.output, ret);
 }
 
-int image_look(const char *path, const char *format, uint64_t usec, ImageFile *ret) {
+int image_look(QemuDriver *d, const char *path, const char *format, uint64_t usec, ImageFile *ret) {
         int r;
 
         *ret = (ImageFile) {};
         if (*path != '/')
                 return -EINVAL;
         r = look_at_hand(path, format, ret);
-        return r == -EAGAIN ? look_by_child(path, format, MIN(usec, (uint64_t) LOOK_USEC), ret) : r;
+        return r == -EAGAIN ? look_by_child(d, path, format, MIN(usec, (uint64_t) LOOK_USEC), ret) : r;
 }

@@ -21,6 +21,7 @@ static const struct {
 
 /* One layer of a disk. */
 typedef struct Layer {
+        QemuDriver *driver;
         const xmlNode *disk;
         const xmlNode *element;         /* the disk, or a <backingStore> */
         const json_t *stats;            /* its entry of query-blockstats, or NULL */
@@ -60,8 +61,9 @@ static BlockSizes sizes_of(const Layer *l, uint64_t deadline) {
 
         s.has_capacity = number_of(l->image, "virtual-size", &s.capacity);
         s.error = !path || now >= deadline ? -ENOENT
-                                           : image_look(path, s.has_capacity ? NULL : format_of(l) ?: "raw",
-                                                        deadline - now, &f);
+                                           : image_look(l->driver, path,
+                                                        s.has_capacity ? NULL : format_of(l) ?: "raw", deadline - now,
+                                                        &f);
         if (s.error < 0)
                 return s;
         s.has_file = true;
@@ -74,8 +76,8 @@ static BlockSizes sizes_of(const Layer *l, uint64_t deadline) {
         return s;
 }
 
-BlockSizes block_sizes(const xmlNode *disk, const json_t *image) {
-        return sizes_of(&(Layer) { .disk = disk, .element = disk, .image = image }, UINT64_MAX);
+BlockSizes block_sizes(const Guest *g, const xmlNode *disk, const json_t *image) {
+        return sizes_of(&(Layer) { .driver = g->driver, .disk = disk, .element = disk, .image = image }, UINT64_MAX);
 }
 
 /* How far a block device is filled is what QEMU has seen written; a file may have been filled before. */
@@ -184,7 +186,8 @@ void stats_add_blocks(const Ask *a, TypedParams *p) {
         }
         XML_FOREACH(disk, definition_devices(d), "disk") {
                 const char *alias = device_alias(disk);
-                Layer l = { .disk = disk, .element = disk, .backing = a->backing, .nodes = nodes };
+                Layer l = { .driver = a->guest->driver, .disk = disk, .element = disk, .backing = a->backing,
+                            .nodes = nodes };
 
                 if (alias) {
                         l.stats = qmp_block_entry(stats, alias);

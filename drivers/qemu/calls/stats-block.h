@@ -23,7 +23,7 @@ typedef struct BlockSizes {
 } BlockSizes;
 
 /* What is known of a disk's uppermost layer. image: QEMU's ImageInfo of it; NULL: the file itself is looked at. */
-BlockSizes block_sizes(const xmlNode *disk, const json_t *image);
+BlockSizes block_sizes(const Guest *g, const xmlNode *disk, const json_t *image);
 
 /* "block.N.x" of all disks. */
 void stats_add_blocks(const Ask *a, TypedParams *p);

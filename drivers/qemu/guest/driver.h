@@ -11,6 +11,7 @@
 #include "object/kind.h"
 
 typedef struct Console Console;
+typedef struct DeafFolder DeafFolder;
 
 typedef struct Guest Guest;
 
@@ -28,6 +29,7 @@ typedef struct QemuDriver {
         const DeviceHooks *hooks;    /* the table of driver.c */
         size_t n_autodestroy;        /* guests that end with a client */
         Console *consoles;           /* sessions, see calls/console.c */
+        DeafFolder *deaf;            /* whose file systems did not answer; NULL: none, see calls/image-look.c */
         struct {
                 FileStamp file;
                 unsigned version;    /* 0: not known */
