@@ -7,7 +7,7 @@ import re
 import time
 
 from .machine import Failed, Machine
-from .phases import by_hand
+from .phases import by_hand, sandboxed_true
 from .sides import fresh
 
 GUESTS = [f"b{i}" for i in range(20)]
@@ -130,11 +130,7 @@ def boot_by_hand_with_sandboxes(work, side, add, rounds, tree):
     """The same, and as many units with the guest's sandbox that run `true`: what is left to a manager whose guests are
     sandboxed units, as for the start of one."""
     units, out = tree / "etc/systemd/system", work.shared / "boot.out"
-    lines = [line for line in (work.build / "units/vm@.service").read_text().splitlines()
-             if not line.startswith(("Exec", "Type=", "NotifyAccess", "Restart", "OnFailure", "Watchdog"))]
-    at = lines.index("[Service]") + 1
-    lines[at:at] = ["Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/true"]
-    (units / "bench-floor@.service").write_text("\n".join(lines) + "\n")
+    (units / "bench-floor@.service").write_text(sandboxed_true(work.build, "RemainAfterExit=yes"))
     for guest in GUESTS:
         (units / f"multi-user.target.wants/bench-floor@{guest}.service").symlink_to("../bench-floor@.service")
     for _ in range(rounds):

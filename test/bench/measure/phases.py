@@ -317,15 +317,22 @@ def floor(work, side, machine, arguments, add):
         add("floor-destroy", [end])
     add("floor-kill", [run_floor(machine, arguments, "-k")[0][1] for _ in range(8)])
     if side.name == "unitvirt":
-        unit_floor(machine, add)
+        unit_floor(work, machine, add)
 
 
-def unit_floor(machine, add):
+def sandboxed_true(build, *settings):
+    """The guest's unit with `true` as its program: the sandbox, and nothing else of it."""
+    lines = [line for line in (build / "units/vm@.service").read_text().splitlines()
+             if not line.startswith(("Exec", "Type=", "NotifyAccess", "Restart", "OnFailure", "Watchdog"))]
+    at = lines.index("[Service]") + 1
+    lines[at:at] = ["Type=oneshot", "ExecStart=/bin/true", *settings]
+    return "\n".join(lines) + "\n"
+
+
+def unit_floor(work, machine, add):
     """What systemd takes for one process in the guest's sandbox, whatever it does."""
-    machine.sh("sed -e '/^Exec/d; /^Type=/c Type=oneshot\\nExecStart=/bin/true'"
-               " -e '/^Watchdog/d; /^NotifyAccess/d; /^Restart/d'"
-               " /usr/lib/systemd/system/vm@.service > /run/systemd/system/bench-floor@.service;"
-               " systemctl daemon-reload")
+    (work.shared / "floor.service").write_text(sandboxed_true(work.build))
+    machine.sh("cp /mnt/bench/floor.service /run/systemd/system/bench-floor@.service; systemctl daemon-reload")
     for i in range(8):
         machine.settle()
         before = machine.cpu()
