@@ -157,8 +157,9 @@ static int refuse_used(Pool *p, Error *e) {
         }
 }
 
-/* The unit's own limit, and what systemd needs beside it. */
-#define STOP_TIMEOUT (120ULL * 1000 * 1000)
+/* The unit's own limit, after those of guests that have ended but for processes that wait for the pool's server: their
+ * units are to be stopped first. */
+#define STOP_TIMEOUT (300ULL * 1000 * 1000)
 
 static int destroy(Call *c, Pool *p, const remote_storage_pool_destroy_args *args, rpc_void *ret, Error *e) {
         _cleanup_free_ char *name = strdup(p->object.name), *mount = pool_mount_unit(p);
@@ -197,6 +198,9 @@ static int read_error(const char *name, Error *e) {
         return error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_STORAGE, text);
 }
 
+/* The unit's own limit, and what systemd needs beside it. */
+#define RELOAD_TIMEOUT (120ULL * 1000 * 1000)
+
 int pool_reload(Pool *p, Error *e) {
         const StorageDriver *d = p->object.index->driver;
         _cleanup_free_ char *unit = NULL;
@@ -205,7 +209,7 @@ int pool_reload(Pool *p, Error *e) {
 
         r = object_unit(&p->object, &unit, e);
         if (r >= 0)
-                r = systemd_run_job(d->host->systemd, "ReloadUnit", unit, STOP_TIMEOUT, &result, e);
+                r = systemd_run_job(d->host->systemd, "ReloadUnit", unit, RELOAD_TIMEOUT, &result, e);
         if (r >= 0 && result != JOB_DONE)
                 r = read_error(p->object.name, e);
         return r;

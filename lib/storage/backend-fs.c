@@ -4,11 +4,16 @@
  * requires, so here it has only to be there. */
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "backend.h"
 #include "base/strings.h"
+#include "storage/folder.h"
 #include "storage/tool.h"
 
 /* The folder above is not asked for by "..": root may not pass the folder of a file system that does not trust it. */
@@ -107,6 +112,32 @@ static int netfs_find_sources(const char *host, char **ret, Error *e) {
 }
 
 #define ANSWER_SEC 10
+#define DETACH_MSEC 2000
+
+/* The mount is gone at once, but where nobody else uses it, who asked for that is held until its server has heard. */
+static void detach(const char *target) {
+        _cleanup_close_ int fd = -EBADF;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                (void) umount2(target, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+                _exit(0);
+        }
+        if (pid < 0)
+                return;
+        fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        /* not waited for: it may take longer to die, as a child of whoever is left */
+        if (fd < 0 || poll(&(struct pollfd) { fd, POLLIN, 0 }, 1, DETACH_MSEC) != 1)
+                (void) kill(pid, SIGKILL);
+        else
+                (void) waitpid(pid, NULL, 0);
+}
+
+static bool is_mounted(const char *target) {
+        _cleanup_strv_ char **points = NULL;
+
+        return folder_mute_mounts(&points) < 0 || strv_contains(points, target);
+}
 
 /* The mount's unit ends with the pool's, and unmounts. Of a server that does not answer that would never come to an
  * end: what waits for it fails then, and the mount goes at once. Nobody loses anything by that who would not by
@@ -114,11 +145,9 @@ static int netfs_find_sources(const char *host, char **ret, Error *e) {
 static int netfs_stop(const PoolSpec *s, Error *e) {
         if (TOOL(ANSWER_SEC, NULL, NULL, "stat", "--file-system", "--", s->target) != -ETIMEDOUT)
                 return 0;
-        (void) umount2(s->target, MNT_FORCE | UMOUNT_NOFOLLOW);
-        if (umount2(s->target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
-                return error_set_errno(e, -errno, ORIGIN_STORAGE, "'%s' does not answer, and cannot be unmounted",
-                                       s->target);
-        return 0;
+        detach(s->target);
+        return is_mounted(s->target) ? error_set(e, -EBUSY, ERROR_INTERNAL, ORIGIN_STORAGE,
+                                                 "'%s' does not answer, and cannot be unmounted", s->target) : 0;
 }
 
 const PoolBackend backend_netfs = {
