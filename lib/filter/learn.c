@@ -11,6 +11,7 @@
 /* Offsets in bits: BOOTP begins behind the 8 bytes of UDP, its options, with the magic number before them, at 236. */
 #define BOOTP_OP "@th,64,8"
 #define BOOTP_YOURS "@th,192,32"
+#define BOOTP_YOURS_HALVES "@th,192,16 . @th,208,16" /* as filter_learned_place() has it */
 #define BOOTP_MAC "@th,288,48"
 #define BOOTP_MAGIC "@th,1952,32 0x63825363"
 /* Where servers put it, the type of the message comes first (53), then server (54) and time (51). */
@@ -23,6 +24,7 @@
 #define NO_ADDRESS "{ 0.0.0.0, 127.0.0.0/8, 224.0.0.0/3 }"
 #define LEASES_MAX 16
 #define SET "add set bridge " FILTER_TABLE " "
+#define KEY "typeof " BOOTP_YOURS_HALVES
 
 static const struct {
         unsigned seconds;
@@ -75,14 +77,14 @@ static char *ack_match(const char *mac, const char *servers) {
 static int learn_any(Ruleset *s, const char *ack) {
         int r;
 
-        r = add(s, "out", "ether saddr %s ether type ip ip saddr != " NO_ADDRESS " add @%s { ip saddr }", s->mac,
-                s->addresses);
+        r = add(s, "out", "ether saddr %s ether type ip ip saddr != " NO_ADDRESS " add @%s { %s }", s->mac,
+                s->addresses, filter_learned_place("ip saddr"));
         if (r >= 0)
                 r = add(s, "out",
                         "ether saddr %s ether type arp arp operation { 1, 2 } arp saddr ether %s arp saddr ip != "
-                        NO_ADDRESS " add @%s { arp saddr ip }",
-                        s->mac, s->mac, s->addresses);
-        return r < 0 ? r : add(s, "in", "%s add @%s { " BOOTP_YOURS " }", ack, s->addresses);
+                        NO_ADDRESS " add @%s { %s }",
+                        s->mac, s->mac, s->addresses, filter_learned_place("arp saddr ip"));
+        return r < 0 ? r : add(s, "in", "%s add @%s { " BOOTP_YOURS_HALVES " }", ack, s->addresses);
 }
 
 static int learn_dhcp(Ruleset *s, const char *mac, const char *ack) {
@@ -92,15 +94,16 @@ static int learn_dhcp(Ruleset *s, const char *mac, const char *ack) {
         /* of what may leave at all; else the packet that gives it back would be the first that is stopped */
         r = add(s, "out-ip",
                 "ether saddr %s ether type ip udp sport 68 udp dport 67 " BOOTP_OP " 1 " BOOTP_MAC " %s " BOOTP_MAGIC
-                " " DHCP_RELEASE " delete @%s { ip saddr }",
-                s->mac, mac, s->addresses);
+                " " DHCP_RELEASE " delete @%s { %s }",
+                s->mac, mac, s->addresses, filter_learned_place("ip saddr"));
         for (size_t i = 0; i < ELEMENTSOF(times) && r >= 0; i++) {
-                r = add(s, "in", "%s " DHCP_HAS_TIME " " DHCP_TIME " %u-%u update @%s { " BOOTP_YOURS " timeout %s }",
+                r = add(s, "in",
+                        "%s " DHCP_HAS_TIME " " DHCP_TIME " %u-%u update @%s { " BOOTP_YOURS_HALVES " timeout %s }",
                         ack, last, times[i].seconds, s->addresses, times[i].time);
                 last = times[i].seconds + 1;
         }
         /* where the time is longer than all, or stands elsewhere: for good, unless one of the above came before */
-        return r < 0 ? r : add(s, "in", "%s add @%s { " BOOTP_YOURS " }", ack, s->addresses);
+        return r < 0 ? r : add(s, "in", "%s add @%s { " BOOTP_YOURS_HALVES " }", ack, s->addresses);
 }
 
 int ruleset_learn(Ruleset *s, bool dhcp, char *const *servers) {
@@ -109,13 +112,13 @@ int ruleset_learn(Ruleset *s, bool dhcp, char *const *servers) {
 
         r = mac ? servers_match(s, servers, &from) : -ENOMEM;
         ack = r >= 0 ? ack_match(mac, from) : NULL;
-        s->addresses = text_format("%s/ip-%s", s->port, dhcp ? "dhcp" : "any");
+        s->addresses = text_format("%s/learned-%s", s->port, dhcp ? "dhcp" : "any");
         if (!ack || !s->addresses)
                 return r < 0 ? r : -ENOMEM;
         if (dhcp)
-                strbuf_addf(&s->sets, SET "%s { type ipv4_addr; size %d; flags dynamic,timeout; }\n", s->addresses,
+                strbuf_addf(&s->sets, SET "%s { " KEY "; size %d; flags dynamic,timeout; }\n", s->addresses,
                             LEASES_MAX);
         else
-                strbuf_addf(&s->sets, SET "%s { type ipv4_addr; size 1; flags dynamic; }\n", s->addresses);
+                strbuf_addf(&s->sets, SET "%s { " KEY "; size 1; flags dynamic; }\n", s->addresses);
         return dhcp ? learn_dhcp(s, mac, ack) : learn_any(s, ack);
 }

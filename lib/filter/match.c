@@ -198,6 +198,24 @@ static void add_masked_ip(Match *m, const char *place, FilterValue v, unsigned p
                             m->negated ? "!=" : "==", ip_number(&v.address));
 }
 
+/* Newer versions of nft refuse to put bytes that they know no type of, as those of DHCP, into a set of addresses, and
+ * print the bytes of an address in a set of numbers as words that they do not read again. Halves are numbers to all. */
+static const struct {
+        const char *place, *halves;
+} learned_places[] = {
+        { "ip saddr", "@nh,96,16 . @nh,112,16" },
+        { "ip daddr", "@nh,128,16 . @nh,144,16" },
+        { "arp saddr ip", "@nh,112,16 . @nh,128,16" },
+        { "arp daddr ip", "@nh,192,16 . @nh,208,16" },
+};
+
+const char *filter_learned_place(const char *place) {
+        for (size_t i = 0; i < ELEMENTSOF(learned_places); i++)
+                if (streq(learned_places[i].place, place))
+                        return learned_places[i].halves;
+        return NULL;
+}
+
 static int refuse_learned(Match *m, const char *attribute) {
         return error_set(m->error, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_NWFILTER,
                          "%s of <%s> cannot be an address that is learned from the guest's traffic: "
@@ -219,11 +237,12 @@ static int add_term(Match *m, const Term *t) {
         if (r < 0 || (s < 0 && s != -ENOENT))
                 return r < 0 ? r : s;
         has_second = s != -ENOENT;
-        if (r > 0 && (raw || has_second))
+        if (r > 0 && (!filter_learned_place(place) || has_second))
                 return refuse_learned(m, t->attribute);
         (void) filter_attribute_type(m->protocol, t->attribute, &type);
         if (r > 0)
-                strbuf_addf(&m->text, " %s %s@%s", place, m->negated ? "!= " : "", m->q->addresses);
+                strbuf_addf(&m->text, " %s %s@%s", filter_learned_place(place), m->negated ? "!= " : "",
+                            m->q->addresses);
         else if (has_second && type == FILTER_MAC)
                 add_masked_mac(m, place, v, &second, raw);
         else if (has_second && t->shape != RANGE && type == FILTER_ADDRESS)

@@ -19,3 +19,6 @@ int filter_match(const MatchRequest *q, char **ret, Error *e);
 
 /* A value of an element, with variables replaced; -ENOENT where there is none, 1 where it is what was learned. */
 int filter_match_value(const MatchRequest *q, const xmlNode *match, const char *attribute, FilterValue *ret, Error *e);
+
+/* A place in a frame that has an IPv4 address, as the key of a set of learned ones; NULL: there is none such. */
+const char *filter_learned_place(const char *place);

@@ -243,7 +243,8 @@ check "... and leaves nothing" no_rules
 check "any: the first address" bind clean-traffic
 sent "... is learned" passes udp
 sent "... another one is stopped" stopped udp from=10.77.0.3
-check "... it is in the set" contains 10.77.0.2 m nft list set bridge unitvirt_nwfilter tap1/ip-any
+check "... it is in the set" contains "0xa4d . 0x2" m nft list set bridge unitvirt_nwfilter tap1/learned-any
+check "... and nft reads what it lists" m sh -c 'nft list ruleset > /root/saved && nft -c -f /root/saved'
 unbind
 check "dhcp: from the server alone" bind clean-traffic CTRL_IP_LEARNING=dhcp DHCPSERVER=10.77.0.1
 dhcp_marker="marker arp op=2 from=0.0.0.0"
@@ -254,7 +255,8 @@ dhcp_marker="marker arp op=2 from=0.0.0.0"
         sent "... does not count" stopped udp $dhcp_marker
         got "... the server's answer" passes dhcp from=10.77.0.1 yours=10.77.0.2 time=3600
         sent "... does" passes udp $dhcp_marker
-        check "... for as long as the lease" contains "timeout 1h" m nft list set bridge unitvirt_nwfilter tap1/ip-dhcp
+        check "... for as long as the lease" \
+                contains "timeout 1h" m nft list set bridge unitvirt_nwfilter tap1/learned-dhcp
         sent "... another address is stopped" stopped udp from=10.77.0.3 $dhcp_marker
         sent "... what it gives back" passes dhcp type=7 $dhcp_marker
         sent "... it has no more" stopped udp $dhcp_marker

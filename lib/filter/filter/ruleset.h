@@ -9,7 +9,7 @@
  *     TAP/out, TAP/in          what the guest sends and gets, frame by frame; libvirt's root chain
  *     TAP/out/CHAIN, ...       its other chains
  *     TAP/out-ip, TAP/in-ip    rules of IP (tcp, udp, all, ...), in both of libvirt's chains of iptables
- *     TAP/ip-any, TAP/ip-dhcp  the guest's addresses, where they are learned from what passes
+ *     TAP/learned-any, -dhcp   the guest's addresses, where they are learned from what passes: each in two halves
  *
  * with each character of TAP and CHAIN that is neither a letter nor a digit as _XX. The two levels are base chains of
  * their own, so that what the one accepts comes to the other. Nothing but the commands of a tap is needed to put it
