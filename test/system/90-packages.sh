@@ -26,6 +26,7 @@ listening() { m systemctl list-units --plain --no-legend --state=active '*virt*.
 all_drivers=$(printf 'unitvirt-daemon-driver-%s ' network storage nodedev nwfilter secret interface)
 
 [ -n "${PACKAGES-}" ] || check "the packages build" build_packages
+[ $failed = 0 ] || finish
 check "lintian finds no errors" has_no_errors
 
 bare=yes

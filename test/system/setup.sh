@@ -25,9 +25,11 @@ servers_to_test=(ssh.service krb5-kdc.service krb5-admin-server.service saslauth
                  openvswitch-switch.service ovs-record-hostname.service uuidd.socket uuidd.service
                  firewalld.service NetworkManager.service NetworkManager-wait-online.service tgt.service)
 packages_to_bench=(libvirt-dev python3-libvirt)
-packages_for_night=(mmdebstrap debhelper dpkg-dev lintian
+packages_for_night=(mmdebstrap build-essential debhelper dpkg-dev lintian
                     virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox
                     at-spi2-core)
+# Where units go, which debian/control asks for; on Debian 12 it is in systemd itself.
+grep -q '^VERSION_ID="12"' /etc/os-release || packages_for_night+=(systemd-dev)
 
 if [ -t 2 ]; then tty=yes; else tty=''; fi
 say() { echo "$*" >&2; }
