@@ -16,6 +16,7 @@
 #include "model/definition.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "plan/pools.h"
 #include "guests.h"
 #include "mounts.h"
 #include "sockets.h"
@@ -34,6 +35,7 @@ typedef struct Group {
         char **autostart, **once; /* the same, of those with a link */
         size_t n_autostart;
         bool has_udev;           /* devices get units here */
+        const PoolPlaces *pools; /* of all that there are, for guests */
 } Group;
 
 static void group_done(Group *g) {
@@ -105,7 +107,7 @@ static int make_plan(const Group *g, const char *name, Plan **ret) {
         if (r >= 0)
                 r = plan_build(d, ret, &e);
         if (r >= 0)
-                return 0;
+                return plan_after_pools(*ret, d, g->pools);
         log_warning("%s", error_text(&e, r));
         return plan_build_broken_as(g->kind->unit, name, error_text(&e, r), ret);
 }
@@ -270,8 +272,8 @@ static int group_list(Group *g) {
 }
 
 /* One kind that cannot be listed or written does not keep the others from it. */
-static int generate_group(const PlanKind *kind, const char *unit_dir, bool has_udev) {
-        _cleanup_(group_done) Group g = { .kind = kind, .unit_dir = unit_dir, .has_udev = has_udev };
+static int generate_group(const PlanKind *kind, const char *unit_dir, bool has_udev, const PoolPlaces *pools) {
+        _cleanup_(group_done) Group g = { .kind = kind, .unit_dir = unit_dir, .has_udev = has_udev, .pools = pools };
         int r, first;
 
         first = group_list(&g);
@@ -285,15 +287,18 @@ static int generate_group(const PlanKind *kind, const char *unit_dir, bool has_u
 static int generate(const char *unit_dir) {
         /* systemd-udevd.service has the same condition: none runs in most containers, and waiting there is in vain */
         bool has_udev = access(getenv("UNITVIRT_SYS") ?: "/sys", W_OK) >= 0;
+        _cleanup_pool_places_ PoolPlaces *pools = NULL;
         const PlanKind *kind;
         int r, first;
 
         r = keep_folder(unit_dir);
         if (r < 0)
                 return r;
-        first = 0;
+        first = pool_places_load(&pools);
+        if (first < 0)
+                log_error_errno(first, "cannot read the storage pools' definitions: %s", strerror(-first));
         for (size_t i = 0; (kind = plan_kind_at(i)); i++) {
-                r = generate_group(kind, unit_dir, has_udev);
+                r = generate_group(kind, unit_dir, has_udev, pools);
                 first = first ?: r;
         }
         r = guests_generate(unit_dir);

@@ -16,6 +16,7 @@
 #include "network/network.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "plan/pools.h"
 #include "qemu/args.h"
 #include "qemu/firmware.h"
 #include "tool.h"
@@ -236,6 +237,8 @@ static int explain(const char *arg, const char *version, Error *e) {
                 r = definition_load_as(NULL, path, 0, &d, e);
         if (r >= 0)
                 r = plan_build(d, &plan, e);
+        if (r >= 0)
+                r = plan_after_pools(plan, d, pool_places_now());
         if (r >= 0)
                 r = print_units(d, plan);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(details); i++)

@@ -62,12 +62,14 @@ static int read_definition(Call *c, const char *xml, bool validate, Definition *
 
 static int define_xml(Call *c, const remote_storage_pool_define_xml_args *args, remote_storage_pool_define_xml_ret *ret,
                       Error *e) {
-        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_definition_ Definition *d = NULL, *before = NULL;
         ObjectIndex *i = call_index(c);
         Object *o;
         int r;
 
         r = read_definition(c, args->xml, args->flags & VALIDATE, &d, &o, e);
+        if (r >= 0 && o && o->persistent)
+                before = pool_definition(pool_of(o), OBJECT_INACTIVE);
         if (r >= 0)
                 r = object_write(&kind_pool, STORE_PERSISTENT, definition_name(d), d, NULL, e);
         if (r < 0)
@@ -76,7 +78,11 @@ static int define_xml(Call *c, const remote_storage_pool_define_xml_args *args, 
         if (!o)
                 return object_none_name(&kind_pool, definition_name(d), e);
         r = object_write_dropin(o, d, false, e);
-        return r < 0 ? r : object_to_wire(o, &ret->pool);
+        if (r >= 0)
+                r = object_to_wire(o, &ret->pool);
+        if (r >= 0)
+                pool_correct_guests(i, before, d);
+        return r;
 }
 
 /* --- transient ones --- */
@@ -154,6 +160,7 @@ static int undefine(Call *c, Pool *p, uint32_t flags, Error *e) {
                 return r;
         object_remove_units(i, name, d, false);
         (void) object_refresh(i, name, false);
+        pool_correct_guests(i, d, NULL);
         return 0;
 }
 

@@ -7,6 +7,7 @@
  *
  *   driver.c       the kind, its files and its unit, lists and other calls that all objects have
  *   define.c       definitions: define, undefine, create
+ *   guests.c       guests that have disks in a pool that changes
  *   conflict.c     two pools on one source
  *   place.c        where folders are
  *   run.c          start, stop, refresh, build, delete, search for sources
@@ -99,6 +100,13 @@ void pool_emit_refresh(Pool *p);
 
 /* In canonical form, the caller's; NULL where it cannot be read. */
 Definition *pool_definition(Pool *p, ObjectVersion which);
+
+/* --- guests.c --- */
+
+/* Has the units of guests ordered behind the pool that their disks lie in, after its definition was before (NULL: there
+ * was none) and is after (NULL: none any more). Lets others have their turn; what cannot be written is made good by
+ * the next start or daemon-reload. */
+void pool_correct_guests(ObjectIndex *i, const Definition *before, const Definition *after);
 
 /* --- conflict.c --- */
 

@@ -14,6 +14,7 @@
 #include "object/unit.h"
 #include "plan/names.h"
 #include "plan/plan.h"
+#include "plan/pools.h"
 
 #define ERROR_FILE_MAX (64U * 1024U)
 
@@ -56,6 +57,8 @@ int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e
         int r;
 
         r = plan_build(d, &plan, e);
+        if (r >= 0 && definition_kind(d) == &document_domain)
+                r = plan_after_pools(plan, d, pool_places_now());
         if (r < 0)
                 return r;
         if (access(dropin_folder(transient), F_OK) < 0)
@@ -71,6 +74,28 @@ int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e
                 systemd_unit_changed(systemd, plan_unit(plan));
         }
         return 0;
+}
+
+int object_correct_dropin(Systemd *systemd, const Definition *d) {
+        _cleanup_free_ char *file = NULL, *path = NULL;
+        _cleanup_plan_ Plan *plan = NULL;
+        int r;
+
+        r = plan_build(d, &plan, NULL);
+        if (r >= 0)
+                r = plan_after_pools(plan, d, pool_places_now());
+        if (r < 0)
+                return r;
+        file = plan_file(plan);
+        path = file ? text_format("%s/%s", dropin_folder(false), file) : NULL;
+        if (!path)
+                return -ENOMEM;
+        r = access(path, F_OK) < 0 ? 0 : plan_write_dropin(plan, dropin_folder(false));
+        if (r > 0) {
+                show_dropins_to_systemd();
+                systemd_unit_changed(systemd, plan_unit(plan));
+        }
+        return r;
 }
 
 void object_remove_dropin(ObjectIndex *i, const char *name, bool transient) {

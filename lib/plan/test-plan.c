@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/strings.h"
 #include "plan/desktop.h"
+#include "plan/pools.h"
 #include "plan-internal.h"
 
 static char *text_of(const char *xml) {
@@ -282,6 +283,70 @@ static void the_rows_belong_together(void **state) {
         }
 }
 
+static void write_pool(const char *folder, const char *target) {
+        _cleanup_free_ char *path = text_format("%s/storage/a.xml", folder), *xml = NULL;
+
+        xml = text_format("<pool type='dir'><name>a</name><target><path>%s</path></target></pool>", target);
+        assert_int_equal(file_write_atomic(path, xml, strlen(xml), 0644, FILE_WRITE_NOSYNC), 0);
+}
+
+#define AFTER_A "\nWants=vm-pool@a.service\nAfter=vm-pool@a.service\n"
+
+static void guests_come_after_the_pool_that_is_there_now(void **state) {
+        static const char guest[] = GUEST("<devices><disk type='file'><source file='/srv/a/x'/></disk></devices>");
+        char folder[] = "/tmp/test-plan.XXXXXX";
+        _cleanup_definition_ Definition *d = NULL;
+        _cleanup_free_ char *storage = NULL, *clear = NULL;
+        char stamp[17] = "";
+
+        assert_non_null(mkdtemp(folder));
+        storage = text_format("%s/storage", folder);
+        assert_int_equal(mkdir_p(storage, 0755), 0);
+        assert_int_equal(setenv("UNITVIRT_ETC", folder, 1), 0);
+        assert_int_equal(definition_parse(guest, strlen(guest), NULL, DEFINITION_UNCHECKED, &d, NULL), 0);
+        for (size_t i = 0; i < 4; i++) {
+                _cleanup_plan_ Plan *p = NULL;
+                _cleanup_free_ char *text = NULL;
+
+                if (i > 0)
+                        write_pool(folder, i == 2 ? "/srv/elsewhere" : "/srv//a/");
+                assert_int_equal(plan_build(d, &p, NULL), 0);
+                assert_int_equal(plan_after_pools(p, d, pool_places_now()), 0);
+                assert_int_equal(plan_format(p, &text), 0);
+                (i % 2 ? has : has_not)(text, AFTER_A);
+                /* a guest that systemd knows starts whatever pools there are */
+                assert_true(i == 0 || streq(stamp, plan_stamp(p)));
+                (void) snprintf(stamp, sizeof stamp, "%s", plan_stamp(p));
+        }
+        assert_int_equal(unsetenv("UNITVIRT_ETC"), 0);
+        clear = text_format("rm -rf '%s'", folder);
+        assert_int_equal(system(clear), 0);
+}
+
+static void a_pool_that_changes_finds_its_guests(void **state) {
+        static const struct {
+                const char *pool, *guest;
+                bool may;
+        } rows[] = {
+                { "dir'><name>a</name><target><path>/srv/a</path></target>", "file='/srv//a/x'", true },
+                { "dir'><name>a</name><target><path>/srv/a</path></target>", "file='/srv/b/x'", false },
+                { "dir'><name>a</name><target><path>/srv/&amp;</path></target>", "file='/srv/&#38;/x'", true },
+                { "logical'><name>v-g</name>", "dev='/dev/mapper/v--g-x'", true },
+                { "logical'><name>vg</name>", "dev='/dev/other/x'", false },
+                { "mpath'><name>vg</name>", "dev='/dev/mapper/vg'", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *xml = text_format("<pool type='%s</pool>", rows[i].pool);
+                _cleanup_definition_ Definition *d = NULL;
+
+                assert_int_equal(definition_parse_as(&document_pool, xml, strlen(xml), NULL, 0, &d, NULL), 0);
+                assert_int_equal(pool_place_may_be_in(d, rows[i].guest), rows[i].may);
+                assert_int_equal(pool_places_equal(d, d), true);
+                assert_int_equal(pool_places_equal(d, NULL), false);
+        }
+}
+
 static void the_screen_of_an_x_server(void **state) {
         static const struct {
                 const char *display, *socket, *environment;
@@ -318,6 +383,8 @@ int main(void) {
                 cmocka_unit_test(a_kind_without_units_is_refused),
                 cmocka_unit_test(the_rows_belong_together),
                 cmocka_unit_test(the_screen_of_an_x_server),
+                cmocka_unit_test(guests_come_after_the_pool_that_is_there_now),
+                cmocka_unit_test(a_pool_that_changes_finds_its_guests),
         };
 
         return cmocka_run_group_tests(all, NULL, NULL);
