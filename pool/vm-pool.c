@@ -153,9 +153,10 @@ static int scan(PoolSpec *spec, const VolumeTable *known, char **ret, Error *e) 
         return r;
 }
 
-/* What a crash of the machine left of volumes that were being made. */
-static void remove_parts(const PoolSpec *spec) {
-        if (!pool_backend(spec->type)->volumes_are_files)
+/* What a crash of the machine left of volumes that were being made, where the look saw such. The folder has answered
+ * the child: it will answer here. */
+static void remove_parts(const PoolSpec *spec, const char *seen) {
+        if (!pool_backend(spec->type)->volumes_are_files || !strstr(seen, "\n~"))
                 return;
         if (!owner_may_help(volume_parts_remove(spec->target)) || owner_act(spec->target) < 0)
                 return;
@@ -261,9 +262,9 @@ static int begin(PoolSpec *spec, const char *xml, Error *e) {
                 return r;
         r = b->volumes_are_files ? claim_folder(spec, e) : 0;
         if (r >= 0)
-                remove_parts(spec);
-        if (r >= 0)
                 r = scan(spec, NULL, &text, e);
+        if (r >= 0)
+                remove_parts(spec, text);
         if (r >= 0)
                 r = show(spec, text, e);
         if (r >= 0)
@@ -371,9 +372,8 @@ static int refresh(const char *name, Error *e) {
                 r = open_secret(spec, e);
         if (r >= 0)
                 r = scan(spec, &known, &text, e);
-        /* the folder has answered the child: it will answer here */
-        if (r >= 0 && strstr(text, "\n~"))
-                remove_parts(spec);
+        if (r >= 0)
+                remove_parts(spec, text);
         if (r >= 0)
                 r = show(spec, text, e);
         if (r < 0)

@@ -381,8 +381,9 @@ static int note(const Scan *s, const char *name, const char *why) {
         return strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_addf(s->notes, "!%s\t%s", name, why) : 0;
 }
 
+/* Once, and however much else there is to be noted. */
 static int note_part(const Scan *s, const char *name) {
-        return volume_part_is_own(name) && strv_length(*s->notes) < SCAN_NOTES_MAX ? strv_add(s->notes, "~") : 0;
+        return volume_part_is_own(name) && !strv_contains(*s->notes, "~") ? strv_add(s->notes, "~") : 0;
 }
 
 static int scan_one(const Scan *s, const char *name, unsigned char type) {

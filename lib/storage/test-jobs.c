@@ -179,6 +179,7 @@ static void parts_of_nobody_are_removed(void **state) {
         _cleanup_strv_ char **parts = NULL;
         _cleanup_volume_table_ VolumeTable t = {};
         _cleanup_strv_ char **notes = NULL;
+        unsigned said = 0;
 
         assert_int_equal(setenv("UNITVIRT_RUN", run, 1), 0);
         assert_int_equal(mkdir(path, 0700), 0);
@@ -190,10 +191,17 @@ static void parts_of_nobody_are_removed(void **state) {
         write_file(at_work + strlen(folder) + 1, "x", 1, 1);
         write_file(over + strlen(folder) + 1, "x", 1, 1);
         write_file(other + strlen(folder) + 1, "x", 1, 1);
+        /* said once, also where there is more to be said of others than is noted */
+        for (unsigned i = 0; i < SCAN_NOTES_MAX + 10; i++) {
+                _cleanup_free_ char *bad = text_format("parts/\xff%u", i);
+
+                write_file(bad, "x", 1, 1);
+        }
         assert_int_equal(scan_folder(path, NULL, &t, &notes), 0);
         assert_int_equal(t.n, 0);
-        assert_int_equal(strv_length(notes), 3);
-        assert_string_equal(notes[0], "~");
+        for (char **note = notes; *note; note++)
+                said += streq(*note, "~");
+        assert_int_equal(said, 1);
         assert_int_equal(volume_parts_at_work("1", &parts), 0);
         assert_int_equal(strv_length(parts), 0);
         assert_int_equal(volume_parts_remove(path), 0);

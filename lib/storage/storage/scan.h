@@ -27,9 +27,9 @@ int scan_device(const char *path, const char *name, Volume **ret);
 int scan_written(const char *folder_path, const char *name, const char *format, Volume **ret);
 
 /* All entries of a folder into the table, which is empty, and the sizes of its file system. Entries that could not be
- * looked at are noted ("!NAME<tab>WHY"), and so is what this host is making or has left behind ("~"), at most
- * SCAN_NOTES_MAX of them. known, which may be NULL, is what an earlier scan found, and has to live as long as t: images
- * that nobody has written to since are not opened again. Errno of opening and reading the folder. */
+ * looked at are noted ("!NAME<tab>WHY"), SCAN_NOTES_MAX of them; and once, if so, that there is something which this
+ * host is making or has left behind ("~"). known, which may be NULL, is what an earlier scan found, and has to live as
+ * long as t: images that nobody has written to since are not opened again. Errno of opening and reading the folder. */
 #define SCAN_NOTES_MAX 100U
 int scan_folder(const char *path, const VolumeTable *known, VolumeTable *t, char ***notes);
 
