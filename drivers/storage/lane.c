@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Lanes to the worker of a pool. A lane is a connection, over which one job goes at a time, and the file that says what
- * that job is, for whoever has to clean up where this daemon or the worker is killed. Both stay for the next job, so
- * a job costs no more than to write it down; the file is empty in between. */
+ * that job is, for whoever has to clean up where this daemon or the worker is killed. Both stay for the next job. The
+ * file is in this daemon's memory, so a job costs no more than to copy its text there, without a system call; it lies
+ * on a tmpfs, where whoever reads it sees that at once, and begins with a NUL in between, which is no job. */
 
 #include "storage.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -17,6 +19,8 @@
 
 /* Of a pool, while none has anything to do; those beyond were for calls at the same time. */
 #define LANES_KEPT 4U
+/* Of the file, in memory: jobs are shorter as a rule. */
+#define MAPPED 4096U
 
 struct Lane {
         Loop *loop;
@@ -24,6 +28,7 @@ struct Lane {
         Fiber *waiting;         /* for the answer */
         char *id;
         int job;                /* the file; -EBADF: it stays for the next daemon */
+        char *text;             /* its beginning; NULL: not there yet */
         unsigned worker;        /* its number */
         Pool *pool;             /* in whose list it is; NULL: it has a job */
         Lane *next;
@@ -34,6 +39,8 @@ static Lane *lane_free(Lane *l) {
                 return NULL;
         loop_unwatch(l->loop, &l->io);
         closep(&l->io.fd);
+        if (l->text)
+                (void) munmap(l->text, MAPPED);
         if (l->job >= 0) {
                 close(l->job);
                 job_forget(l->id);
@@ -70,6 +77,23 @@ static void on_io(IoWatch *w, uint32_t events) {
         lane_free(l);
 }
 
+/* Its space is taken now: what is in memory cannot say later that there is none. */
+static int map_file(Lane *l) {
+        int r;
+
+        do
+                r = posix_fallocate(l->job, 0, MAPPED);
+        while (r == EINTR);
+        if (r > 0)
+                return -r;
+        l->text = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_SHARED, l->job, 0);
+        if (l->text == MAP_FAILED) {
+                l->text = NULL;
+                return -errno;
+        }
+        return 0;
+}
+
 static int open_file(Lane *l) {
         _cleanup_free_ char *path = NULL;
         uint64_t number;
@@ -80,8 +104,8 @@ static int open_file(Lane *l) {
         path = l->id ? volume_job_path(l->id, "job") : NULL;
         if (!path)
                 return -ENOMEM;
-        l->job = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        return l->job < 0 ? -errno : 0;
+        l->job = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        return l->job < 0 ? -errno : map_file(l);
 }
 
 int lane_new(Loop *loop, int fd, unsigned worker, Lane **ret) {
@@ -120,11 +144,18 @@ unsigned lane_worker(const Lane *l) {
         return l->worker;
 }
 
+/* The first byte is the last one, so whoever reads it sees a job that is whole, or none. */
 static int write_job(const Lane *l, const char *text) {
-        size_t n = strlen(text);
-        ssize_t written = pwrite(l->job, text, n, 0);
+        size_t n = strlen(text) + 1;
+        ssize_t rest = n > MAPPED ? pwrite(l->job, text + MAPPED, n - MAPPED, MAPPED) : 0;
 
-        return written < 0 ? -errno : (size_t) written < n ? -ENOSPC : 0;
+        if (rest < 0)
+                return -errno;
+        if (n > MAPPED && (size_t) rest < n - MAPPED)
+                return -ENOSPC;
+        memcpy(l->text + 1, text + 1, MIN(n, MAPPED) - 1);
+        __atomic_store_n(l->text, *text, __ATOMIC_RELEASE);
+        return 0;
 }
 
 static ssize_t read_answer(Lane *l, char *buffer, size_t size) {
@@ -157,7 +188,8 @@ ssize_t lane_exchange(Lane *l, const VolumeJob *j, char *buffer, size_t size) {
 }
 
 void lane_give_back(Pool *p, Lane *l) {
-        if (p->n_lanes >= LANES_KEPT || ftruncate(l->job, 0) < 0) {
+        __atomic_store_n(l->text, '\0', __ATOMIC_RELEASE);
+        if (p->n_lanes >= LANES_KEPT) {
                 lane_free(l);
                 return;
         }

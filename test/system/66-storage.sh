@@ -327,7 +327,7 @@ check "a volume that was downloaded can be deleted at once" m sh -c 'for i in 1 
                         vol-delete passing --pool p" || exit 1
         done'
 check "nothing is left of the work" \
-        m sh -c '[ -z "$(find /srv/p -name ".*")" ] && [ -z "$(find /run/libvirt/storage/jobs -type f -size +0)" ]'
+        m sh -c '[ -z "$(find /srv/p -name ".*")" ] && [ -z "$(grep -lrs ^verb= /run/libvirt/storage/jobs)" ]'
 
 # --- what comes and goes ---
 knows() { m sh -c 'virsh vol-list p > /tmp/l; grep -q " came " /tmp/l && ! grep -q " gone " /tmp/l &&
@@ -376,7 +376,7 @@ check "a client that dies leaves the volume as it was" m sh -c '(head -c 3000000
         virsh vol-delete cut --pool p 2>&1 | grep -q "still being allocated"; a=$?
         virsh vol-create-as p other 1M && virsh -q pool-refresh p; b=$?; kill -9 $v
         for i in 1 2 3 4 5 6 7 8 9 10; do
-                [ -z "$(find /run/libvirt/storage/jobs -type f -size +0)" ] && break; sleep 1
+                [ -z "$(grep -lrs ^verb= /run/libvirt/storage/jobs)" ] && break; sleep 1
         done; [ $a = 0 ] && [ $b = 0 ] && [ -z "$(find /srv/p -name ".*unitvirt-part")" ] &&
                 [ "$(stat -c %b /srv/p/cut)" = 0 ]'
 m sh -c 'head -c 400000000 /dev/urandom > /srv/p/large; virsh -q pool-refresh p'
@@ -394,7 +394,7 @@ check "a daemon that is killed in the middle of a clone" m sh -c "${clone//NAME/
         qemu-img compare -f raw -F qcow2 /srv/p/large /srv/p/large2"
 check "work that is stopped leaves nothing" m sh -c "${clone//NAME/large3}; systemctl stop 'vm-volume@*'
         ! wait \$! && [ -z \"\$(find /srv/p -name '*large3*')\" ] &&
-        [ -z \"\$(find /run/libvirt/storage/jobs -type f -size +0)\" ]"
+        [ -z \"\$(grep -lrs ^verb= /run/libvirt/storage/jobs)\" ]"
 check "a disk that is full" m sh -c "mkdir /srv/tiny && mount -t tmpfs -o size=8M none /srv/tiny &&
         virsh -q pool-define-as tiny dir --target /srv/tiny && virsh -q pool-start tiny
         ! virsh vol-create-as tiny full 20M

@@ -9,10 +9,10 @@
 machine_up
 rounds=2; only_at_night && rounds=30
 
-# A file that is empty is of no job: the next one's is to be written there.
+# A file that begins with a NUL is of no job: the next one's is to be written there.
 m_with_input sh -c 'cat > /usr/local/bin/jobs-at-work && chmod 755 /usr/local/bin/jobs-at-work' <<'SH'
 #!/bin/sh
-exec find /run/libvirt/storage/jobs -type f -size +0
+grep -lrs ^verb= /run/libvirt/storage/jobs || :
 SH
 # cut VICTIM PATTERN COMMAND [SECONDS]: runs a command of virsh in the pool t, freezes its unit as soon as a file of the
 # pattern (or, without one, the unit) is there, kills the victim and lets the rest go on. The unit of what is over soon
@@ -29,7 +29,7 @@ JOBS = "/run/libvirt/storage/jobs"
 def unit_at_work():
     for name in os.listdir(JOBS):
         try:
-            text = open(f"{JOBS}/{name}").read()
+            text = open(f"{JOBS}/{name}").read().partition("\0")[0]
         except OSError:
             continue
         if text and "\nworker=" in "\n" + text:
