@@ -284,6 +284,10 @@ static int generate_group(const PlanKind *kind, const char *unit_dir, bool has_u
         return first ?: r;
 }
 
+static void warn_of_pool(const char *name, const char *text) {
+        log_warning("storage pool '%s': %s", name, text);
+}
+
 static int generate(const char *unit_dir) {
         /* systemd-udevd.service has the same condition: none runs in most containers, and waiting there is in vain */
         bool has_udev = access(getenv("UNITVIRT_SYS") ?: "/sys", W_OK) >= 0;
@@ -297,6 +301,8 @@ static int generate(const char *unit_dir) {
         first = pool_places_load(&pools);
         if (first < 0)
                 log_error_errno(first, "cannot read the storage pools' definitions: %s", strerror(-first));
+        else
+                pool_places_tell(pools, warn_of_pool);
         for (size_t i = 0; (kind = plan_kind_at(i)); i++) {
                 r = generate_group(kind, unit_dir, has_udev, pools);
                 first = first ?: r;

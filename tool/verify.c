@@ -12,6 +12,7 @@
 #include "config/qemu.h"
 #include "model/definition.h"
 #include "plan/plan.h"
+#include "plan/pools.h"
 #include "qemu/args.h"
 #include "qemu/concern.h"
 #include "qemu/firmware.h"
@@ -151,6 +152,21 @@ static int verify_one(const char *path, const void *options) {
         return (is_config(path) ? verify_config(path, NULL) : verify_file(path, options)) != 0;
 }
 
+static void print_pool(const char *name, const char *text) {
+        _cleanup_free_ char *path = text_format("%s/storage/%s.xml", path_etc(), name);
+
+        if (path)
+                tool_print_problem(path, " (accepted)", text);
+}
+
+/* Pools as libvirt may have left them: none is lost. */
+static void verify_places(void) {
+        const PoolPlaces *places = pool_places_now();
+
+        if (places)
+                pool_places_tell(places, print_pool);
+}
+
 /* Every definition of the host, and all else that another libvirt left there: what cannot be run or used here. */
 static int verify_all(VerifyOptions *o) {
         _cleanup_free_ char *path = text_format("%s/qemu.conf", path_etc());
@@ -167,6 +183,7 @@ static int verify_all(VerifyOptions *o) {
         o->host = false;
         networks = tool_visit_files(path_etc(), "qemu/networks/*.xml", verify_one, o);
         pools = tool_visit_files(path_etc(), "storage/*.xml", verify_one, o);
+        verify_places();
         filters = tool_visit_files(path_etc(), "nwfilter/*.xml", verify_one, o);
         rest = verify_rest_of_host();
         return config != 0 || guests != 0 || networks != 0 || pools != 0 || filters != 0 || rest != 0 ? TOOL_FAILED

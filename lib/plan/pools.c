@@ -218,6 +218,41 @@ int pool_places_load(PoolPlaces **ret) {
         return 0;
 }
 
+/* The pool whose folder is the innermost one around that of x; the first by name that has the same. */
+static const Place *around(const PoolPlaces *p, const Place *x) {
+        const Place *found = NULL;
+
+        for (size_t i = 0; i < p->n; i++) {
+                const Place *other = &p->list[i];
+
+                if (other == x || !other->kind->is_folder)
+                        continue;
+                if (streq(other->where, x->where))
+                        return other;
+                if (in_folder(other->where, x->where) && (!found || strlen(found->where) < strlen(other->where)))
+                        found = other;
+        }
+        return found;
+}
+
+void pool_places_tell(const PoolPlaces *p, void (*say)(const char *name, const char *text)) {
+        for (size_t i = 0; i < p->n; i++) {
+                const Place *x = &p->list[i], *other = x->kind->is_folder ? around(p, x) : NULL;
+                _cleanup_free_ char *text = NULL;
+
+                if (!other)
+                        continue;
+                if (streq(other->where, x->where))
+                        text = text_format("'%s' is the folder of the storage pool '%s' too: only one of them can be "
+                                           "active", x->where, other->name);
+                else
+                        text = text_format("'%s' lies in the folder of the storage pool '%s', which has it as a volume",
+                                           x->where, other->name);
+                if (text)
+                        say(x->name, text);
+        }
+}
+
 static uint64_t mix(uint64_t h, uint64_t value) {
         return (h ^ value) * 0x100000001b3U;
 }

@@ -16,7 +16,11 @@ PoolPlaces *pool_places_free(PoolPlaces *p);
 DEFINE_CLEANUP(PoolPlaces *, pool_places_free);
 #define _cleanup_pool_places_ _cleanup_(pool_places_freep)
 
-/* The same for a program that stays: read again only where a file has changed since. The callee's, until the next call;
+/* What is to be known of pools that lie in one another, or on one folder, as definitions from elsewhere may: they are
+ * taken as they are. say: a line for each such pool. */
+void pool_places_tell(const PoolPlaces *p, void (*say)(const char *name, const char *text));
+
+/* All places for a program that stays: read again only where a file has changed since. The callee's, until the next call;
  * NULL without memory. */
 const PoolPlaces *pool_places_now(void);
 
