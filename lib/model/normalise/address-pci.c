@@ -72,7 +72,7 @@ static int place(Assign *a, const xmlNode *device, PciKind kind, PciAddress *ret
 /* Makes room for a device of this kind: the new controllers take places themselves. */
 static int grow(Assign *a, const xmlNode *device, PciKind kind) {
         PciAddress address;
-        unsigned index;
+        unsigned index = 0;
         int r;
 
         if (!a->grow)
@@ -83,8 +83,15 @@ static int grow(Assign *a, const xmlNode *device, PciKind kind) {
                 return add_bus(a, "pci-bridge", &index);
         }
         if (kind == PCI_CONVENTIONAL || kind == PCI_BRIDGE) {
-                r = place(a, device, PCI_EXPRESS, &address);
-                return r < 0 ? r : add_bus(a, "pcie-to-pci-bridge", &index);
+                /* With a port of its own, whatever is free: the bridge takes the first one, and the other stays. */
+                r = place(a, device, PCI_ROOT_PORT, &address);
+                if (r >= 0)
+                        r = add_bus(a, "pcie-root-port", &index);
+                if (r < 0)
+                        return r;
+                address = (PciAddress){ .bus = index };
+                pci_take(a->buses, PCI_EXPRESS, &address);
+                return add_bus(a, "pcie-to-pci-bridge", &index);
         }
         if (kind == PCI_EXPRESS || kind == PCI_UPSTREAM) {
                 r = place(a, device, PCI_ROOT_PORT, &address);
@@ -297,6 +304,23 @@ static int place_rest(Assign *a) {
         return 0;
 }
 
+/* The first screen, when its usual slot is taken, chooses before all others. */
+static int place_screen(Assign *a) {
+        for (size_t i = 0; i < a->devices.n; i++) {
+                PciDevice *device = &a->devices.list[i];
+                int r;
+
+                if (device->placed || !xml_is(device->node, "video") ||
+                    !xml_attr_is(xml_child(device->node, "model"), "primary", "yes"))
+                        continue;
+                r = place(a, device->node, device->kind, &device->at);
+                if (r < 0)
+                        return r;
+                device->placed = true;
+        }
+        return 0;
+}
+
 /* Room for what may be plugged in later: a bridge on pc; on q35 one port, if ports were added at all (before is
  * the number of buses then) and the user did not lay them out. */
 static int place_spare(Assign *a, bool full, unsigned before) {
@@ -332,6 +356,10 @@ static int pass(Assign *a, bool growing) {
         for (size_t i = 0; i < a->devices.n; i++)
                 if (!take_beside_companion(a, &a->devices.list[i]))
                         take_usual(a, &a->devices.list[i]);
+
+        r = place_screen(a);
+        if (r < 0)
+                return r;
 
         full = pci_buses_are_full(a->buses);
         r = place_rest(a);
