@@ -189,16 +189,14 @@ static void complete_legacy(Normaliser *n, xmlNode *os, const Wanted *w) {
 
         if (w->stateless)
                 return;
-        for (size_t i = 0; i < ELEMENTSOF(legacy); i++) {
-                if (!streq(legacy[i].loader, w->loader))
-                        continue;
-                if (!has_variables(nvram) || w->nvram_template) {
-                        nvram = norm_ensure(n, os, "nvram");
+        /* Firmware that nobody knows has variables as well; whoever brings it names the template, or puts them there. */
+        nvram = norm_ensure(n, os, "nvram");
+        for (size_t i = 0; i < ELEMENTSOF(legacy); i++)
+                if (streq(legacy[i].loader, w->loader) && (!has_variables(nvram) || w->nvram_template)) {
                         norm_set_default(n, nvram, "template", legacy[i].nvram_template);
                         norm_set_default(n, nvram, "templateFormat", "raw");
+                        return;
                 }
-                return;
-        }
 }
 
 int normalise_firmware(Normaliser *n, xmlNode *os) {
