@@ -90,6 +90,13 @@ static int check_address_width(Normaliser *n, xmlNode *cpu) {
         return 0;
 }
 
+/* A model beside host-model is what some wrote when it was only a hint; it is shown, and says nothing. */
+static bool has_model(const xmlNode *cpu) {
+        const xmlNode *model = xml_child(cpu, "model");
+
+        return model && (*xml_text(model) || xml_attr(model, "vendor_id"));
+}
+
 static int check_custom(Normaliser *n, xmlNode *cpu) {
         xmlNode *model = xml_child(cpu, "model");
 
@@ -128,7 +135,7 @@ int normalise_cpu(Normaliser *n) {
                 norm_set_default(n, cpu, "check", streq(mode, "host-model") ? "partial" : "none");
                 if (!streq(mode, "host-model"))
                         norm_set_default(n, cpu, "migratable", "on");
-                if (!streq(mode, "host-model") || !xml_attr(xml_child(cpu, "model"), "vendor_id"))
+                if (!streq(mode, "host-model") || !has_model(cpu))
                         xml_remove_children(cpu, "model");
         }
 

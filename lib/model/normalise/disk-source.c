@@ -362,7 +362,7 @@ static int check_empty(Normaliser *n, xmlNode *disk, xmlNode *source, const Sour
         if (source && !xml_attr(source, "startupPolicy"))
                 xml_remove(source);
         /* nothing of these is left without a name */
-        if (xml_attr_is(disk, "type", "network") || xml_attr_is(disk, "type", "volume"))
+        if (!source || xml_attr_is(disk, "type", "network") || xml_attr_is(disk, "type", "volume"))
                 norm_set(n, disk, "type", "file");
         return 1;
 }

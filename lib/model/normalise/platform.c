@@ -69,9 +69,7 @@ static int normalise_vsock(Normaliser *n) {
         norm_set_default(n, cid, "auto", xml_attr(cid, "address") ? "no" : "yes");
         if (xml_attr_is(cid, "auto", "no") && !xml_attr(cid, "address"))
                 return fail_xml(n, cid, "a fixed context id of a vsock needs an address");
-        /* Left over from a run: the next one chooses again. */
-        if (xml_attr_is(cid, "auto", "yes"))
-                xml_unset_attr(cid, "address");
+        /* With auto an address is left over from a run: it is shown, and the next run chooses again. */
         drop_empty(vsock, "driver");
         return 0;
 }

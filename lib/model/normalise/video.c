@@ -2,6 +2,8 @@
 
 /* video: graphics need something to show; memory sizes in KiB. */
 
+#include <inttypes.h>
+
 #include "base/strings.h"
 #include "normalise.h"
 
@@ -27,6 +29,17 @@ static void write_size(Normaliser *n, xmlNode *model, const char *name, unsigned
                 norm_setf(n, model, name, "%u", size);
 }
 
+/* What QEMU is given is a power of two; documents of old have 9216. */
+static void round_size(Normaliser *n, xmlNode *model, const char *name) {
+        uint64_t size = number_or(model, name, 0), rounded = 1;
+
+        if (size == 0 || size > UINT32_MAX)
+                return;
+        while (rounded < size)
+                rounded *= 2;
+        norm_setf(n, model, name, "%" PRIu64, rounded);
+}
+
 static int write_model(Normaliser *n, xmlNode *video, bool primary) {
         xmlNode *model = norm_ensure(n, video, "model");
         const char *type;
@@ -40,6 +53,8 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
                 write_size(n, model, "ram", models[i].ram);
                 write_size(n, model, "vram", models[i].vram);
                 write_size(n, model, "vgamem", models[i].vgamem);
+                round_size(n, model, "ram");
+                round_size(n, model, "vram");
                 if (models[i].heads)
                         norm_set_default(n, model, "heads", "1");
                 if (models[i].ram == 0) {
