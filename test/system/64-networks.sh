@@ -144,8 +144,8 @@ check "net-update adds a name" m virsh -q net-update default \
 check "... dnsmasq knows it" m sh -c "busybox nslookup printer 192.168.122.1 | grep -q 192.168.122.77"
 refused "... twice is refused" "there is an existing dhcp host entry" \
         m virsh net-update default add ip-dhcp-host "<host mac='52:54:00:00:00:0c' ip='192.168.122.14'/>" --live
-refused "... outside of the subnet is refused" "is not within network" \
-        m virsh net-update default add ip-dhcp-host "<host mac='52:54:00:00:00:0d' ip='192.168.1.14'/>" --live
+refused "... of another family is refused" "is not within network" \
+        m virsh net-update default add ip-dhcp-host "<host mac='52:54:00:00:00:0d' ip='fd00::14'/>" --live
 check "... changed" m virsh -q net-update default modify ip-dhcp-host \
         "<host mac='52:54:00:00:00:0c' name='delta' ip='192.168.122.15'/>" --live
 check "... gets another MAC, known by its address" m virsh -q net-update default \

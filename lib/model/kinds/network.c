@@ -316,7 +316,7 @@ static int check_dhcp_host(Normaliser *n, xmlNode *host, const Range *net) {
                                 net->address.family == AF_INET ? "mac or name" : "id or name");
         if (!ip || ip_parse(ip, &address) < 0)
                 return fail_xml(n, host, "Missing IP address in static host definition for network '%s'", name_of(n));
-        if (!ip_is_in(&address, &net->address, net->prefix))
+        if (address.family != net->address.family)
                 return fail_xml(n, host, "address %s of a static host is not within network %s/%u", ip,
                                 ip_format(&net->address, text), net->prefix);
         return check_lease(n, host);
@@ -468,8 +468,12 @@ static int normalise_portgroups(Normaliser *n) {
                         if (same(group, other, "name"))
                                 return fail_unsupported(n, other,
                                                         "multiple <portgroup> elements with the same name (%s)", name);
-                if (!xml_attr_is(group, "default", "yes"))
+                /* "true", which some write, is no more than "no" */
+                if (strcasecmp(attr_or(group, "default", ""), "yes") != 0) {
+                        xml_unset_attr(group, "default");
                         continue;
+                }
+                norm_set(n, group, "default", "yes");
                 if (standard)
                         return fail_unsupported(n, group,
                                                 "network '%s' has multiple default <portgroup> elements (%s and %s), "
