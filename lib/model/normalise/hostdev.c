@@ -323,7 +323,9 @@ static int check_place(Normaliser *n, xmlNode *hostdev) {
                         controller, unit);
         for (unsigned i = 0; i <= controller && i < MAX_CONTROLLERS; i++)
                 need_controllers(n, "scsi", i,
-                                 i > 0 ? xml_attr(find_controller(n, "scsi", i - 1), "model") : "virtio-scsi");
+                                 i > 0        ? xml_attr(find_controller(n, "scsi", i - 1), "model")
+                                 : n->microvm ? "virtio-scsi"
+                                              : "lsilogic");
 
         return 0;
 }

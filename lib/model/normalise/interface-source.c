@@ -105,7 +105,8 @@ static int check_vdpa(Normaliser *n, xmlNode *interface, xmlNode *source) {
 }
 
 static int check_hostdev(Normaliser *n, xmlNode *interface, xmlNode *source) {
-        norm_set_default(n, interface, "managed", "no");
+        if (xml_attr_is(interface, "managed", "no"))
+                xml_unset_attr(interface, "managed");
         if (xml_attr(xml_child(interface, "target"), "dev"))
                 return fail_unsupported(n, interface, "a card of the host has no <target>");
         norm_set_default(n, xml_child(source, "address"), "type", "pci");

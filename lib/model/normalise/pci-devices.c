@@ -35,16 +35,16 @@ static unsigned kind_of_conventional(const Normaliser *n, const xmlNode *device)
 static unsigned kind_of_interface(const Normaliser *n, const xmlNode *device) {
         const char *model = xml_get(device, "model/@type") ?: "";
 
-        if (streq(model, "usb-net"))
+        if (streq(model, "usb-net") || xml_attr_is(device, "type", "hostdev"))
                 return 0;
-        if (xml_attr_is(device, "type", "hostdev"))
-                return PCI_EXPRESS;
 
-        /* one that no list knows is taken for one of today */
-        return IS_ANY(model, "virtio", "virtio-non-transitional", "e1000e", "igb") ||
-                               !interface_model(model)
-                       ? PCI_EXPRESS
-                       : PCI_CONVENTIONAL;
+        /* what is not among these has a port of its own, e1000-82545em and pcnet too */
+        return IS_ANY(model, "e1000", "rtl8139", "virtio-transitional", "vmxnet3") ? PCI_CONVENTIONAL : PCI_EXPRESS;
+}
+
+/* A device of the host, whatever it is for. */
+static unsigned kind_of_given_card(const Normaliser *n, const xmlNode *device) {
+        return xml_attr_is(device, "type", "hostdev") ? PCI_EXPRESS : 0;
 }
 
 static unsigned kind_of_sound(const Normaliser *n, const xmlNode *device) {
@@ -133,6 +133,7 @@ static const struct {
         { "sound", kind_of_sound },
         { "controller", kind_of_controller },
         { "disk", kind_of_disk },
+        { "interface", kind_of_given_card },
         { "hostdev", kind_of_hostdev },
         { "memballoon", kind_of_virtio },
         { "rng", kind_of_virtio },
