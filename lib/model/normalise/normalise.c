@@ -74,6 +74,11 @@ int normalise_devices(Normaliser *n) {
         return 0;
 }
 
+/* The first serial port, shown a second time: it has the port's name. */
+static bool is_shadow(const xmlNode *device) {
+        return xml_is(device, "console") && xml_attr_is(xml_child(device, "target"), "type", "serial");
+}
+
 /* Names that the user chose become ids in QEMU. One that could not is not kept, as libvirt has it. */
 int check_aliases(Normaliser *n) {
         static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
@@ -88,7 +93,7 @@ int check_aliases(Normaliser *n) {
                         continue;
                 }
                 for (xmlNode *other = xml_next(device, NULL); other; other = xml_next(other, NULL))
-                        if (streq_ptr(device_alias(other), name))
+                        if (streq_ptr(device_alias(other), name) && !is_shadow(device) && !is_shadow(other))
                                 return fail_xml(n, other, "non unique alias detected: %s", name);
         }
 

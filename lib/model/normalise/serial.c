@@ -72,6 +72,14 @@ static void copy_backend(Normaliser *n, xmlNode *to, const xmlNode *from) {
                 }
 }
 
+/* A name that the user gave the port is the console's too: they are one device. */
+static void copy_name(Normaliser *n, xmlNode *console, const xmlNode *serial) {
+        const char *name = xml_get(serial, "alias/@name");
+
+        if (name && startswith(name, "ua-"))
+                norm_set(n, norm_ensure(n, console, "alias"), "name", name);
+}
+
 static bool is_serial_console(const xmlNode *console) {
         const char *type = xml_get(console, "target/@type");
 
@@ -126,8 +134,10 @@ static int normalise_consoles(Normaliser *n) {
                 if (console != xml_child(n->devices, "console") && is_serial_console(console))
                         return fail_unsupported(n, console, "Only the first console can be a serial port");
                 norm_setf(n, target, "port", "%u", port++);
-                if (is_serial_console(console) && serial)
+                if (is_serial_console(console) && serial) {
                         norm_set(n, target, "port", xml_get(serial, "target/@port") ?: "0");
+                        copy_name(n, console, serial);
+                }
                 xml_unset_attr(console, "tty");
         }
 
