@@ -45,7 +45,7 @@ int normalise_features(Normaliser *n) {
         /* An element alone switches on. */
         XML_FOREACH(f, features, NULL)
                 if (xml_is(f, "smm") || xml_is(f, "vmport") || xml_is(f, "vmcoreinfo") || xml_is(f, "pvspinlock") ||
-                    xml_is(f, "pmu"))
+                    xml_is(f, "pmu") || xml_is(f, "hap"))
                         norm_set_default(n, f, "state", "on");
 
         if (xml_attr_is(xml_child(features, "ps2"), "state", "off") &&

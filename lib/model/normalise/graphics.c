@@ -86,6 +86,11 @@ static int check_password(Normaliser *n, xmlNode *g) {
                                         strlen(password), VNC_PASSWORD_MAX);
         if (until && utc_time_parse(until, &time) < 0)
                 return fail_xml(n, g, "cannot parse password validity time '%s', expect YYYY-MM-DDTHH:MM:SS", until);
+        /* both are about the password, and say nothing without one */
+        if (!password) {
+                xml_unset_attr(g, "passwdValidTo");
+                xml_unset_attr(g, "connected");
+        }
         return 0;
 }
 
@@ -143,14 +148,31 @@ static int check_gl(Normaliser *n) {
         return 0;
 }
 
+/* A channel that is as all others are is not named. */
+static int check_channels(Normaliser *n, xmlNode *g) {
+        const char *usual = attr_or(g, "defaultMode", "any");
+
+        for (xmlNode *c = xml_child(g, "channel"), *next; c; c = next) {
+                next = xml_next(c, "channel");
+                if (!xml_attr(c, "name") || !xml_attr(c, "mode"))
+                        return fail_xml(n, c, "spice channel missing name/mode");
+                if (streq(usual, "any") && xml_attr_is(c, "mode", "any"))
+                        xml_remove(c);
+        }
+        return 0;
+}
+
 static void drop_unused(xmlNode *g) {
-        static const char *const switches[] = { "fullscreen", "p2p" };
+        static const char *const switches[] = { "fullscreen", "p2p" }, *const of_x11[] = { "display", "xauth" };
 
         for (size_t i = 0; i < ELEMENTSOF(switches); i++)
                 if (xml_attr_is(g, switches[i], "no"))
                         xml_unset_attr(g, switches[i]);
         if (xml_attr(g, "p2p"))
                 xml_unset_attr(g, "address");
+        for (size_t i = 0; i < ELEMENTSOF(of_x11); i++)
+                if (xml_attr_is(g, "type", "vnc") || xml_attr_is(g, "type", "spice"))
+                        xml_unset_attr(g, of_x11[i]);
 }
 
 int normalise_graphics(Normaliser *n) {
@@ -169,12 +191,11 @@ int normalise_graphics(Normaliser *n) {
                         r = check_ports(n, g);
                 if (r >= 0)
                         r = check_password(n, g);
+                if (r >= 0)
+                        r = check_channels(n, g);
                 if (r < 0)
                         return r;
                 write_ports(n, g);
-                XML_FOREACH(c, g, "channel")
-                        if (!xml_attr(c, "name") || !xml_attr(c, "mode"))
-                                return fail_xml(n, c, "spice channel missing name/mode");
         }
 
         return check_gl(n);

@@ -164,6 +164,7 @@ static int check_filterref(Normaliser *n, xmlNode *interface) {
 static int check_bandwidth(Normaliser *n, xmlNode *interface) {
         static const char *const directions[] = { "inbound", "outbound" };
 
+        drop_empty(interface, "bandwidth");
         for (size_t i = 0; i < ELEMENTSOF(directions); i++) {
                 xmlNode *rate = xml_child(xml_child(interface, "bandwidth"), directions[i]);
 

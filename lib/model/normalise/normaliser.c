@@ -48,8 +48,14 @@ int normalise_uuid(Normaliser *n) {
 }
 
 int normalise_title(Normaliser *n) {
-        const xmlNode *title = xml_child(n->root, "title");
+        xmlNode *title = xml_child(n->root, "title"), *description = xml_child(n->root, "description");
 
+        /* those of programs that write one for everybody */
+        if (title && !*xml_text(title))
+                xml_remove(title);
+        if (description && !*xml_text(description))
+                xml_remove(description);
+        title = xml_child(n->root, "title");
         if (strchr(xml_text(title) ?: "", '\n'))
                 return fail_xml(n, title, "%s title can't contain newlines", n->d->kind->root);
 

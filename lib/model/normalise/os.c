@@ -113,10 +113,35 @@ static bool is_bios_date(const char *s) {
         return month >= 1 && month <= 12 && day >= 1 && day <= 31 && (year < 100 || (year >= 1900 && year <= 9999));
 }
 
+/* What is known of a table comes in the order of the table, whatever the document has. */
+static void order_entries(xmlNode *info) {
+        static const struct {
+                const char *table, *names[8];
+        } tables[] = {
+                { "bios", { "vendor", "version", "date", "release" } },
+                { "system", { "manufacturer", "product", "version", "serial", "uuid", "sku", "family" } },
+                { "baseBoard", { "manufacturer", "product", "version", "serial", "asset", "location" } },
+                { "chassis", { "manufacturer", "version", "serial", "asset", "sku" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++)
+                XML_FOREACH(table, info, tables[i].table)
+                        for (const char *const *name = tables[i].names; *name; name++)
+                                for (xmlNode *e = xml_child(table, "entry"), *next; e; e = next) {
+                                        next = xml_next(e, "entry");
+                                        if (!xml_attr_is(e, "name", *name))
+                                                continue;
+                                        xmlUnlinkNode(e);
+                                        xmlAddChild(table, e);
+                                        break;
+                                }
+}
+
 static int check_sysinfo(Normaliser *n, xmlNode *os) {
         xmlNode *info = xml_child(n->root, "sysinfo");
         uint8_t ours[16], theirs[16];
 
+        order_entries(info);
         XML_FOREACH(entry, xml_child(info, "bios"), "entry")
                 if (xml_attr_is(entry, "name", "date") && !is_bios_date(xml_text(entry)))
                         return fail_xml(n, entry, "Invalid BIOS 'date' format");

@@ -13,23 +13,29 @@ bool has_spice(const Normaliser *n) {
         return false;
 }
 
-/* A screen that nobody is connected to has no sound; what plays on the host is asked for. */
-static bool carries_sound(const Normaliser *n) {
-        XML_FOREACH(g, n->devices, "graphics")
-                if (xml_attr_is(g, "type", "vnc") || xml_attr_is(g, "type", "spice"))
-                        return true;
+/* The last screen that could carry sound decides; what plays on the host is asked for. NULL: no backend is added. */
+static const char *usual_backend(const Normaliser *n) {
+        const char *type = xml_child(n->devices, "graphics") ? NULL : "none";
 
-        return !xml_child(n->devices, "graphics");
+        XML_FOREACH(g, n->devices, "graphics")
+                if (xml_attr_is(g, "type", "vnc"))
+                        type = "none";
+                else if (xml_attr_is(g, "type", "spice"))
+                        type = "spice";
+                else if (xml_attr_is(g, "type", "sdl"))
+                        type = NULL;
+
+        return type;
 }
 
 static int normalise_audio(Normaliser *n) {
         unsigned next = 1;
 
-        if (!xml_child(n->devices, "audio") && carries_sound(n)) {
+        if (!xml_child(n->devices, "audio") && usual_backend(n)) {
                 xmlNode *audio = norm_add(n, n->devices, "audio");
 
                 norm_set(n, audio, "id", "1");
-                norm_set(n, audio, "type", has_spice(n) ? "spice" : "none");
+                norm_set(n, audio, "type", usual_backend(n));
         }
 
         XML_FOREACH(audio, n->devices, "audio")
