@@ -76,6 +76,7 @@ int verb_args(int argc, char **argv) {
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_strv_ char **args = NULL;
         ArgsOptions o = {};
+        char installed[32];
         const QemuCaps *caps;
         HostFacts facts;
         int r;
@@ -84,6 +85,8 @@ int verb_args(int argc, char **argv) {
         o.res.stand_ins = true;
         if (!parse_options(argc, argv, &o))
                 return tool_usage(argv[0]);
+        if (!o.version)
+                o.version = tool_qemu_version(NULL, installed);
         r = host_facts_for_qemu(o.version, &facts);
         caps = qemu_caps_for(o.version, "x86_64");
         if (r < 0 || !caps) {

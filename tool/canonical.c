@@ -38,6 +38,7 @@ int verb_canonical(int argc, char **argv) {
         _cleanup_firmware_host_ FirmwareHost firmware = {};
         _cleanup_free_ char *text = NULL;
         const char *version = NULL;
+        char installed[32];
         unsigned flags = 0;
         HostFacts facts;
         int c, r;
@@ -56,6 +57,8 @@ int verb_canonical(int argc, char **argv) {
         if (optind + 1 != argc)
                 return tool_usage(argv[0]);
 
+        if (!version)
+                version = tool_qemu_version(NULL, installed);
         r = host_facts_for_qemu(version, &facts);
         if (r < 0) {
                 fprintf(stderr, "unitvirt: no facts are recorded for QEMU '%s'\n", version);

@@ -254,6 +254,7 @@ int verb_explain(int argc, char **argv) {
         };
         _cleanup_error_ Error e = ERROR_INIT;
         const char *version = NULL;
+        char installed[32];
         int c, r;
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -263,6 +264,8 @@ int verb_explain(int argc, char **argv) {
         }
         if (optind + 1 != argc)
                 return tool_usage(argv[0]);
+        if (!version)
+                version = tool_qemu_version(NULL, installed);
         r = explain(argv[optind], version, &e);
         if (r < 0) {
                 fprintf(stderr, "unitvirt: %s\n", error_text(&e, r));

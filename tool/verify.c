@@ -219,7 +219,7 @@ int verb_verify(int argc, char **argv) {
                 }
         if ((optind >= argc) != all)
                 return tool_usage(argv[0]);
-        if (all && !o.version)
+        if (!o.version)
                 o.version = tool_qemu_version(NULL, installed);
         if (host_facts_for_qemu(o.version, &o.facts) < 0 || !qemu_caps_for(o.version, "x86_64")) {
                 fprintf(stderr, "unitvirt: nothing is recorded for QEMU '%s'\n", o.version);
