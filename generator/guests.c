@@ -38,5 +38,14 @@ int guests_generate(const char *unit_dir) {
         add_limit(&b, "LimitNPROC", c->max_processes);
         add_limit(&b, "LimitNOFILE", c->max_files);
         add_limit(&b, "TasksMax", c->max_threads_per_process);
+        /* its library listens itself, in the guest's own network, or has no certificates: runner/graphics.c */
+        if (c->spice_tls)
+                strbuf_add(&b, "RestrictAddressFamilies=AF_INET AF_INET6\n");
+        /* which host it is, that users are of */
+        if (c->vnc_sasl || c->spice_sasl)
+                strbuf_add(&b, "BindReadOnlyPaths=-/etc/hosts -/etc/nsswitch.conf -/etc/host.conf -/etc/krb5.conf\n");
+        if (c->spice_tls || c->vnc_sasl || c->spice_sasl)
+                strbuf_addf(&b, "Environment=\"UNITVIRT_QEMU_CONF=%s%s\"\n", c->spice_tls ? "spice_tls" : "",
+                            c->vnc_sasl || c->spice_sasl ? " sasl" : "");
         return b.len > head || b.failed ? dropin_write(unit_dir, "vm@.service", DROPIN, &b) : 0;
 }

@@ -20,6 +20,12 @@ static const struct {
         { "vnc_listen = \"::\"\nmax_files = 0\n", NULL },
         { "max_core = \"unlimited\"\nmax_files = 3000\nmax_processes = 70\nmax_threads_per_process = 80\n",
           "\n[Service]\nLimitCORE=infinity\nLimitNPROC=70\nLimitNOFILE=3000\nTasksMax=80\n" },
+        { "vnc_tls = 1\nspice_tls = 0\n", NULL },
+        { "spice_tls = 1\n", "\n[Service]\nRestrictAddressFamilies=AF_INET AF_INET6\n"
+                             "Environment=\"UNITVIRT_QEMU_CONF=spice_tls\"\n" },
+        { "vnc_sasl = 1\n",
+          "\n[Service]\nBindReadOnlyPaths=-/etc/hosts -/etc/nsswitch.conf -/etc/host.conf -/etc/krb5.conf\n"
+          "Environment=\"UNITVIRT_QEMU_CONF= sasl\"\n" },
         { "max_files = 3000\nmax_processes = many\n", NULL },
 };
 

@@ -8,14 +8,15 @@
 #include "base/strings.h"
 #include "prepare.h"
 
-const CertificateUse certificates_nbd = { "nbd-tls", "/etc/pki/libvirt-nbd",
-                                          offsetof(QemuConfig, nbd_tls_x509_cert_dir) };
-const CertificateUse certificates_chardev = { "chardev-tls", "/etc/pki/libvirt-chardev",
-                                              offsetof(QemuConfig, chardev_tls_x509_cert_dir) };
+#define USE(use) { #use "-tls", "/etc/pki/libvirt-" #use, offsetof(QemuConfig, use##_tls_x509_cert_dir), #use "_tls" }
+const CertificateUse certificates_nbd = USE(nbd);
+const CertificateUse certificates_chardev = USE(chardev);
+const CertificateUse certificates_vnc = USE(vnc);
+const CertificateUse certificates_spice = USE(spice);
 
 /* In the guest's own folder, in which it may have put anything meanwhile: what is opened here stays what it is,
  * whatever that name leads to next. The path of the open folder is the caller's. */
-static int make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd) {
+int prepare_make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd) {
         _cleanup_close_ int above = open(p->run_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
 
         if (above < 0 || (mkdirat(above, name, 0700) < 0 && errno != EEXIST))
@@ -48,6 +49,16 @@ static const struct {
         { "client-key.pem", false, true, false },
 };
 
+/* Which file it is, who wants it, and where another folder can be named. */
+static int refuse_copy(Prepare *p, int r, const xmlNode *element, const CertificateUse *use, const char *file) {
+        _cleanup_free_ char *wish = qemu_config_place(NULL, use->wish);
+
+        return prepare_refuse(p, r, element,
+                              "cannot copy the certificate '%s' for the guest: %s (%s asks for it or the definition "
+                              "does; %s_x509_cert_dir and default_tls_x509_cert_dir there name the folder)",
+                              file, strerror(-r), wish ?: use->wish, use->wish);
+}
+
 int prepare_certificates(Prepare *p, const xmlNode *element, const CertificateUse *use, bool server,
                          const char **ret) {
         _cleanup_free_ char *name = text_format("%s%s", use->name, server ? "-server" : ""),
@@ -58,7 +69,7 @@ int prepare_certificates(Prepare *p, const xmlNode *element, const CertificateUs
 
         if (!name || !folder)
                 return -ENOMEM;
-        r = make_folder(p, name, &open_folder, &fd);
+        r = prepare_make_folder(p, name, &open_folder, &fd);
         if (r < 0)
                 return prepare_refuse(p, r, element, "cannot make '%s': %s", folder, strerror(-r));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++) {
@@ -71,8 +82,7 @@ int prepare_certificates(Prepare *p, const xmlNode *element, const CertificateUs
                 if (r == -ENOENT && i > 0 && !(server && files[i].needed_by_server))
                         r = 0;
                 if (r < 0)
-                        return prepare_refuse(p, r, element, "cannot copy the certificate '%s' for the guest: %s",
-                                              in ?: from, strerror(-r));
+                        return refuse_copy(p, r, element, use, in ?: from);
         }
         *ret = folder;
         return strv_consume(&p->paths, TAKE_PTR(folder));

@@ -12,6 +12,7 @@
 #include "notify.h"
 #include "prepare.h"
 #include "qemu/concern.h"
+#include "qemu/screens.h"
 
 /* What qemu.conf says about screens of one type. */
 typedef struct GraphicsDefaults {
@@ -157,23 +158,65 @@ static int listen_at(Prepare *p, const xmlNode *graphics, const char *address, i
         return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a socket to the service manager") : 0;
 }
 
-/* Clients come by way of vm-run, so that QEMU need not have the host's network. Websockets it takes only where it
- * listens for them itself: that it does in a network of its own. */
-static int listen_for_clients(Prepare *p, const xmlNode *graphics, const char *address, QemuGraphics *g) {
-        _cleanup_free_ char *prefix = text_format(SCREEN_FD_PREFIX "%s-", xml_attr(graphics, "type"));
-        int websocket = g->websocket, r;
+/* Sockets for the port of one kind, in the host's network; clients come by way of vm-run. */
+static int listen_for_screen(Prepare *p, const xmlNode *graphics, const char *address, const char *kind, int port) {
+        _cleanup_free_ char *prefix = text_format(SCREEN_FD_PREFIX "%s-", kind);
+        int r;
 
         if (!prefix)
                 return -ENOMEM;
-        g->handed = true;
-        r = listen_at(p, graphics, address, g->port, prefix, &p->n_screens, SCREENS_MAX - p->n_screens);
+        r = listen_at(p, graphics, address, port, prefix, &p->n_screens, SCREENS_MAX - p->n_screens);
+        return r < 0 ? r : strv_addf(&p->launch.graphics, "%s=%s:%i", kind, address, port);
+}
+
+/* Where QEMU cannot but listen itself: in a network of its own at that port, and in the host's, which it has for
+ * something else, at another one, for vm-run has that. */
+static int choose_inner_port(Prepare *p, const xmlNode *graphics, int *port) {
+        const QemuConfig *c = p->config;
+        unsigned inner;
+        int r;
+
+        if (!p->host_network)
+                return 0;
+        r = ports_reserve(p->name, "127.0.0.1", c->remote_display_port_min, c->remote_display_port_max, &inner);
+        if (r < 0)
+                return prepare_refuse(p, r, graphics, "no free port from %u to %u: %s", c->remote_display_port_min,
+                                      c->remote_display_port_max, strerror(-r));
+        *port = (int) inner;
+        return 0;
+}
+
+/* Websockets QEMU takes only where it listens for them itself, and then it does for VNC as well. */
+static int listen_for_websockets(Prepare *p, const xmlNode *graphics, const char *address, QemuGraphics *g) {
+        int websocket = g->websocket, r;
+
         if (websocket <= 0)
                 (void) parse_int(xml_attr(graphics, "websocket") ?: "0", &websocket);
-        if (r < 0 || websocket <= 0)
-                return r;
-        p->launch.websocket = websocket;
-        return listen_at(p, graphics, address, websocket, WEBSOCKET_FD_PREFIX, &p->n_websockets,
-                         WEBSOCKETS_MAX - p->n_websockets);
+        if (websocket <= 0)
+                return 0;
+        r = listen_at(p, graphics, address, websocket, WEBSOCKET_FD_PREFIX, &p->n_websockets,
+                      WEBSOCKETS_MAX - p->n_websockets);
+        if (r >= 0)
+                r = choose_inner_port(p, graphics, &g->port);
+        if (r >= 0)
+                r = choose_inner_port(p, graphics, &websocket);
+        g->websocket = p->launch.websocket = websocket;
+        return r;
+}
+
+/* Clients come by way of vm-run, so that QEMU need not have the host's network. The library of SPICE has certificates
+ * only where it listens with TLS itself. */
+static int listen_for_clients(Prepare *p, const xmlNode *graphics, const char *address, QemuGraphics *g) {
+        int r = 0;
+
+        g->handed = true;
+        if (g->port > 0)
+                r = listen_for_screen(p, graphics, address, xml_attr(graphics, "type"), g->port);
+        if (r >= 0 && g->tls_port > 0)
+                r = listen_for_screen(p, graphics, address, SCREEN_SPICE_TLS, g->tls_port);
+        if (r >= 0 && g->tls_port > 0)
+                r = choose_inner_port(p, graphics, &g->tls_port);
+        return r < 0 ? r : listen_for_websockets(p, graphics, address, g);
 }
 
 /* <listen type='network'>: the host's address there. What the address was at an earlier start does not matter. */
@@ -190,32 +233,88 @@ static int look_up_network(Prepare *p, xmlNode *graphics) {
         return r < 0 ? r : xml_set_attr(graphics, "listen", address);
 }
 
+/* The definition's own, or a free one where one is wanted. */
+static int find_port(Prepare *p, xmlNode *graphics, const char *attribute, bool choose, const char *address, int *ret) {
+        const QemuConfig *c = p->config;
+        int port = -1;
+
+        (void) parse_int(xml_attr(graphics, attribute) ?: "-1", &port);
+        if (port <= 0 && choose)
+                return choose_port(p, graphics, attribute, address, c->remote_display_port_min,
+                                   c->remote_display_port_max, ret);
+        *ret = port > 0 ? port : -1;
+        return 0;
+}
+
+static int find_spice_ports(Prepare *p, xmlNode *graphics, const char *address, QemuGraphics *g) {
+        SpicePorts choose = spice_ports_to_choose(graphics, g->tls);
+        int r;
+
+        r = find_port(p, graphics, "port", choose.plain, address, &g->port);
+        if (r >= 0 && choose.secure && !g->tls)
+                return prepare_refuse(p, -EOPNOTSUPP, graphics,
+                                      "Auto allocation of spice TLS port requested but spice TLS is disabled in "
+                                      "qemu.conf: set spice_tls there");
+        if (r >= 0)
+                r = find_port(p, graphics, "tlsPort", choose.secure, address, &g->tls_port);
+        return r;
+}
+
+int prepare_stale_unit(Prepare *p, const char *key) {
+        _cleanup_free_ char *place = qemu_config_place(NULL, key);
+
+        return error_set(&p->error, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_SYSTEMD,
+                         "%s came after systemd read the file: run \"systemctl daemon-reload\", then start the guest "
+                         "again", place ?: key);
+}
+
+/* QEMU listens with TLS itself, for which the unit has to let it have sockets of TCP: 40-qemu-conf.conf. */
+static int check_unit(Prepare *p, const xmlNode *graphics, const QemuGraphics *g) {
+        const char *loaded = getenv("UNITVIRT_QEMU_CONF");
+
+        if (!g->tls || g->tls_port <= 0 || (loaded && strstr(loaded, "spice_tls")))
+                return 0;
+        return prepare_stale_unit(p, "spice_tls");
+}
+
 static int prepare_port(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         const char *address = address_of(graphics) ?: defaults_of(p, graphics).listen;
         const QemuConfig *c = p->config;
-        int port = -1, tls_port = -1, r;
+        int r;
 
-        if (parse_int(xml_attr(graphics, "tlsPort") ?: "-1", &tls_port) >= 0 && tls_port > 0)
-                return prepare_refuse(p, -EOPNOTSUPP, graphics,
-                                      "spice TLS port set in XML configuration, but TLS is not supported");
         r = write_address(graphics, address);
         if (r < 0)
                 return r;
         address = xml_attr(graphics, "listen");
-        (void) parse_int(xml_attr(graphics, "port") ?: "-1", &port);
-        if (port > 0)
-                g->port = port;
+        if (xml_attr_is(graphics, "type", "spice"))
+                r = find_spice_ports(p, graphics, address, g);
         else
-                r = choose_port(p, graphics, "port", address, c->remote_display_port_min, c->remote_display_port_max,
-                                &g->port);
+                r = find_port(p, graphics, "port", true, address, &g->port);
+        if (r >= 0)
+                r = check_unit(p, graphics, g);
         if (r >= 0 && xml_attr_is(graphics, "websocket", "-1"))
                 r = choose_port(p, graphics, "websocket", address, c->remote_websocket_port_min,
                                 c->remote_websocket_port_max, &g->websocket);
-        if (r >= 0)
-                r = listen_for_clients(p, graphics, address, g);
-        if (r < 0)
-                return r;
-        return strv_addf(&p->launch.graphics, "%s=%s:%i", xml_attr(graphics, "type"), address, g->port);
+        return r < 0 ? r : listen_for_clients(p, graphics, address, g);
+}
+
+/* VNC is encrypted on sockets too; SPICE, where it has a port for that. */
+static int prepare_tls(Prepare *p, const xmlNode *graphics, QemuGraphics *g) {
+        const QemuConfig *c = p->config;
+        const char *password = c->vnc_tls_x509_secret_uuid ?: c->default_tls_x509_secret_uuid;
+        bool vnc = xml_attr_is(graphics, "type", "vnc");
+        int r;
+
+        if (!g->tls || (!vnc && g->tls_port <= 0))
+                return 0;
+        r = prepare_certificates(p, graphics, vnc ? &certificates_vnc : &certificates_spice, true, &g->tls_dir);
+        return r >= 0 && vnc && password ? prepare_key_password(p, graphics, password) : r;
+}
+
+static int prepare_security(Prepare *p, const xmlNode *graphics, QemuGraphics *g) {
+        int r = prepare_tls(p, graphics, g);
+
+        return r >= 0 && g->sasl ? prepare_logins(p, graphics) : r;
 }
 
 /* Where OpenGL draws without a screen of its own, the definition may leave to the host which card it is. */
@@ -241,7 +340,7 @@ static int choose_card(Prepare *p, xmlNode *graphics) {
 static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         int r;
 
-        *g = (QemuGraphics) { .port = -1, .tls_port = -1, .websocket = -1, .password = password_of(p, graphics) };
+        qemu_screen_init(p->config, graphics, g);
         if (xml_attr_is(graphics, "type", "dbus") && !xml_attr(graphics, "p2p") && !xml_attr(graphics, "address"))
                 return prepare_refuse(p, -EOPNOTSUPP, graphics,
                                       "a bus of the guest's own (neither p2p='yes' nor an address) is not supported");
@@ -272,6 +371,8 @@ int prepare_graphics(Prepare *p) {
                 if (n == GRAPHICS_MAX)
                         return prepare_refuse(p, -E2BIG, graphics, "more than %u graphics devices", GRAPHICS_MAX);
                 r = prepare_one(p, graphics, &p->graphics[n]);
+                if (r >= 0)
+                        r = prepare_security(p, graphics, &p->graphics[n]);
                 if (r < 0)
                         return r;
                 n++;

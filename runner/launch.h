@@ -16,6 +16,8 @@
  * more than one address. */
 #define SCREEN_FD_PREFIX "screen-"
 #define SCREENS_MAX 8U
+/* ... of the kind vnc, spice, or this */
+#define SCREEN_SPICE_TLS "spice-tls"
 #define WEBSOCKET_FD_PREFIX "websocket-"
 #define WEBSOCKETS_MAX 4U
 

@@ -36,7 +36,7 @@ static bool is_user_network(const xmlNode *interface) {
 }
 
 static bool listens_itself(const xmlNode *graphics) {
-        return graphics_has_port(graphics) && xml_attr(graphics, "websocket");
+        return graphics_has_port(graphics) && (xml_attr(graphics, "websocket") || xml_attr(graphics, "tlsPort"));
 }
 
 static const Need needs[] = {

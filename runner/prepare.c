@@ -60,11 +60,16 @@ static int load_definition(Prepare *p) {
  * fit. */
 static int check_plan(Prepare *p) {
         _cleanup_plan_ Plan *plan = NULL;
+        const PlanSetting *settings;
+        size_t n;
         int r;
 
         r = plan_build(p->live, &plan, &p->error);
         if (r < 0)
                 return r;
+        settings = plan_settings(plan, &n);
+        for (size_t i = 0; i < n; i++)
+                p->host_network |= streq(settings[i].key, "PrivateNetwork") && streq(settings[i].value, "no");
         if (streq_ptr(p->plan, plan_stamp(plan)))
                 return 0;
         return error_set(&p->error, -ESTALE, ERROR_OPERATION_INVALID, ORIGIN_SYSTEMD,

@@ -22,7 +22,8 @@
  *   network-port.c the ports that they are there
  *   filters.c      filters of cards
  *   config.c       qemu.conf, and what of it is refused
- *   graphics.c     addresses, ports and passwords of VNC and SPICE
+ *   graphics.c     addresses, ports, passwords and certificates of VNC and SPICE
+ *   logins.c       ... and names, by SASL
  *   hostdevs.c     devices of the host, by VFIO, USB and SCSI
  *   memory.c       folders for memory in files and huge pages
  *   opened.c       single devices and files that QEMU gets open: TPM, input, vsock, shared memory
@@ -83,6 +84,8 @@ struct Prepare {
         FdSink sink;              /* for lib/host: what follows */
         int (*keep)(Prepare *p, int number, int fd); /* where descriptors wait for QEMU; NULL: in the parcel */
         bool running;             /* the guest runs already: vm-plug */
+        bool host_network;        /* the unit has the host's network */
+        const char *logins;       /* folder of SASL's configuration that the guest has; NULL: it has none */
         const char *device;       /* alias of the device that is at work, for the undo list; NULL: of none */
 
         uint64_t copies_bytes;    /* what the file system for copies of files, below run_dir, holds; 0: there is none */
@@ -213,8 +216,12 @@ typedef struct CertificateUse {
         const char *name;        /* of the folder of copies, in the guest's own */
         const char *folder;      /* taken where it is there and qemu.conf names none */
         size_t setting;          /* in QemuConfig: the folder that it names, NULL: none */
+        const char *wish;        /* the key of qemu.conf that wants them */
 } CertificateUse;
-extern const CertificateUse certificates_nbd, certificates_chardev;
+extern const CertificateUse certificates_nbd, certificates_chardev, certificates_vnc, certificates_spice;
+/* A folder of this name in the guest's own, and the guest's; by the path *ret, which is the caller's, for as long as
+ * *ret_fd is open. */
+int prepare_make_folder(const Prepare *p, const char *name, char **ret, int *ret_fd);
 /* Copies those of a server, or of a client, for the guest; *ret, the copies' folder, is p's. */
 int prepare_certificates(Prepare *p, const xmlNode *element, const CertificateUse *use, bool server,
                          const char **ret);
@@ -268,6 +275,11 @@ int prepare_config(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+/* A setting of qemu.conf that the guest's unit does not know of yet. */
+int prepare_stale_unit(Prepare *p, const char *key);
+
+/* logins.c: what SASL needs for those of a screen, copied for the guest. */
+int prepare_logins(Prepare *p, const xmlNode *graphics);
 /* Whether QEMU is to make a socket for this screen. */
 bool prepare_graphics_on_socket(const Prepare *p, const xmlNode *graphics);
 

@@ -72,10 +72,15 @@ typedef struct Dump {
         void (*then)(Run *run); /* not NULL while there is one */
 } Dump;
 
-/* A socket that clients of a screen connect to. */
+/* A kind of sockets that clients of a screen connect to: as in their names, and as QEMU is told. */
+typedef struct ScreenKind {
+        const char *name, *protocol;
+        bool tls;
+} ScreenKind;
+
 typedef struct Screen {
         int fd;
-        const char *protocol;  /* "vnc", "spice" */
+        const ScreenKind *kind;
 } Screen;
 
 #define CONSOLE_COPIES 2U

@@ -10,23 +10,28 @@
 #include "base/strings.h"
 #include "run.h"
 
-static const char *const protocols[] = { "vnc", "spice" };
+/* as the sockets are called, and as QEMU does */
+static const ScreenKind kinds[] = {
+        { "vnc", "vnc", false },
+        { "spice", "spice", false },
+        { SCREEN_SPICE_TLS, "spice", true },
+};
 
-static void open_screen(Run *run, const char *protocol, unsigned number) {
+static void open_screen(Run *run, const ScreenKind *kind, unsigned number) {
         char name[32];
         int fd;
 
-        (void) snprintf(name, sizeof name, SCREEN_FD_PREFIX "%s-%u", protocol, number);
+        (void) snprintf(name, sizeof name, SCREEN_FD_PREFIX "%s-%u", kind->name, number);
         fd = parcel_find(&run->parcel, name);
         fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -EBADF;
         if (fd >= 0)
-                run->screens[run->n_screens++] = (Screen) { fd, protocol };
+                run->screens[run->n_screens++] = (Screen) { fd, kind };
 }
 
 void screens_open(Run *run) {
         for (unsigned i = 0; i < SCREENS_MAX; i++)
-                for (size_t k = 0; k < ELEMENTSOF(protocols) && run->n_screens < SCREENS_MAX; k++)
-                        open_screen(run, protocols[k], i);
+                for (size_t k = 0; k < ELEMENTSOF(kinds) && run->n_screens < SCREENS_MAX; k++)
+                        open_screen(run, &kinds[k], i);
 }
 
 void screens_close(Run *run) {
@@ -48,8 +53,9 @@ static void handed(Run *run, const json_t *result, const char *error) {
  * not take is closed by it. */
 void screens_accept(Run *run, size_t i) {
         _cleanup_free_ char *add = text_format("{\"execute\":\"add_client\",\"arguments\":{\"protocol\":\"%s\","
-                                               "\"fdname\":\"screen\"}}\n",
-                                               run->screens[i].protocol);
+                                               "\"fdname\":\"screen\"%s}}\n",
+                                               run->screens[i].kind->protocol,
+                                               run->screens[i].kind->tls ? ",\"tls\":true" : "");
         int fd = add ? accept4(run->screens[i].fd, NULL, NULL, SOCK_CLOEXEC) : -ENOMEM;
 
         if (fd < 0)

@@ -9,16 +9,20 @@
 #include "model/definition.h"
 #include "qemu/args.h"
 #include "qemu/firmware.h"
+#include "qemu/screens.h"
 #include "tool.h"
 
 typedef struct ArgsOptions {
         const char *version;   /* of QEMU; NULL: what this build was made for */
+        const char *conf;      /* a file like qemu.conf; NULL: none */
         bool as_is;            /* the file is normalised already */
         QemuHostResources res;
 } ArgsOptions;
 
-static int build(const char *path, const ArgsOptions *o, const HostFacts *facts, const QemuCaps *caps, char ***ret,
+static int build(const char *path, ArgsOptions *o, const HostFacts *facts, const QemuCaps *caps, char ***ret,
                  Error *e) {
+        _cleanup_(qemu_config_freep) QemuConfig *config = NULL;
+        _cleanup_free_ QemuGraphics *screens = NULL;
         _cleanup_definition_ Definition *d = NULL;
         int r;
 
@@ -33,8 +37,13 @@ static int build(const char *path, const ArgsOptions *o, const HostFacts *facts,
                         return r;
         }
         r = definition_assign_aliases(d, e);
+        if (r >= 0 && o->conf)
+                r = qemu_config_load(o->conf, &config, NULL, e);
+        if (r >= 0 && config)
+                r = qemu_screens_init(config, d, &screens, &o->res.n_graphics);
         if (r < 0)
                 return r;
+        o->res.graphics = screens;
         return qemu_args_build(d, caps, &o->res, ret, e);
 }
 
@@ -44,6 +53,7 @@ static bool parse_options(int argc, char **argv, ArgsOptions *o) {
                 { "accel", required_argument, NULL, 'a' },
                 { "as-is", no_argument, NULL, 'i' },
                 { "recorded", no_argument, NULL, 'r' },
+                { "conf", required_argument, NULL, 'c' },
                 {},
         };
         int c;
@@ -57,6 +67,9 @@ static bool parse_options(int argc, char **argv, ArgsOptions *o) {
                         if (!streq(optarg, "kvm") && !streq(optarg, "tcg"))
                                 return false;
                         o->res.accel = optarg;
+                        break;
+                case 'c':
+                        o->conf = optarg;
                         break;
                 case 'i':
                         o->as_is = true;

@@ -19,6 +19,7 @@
 #include "plan/pools.h"
 #include "qemu/args.h"
 #include "qemu/firmware.h"
+#include "qemu/screens.h"
 #include "tool.h"
 
 static int find_in(const char *top, const char *folder, const char *name, char **ret) {
@@ -158,6 +159,8 @@ static void print_word(const char *s) {
 static int print_command(Definition *d, const char *version, Error *e) {
         const QemuCaps *caps = qemu_caps_for(version, "x86_64");
         _cleanup_firmware_host_ FirmwareHost firmware = {};
+        _cleanup_(qemu_config_freep) QemuConfig *config = NULL;
+        _cleanup_free_ QemuGraphics *screens = NULL;
         _cleanup_strv_ char **args = NULL;
         QemuHostResources res;
         HostFacts facts;
@@ -173,6 +176,11 @@ static int print_command(Definition *d, const char *version, Error *e) {
         r = definition_normalise(d, &facts, e);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);
+        if (r >= 0)
+                r = qemu_config_load(NULL, &config, NULL, e);
+        if (r >= 0)
+                r = qemu_screens_init(config, d, &screens, &res.n_graphics);
+        res.graphics = screens;
         if (r >= 0)
                 r = qemu_args_build(d, caps, &res, &args, e);
         if (r < 0)

@@ -9,7 +9,7 @@
 #include "tool.h"
 
 static const Command commands[] = {
-        { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] FILE",
+        { "args", "[--qemu-version V] [--accel kvm|tcg] [--as-is] [--recorded] [--conf QEMU.CONF] FILE",
           "the arguments of QEMU, one a line", verb_args },
         { "canonical", "[--qemu-version V] [--strict] FILE", "the definition as dumpxml --inactive gives it",
           verb_canonical },

@@ -17,6 +17,7 @@
 #include "qemu/concern.h"
 #include "qemu/firmware.h"
 #include "qemu/machines.h"
+#include "qemu/screens.h"
 #include "qemu/version.h"
 #include "tool.h"
 
@@ -37,6 +38,7 @@ void tool_print_problem(const char *path, const char *kind, const char *text) {
 
 /* The way to unit and command line, as far as it can be gone without the host. */
 static int translate_guest(Definition *d, const VerifyOptions *o, Error *e) {
+        _cleanup_free_ QemuGraphics *screens = NULL;
         _cleanup_strv_ char **args = NULL;
         _cleanup_plan_ Plan *plan = NULL;
         QemuHostResources res;
@@ -49,6 +51,9 @@ static int translate_guest(Definition *d, const VerifyOptions *o, Error *e) {
                 r = plan_build(d, &plan, e);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);
+        if (r >= 0 && o->config)
+                r = qemu_screens_init(o->config, d, &screens, &res.n_graphics);
+        res.graphics = screens;
         if (r >= 0)
                 r = qemu_args_build(d, qemu_caps_for(o->version, "x86_64"), &res, &args, e);
         return r;

@@ -28,7 +28,7 @@ static void read_again(TestHost *h) {
 }
 
 #define USER_TOLD "/etc/qemu.conf:1: user: has no effect"
-#define TLS_TOLD "/etc/qemu.conf:2: vnc_tls: VNC cannot be encrypted with TLS yet"
+#define MAC_TOLD "/etc/qemu.conf:2: mac_filter: MAC addresses on bridges are not filtered yet"
 
 static void qemu_conf_is_told_once(void **state) {
         TestHost *h = *state;
@@ -37,9 +37,9 @@ static void qemu_conf_is_told_once(void **state) {
         start_again(h);
         assert_null(logged.data);
 
-        test_write(h, "etc/qemu.conf", "user = 'root'\nvnc_tls = 1\n");
+        test_write(h, "etc/qemu.conf", "user = 'root'\nmac_filter = 1\n");
         start_again(h);
-        assert_true(is_logged(USER_TOLD) && is_logged(TLS_TOLD) &&
+        assert_true(is_logged(USER_TOLD) && is_logged(MAC_TOLD) &&
                     is_logged("; guests that it is about are not started\n"));
         start_again(h);
         assert_null(logged.data);
@@ -54,14 +54,14 @@ static void qemu_conf_is_told_once(void **state) {
         test_remove(h, "etc/qemu.conf");
         start_again(h);
         assert_null(logged.data);
-        test_write(h, "etc/qemu.conf", "user = 'root'\nvnc_tls = 1\n");
+        test_write(h, "etc/qemu.conf", "user = 'root'\nmac_filter = 1\n");
         start_again(h);
         assert_true(is_logged(USER_TOLD));
 
         /* where it is not known what was said */
         test_remove(h, "run/qemu/conf-said");
         start_again(h);
-        assert_true(is_logged(USER_TOLD) && is_logged(TLS_TOLD));
+        assert_true(is_logged(USER_TOLD) && is_logged(MAC_TOLD));
         log_set_sink(NULL);
         strbuf_done(&logged);
 }
@@ -69,18 +69,18 @@ static void qemu_conf_is_told_once(void **state) {
 static void a_reload_tells_what_has_changed(void **state) {
         TestHost *h = *state;
 
-        test_write(h, "etc/qemu.conf", "user = 'root'\nvnc_tls = 1\n");
+        test_write(h, "etc/qemu.conf", "user = 'root'\nmac_filter = 1\n");
         log_set_sink(collect);
         start_again(h);
         read_again(h);
-        assert_true(is_logged(USER_TOLD) && is_logged(TLS_TOLD));
+        assert_true(is_logged(USER_TOLD) && is_logged(MAC_TOLD));
         assert_true(is_logged("/etc/qemu.conf was read again; it is as it was, problems: 2\n"));
         assert_false(is_logged("no longer so"));
 
         test_write(h, "etc/qemu.conf", "# moved\nvnc_listen = '::'\nuser = 'root'\n");
         read_again(h);
         assert_true(is_logged("/etc/qemu.conf:3: user: has no effect"));
-        assert_true(is_logged("no longer so: ") && is_logged(TLS_TOLD));
+        assert_true(is_logged("no longer so: ") && is_logged(MAC_TOLD));
         assert_false(is_logged(USER_TOLD));
         assert_true(is_logged("/etc/qemu.conf was read again; it has changed, problems: 1\n"));
         start_again(h);

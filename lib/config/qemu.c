@@ -32,8 +32,6 @@
 
 #define IMAGE_FORMATS "raw gzip bzip2 xz lzop zstd sparse"
 
-#define OR_REMOVE ", or remove the key where the guest may be reached without"
-#define NO_CERTIFICATES "QEMU is given no certificates"
 #define NO_MIGRATION "guests are not migrated yet"
 #define NO_BACKUP "backups are not made yet"
 #define NO_SAVE "guests are not saved, nor dumped on request, yet"
@@ -53,6 +51,17 @@ static const ConfKey keys[] = {
         HERE(spice_listen, CONF_STRING, "127.0.0.1"),
         HERE(spice_password, CONF_STRING, NULL),
         HERE(spice_auto_unix_socket, CONF_BOOL, NULL),
+        HERE(vnc_tls, CONF_BOOL, NULL),
+        HERE(vnc_tls_x509_cert_dir, CONF_STRING, NULL),
+        HERE(vnc_tls_x509_secret_uuid, CONF_STRING, NULL),
+        RANGE(vnc_tls_x509_verify, CONF_INT, "-1", -1, 1),
+        HERE(vnc_tls_priority, CONF_STRING, NULL),
+        HERE(vnc_sasl, CONF_BOOL, NULL),
+        HERE(vnc_sasl_dir, CONF_STRING, "/etc/sasl2"),
+        HERE(spice_tls, CONF_BOOL, NULL),
+        HERE(spice_tls_x509_cert_dir, CONF_STRING, NULL),
+        HERE(spice_sasl, CONF_BOOL, NULL),
+        HERE(spice_sasl_dir, CONF_STRING, "/etc/sasl2"),
         RANGE(remote_display_port_min, CONF_UINT, "5900", 5900, 65535),
         RANGE(remote_display_port_max, CONF_UINT, "65535", 5900, 65535),
         RANGE(remote_websocket_port_min, CONF_UINT, "5700", 5700, 65535),
@@ -66,6 +75,7 @@ static const ConfKey keys[] = {
         HERE(nbd_tls_x509_cert_dir, CONF_STRING, NULL),
         HERE(default_tls_x509_secret_uuid, CONF_STRING, NULL),
         RANGE(default_tls_x509_verify, CONF_INT, "-1", -1, 1),
+        HERE(default_tls_priority, CONF_STRING, NULL),
         HERE(chardev_tls, CONF_BOOL, NULL),
         HERE(chardev_tls_x509_cert_dir, CONF_STRING, NULL),
         HERE(chardev_tls_x509_secret_uuid, CONF_STRING, NULL),
@@ -77,10 +87,6 @@ static const ConfKey keys[] = {
         HERE(max_files, CONF_LIMIT, NULL),
         HERE(max_threads_per_process, CONF_UINT, NULL),
 
-        REFUSED(vnc_tls, VNC, "VNC cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
-        REFUSED(vnc_sasl, VNC, "VNC cannot ask for SASL logins yet: set vnc_password" OR_REMOVE),
-        REFUSED(spice_tls, SPICE_PORT, "SPICE cannot be encrypted with TLS yet: reach the guest through ssh" OR_REMOVE),
-        REFUSED(spice_sasl, SPICE, "SPICE cannot ask for SASL logins yet: set spice_password" OR_REMOVE),
         REFUSED(mac_filter, BRIDGE,
                 "MAC addresses on bridges are not filtered yet: remove the key where guests may use any"),
         REFUSED_WORDS(
@@ -90,11 +96,6 @@ static const ConfKey keys[] = {
           .note = "there are no leases of sanlock: set it to \"lockd\", whose locks work on shared storage",
           .refused = QEMU_CONCERN_DISK, .harmless = "lockd nop" },
 
-        UNUSED(default_tls_priority, CONF_STRING, NO_CERTIFICATES),
-        UNUSED_TLS(vnc, NO_CERTIFICATES),
-        UNUSED(vnc_sasl_dir, CONF_STRING, "there are no SASL logins of VNC"),
-        UNUSED(spice_tls_x509_cert_dir, CONF_STRING, NO_CERTIFICATES),
-        UNUSED(spice_sasl_dir, CONF_STRING, "there are no SASL logins of SPICE"),
         UNUSED(vnc_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
         UNUSED(nographics_allow_host_audio, CONF_BOOL, DEFINITION_SAYS),
         UNUSED(rdp_listen, CONF_STRING, NO_RDP),
@@ -164,21 +165,36 @@ static const ConfKey keys[] = {
         UNUSED(gluster_debug_level, CONF_UINT, NO_HELPER),
 };
 
+/* Folders, whose names are absolute. */
+static const struct {
+        const char *key;
+        size_t at;
+} folders[] = {
+        { "auto_dump_path", AT(auto_dump_path) },
+        { "default_tls_x509_cert_dir", AT(default_tls_x509_cert_dir) },
+        { "nbd_tls_x509_cert_dir", AT(nbd_tls_x509_cert_dir) },
+        { "chardev_tls_x509_cert_dir", AT(chardev_tls_x509_cert_dir) },
+        { "vnc_tls_x509_cert_dir", AT(vnc_tls_x509_cert_dir) },
+        { "spice_tls_x509_cert_dir", AT(spice_tls_x509_cert_dir) },
+        { "vnc_sasl_dir", AT(vnc_sasl_dir) },
+        { "spice_sasl_dir", AT(spice_sasl_dir) },
+};
+
 static int check_together(const QemuConfig *c, const char *origin, Error *e) {
         const char *wrong = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                const char *folder = *(char *const *) ((const char *) c + folders[i].at);
+
+                if (folder && *folder != '/')
+                        return error_set(e, -EINVAL, ERROR_CONF_SYNTAX, ORIGIN_CONF, "%s: %s is not absolute", origin,
+                                         folders[i].key);
+        }
 
         if (c->remote_display_port_min > c->remote_display_port_max)
                 wrong = "remote_display_port_min is larger than remote_display_port_max";
         else if (c->remote_websocket_port_min > c->remote_websocket_port_max)
                 wrong = "remote_websocket_port_min is larger than remote_websocket_port_max";
-        else if (c->auto_dump_path && *c->auto_dump_path != '/')
-                wrong = "auto_dump_path is not absolute";
-        else if (*c->default_tls_x509_cert_dir != '/')
-                wrong = "default_tls_x509_cert_dir is not absolute";
-        else if (c->nbd_tls_x509_cert_dir && *c->nbd_tls_x509_cert_dir != '/')
-                wrong = "nbd_tls_x509_cert_dir is not absolute";
-        else if (c->chardev_tls_x509_cert_dir && *c->chardev_tls_x509_cert_dir != '/')
-                wrong = "chardev_tls_x509_cert_dir is not absolute";
         for (char *const *f = c->storage_folders; f && *f; f++)
                 if (**f != '/')
                         wrong = "storage_folders has a path that is not absolute";
@@ -255,6 +271,18 @@ int qemu_config_load(const char *path, QemuConfig **ret, char ***warnings, Error
         if (r < 0 && (r != -ENOENT || !own))
                 return error_is_set(e) ? r : error_set_errno(e, r, ORIGIN_CONF, "cannot read %s", path);
         return config_from(conf, path, ret, warnings, e);
+}
+
+char *qemu_config_place(const char *path, const char *key) {
+        _cleanup_free_ char *own = path ? NULL : text_format("%s/qemu.conf", path_etc());
+        _cleanup_(conf_freep) Conf *conf = NULL;
+        const ConfEntry *entry;
+
+        path = path ?: own;
+        if (!path)
+                return NULL;
+        entry = conf_load(path, &conf, NULL) >= 0 ? conf_find(conf, key) : NULL;
+        return entry ? text_format("%s:%u: %s", path, entry->line, key) : text_format("%s: %s", path, key);
 }
 
 int qemu_config_examine(const char *path, QemuConfig **ret, QemuProblemSink tell, void *userdata) {

@@ -204,19 +204,16 @@ static void qemu_keys_are_refused(void **state) {
                 QemuConcern concern; /* NONE: not refused */
                 const char *words;
         } cases[] = {
-                { "vnc_tls = 1", QEMU_CONCERN_VNC, "q.conf:1: vnc_tls: VNC cannot be encrypted with TLS yet" },
-                { "\nvnc_sasl = 1", QEMU_CONCERN_VNC, "q.conf:2: vnc_sasl: " },
-                { "spice_tls = 1", QEMU_CONCERN_SPICE_PORT, "spice_tls: " },
-                { "spice_sasl = 1", QEMU_CONCERN_SPICE, "spice_sasl: " },
+                { "vnc_tls = 1\nvnc_sasl = 1\nspice_tls = 1\nspice_sasl = 1", QEMU_CONCERN_NONE, NULL },
                 { "chardev_tls = 1", QEMU_CONCERN_NONE, NULL },
-                { "mac_filter = 1", QEMU_CONCERN_BRIDGE, "mac_filter: " },
+                { "\nmac_filter = 1", QEMU_CONCERN_BRIDGE, "q.conf:2: mac_filter: MAC addresses on bridges" },
                 { "sched_core = \"vcpus\"", QEMU_CONCERN_EVERY_GUEST, "sched_core: " },
                 { "lock_manager = \"sanlock\"", QEMU_CONCERN_DISK, "lock_manager: " },
-                { "vnc_tls = 0", QEMU_CONCERN_NONE, NULL },
-                { "vnc_tls = 1\nvnc_tls = 0", QEMU_CONCERN_NONE, NULL },
+                { "mac_filter = 0", QEMU_CONCERN_NONE, NULL },
+                { "mac_filter = 1\nmac_filter = 0", QEMU_CONCERN_NONE, NULL },
                 { "sched_core = \"none\"", QEMU_CONCERN_NONE, NULL },
                 { "lock_manager = \"lockd\"", QEMU_CONCERN_NONE, NULL },
-                { "#vnc_tls = 1", QEMU_CONCERN_NONE, NULL },
+                { "#mac_filter = 1", QEMU_CONCERN_NONE, NULL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -274,6 +271,8 @@ static void qemu_values_are_checked(void **state) {
                 { "remote_display_port_min = 5899", "q.conf:1: remote_display_port_min: number out of range" },
                 { "remote_display_port_min = 6000\nremote_display_port_max = 5999",
                   "q.conf: remote_display_port_min is larger than remote_display_port_max" },
+                { "vnc_sasl_dir = \"sasl2\"", "q.conf: vnc_sasl_dir is not absolute" },
+                { "spice_tls_x509_cert_dir = \"pki\"", "q.conf: spice_tls_x509_cert_dir is not absolute" },
                 { "vnc_listen = 0.0.0.0",
                   "q.conf:1: expected a number, a quoted string or a list (strings need quotes)" },
         };
@@ -286,6 +285,22 @@ static void qemu_values_are_checked(void **state) {
                 assert_null(c);
                 assert_string_equal(e.detail, cases[i][1]);
         }
+}
+
+static void a_setting_has_a_place(void **state) {
+        char path[] = "/tmp/qemu-place.XXXXXX";
+        int fd = mkstemp(path);
+        _cleanup_free_ char *line = NULL, *none = NULL, *wanted_line = NULL, *wanted_none = NULL;
+
+        assert_true(fd >= 0 && dprintf(fd, "# of the host\nvnc_tls = 1\n") > 0);
+        close(fd);
+        line = qemu_config_place(path, "vnc_tls");
+        none = qemu_config_place(path, "vnc_sasl");
+        (void) unlink(path);
+        assert_true(asprintf(&wanted_line, "%s:2: vnc_tls", path) > 0);
+        assert_true(asprintf(&wanted_none, "%s: vnc_sasl", path) > 0);
+        assert_string_equal(line, wanted_line);
+        assert_string_equal(none, wanted_none);
 }
 
 static void count_problem(QemuProblem kind, const char *text, void *userdata) {
@@ -301,7 +316,7 @@ static void qemu_problems_are_told(void **state) {
                 unsigned counts[_QEMU_PROBLEM_MAX];
         } cases[] = {
                 { "vnc_listen = \"::\"\n", {} },
-                { "user = \"root\"\nvnc_tls = 1\nspice_tls = 1\n",
+                { "user = \"root\"\nmac_filter = 1\nsched_core = \"full\"\n",
                   { [QEMU_PROBLEM_IGNORED] = 1, [QEMU_PROBLEM_REFUSED] = 2 } },
                 { "vnc_tls = 1\nvnc_listen = 0.0.0.0\n", { [QEMU_PROBLEM_BROKEN] = 1 } },
         };
@@ -335,6 +350,7 @@ int main(void) {
                 cmocka_unit_test(qemu_keys_are_refused),
                 cmocka_unit_test(lockd_folders),
                 cmocka_unit_test(qemu_values_are_checked),
+                cmocka_unit_test(a_setting_has_a_place),
                 cmocka_unit_test(qemu_problems_are_told),
         };
 

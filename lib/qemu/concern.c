@@ -15,23 +15,6 @@ bool graphics_has_port(const xmlNode *graphics) {
         return !graphics_is_on_socket(graphics) && !xml_attr_is(xml_child(graphics, "listen"), "type", "none");
 }
 
-static bool is_screen(const xmlNode *device, const char *type) {
-        return streq(xml_name(device), "graphics") && xml_attr_is(device, "type", type) &&
-               !xml_attr_is(xml_child(device, "listen"), "type", "none");
-}
-
-static bool is_vnc(const xmlNode *device) {
-        return is_screen(device, "vnc");
-}
-
-static bool is_spice(const xmlNode *device) {
-        return is_screen(device, "spice");
-}
-
-static bool is_spice_port(const xmlNode *device) {
-        return is_spice(device) && graphics_has_port(device);
-}
-
 static bool is_bridge(const xmlNode *device) {
         return streq(xml_name(device), "interface") && xml_attr_is(device, "type", "bridge");
 }
@@ -43,9 +26,6 @@ static bool is_writable_disk(const xmlNode *device) {
 
 /* NULL: every guest. */
 static bool (*const concerns[_QEMU_CONCERN_MAX])(const xmlNode *device) = {
-        [QEMU_CONCERN_VNC] = is_vnc,
-        [QEMU_CONCERN_SPICE] = is_spice,
-        [QEMU_CONCERN_SPICE_PORT] = is_spice_port,
         [QEMU_CONCERN_BRIDGE] = is_bridge,
         [QEMU_CONCERN_DISK] = is_writable_disk,
 };

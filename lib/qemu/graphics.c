@@ -3,7 +3,9 @@
 /* <graphics>: how people see the guest's screen. Passwords are set by QMP and
  * are never in the arguments. */
 
+#include "blockdev.h"
 #include "build.h"
+#include "qemu/screens.h"
 
 #define FIRST_PORT 5900
 
@@ -102,6 +104,24 @@ static bool needs_password(const xmlNode *n, const QemuGraphics *c) {
         return xml_attr(n, "passwd") || (c && c->password);
 }
 
+/* What encrypts VNC: there is one screen of it at most. */
+static void vnc_tls(Build *b, StrBuf *o, const xmlNode *n, const QemuGraphics *c) {
+        static const char id[] = "vnc-tls-creds0";
+        DriverName password = {};
+        json_t *creds;
+
+        if (image_opened(b, n))
+                image_add_secret(b, n, id, 0, &password);
+        creds = build_object(b, "tls-creds-x509", id);
+        put_str(b, creds, "dir", c->tls_dir);
+        put_str(b, creds, "endpoint", "server");
+        put_bool(b, creds, "verify-peer", !c->tls_anybody);
+        put_str(b, creds, "priority", c->tls_priority);
+        put_str(b, creds, "passwordid", password.s[0] ? password.s : NULL);
+        add_props(b, QEMU_PART_OBJECT, creds);
+        put_opt(o, "tls-creds", id);
+}
+
 static void build_vnc(Build *b, const xmlNode *n) {
         const QemuGraphics *c = chosen(b, n);
         _cleanup_strbuf_ StrBuf o = {};
@@ -130,6 +150,10 @@ static void build_vnc(Build *b, const xmlNode *n) {
         put_opt(&o, "share", xml_attr(n, "sharePolicy"));
         if (needs_password(n, c))
                 put_opt(&o, "password", "on");
+        if (c && c->tls)
+                vnc_tls(b, &o, n, c);
+        if (c && c->sasl)
+                put_opt(&o, "sasl", "on");
         if (xml_attr(n, "powerControl"))
                 put_opt_onoff(&o, "power-control", xml_attr_bool(n, "powerControl", false));
         display_audio(b, &o, n);
@@ -149,22 +173,32 @@ static const struct {
         { "streaming/@mode", "streaming-video" },
 };
 
-static void spice_channels(Build *b, StrBuf *o, const xmlNode *n, bool tls) {
-        const char *mode = xml_attr(n, "defaultMode");
+/* The ports that SPICE is reached at. A screen on a socket, or on none, is one that is not encrypted. */
+typedef struct SpiceWays {
+        bool plain, secure;
+} SpiceWays;
 
-        if (mode && streq(mode, "secure"))
-                put_opt(o, "tls-channel", "default");
-        else if (mode && streq(mode, "insecure"))
-                put_opt(o, "plaintext-channel", "default");
+static bool spice_mode(Build *b, const xmlNode *n, const char *mode, const SpiceWays *ways, const char *what) {
+        bool secure = streq(mode, "secure"), plain = streq(mode, "insecure");
+
+        if ((secure && !ways->secure) || (plain && !ways->plain))
+                build_refuse(b, n, "spice %s in XML configuration, but %s connection is not available", what,
+                             secure ? "TLS" : "plaintext");
+        return secure || plain;
+}
+
+static void spice_channels(Build *b, StrBuf *o, const xmlNode *n, const SpiceWays *ways) {
+        const char *mode = xml_attr(n, "defaultMode") ?: "any";
+
+        if (spice_mode(b, n, mode, ways,
+                       streq(mode, "secure") ? "defaultMode secure requested" : "defaultMode insecure requested"))
+                put_opt(o, streq(mode, "secure") ? "tls-channel" : "plaintext-channel", "default");
         XML_FOREACH(channel, n, "channel") {
-                const char *name = xml_attr(channel, "name") ?: "", *wanted = xml_attr(channel, "mode") ?: "any";
-
-                if (streq(wanted, "secure") && !tls)
-                        build_refuse(b, channel, "a secure channel needs a tlsPort");
-                if (streq(wanted, "secure"))
-                        put_opt(o, "tls-channel", name);
-                else if (streq(wanted, "insecure"))
-                        put_opt(o, "plaintext-channel", name);
+                mode = xml_attr(channel, "mode") ?: "any";
+                if (spice_mode(b, channel, mode, ways,
+                               streq(mode, "secure") ? "secure channels set" : "insecure channels set"))
+                        put_opt(o, streq(mode, "secure") ? "tls-channel" : "plaintext-channel",
+                                xml_attr(channel, "name") ?: "");
         }
 }
 
@@ -184,33 +218,61 @@ static void spice_options(Build *b, StrBuf *o, const xmlNode *n) {
         put_opt(o, "seamless-migration", "on");
 }
 
-static void build_spice(Build *b, const xmlNode *n) {
-        const QemuGraphics *c = chosen(b, n);
-        const char *mouse = xml_get(n, "mouse/@mode"), *address = listen_address(n);
-        _cleanup_strbuf_ StrBuf o = {};
-        long long port, tls_port;
+/* Where nobody has chosen ports yet, who only looks is shown the first ones. */
+static void spice_ports(Build *b, const xmlNode *n, const QemuGraphics *c, long long *ret_port, long long *ret_tls) {
+        SpicePorts choose = spice_ports_to_choose(n, c && c->tls);
 
-        port = port_of(b, n, "port", c ? c->port : -1,
-                       xml_attr_is(n, "autoport", "yes") || !xml_attr(n, "tlsPort") ? FIRST_PORT : -1);
-        tls_port = port_of(b, n, "tlsPort", c ? c->tls_port : -1, -1);
+        *ret_port = port_of(b, n, "port", c ? c->port : -1, choose.plain ? FIRST_PORT : -1);
+        *ret_tls = port_of(b, n, "tlsPort", c ? c->tls_port : -1, choose.secure ? FIRST_PORT + 1 : -1);
+        /* as they are recorded, with spice_tls set */
+        if (*ret_tls > 0 && c && !c->tls)
+                build_refuse(b, n, "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf: set "
+                             "spice_tls there");
+}
+
+static void spice_listen(Build *b, StrBuf *o, const xmlNode *n, const QemuGraphics *c, SpiceWays *ret) {
+        long long port, tls;
+
+        *ret = (SpiceWays) { .plain = true };
         if (listens_on_socket(n, c)) {
                 _cleanup_free_ char *path = socket_path(b, n, c, "spice");
 
-                strbuf_add(&o, "unix=on");
-                put_opt(&o, "addr", path);
-        } else if (xml_attr_is(listen_of(n), "type", "none") || (c && c->handed)) {
-                strbuf_add(&o, "port=0");
-        } else {
-                strbuf_addf(&o, "port=%lld", port > 0 ? port : 0);
-                if (tls_port > 0)
-                        strbuf_addf(&o, ",tls-port=%lld", tls_port);
-                put_opt(&o, "addr", address ?: "127.0.0.1");
+                strbuf_add(o, "unix=on");
+                put_opt(o, "addr", path);
+                return;
         }
+        if (xml_attr_is(listen_of(n), "type", "none")) {
+                strbuf_add(o, "port=0");
+                return;
+        }
+        spice_ports(b, n, c, &port, &tls);
+        *ret = (SpiceWays) { port > 0, tls > 0 };
+        if (c && c->handed)
+                port = 0;
+        if (port > 0 || tls <= 0)
+                strbuf_addf(o, "port=%lld%s", port > 0 ? port : 0, tls > 0 ? "," : "");
+        if (tls > 0)
+                strbuf_addf(o, "tls-port=%lld", tls);
+        if (c && c->handed && tls > 0)
+                put_opt(o, "addr", "127.0.0.1");
+        else if (!c || !c->handed)
+                put_opt(o, "addr", shown_address(b, n) ?: "127.0.0.1");
+}
+
+static void build_spice(Build *b, const xmlNode *n) {
+        const QemuGraphics *c = chosen(b, n);
+        const char *mouse = xml_get(n, "mouse/@mode");
+        _cleanup_strbuf_ StrBuf o = {};
+        SpiceWays ways;
+
+        spice_listen(b, &o, n, c, &ways);
+        if (c && c->sasl)
+                put_opt(&o, "sasl", "on");
         if (mouse)
                 put_opt_onoff(&o, "agent-mouse", streq(mouse, "client"));
-        if (tls_port > 0)
-                put_opt(&o, "x509-dir", "/etc/pki/libvirt-spice");
-        spice_channels(b, &o, n, tls_port > 0);
+        if (ways.secure)
+                put_opt(&o, "x509-dir", c && c->tls_dir ? c->tls_dir : "/etc/pki/libvirt-spice");
+        spice_channels(b, &o, n, &ways);
         if (!needs_password(n, c) && !b->res->recorded)
                 put_opt(&o, "disable-ticketing", "on");
         spice_options(b, &o, n);

@@ -361,14 +361,16 @@ check "... start" m virsh -q start screen
 check "... has a socket" contains "vnc.sock" m virsh domdisplay screen
 check "... and no port" not m sh -c "ss -Hltn 'sport >= :5900 and sport <= :5999' | grep ."
 check "destroy" m virsh -q destroy screen
-check "vnc_tls" qemu_conf '# of the host' 'vnc_tls = 1'
-refused "... start of a guest with VNC" "/etc/libvirt/qemu.conf:2: vnc_tls: VNC cannot be encrypted" \
-        m virsh start screen
-check "... its unit says why" contains "qemu.conf:2: vnc_tls" m systemctl status -l --no-pager vm@screen
-refused "... verify --all" "/etc/libvirt/qemu.conf:2: vnc_tls" m unitvirt verify --all
+check "mac_filter" qemu_conf '# of the host' 'mac_filter = 1'
+check "... a guest with a card on a bridge" define_guest bridged idle \
+        "<interface type='bridge'><source bridge='br9'/></interface>"
+refused "... start of it" "/etc/libvirt/qemu.conf:2: mac_filter: MAC addresses on bridges" m virsh start bridged
+check "... its unit says why" contains "qemu.conf:2: mac_filter" m systemctl status -l --no-pager vm@bridged
+refused "... verify --all" "/etc/libvirt/qemu.conf:2: mac_filter" m unitvirt verify --all
+check "... undefine" m virsh -q undefine bridged
 check "... a guest without" define_guest plain
 check "... starts" m virsh -q start plain
-check "a broken file" qemu_conf 'vnc_tls = 0' 'vnc_listen = 0.0.0.0'
+check "a broken file" qemu_conf 'mac_filter = 0' 'vnc_listen = 0.0.0.0'
 refused "... no guest is started" "/etc/libvirt/qemu.conf:2: " m virsh start screen
 check "... the one that runs is not touched" shows_running plain
 check "... the daemon answers" m virsh -q list

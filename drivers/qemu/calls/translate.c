@@ -8,6 +8,7 @@
 #include "calls/cpus.h"
 #include "guest/emulator.h"
 #include "qemu/args.h"
+#include "qemu/screens.h"
 
 /* One argument as a shell takes it. */
 static void add_quoted(StrBuf *b, const char *argument) {
@@ -42,6 +43,8 @@ static int to_command(char *const *args, char **ret) {
 
 static int domain_xml_to_native(Call *c, const remote_connect_domain_xml_to_native_args *args,
                                 remote_connect_domain_xml_to_native_ret *ret, Error *e) {
+        _cleanup_(qemu_config_freep) QemuConfig *config = NULL;
+        _cleanup_free_ QemuGraphics *screens = NULL;
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_strv_ char **list = NULL;
         QemuHostResources res;
@@ -59,10 +62,15 @@ static int domain_xml_to_native(Call *c, const remote_connect_domain_xml_to_nati
                 r = driver_fix_host_model(driver_of(c), d);
         if (r >= 0)
                 r = definition_assign_aliases(d, e);
-        if (r < 0)
-                return r;
         qemu_host_resources_init(&res);
         res.stand_ins = true;
+        if (r >= 0)
+                r = qemu_config_load(NULL, &config, NULL, e);
+        if (r >= 0)
+                r = qemu_screens_init(config, d, &screens, &res.n_graphics);
+        if (r < 0)
+                return r;
+        res.graphics = screens;
         snprintf(version, sizeof(version), "%u.%u", v / 1000000U, v / 1000U % 1000U);
         r = qemu_args_build(d, qemu_caps_for(version, xml_get(definition_root(d), "os/type/@arch")), &res, &list, e);
         return r < 0 ? r : to_command(list, &ret->nativeConfig);

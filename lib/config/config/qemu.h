@@ -17,9 +17,6 @@
 typedef enum QemuConcern {
         QEMU_CONCERN_NONE,
         QEMU_CONCERN_EVERY_GUEST,
-        QEMU_CONCERN_VNC,         /* a screen that clients can reach by VNC, on a port or a socket */
-        QEMU_CONCERN_SPICE,
-        QEMU_CONCERN_SPICE_PORT,  /* ... on a port */
         QEMU_CONCERN_BRIDGE,      /* an interface on a bridge of the host */
         QEMU_CONCERN_DISK,        /* a disk that the guest may write */
         _QEMU_CONCERN_MAX,
@@ -35,6 +32,10 @@ typedef struct QemuConfig {
         char *vnc_listen, *spice_listen;     /* where a definition names no address; "127.0.0.1" */
         char *vnc_password, *spice_password; /* where it has none; "": nobody is let in; NULL: none needed */
         bool vnc_auto_unix_socket, spice_auto_unix_socket; /* a socket in place of vnc_listen, spice_listen */
+        bool vnc_tls, spice_tls, vnc_sasl, spice_sasl; /* encrypted; clients log in with a name */
+        char *vnc_tls_x509_cert_dir, *spice_tls_x509_cert_dir; /* absolute; NULL: as default_tls_x509_cert_dir */
+        char *vnc_tls_x509_secret_uuid, *vnc_tls_priority; /* NULL: as the defaults below */
+        char *vnc_sasl_dir, *spice_sasl_dir; /* absolute: of SASL's own qemu.conf; "/etc/sasl2" */
         unsigned remote_display_port_min, remote_display_port_max;
         unsigned remote_websocket_port_min, remote_websocket_port_max;
         char *auto_dump_path;                /* absolute; NULL: path_lib()/qemu/dump */
@@ -45,9 +46,10 @@ typedef struct QemuConfig {
         bool nbd_tls;                        /* NBD disks over TCP whose definition does not say tls='no' */
         char *default_tls_x509_secret_uuid;  /* of the password of the key; NULL: it has none */
         char *chardev_tls_x509_cert_dir, *chardev_tls_x509_secret_uuid; /* NULL: as above */
-        char *chardev_tls_priority;          /* in gnutls' words; NULL: its own */
+        char *default_tls_priority, *chardev_tls_priority; /* in gnutls' words; NULL: its own */
         bool chardev_tls;                    /* serial ports and the like on TCP, likewise */
-        int default_tls_x509_verify, chardev_tls_x509_verify; /* who connects proves who it is; -1: not set */
+        /* who connects proves who it is; -1: not set */
+        int default_tls_x509_verify, chardev_tls_x509_verify, vnc_tls_x509_verify;
         int seccomp_sandbox;                 /* 0: QEMU makes no filter of its own; -1: not set */
 
         /* for the unit of every guest; 0: not set */
@@ -78,6 +80,10 @@ typedef enum QemuProblem {
  * broken. */
 typedef void (*QemuProblemSink)(QemuProblem kind, const char *text, void *userdata);
 int qemu_config_examine(const char *path, QemuConfig **ret, QemuProblemSink tell, void *userdata);
+
+/* "FILE:LINE: KEY", where path, NULL: path_etc()/qemu.conf, sets the key now, else "FILE: KEY": for messages about what
+ * a setting led to. Owned by the caller, NULL: no memory. */
+char *qemu_config_place(const char *path, const char *key);
 
 QemuConfig *qemu_config_free(QemuConfig *c);
 DEFINE_CLEANUP(QemuConfig *, qemu_config_free);

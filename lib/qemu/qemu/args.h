@@ -70,8 +70,14 @@ typedef struct QemuGraphics {
         int tls_port;
         int websocket;
         const char *socket;   /* UNIX socket, in place of an address */
-        bool handed;          /* its clients are handed to QEMU, which listens for those of websockets alone */
+        bool handed;          /* its clients are handed to QEMU, which listens where it must, for websockets and for
+                               * SPICE with TLS, and there nobody comes but by way of vm-run */
         bool password;        /* clients need one, whatever the definition says */
+        bool sasl;            /* ... log in with a name */
+        bool tls;             /* may be encrypted; the key's password is a QemuOpened of the element */
+        const char *tls_dir;  /* with the server's certificates */
+        const char *tls_priority; /* in gnutls' words */
+        bool tls_anybody;     /* who connects needs no certificate */
 } QemuGraphics;
 
 /* What the host side prepared for this start. Everything that is zero or NULL
