@@ -16,7 +16,8 @@ grep -q '^VERSION_ID="12"' /etc/os-release || packages_to_run+=(qemu-system-modu
 packages_to_test=(libcmocka-dev python3-libvirt virtinst ovmf libxml2-utils socat shellcheck gnutls-bin openssl
                   sasl2-bin libsasl2-modules libsasl2-modules-gssapi-mit krb5-kdc krb5-admin-server krb5-user
                   openssh-server openssh-client netcat-openbsd nftables iptables libnss-libvirt swtpm swtpm-tools passt
-                  scrub udev qemu-block-extra qemu-guest-agent openvswitch-switch firewalld network-manager tgt nbdkit)
+                  scrub udev qemu-block-extra qemu-guest-agent openvswitch-switch firewalld network-manager tgt nbdkit
+                  python3-gi gir1.2-gtk-vnc-2.0 gir1.2-spiceclientglib-2.0)
 # On Debian 12 it is in one of QEMU's packages.
 grep -q '^VERSION_ID="12"' /etc/os-release || packages_to_test+=(virtiofsd)
 # Servers among them run in the tests' own machines. On this one a package that is new may neither start nor enable
@@ -26,7 +27,7 @@ servers_to_test=(ssh.service krb5-kdc.service krb5-admin-server.service saslauth
                  firewalld.service NetworkManager.service NetworkManager-wait-online.service tgt.service)
 packages_to_bench=(libvirt-dev python3-libvirt)
 packages_for_night=(mmdebstrap build-essential debhelper dpkg-dev lintian
-                    virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox
+                    virt-manager gir1.2-spiceclientgtk-3.0 gir1.2-atspi-2.0 xvfb openbox
                     at-spi2-core)
 # Where units go, which debian/control asks for; on Debian 12 it is in systemd itself.
 grep -q '^VERSION_ID="12"' /etc/os-release || packages_for_night+=(systemd-dev)
