@@ -43,9 +43,10 @@ static const char *listen_address(const xmlNode *n) {
         return xml_attr(listen_of(n), "address") ?: xml_attr(n, "listen");
 }
 
-/* ... or that of the network that libvirt has from the beginning, for who only looks. */
+/* ... or qemu.conf, or that of the network that libvirt has from the beginning, for who only looks. */
 static const char *shown_address(const Build *b, const xmlNode *n) {
-        const char *address = listen_address(n);
+        const QemuGraphics *c = chosen(b, n);
+        const char *address = listen_address(n) ?: c ? c->address : NULL;
 
         return !address && b->res->recorded && xml_attr_is(listen_of(n), "type", "network") ? "192.168.122.1" : address;
 }
@@ -55,7 +56,8 @@ static void check_listen(Build *b, const xmlNode *n) {
         if (xml_attr_is(listen_of(n), "type", "network") && !xml_attr(listen_of(n), "address") && !b->res->stand_ins)
                 build_refuse(b, listen_of(n), "listen type 'network' is not supported");
         if (listen_of(n) && xml_next(listen_of(n), "listen"))
-                build_refuse(b, xml_next(listen_of(n), "listen"), "more than one <listen> is not supported");
+                build_refuse(b, xml_next(listen_of(n), "listen"),
+                             "QEMU does not support multiple listens for one graphics device.");
 }
 
 static bool listens_on_socket(const xmlNode *n, const QemuGraphics *c) {
@@ -218,12 +220,12 @@ static void spice_options(Build *b, StrBuf *o, const xmlNode *n) {
         put_opt(o, "seamless-migration", "on");
 }
 
-/* Where nobody has chosen ports yet, who only looks is shown the first ones. */
+/* Where nobody has chosen ports yet, who only looks is shown those that libvirt shows. */
 static void spice_ports(Build *b, const xmlNode *n, const QemuGraphics *c, long long *ret_port, long long *ret_tls) {
         SpicePorts choose = spice_ports_to_choose(n, c && c->tls);
 
-        *ret_port = port_of(b, n, "port", c ? c->port : -1, choose.plain ? FIRST_PORT : -1);
-        *ret_tls = port_of(b, n, "tlsPort", c ? c->tls_port : -1, choose.secure ? FIRST_PORT + 1 : -1);
+        *ret_port = port_of(b, n, "port", c ? c->port : -1, choose.plain ? FIRST_PORT + 1 : -1);
+        *ret_tls = port_of(b, n, "tlsPort", c ? c->tls_port : -1, choose.secure ? FIRST_PORT + 2 : -1);
         /* as they are recorded, with spice_tls set */
         if (*ret_tls > 0 && c && !c->tls)
                 build_refuse(b, n, "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf: set "
@@ -270,11 +272,11 @@ static void build_spice(Build *b, const xmlNode *n) {
                 put_opt(&o, "sasl", "on");
         if (mouse)
                 put_opt_onoff(&o, "agent-mouse", streq(mouse, "client"));
+        if (!needs_password(n, c) && !b->res->recorded)
+                put_opt(&o, "disable-ticketing", "on");
         if (ways.secure)
                 put_opt(&o, "x509-dir", c && c->tls_dir ? c->tls_dir : "/etc/pki/libvirt-spice");
         spice_channels(b, &o, n, &ways);
-        if (!needs_password(n, c) && !b->res->recorded)
-                put_opt(&o, "disable-ticketing", "on");
         spice_options(b, &o, n);
         add_option_buf(b, "-spice", &o);
         if (xml_attr(n, "keymap"))
@@ -327,6 +329,14 @@ static void build_dbus(Build *b, const xmlNode *n) {
         add_option_buf(b, "-display", &o);
 }
 
+/* As libvirt says it; names of objects and sockets count on it. */
+static void check_number(Build *b, const xmlNode *n) {
+        for (const xmlNode *other = n; (other = xml_next(other, "graphics"));)
+                if (xml_attr_is(other, "type", xml_attr(n, "type") ?: ""))
+                        build_refuse(b, other, "only 1 graphics device of each type (sdl, vnc, spice, headless, dbus) "
+                                     "is supported");
+}
+
 static const struct {
         const char *type;
         void (*build)(Build *b, const xmlNode *n);
@@ -343,6 +353,7 @@ void build_graphics(Build *b, const xmlNode *n) {
 
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 if (streq(types[i].type, type)) {
+                        check_number(b, n);
                         check_listen(b, n);
                         types[i].build(b, n);
                         return;

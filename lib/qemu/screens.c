@@ -13,6 +13,7 @@ static const char *folder_of(const QemuConfig *c, const char *set, const char *o
 static void init_vnc(const QemuConfig *c, QemuGraphics *g) {
         int verify = c->vnc_tls_x509_verify < 0 ? c->default_tls_x509_verify : c->vnc_tls_x509_verify;
 
+        g->address = c->vnc_listen;
         g->tls = c->vnc_tls;
         g->tls_dir = folder_of(c, c->vnc_tls_x509_cert_dir, "/etc/pki/libvirt-vnc");
         g->tls_anybody = verify <= 0;
@@ -22,6 +23,7 @@ static void init_vnc(const QemuConfig *c, QemuGraphics *g) {
 }
 
 static void init_spice(const QemuConfig *c, QemuGraphics *g) {
+        g->address = c->spice_listen;
         g->tls = c->spice_tls;
         g->tls_dir = folder_of(c, c->spice_tls_x509_cert_dir, "/etc/pki/libvirt-spice");
         g->sasl = c->spice_sasl;

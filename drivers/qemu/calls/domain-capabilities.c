@@ -96,6 +96,9 @@ static bool is_offered(const Asked *asked, const char *path, const char *value) 
 
         if (streq(path, "devices/disk/target/@bus") && streq(value, "ide"))
                 return !asked->q35;
+        /* known, and refused in libvirt's words */
+        if (streq(path, "devices/graphics/@type") && (streq(value, "rdp") || streq(value, "desktop")))
+                return false;
         if (!streq(path, "devices/channel/@type"))
                 return is_on_this_host(path, value);
         for (size_t i = 0; i < ELEMENTSOF(channels); i++)

@@ -48,7 +48,8 @@ static int check_listens(Normaliser *n, xmlNode *g) {
                 if (!xml_attr_is(l, "type", "address"))
                         xml_unset_attr(l, "address");
                 if (l != first)
-                        return fail_unsupported(n, l, "only one listen element is supported");
+                        return fail_unsupported(n, l, "QEMU does not support multiple listens for one graphics "
+                                                      "device.");
         }
 
         if (attribute && xml_attr_is(first, "type", "address") && xml_attr(first, "address") &&
@@ -182,6 +183,9 @@ int normalise_graphics(Normaliser *n) {
         XML_FOREACH(g, n->devices, "graphics") {
                 if (!xml_attr(g, "type"))
                         return fail_xml(n, g, "missing graphics device type");
+                if (xml_attr_is(g, "type", "rdp") || xml_attr_is(g, "type", "desktop"))
+                        return fail_unsupported(n, g, "%s graphics are not supported with this QEMU: use vnc or spice",
+                                                xml_attr(g, "type"));
                 if (xml_attr_is(g, "type", "spice") && !n->facts->spice)
                         return fail_unsupported(n, g, "SPICE graphics are not supported with this QEMU");
                 drop_unused(g);

@@ -69,6 +69,7 @@ typedef struct QemuGraphics {
         int port;             /* -1: as in the definition, or the first of the family (5900) */
         int tls_port;
         int websocket;
+        const char *address;  /* where it listens, if the definition says nothing */
         const char *socket;   /* UNIX socket, in place of an address */
         bool handed;          /* its clients are handed to QEMU, which listens where it must, for websockets and for
                                * SPICE with TLS, and there nobody comes but by way of vm-run */
