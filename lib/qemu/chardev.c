@@ -147,6 +147,10 @@ static void chardev_udp(Build *b, StrBuf *o, const xmlNode *device) {
 }
 
 static void chardev_spicevmc(Build *b, StrBuf *o, const xmlNode *device) {
+        const char *name = xml_is(device, "channel") ? xml_get(device, "target/@name") : NULL;
+
+        if (name && !streq(name, "com.redhat.spice.0"))
+                build_refuse(b, device, "Unsupported spicevmc target name '%s'", name);
         put_opt(o, "name", xml_is(device, "redirdev")    ? "usbredir"
                        : xml_is(device, "smartcard") ? "smartcard"
                                                      : "vdagent");

@@ -77,7 +77,7 @@ class Yardstick:
     def accepted(self, name, path, expected):
         done = self.run(path)
         if done.returncode:
-            kind = "refused by name" if "is not supported" in done.stderr else "refused otherwise"
+            kind = "refused by name" if "not supported" in done.stderr else "refused otherwise"
             self.outcome[kind].append(name)
             if kind == "refused otherwise" or self.options.verbose > 1:
                 print(f"{name}: {kind}: {done.stderr.strip().splitlines()[-1]}")

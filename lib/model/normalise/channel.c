@@ -31,6 +31,10 @@ static int check_forward(Normaliser *n, xmlNode *target) {
         unsigned port = number_or(target, "port", 0);
 
         xml_unset_attr(target, "name");
+        if (xml_attr_is(target->parent, "type", "spicevmc"))
+                return fail_unsupported(n, target->parent, "spicevmc device type only supports virtio");
+        if (xml_attr_is(target->parent, "type", "unix") && !xml_get(target->parent, "source/@path"))
+                return fail_xml(n, target->parent, "Missing source path attribute for char device");
         if (!xml_attr(target, "address"))
                 return fail_xml(n, target, "guestfwd channel does not define a target address");
         if (strchr(xml_attr(target, "address"), ':'))

@@ -82,6 +82,8 @@ static int check_password(Normaliser *n, xmlNode *g) {
         const char *until = xml_attr(g, "passwdValidTo"), *password = xml_attr(g, "passwd");
         int64_t time;
 
+        if (xml_attr_is(g, "type", "vnc") && !streq(attr_or(g, "connected", "keep"), "keep"))
+                return fail_unsupported(n, g, "VNC supports connected='keep' only");
         if (password && xml_attr_is(g, "type", "vnc") && strlen(password) > VNC_PASSWORD_MAX)
                 return fail_unsupported(n, g, "VNC password is %zu characters long, only %u permitted",
                                         strlen(password), VNC_PASSWORD_MAX);
@@ -198,6 +200,8 @@ int normalise_graphics(Normaliser *n) {
                         r = check_password(n, g);
                 if (r >= 0)
                         r = check_channels(n, g);
+                if (r >= 0 && xml_child(g, "gl") && !xml_attr(xml_child(g, "gl"), "enable"))
+                        r = fail_xml(n, xml_child(g, "gl"), "Missing required attribute 'enable' in element 'gl'");
                 if (r < 0)
                         return r;
                 write_ports(n, g);

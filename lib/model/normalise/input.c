@@ -26,7 +26,8 @@ int normalise_inputs(Normaliser *n) {
                 if (!type)
                         return fail_xml(n, input, "missing input device type");
                 if (streq(type, "evdev")) {
-                        xml_unset_attr(input, "bus");
+                        if (xml_attr(input, "bus"))
+                                return fail_unsupported(n, input, "input evdev doesn't support bus element");
                         if (!xml_attr(xml_child(input, "source"), "dev"))
                                 return fail_xml(n, input, "missing source device of input type 'evdev'");
                         continue;

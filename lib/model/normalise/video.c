@@ -40,12 +40,42 @@ static void round_size(Normaliser *n, xmlNode *model, const char *name) {
         norm_setf(n, model, name, "%" PRIu64, rounded);
 }
 
+/* What would be lost in silence; the words are libvirt's. */
+static int check_model(Normaliser *n, xmlNode *video, const xmlNode *model) {
+        static const char *const of_qxl[] = { "ram", "vram64", "vgamem" };
+        static const char *const of_virtio[][2] = {
+                { "iommu", "iommu driver" }, { "ats", "ats driver" }, { "packed", "packed driver" },
+                { "page_per_vq", "page_per_vq" },
+        };
+        const char *type = attr_or(model, "type", "");
+        bool qxl = streq(type, "qxl"), virtio = streq(type, "virtio");
+
+        if (streq(type, "none"))
+                return 0;
+        for (size_t i = 0; !qxl && i < ELEMENTSOF(of_qxl); i++)
+                if (xml_attr(model, of_qxl[i]))
+                        return fail_unsupported(n, video, "%s attribute only supported for video type qxl", of_qxl[i]);
+        for (size_t i = 0; !virtio && i < ELEMENTSOF(of_virtio); i++)
+                if (xml_attr(xml_child(video, "driver"), of_virtio[i][0]))
+                        return fail_unsupported(n, video, "%s option is only supported for virtio devices",
+                                                of_virtio[i][1]);
+        if (!virtio && xml_attr_is(xml_child(model, "acceleration"), "accel3d", "yes"))
+                return fail_unsupported(n, video, "3d acceleration is supported only with 'virtio' video device");
+        if (!virtio && !qxl && number_or(model, "heads", 1) > 1)
+                return fail_unsupported(n, video, "video type '%s' doesn't support multiple 'heads'", type);
+        return 0;
+}
+
 static int write_model(Normaliser *n, xmlNode *video, bool primary) {
         xmlNode *model = norm_ensure(n, video, "model");
         const char *type;
+        int r;
 
         norm_set_default(n, model, "type", "cirrus");
         type = attr_or(model, "type", "");
+        r = check_model(n, video, model);
+        if (r < 0)
+                return r;
 
         for (size_t i = 0; i < ELEMENTSOF(models); i++) {
                 if (!streq(models[i].type, type))
