@@ -43,12 +43,21 @@ static bool has_word(const json_t *list, const char *word) {
         return false;
 }
 
+/* A file of the host has a whole path: nobody who reads the descriptor has a folder of his own for it. */
+static const char *path_of(const json_t *o) {
+        const char *path = text_of(o, "filename");
+
+        return path && *path == '/' ? path : NULL;
+}
+
 /* {"filename": ..., "format": ...} of a flash image. */
 static int read_image(const json_t *o, char **ret_path, char **ret_format) {
-        if (!text_of(o, "filename") || !text_of(o, "format"))
+        const char *path = path_of(o), *format = text_of(o, "format");
+
+        if (!path || !format || !*format)
                 return -EBADMSG;
-        *ret_path = strdup(text_of(o, "filename"));
-        *ret_format = strdup(text_of(o, "format"));
+        *ret_path = strdup(path);
+        *ret_format = strdup(format);
         return *ret_path && *ret_format ? 0 : -ENOMEM;
 }
 
@@ -66,10 +75,12 @@ static int read_flash(const json_t *mapping, Firmware *f) {
 }
 
 static int read_memory(const json_t *mapping, Firmware *f) {
-        if (!text_of(mapping, "filename"))
+        const char *path = path_of(mapping);
+
+        if (!path)
                 return -EBADMSG;
         f->mapping = FIRMWARE_MEMORY;
-        f->executable = strdup(text_of(mapping, "filename"));
+        f->executable = strdup(path);
         f->format = strdup("raw");
         return f->executable && f->format ? 0 : -ENOMEM;
 }

@@ -44,6 +44,11 @@ static void test_no_descriptor(void **state) {
                 "{\"mapping\":{\"device\":\"kernel\",\"filename\":\"/k\"}}",
                 /* split, without a place for the variables */
                 "{\"mapping\":{\"device\":\"flash\",\"executable\":{\"filename\":\"/c\",\"format\":\"raw\"}}}",
+                /* no whole path, no format */
+                "{\"mapping\":{\"device\":\"memory\",\"filename\":\"\"}}",
+                "{\"mapping\":{\"device\":\"memory\",\"filename\":\"seabios.bin\"}}",
+                "{\"mapping\":{\"device\":\"flash\",\"mode\":\"stateless\",\"executable\":{\"filename\":\"/c\","
+                "\"format\":\"\"}}}",
                 "{\"mapping\":{\"device\":\"memory\",\"filename\":\"/c\"},\"targets\":[{\"machines\":[\"pc\"]}]}",
         };
 
