@@ -178,11 +178,12 @@ def volumes(work, side, machine, add):
 
 # --- guests ---
 
-def guest(work, session, name, devices):
+def guest(work, session, name, devices, beside=""):
+    """A guest with these devices, and what stands beside <devices>."""
     path = work.shared / f"{name}.xml"
     uuid = f"00000000-0000-4000-8000-{name.encode().hex()[:12]:0>12}"
     text = (work.shared / "rom.xml").read_text().replace("@NAME@</name>", f"{name}</name><uuid>{uuid}</uuid>")
-    path.write_text(text.replace("</devices>", devices + "</devices>"))
+    path.write_text(text.replace("</devices>", devices + "</devices>" + beside))
     return session.ask("define", f"/mnt/bench/{name}.xml")
 
 
@@ -215,6 +216,26 @@ def devices(work, side, machine, add):
             add("large-memory", [sum(smaps(p) for p, exe, _ in side.management(machine) if exe in RUNNERS) / MEMORY])
             session.ask("destroy", "large")
         session.ask("undefine", "large")
+    helped(work, side, machine, add)
+
+
+HELPED = ("<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>"
+          "<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs'/>"
+          "<source dir='/srv'/><target dir='shared'/></filesystem>")
+SHARED = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+
+
+def helped(work, side, machine, add):
+    """A guest with two programs beside QEMU: what is its TPM, and what serves a folder. The first start makes the
+    TPM."""
+    with session_of(side, machine) as session:
+        guest(work, session, "helped", HELPED, SHARED)
+        session.ask("start", "helped")
+        session.ask("destroy", "helped")
+        for _ in range(6):
+            several(machine, session, add, "helped-start", 1, "start", "helped")
+            session.ask("destroy", "helped")
+        session.ask("undefine", "helped")
 
 
 # Who keeps a running guest, nobody asking but the client that is connected.

@@ -146,6 +146,8 @@ FIGURES = (
     ("large-start", "its start", "ms", ahead),
     ("large-start-cpu", "the same, CPU", "ms", ahead),
     ("large-memory", "PSS of what manages it while it runs, a client being connected", "MiB", ahead),
+    ("helped-start", "start of a guest with a TPM (swtpm) and a folder by virtiofs", "ms", ahead),
+    ("helped-start-cpu", "the same, CPU", "ms", ahead),
     ("attach-disk", "a disk is attached", "ms", ahead),
     ("attach-disk-cpu", "the same, CPU", "ms", ahead),
     ("detach-disk", "... detached, until it has gone", "ms", ahead),
