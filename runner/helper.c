@@ -3,6 +3,7 @@
 /* vm-helper: runs a helper program of a guest in a unit of its own (vm-swtpm@, vm-virtiofsd@).
  *
  *   vm-helper --prepare   as root: the folder of a TPM's state, its passphrase, and what a new TPM is born with
+ *   vm-helper --login     as root: the password, the key or the agent that a disk's server asks for
  *   vm-helper             as the unit's user: listens, says that the unit is ready, runs the words UNITVIRT_ARG_1,
  *                         UNITVIRT_ARG_2 ...
  *   vm-helper --ended     as root: where the helper failed, the guest's start failed with its last line
@@ -25,20 +26,20 @@
 #include "base/guest-files.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "helper-key.h"
 #include "host/enter.h"
 #include "host/owner.h"
 #include "host/sockets.h"
 #include "notify.h"
 #include "plan/helper.h"
 #include "plan/names.h"
-#include "secret/secret.h"
+#include "secret/value.h"
 
 #define WORDS_MAX 64U
 #define LINE_KEPT 1024U
 #define LISTEN_FDS_START 3
 /* Above those that the program gets. */
 #define PARKED 10
-#define STORE_TIMEOUT_MS 30000
 /* Who the certificates of TPMs belong to, by the package of swtpm. */
 #define CERTIFICATES_USER "tss"
 #define STATE_MAX (1U << 20)
@@ -135,7 +136,8 @@ static bool is_activated(void) {
 static void activate(void) {
         char number[16];
 
-        if (!is_activated())
+        /* the same of the socket that is ours */
+        if (!is_activated() && !streq_ptr(getenv("UNITVIRT_LISTENS"), "yes"))
                 return;
         (void) snprintf(number, sizeof number, "%i", getpid());
         (void) setenv("LISTEN_PID", number, 1);
@@ -281,11 +283,10 @@ static int run_for_one(const char *const *words, const char *folder, int listeni
 }
 
 /* What the step before left with the service manager. -EBADF: nothing. */
-static int take_key(void) {
+static int take_stored(const char *name) {
         unsigned n = 0;
 
-        if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 ||
-            !streq_ptr(getenv("LISTEN_FDNAMES"), HELPER_KEY_NAME))
+        if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 || !streq_ptr(getenv("LISTEN_FDNAMES"), name))
                 return -EBADF;
         return fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, PARKED);
 }
@@ -304,7 +305,7 @@ static void stay(void) {
 
 static int run(void) {
         const char *words[WORDS_MAX + 1], *folder = getenv("RUNTIME_DIRECTORY");
-        _cleanup_close_ int key = take_key();
+        _cleanup_close_ int key = take_stored(HELPER_KEY_NAME), agent = take_stored(HELPER_AGENT_NAME);
         struct sigaction action = { .sa_handler = pass_on };
         _cleanup_free_ char *path = NULL;
         LastLine line = {};
@@ -318,6 +319,9 @@ static int run(void) {
         r = socket_listen(path, &fd);
         if (r < 0)
                 return log_error_errno(r, "cannot listen at %s: %s", path, strerror(-r)) < 0;
+        r = agent >= 0 ? helper_offer_agent(folder, agent) : 0;
+        if (r < 0)
+                return log_error_errno(r, "cannot offer the agent in %s: %s", folder, strerror(-r)) < 0;
         (void) notify_send(notify_fd, "READY=1\n");
         if (streq_ptr(getenv("UNITVIRT_CONNECTED"), "yes"))
                 fd = accept_one(fd);
@@ -469,35 +473,27 @@ static int set_up(const TpmState *state, const char *run_folder, bool old, int k
         return r;
 }
 
-/* The passphrase, for this step and, by the service manager's store, for the program itself. */
-static int find_key(const char *run_folder, int *ret) {
-        const char *uuid = getenv("UNITVIRT_TPM_SECRET");
-        _cleanup_secret_value_ SecretValue v = {};
-        _cleanup_close_ int notify_fd = -EBADF, fd = -EBADF;
+/* Root's part of it: for this step and, by the service manager's store, for the program itself. */
+static int find_key(const char *run_folder, const char *what, int *ret) {
         _cleanup_error_ Error e = ERROR_INIT;
         LastLine line = {};
-        int r;
+        int r = helper_find_key(ret, &e);
 
-        if (!uuid)
+        if (r >= 0)
                 return 0;
-        r = secret_read(uuid, &v, &e);
-        if (r >= 0)
-                r = secret_value_to_fd(&v, MFD_CLOEXEC, &fd);
-        if (r >= 0)
-                r = notify_fd = notify_open();
-        if (r >= 0)
-                r = notify_store_fd(notify_fd, HELPER_KEY_NAME, fd);
-        if (r >= 0)
-                r = notify_wait(notify_fd, STORE_TIMEOUT_MS);
-        if (r >= 0) {
-                *ret = fd;
-                fd = -EBADF;
-                return 0;
-        }
-        (void) snprintf(line.text, sizeof line.text, "cannot get the passphrase of the TPM: %s", error_text(&e, r));
+        (void) snprintf(line.text, sizeof line.text, "cannot get %s: %s", what, error_text(&e, r));
         line.n = strlen(line.text);
         leave_line(run_folder, &line);
         return log_error_errno(r, "%s", line.text);
+}
+
+/* What the helper of a disk shows to the server. */
+static int prepare_login(void) {
+        const char *run_folder = getenv("RUNTIME_DIRECTORY");
+        _cleanup_close_ int key = -EBADF;
+
+        return run_folder && find_key(run_folder, "what the disk's server asks for", &key) >= 0 ? EXIT_SUCCESS
+                                                                                                : EXIT_FAILURE;
 }
 
 static int explain(const char *folder, const char *run_folder, int r) {
@@ -526,7 +522,7 @@ static int prepare(void) {
                           : folder_make(state.path, st.st_uid, st.st_gid);
         if (r < 0)
                 return explain(state.path, run_folder, r) < 0;
-        if (find_key(run_folder, &key) < 0)
+        if (find_key(run_folder, "the passphrase of the TPM", &key) < 0)
                 return EXIT_FAILURE;
         if (!has_state(&state, old) && set_up(&state, run_folder, old, key) < 0)
                 return EXIT_FAILURE;
@@ -584,6 +580,8 @@ int main(int argc, char **argv) {
         log_open("vm-helper", LOG_TARGET_AUTO);
         if (argc == 2 && streq(argv[1], "--prepare"))
                 return as_root(prepare);
+        if (argc == 2 && streq(argv[1], "--login"))
+                return as_root(prepare_login);
         if (argc == 2 && streq(argv[1], "--ended"))
                 return as_root(ended);
         if (argc != 1) {

@@ -67,9 +67,9 @@ static int store_connection(Prepare *p, const xmlNode *device, int fd) {
         return r < 0 ? r : 0;
 }
 
-/* The helper that runs in a unit of its own beside the guest's, as a user of its own, whose folder this is. What is
- * connected to is that user's, and no link to what only root may connect to: QEMU gets the connection. */
-static int connect_to_helper(Prepare *p, const xmlNode *device, const char *part, int *ret) {
+/* The folder is that of the helper's own user. What is connected to is that user's, and no link to what only root may
+ * connect to. */
+int prepare_reach_helper(Prepare *p, const xmlNode *device, const char *part, int *ret) {
         _cleanup_free_ char *name = helper_folder(p->name, part), *folder = name ? text_format("/run/%s", name) : NULL,
                             *error = folder ? text_format("%s/" HELPER_ERROR, folder) : NULL, *line = NULL;
         int r = error ? unix_connect_owner(folder, HELPER_SOCKET, SOCK_STREAM | SOCK_NONBLOCK) : -ENOMEM;
@@ -98,7 +98,7 @@ int prepare_note_late(Prepare *p, const xmlNode *device) {
 
 int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part) {
         _cleanup_close_ int fd = -EBADF;
-        int r = connect_to_helper(p, device, part, &fd);
+        int r = prepare_reach_helper(p, device, part, &fd);
 
         return r < 0 ? r : store_connection(p, device, fd);
 }
@@ -108,7 +108,7 @@ int prepare_wait_for_helper(Prepare *p, const xmlNode *device, const char *part)
         struct pollfd answer = { .events = POLLIN };
         char text[HELPER_LINE_MAX + 1] = "";
         unsigned n = 0;
-        int r = connect_to_helper(p, device, part, &fd);
+        int r = prepare_reach_helper(p, device, part, &fd);
 
         if (r < 0)
                 return r;

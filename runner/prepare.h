@@ -307,6 +307,8 @@ int prepare_opened_device(Prepare *p, xmlNode *device);
 int prepare_helper(Prepare *p, const xmlNode *device, const QemuChardev *c);
 /* Connects to the helper of a device, in a unit beside the guest's: part is "net0" and the like. */
 int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part);
+/* The connection alone, which is the caller's. */
+int prepare_reach_helper(Prepare *p, const xmlNode *device, const char *part, int *ret);
 /* Where the guest runs, the settings of the helper's unit go with the device. */
 int prepare_note_late(Prepare *p, const xmlNode *device);
 /* The same for one that hands a connection over when it is ready, and else says why it is not: passt. */

@@ -288,12 +288,35 @@ static int give_reservations(Prepare *p, const xmlNode *layer, const xmlNode *so
         return xml_set_attr(socket, "path", path);
 }
 
+/* --- disks by SSH --- */
+
+static int give_served(Prepare *p, const xmlNode *disk, const xmlNode *source) {
+        _cleanup_close_ int fd = -EBADF;
+        char part[PLAN_PART_MAX];
+        QemuOpened *o;
+        int r = prepare_note_late(p, disk);
+
+        plan_device_part(disk, p->running, part);
+        if (r >= 0)
+                r = prepare_reach_helper(p, source, part, &fd);
+        if (r < 0)
+                return r;
+        o = add_opened(p, source);
+        r = o ? descriptor_store(p, fd) : -ENOMEM;
+        if (r < 0)
+                return r;
+        o->fd = r;
+        return 0;
+}
+
 static int give_layer(Prepare *p, const xmlNode *layer) {
         xmlNode *source = xml_child(layer, "source");
         int r;
 
         if (!source)
                 return 0;
+        if (disk_is_served(layer))
+                return give_served(p, layer, source);
         r = choose_tls(p, source);
         if (r >= 0)
                 r = give_secrets(p, layer, source);

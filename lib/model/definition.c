@@ -253,6 +253,14 @@ char *const *definition_warnings(const Definition *d) {
         return d->warnings;
 }
 
+bool disk_is_served(const xmlNode *layer) {
+        const xmlNode *source = xml_child(layer, "source"), *identity = xml_child(source, "identity");
+
+        return xml_attr_is(source, "protocol", "ssh") &&
+               (xml_child(layer, "auth") || xml_child(source, "auth") || xml_attr(identity, "keyfile") ||
+                xml_attr(identity, "agentsock"));
+}
+
 const char *disk_path(const xmlNode *disk) {
         const xmlNode *source = xml_child(disk, "source");
 

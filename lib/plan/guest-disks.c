@@ -6,6 +6,7 @@
 #include "base/guest-files.h"
 #include "base/strings.h"
 #include "guest-plan.h"
+#include "plan/helper.h"
 
 /* What may be opened for a volume that is a device: what the pool's definition and the volume's name say. A unit of a
  * SCSI host may have any name that udev gives: its pool makes a link to it, and has started before the guest. */
@@ -69,8 +70,6 @@ static int plan_socket(GuestPlan *g, const xmlNode *source, const xmlNode *host)
         return guest_plan_view(g, host, "BindReadOnlyPaths", path);
 }
 
-#define KNOWN_HOSTS "/etc/ssh/ssh_known_hosts"
-
 /* A list of servers' keys, where QEMU's library looks for them. */
 static int plan_known_hosts(GuestPlan *g, const xmlNode *source, const char *path) {
         _cleanup_free_ char *bind = text_format("-%s", path);
@@ -78,7 +77,7 @@ static int plan_known_hosts(GuestPlan *g, const xmlNode *source, const char *pat
 
         if (r >= 0)
                 r = guest_plan_check_quotes(g, source, path);
-        return r < 0 ? r : guest_plan_add(g, source, PLAN_SERVICE, "BindReadOnlyPaths", bind, ":" KNOWN_HOSTS);
+        return r < 0 ? r : guest_plan_add(g, source, PLAN_SERVICE, "BindReadOnlyPaths", bind, ":" HELPER_KNOWN_HOSTS);
 }
 
 /* What the programs' libraries read: whom to believe, and where the servers are. */
@@ -88,7 +87,7 @@ static int plan_protocol(GuestPlan *g, const xmlNode *source) {
         } files[] = {
                 { "https", "/etc/ssl/certs" },
                 { "ftps", "/etc/ssl/certs" },
-                { "ssh", KNOWN_HOSTS },
+                { "ssh", HELPER_KNOWN_HOSTS },
         };
         const char *conf = xml_get(source, "config/@file"), *known = xml_get(source, "knownHosts/@path");
         int r = 0;
@@ -192,6 +191,8 @@ static int plan_layer(GuestPlan *g, const xmlNode *layer, const char *type, bool
 
         if (!source)
                 return 0;
+        if (disk_is_served(layer))
+                return plan_nbdkit(g, layer);
         r = plan_secrets(g, layer, source);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(types); i++)
                 if (streq(types[i].type, type))

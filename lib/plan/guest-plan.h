@@ -83,3 +83,5 @@ int plan_passt(GuestPlan *g, const xmlNode *interface);
 /* One for all disks whose persistent reservations are the host's affair. */
 int plan_pr_helper(GuestPlan *g);
 int plan_gpu(GuestPlan *g, const xmlNode *video);
+/* A disk of which disk_is_served() is true. */
+int plan_nbdkit(GuestPlan *g, const xmlNode *disk);

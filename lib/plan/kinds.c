@@ -10,7 +10,7 @@
 #define UNIT_NAME_MAX_TMP (255U - 16U - 32U - 8U)
 
 /* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt, one for reservations
- * of disks, one for each graphics card of vhost-user. */
+ * of disks, one for each graphics card of vhost-user, one for each disk that QEMU cannot log in for. */
 const UnitKind unit_swtpm = {
         .prefix = "vm-swtpm@",
         .suffix = ".service",
@@ -48,8 +48,13 @@ const UnitKind unit_gpu = {
         .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
 };
 
+const UnitKind unit_nbdkit = {
+        .prefix = "vm-nbdkit@", .suffix = ".service", .word = "disk", .description = "Disk of virtual machine %I",
+        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
+};
+
 static const UnitKind *const guest_sidecars[] = {
-        &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, NULL,
+        &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, &unit_nbdkit, NULL,
 };
 
 const UnitKind unit_guest = {

@@ -278,7 +278,8 @@ void plan_device_part(const xmlNode *device, bool late, char ret[PLAN_PART_MAX])
         }
         for (const xmlNode *p = device->prev; p; p = p->prev)
                 index += xml_is(p, xml_name(device));
-        (void) snprintf(ret, PLAN_PART_MAX, "%s%u", xml_is(device, "interface") ? "net" : "fs", index);
+        (void) snprintf(ret, PLAN_PART_MAX, "%s%u",
+                        xml_is(device, "interface") ? "net" : xml_is(device, "disk") ? "disk" : "fs", index);
 }
 
 static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *part) {
@@ -327,6 +328,82 @@ int plan_pr_helper(GuestPlan *g) {
         return plan_pr_helper_as(g, NULL, HELPER_RESERVATIONS);
 }
 
+/* --- disks by SSH --- */
+
+/* Who it is for the server: what root finds before the helper starts, and hands to it. */
+static int add_login(GuestPlan *g, Sidecar *s, const xmlNode *auth, const xmlNode *identity) {
+        const xmlNode *secret = xml_child(auth, "secret");
+        const struct {
+                const char *variable, *value;
+        } ways[] = {
+                { "UNITVIRT_SECRET", xml_attr(secret, "uuid") },
+                { "UNITVIRT_SECRET_ISCSI", xml_attr_is(secret, "type", "iscsi") ? xml_attr(secret, "usage") : NULL },
+                { "UNITVIRT_SECRET_CEPH", xml_attr_is(secret, "type", "ceph") ? xml_attr(secret, "usage") : NULL },
+                { "UNITVIRT_KEY_FILE", xml_attr(identity, "keyfile") },
+                { "UNITVIRT_AGENT", xml_attr(identity, "agentsock") },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(ways); i++)
+                if (ways[i].value)
+                        r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "%s=%s", ways[i].variable, ways[i].value);
+        if (r >= 0 && xml_attr(identity, "keyfile"))
+                r = plan_add(s->plan, PLAN_UNIT, "RequiresMountsFor", xml_attr(identity, "keyfile"));
+        /* a secret may be sealed with the machine's TPM */
+        return r < 0 || !secret ? r : plan_add_full(s->plan, PLAN_SERVICE, "DeviceAllow", "/dev/tpmrm0", "rw");
+}
+
+/* The keys of servers, where the library looks for them. */
+static int add_known_hosts(GuestPlan *g, Sidecar *s, const xmlNode *source) {
+        const char *path = xml_get(source, "knownHosts/@path");
+        _cleanup_free_ char *bind = text_format("-%s", path ?: HELPER_KNOWN_HOSTS);
+        int r = !bind ? -ENOMEM : path ? guest_plan_check_quotes(g, source, path) : 0;
+
+        if (r >= 0 && path)
+                r = plan_add(s->plan, PLAN_UNIT, "RequiresMountsFor", path);
+        return r < 0 ? r : plan_add_full(s->plan, PLAN_SERVICE, "BindReadOnlyPaths", bind, ":" HELPER_KNOWN_HOSTS);
+}
+
+static int add_nbdkit_words(Sidecar *s, const xmlNode *disk, const xmlNode *auth) {
+        const xmlNode *source = xml_child(disk, "source"), *identity = xml_child(source, "identity"),
+                      *host = xml_child(source, "host");
+        const char *name = xml_attr(auth, "username") ?: xml_attr(identity, "username"), *port = xml_attr(host, "port");
+        _cleanup_free_ char *server = text_format("host=%s", xml_attr(host, "name") ?: ""),
+                            *to = text_format("port=%s", port ?: "22"), *user = text_format("user=%s", name ?: ""),
+                            *path = text_format("path=%s", xml_attr(source, "name") ?: ""),
+                            *password = text_format("password=-%i", HELPER_KEY_FD),
+                            *key = text_format("identity=/proc/self/fd/%i", HELPER_KEY_FD);
+        const char *const words[] = {
+                "nbdkit", "--foreground",
+                xml_child(disk, "readonly") || xml_attr_is(disk, "device", "cdrom") ? "--readonly" : NULL,
+                "ssh", "config=", server, to, path, user, "known-hosts=" HELPER_KNOWN_HOSTS, auth ? password : NULL,
+                xml_attr(identity, "keyfile") ? key : NULL,
+        };
+
+        return server && to && user && path && password && key ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+}
+
+static int plan_nbdkit_as(GuestPlan *g, const xmlNode *disk, const char *part) {
+        const xmlNode *source = xml_child(disk, "source"), *auth = xml_child(disk, "auth") ?: xml_child(source, "auth");
+        Sidecar s = {};
+        int r = begin(g, &unit_nbdkit, part, part, &s);
+
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_LISTENS=yes");
+        if (r >= 0)
+                r = add_login(g, &s, auth, xml_child(source, "identity"));
+        if (r >= 0)
+                r = add_known_hosts(g, &s, source);
+        return r < 0 ? r : add_nbdkit_words(&s, disk, auth);
+}
+
+int plan_nbdkit(GuestPlan *g, const xmlNode *disk) {
+        char part[PLAN_PART_MAX];
+
+        plan_device_part(disk, false, part);
+        return plan_nbdkit_as(g, disk, part);
+}
+
 int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Error *e) {
         GuestPlan g = { .definition = d, .domain = definition_root(d), .error = e };
         _cleanup_plan_ Plan *p = NULL;
@@ -338,6 +415,7 @@ int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Erro
         g.plan = p;
         if (r >= 0)
                 r = xml_is(device, "interface") ? plan_passt_as(&g, device, part)
+                    : disk_is_served(device)    ? plan_nbdkit_as(&g, device, part)
                     : xml_is(device, "disk")    ? plan_pr_helper_as(&g, "late", HELPER_RESERVATIONS_LATE)
                                                 : plan_virtiofsd_as(&g, device, part);
         if (r >= 0)

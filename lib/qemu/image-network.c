@@ -222,14 +222,36 @@ static void put_rbd(Build *b, json_t *o, const Image *image, const char *layer) 
         put_auth(b, o, image, "user", "key-secret");
 }
 
-/* libssh looks for the server's key in /etc/ssh/ssh_known_hosts, where the unit shows what <knownHosts> names; who is
- * asked for is the user, with no key of his own
- * in the guest's sandbox, so this is for servers that let him in without. */
+/* What a program beside QEMU serves, which has logged in to the server. */
+static void put_served(Build *b, json_t *o, const Image *image) {
+        const QemuOpened *opened = image_opened(b, image->source);
+        json_t *server = props_new(b);
+        DriverName node;
+
+        image_source_name(image, &node);
+        put_str(b, server, "type", opened ? "fd" : "unix");
+        if (opened)
+                put_strf(b, server, "str", "%d", opened->fd);
+        else if (b->res->recorded)
+                put_strf(b, server, "path", "/var/lib/libvirt/qemu/domain--1-%s/nbdkit-%s.socket",
+                         definition_name(b->d), node.s);
+        else
+                put_strf(b, server, "path", "%s/nbdkit-%s.socket", b->run_dir, node.s);
+        put_str(b, o, "driver", "nbd");
+        put_json(b, o, "server", server);
+}
+
+/* libssh looks for the server's key in /etc/ssh/ssh_known_hosts, where the unit shows what <knownHosts> names. Who is
+ * asked for is the user, with no key of his own in the guest's sandbox: that is for servers that let him in without,
+ * and all others are for a program beside it. */
 static void put_ssh(Build *b, json_t *o, const Image *image, const char *layer) {
         const xmlNode *host = only_host(b, image);
 
-        refuse_auth(b, image);
         refuse_unix(b, host);
+        if (disk_is_served(image->layer)) {
+                put_served(b, o, image);
+                return;
+        }
         put_attr(b, o, "path", image->source, "name");
         put_json(b, o, "server", server_new(b, host, 22));
         put_str(b, o, "user", xml_get(image->source, "identity/@username"));

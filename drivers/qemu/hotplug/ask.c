@@ -116,7 +116,8 @@ static bool has_first_helper(const char *guest) {
 
 static bool has_helper(const Definition *live, const xmlNode *device) {
         if (xml_is(device, "disk"))
-                return reserves_alone(live, device) && !has_first_helper(definition_name(live));
+                return disk_is_served(device) ||
+                       (reserves_alone(live, device) && !has_first_helper(definition_name(live)));
         if (xml_is(device, "filesystem"))
                 return streq_ptr(xml_get(device, "driver/@type"), "virtiofs") && xml_get(device, "source/@dir");
         return xml_is(device, "interface") && xml_attr_is(device, "type", "user") &&

@@ -181,6 +181,10 @@ void definition_lease_name(const xmlNode *lease, char ret[static DEFINITION_LEAS
  * where it is something else, or empty. */
 const char *disk_path(const xmlNode *disk);
 
+/* Does a program beside QEMU log in to the server of an image, with the password, the key or the agent that its source
+ * names? QEMU's own driver for SSH knows none of them. layer: a disk or a <backingStore>. */
+bool disk_is_served(const xmlNode *layer);
+
 /* The disk that is called name: by its target ("vda"), or by disk_path(). NULL where there is none. */
 const xmlNode *definition_disk(const Definition *d, const char *name);
 

@@ -193,6 +193,23 @@ static int check_cookies(Normaliser *n, xmlNode *cookies) {
         return 0;
 }
 
+/* By SSH, who one is can be shown in one of three ways. */
+static int check_identity(Normaliser *n, xmlNode *layer, xmlNode *source) {
+        xmlNode *identity = xml_child(source, "identity"), *auth = xml_child(layer, "auth") ?: xml_child(source, "auth");
+        bool key = xml_attr(identity, "keyfile"), agent = xml_attr(identity, "agentsock");
+
+        if (!xml_attr_is(source, "protocol", "ssh"))
+                return key || agent ? fail_unsupported(n, identity, "keys are for the protocol 'ssh'") : 0;
+        if (key + agent + !!auth > 1)
+                return fail_unsupported(n, identity, "one of <auth>, keyfile and agentsock is supported for a source");
+        if ((key || agent) && !*attr_or(identity, "username", ""))
+                return fail_xml(n, identity, "Missing required attribute 'username' in element 'identity'");
+        if (disk_is_served(layer) && !xml_is(layer, "disk"))
+                return fail_unsupported(n, source, "passwords and keys for SSH are supported for disks, and not for what "
+                                        "backs them or keeps their data");
+        return 0;
+}
+
 static bool has_unit(const xmlNode *layer) {
         return xml_is(layer, "disk") || xml_is(layer, "backingStore") || xml_is(layer, "hostdev");
 }
@@ -211,6 +228,8 @@ static int check_network(Normaliser *n, xmlNode *layer, xmlNode *source) {
                 norm_setf(n, source, "name", "%s/0", name);
         if (r >= 0)
                 r = check_protocol(n, source, protocol);
+        if (r >= 0)
+                r = check_identity(n, layer, source);
         if (r >= 0 && xml_child(source, "initiator") && !xml_get(source, "initiator/iqn/@name"))
                 r = fail_xml(n, xml_child(source, "initiator"), "missing initiator IQN");
         return r < 0 ? r : check_cookies(n, xml_child(source, "cookies"));
@@ -368,15 +387,17 @@ static int check_empty(Normaliser *n, xmlNode *disk, xmlNode *source, const Sour
 }
 
 /* QEMU's library has one list of servers for all its connections. */
-static int check_known_hosts(Normaliser *n, xmlNode *source) {
+static int check_known_hosts(Normaliser *n, const xmlNode *layer, xmlNode *source) {
         const char *path = xml_get(source, "knownHosts/@path");
 
         if (xml_child(source, "knownHosts") && !path)
                 return fail_xml(n, xml_child(source, "knownHosts"), "<knownHosts> names no path");
+        if (disk_is_served(layer))
+                return 0;
         XML_FOREACH(disk, n->devices, "disk") {
                 const char *other = xml_get(disk, "source/knownHosts/@path");
 
-                if (path && other && !streq(path, other))
+                if (path && other && !streq(path, other) && !disk_is_served(disk))
                         return fail_unsupported(n, xml_child(source, "knownHosts"),
                                                 "'%s' and '%s': the disks of a guest share one list of known hosts",
                                                 path, other);
@@ -454,7 +475,7 @@ static int check_layer(Normaliser *n, xmlNode *layer, const char *format) {
         if (r >= 0)
                 r = check_slices(n, xml_child(source, "slices"));
         if (r >= 0)
-                r = check_known_hosts(n, source);
+                r = check_known_hosts(n, layer, source);
         if (r >= 0)
                 r = check_store(n, xml_child(source, "dataStore"), format);
         return r < 0 ? r : check_access(n, layer, source, format);

@@ -15,6 +15,14 @@
 #define HELPER_KEY_NAME "key"
 #define HELPER_KEY_CIPHER "aes-256-cbc"
 
+/* ... and the name there of a connection to an agent that has keys for SSH. The helper finds the agent at this socket in
+ * its folder. */
+#define HELPER_AGENT_NAME "agent"
+#define HELPER_AGENT "agent"
+
+/* Where libssh looks for the keys of servers. */
+#define HELPER_KNOWN_HOSTS "/etc/ssh/ssh_known_hosts"
+
 /* passt has one connection in place of a socket that listens. Whoever connects to its vm-helper is sent the other end
  * of that, with this word, once it is ready; else its last line, and no descriptor. */
 #define HELPER_READY "ready"
