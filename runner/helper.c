@@ -4,6 +4,7 @@
  *
  *   vm-helper --prepare   as root: the folder of a TPM's state, its passphrase, and what a new TPM is born with
  *   vm-helper --login     as root: the password, the key or the agent that a disk's server asks for
+ *   vm-helper --log       as root: the file that the helper's user writes to
  *   vm-helper             as the unit's user: listens, says that the unit is ready, runs the words UNITVIRT_ARG_1,
  *                         UNITVIRT_ARG_2 ...
  *   vm-helper --ended     as root: where the helper failed, the guest's start failed with its last line
@@ -487,6 +488,22 @@ static int find_key(const char *run_folder, const char *what, int *ret) {
         return log_error_errno(r, "%s", line.text);
 }
 
+/* The file that the helper itself writes its log to. */
+static int prepare_log(void) {
+        const char *path = getenv("UNITVIRT_LOG_FILE"), *run_folder = getenv("RUNTIME_DIRECTORY");
+        LastLine line = {};
+        struct stat st;
+        int r = path && run_folder && stat(run_folder, &st) >= 0 ? own_file(path, st.st_uid, st.st_gid) : -EINVAL;
+
+        if (r >= 0)
+                return EXIT_SUCCESS;
+        (void) snprintf(line.text, sizeof line.text, "cannot make the log '%s': %s", path ?: "", strerror(-r));
+        line.n = strlen(line.text);
+        if (run_folder)
+                leave_line(run_folder, &line);
+        return log_error_errno(r, "%s", line.text) < 0;
+}
+
 /* What the helper of a disk shows to the server. */
 static int prepare_login(void) {
         const char *run_folder = getenv("RUNTIME_DIRECTORY");
@@ -582,6 +599,8 @@ int main(int argc, char **argv) {
                 return as_root(prepare);
         if (argc == 2 && streq(argv[1], "--login"))
                 return as_root(prepare_login);
+        if (argc == 2 && streq(argv[1], "--log"))
+                return as_root(prepare_log);
         if (argc == 2 && streq(argv[1], "--ended"))
                 return as_root(ended);
         if (argc != 1) {

@@ -169,11 +169,26 @@ static char *virtiofsd_options(const xmlNode *fs) {
         strbuf_addf(&b, "source=%s", xml_get(fs, "source/@dir") ?: "");
         add_option(&b, "cache", xml_get(binary, "cache/@mode"));
         /* the unit shows the helper nothing but the folder: a change of its root is all that is left to do */
-        add_option(&b, "sandbox", xml_get(binary, "sandbox/@mode") ?: "chroot");
+        add_option(&b, "sandbox", xml_get(binary, "sandbox/@mode") ?: xml_child(fs, "idmap") ? "namespace" : "chroot");
         add_switch(&b, "xattr", xml_attr(binary, "xattr"));
         add_switch(&b, "posix_lock", xml_attr(lock, "posix"));
         add_switch(&b, "flock", xml_attr(lock, "flock"));
         return strbuf_take(&b);
+}
+
+/* Which users of the guest are which of the host: in a namespace of the helper's own. */
+static int add_id_maps(Sidecar *s, const xmlNode *idmap) {
+        XML_FOREACH(map, idmap, NULL) {
+                const char *start = xml_attr(map, "start"), *target = xml_attr(map, "target");
+                _cleanup_free_ char *word = text_format("--%s-map=:%s:%s:%s:", xml_name(map), start ?: "0",
+                                                        target ?: "0", xml_attr(map, "count") ?: "1");
+                const char *const words[] = { word };
+                int r = word ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int add_virtiofsd_words(Sidecar *s, const xmlNode *fs) {
@@ -184,7 +199,9 @@ static int add_virtiofsd_words(Sidecar *s, const xmlNode *fs) {
         _cleanup_free_ char *limit = files ? text_format("--rlimit-nofile=%s", files) : NULL;
         const char *const words[] = { xml_attr(binary, "path") ?: "virtiofsd", socket, "-o", options, pool, limit };
 
-        return options && socket ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+        int r = options && socket ? add_words(s, words, ELEMENTSOF(words)) : -ENOMEM;
+
+        return r < 0 ? r : add_id_maps(s, xml_child(fs, "idmap"));
 }
 
 static int plan_virtiofsd_as(GuestPlan *g, const xmlNode *fs, const char *part) {
@@ -282,6 +299,33 @@ void plan_device_part(const xmlNode *device, bool late, char ret[PLAN_PART_MAX])
                         xml_is(device, "interface") ? "net" : xml_is(device, "disk") ? "disk" : "fs", index);
 }
 
+/* Who the guest is for its network's server of addresses. */
+static int add_names(Sidecar *s, const xmlNode *backend) {
+        const char *host = xml_attr(backend, "hostname"), *full = xml_attr(backend, "fqdn");
+        const char *const words[] = { host ? "--hostname" : NULL, host, full ? "--fqdn" : NULL, full };
+
+        return add_words(s, words, ELEMENTSOF(words));
+}
+
+/* What it says goes to a file in place of the journal: root makes it, the helper's user owns it. */
+static int add_log(GuestPlan *g, Sidecar *s, const xmlNode *backend) {
+        const char *path = xml_attr(backend, "logFile");
+        const char *const words[] = { "--log-file", path };
+        _cleanup_free_ char *bind = text_format("-%s", path ?: "");
+        int r = !path ? 0 : bind ? guest_plan_check_quotes(g, backend, path) : -ENOMEM;
+
+        if (!path || r < 0)
+                return r;
+        r = plan_add(s->plan, PLAN_UNIT, "RequiresMountsFor", path);
+        if (r >= 0)
+                r = plan_add_full(s->plan, PLAN_SERVICE, "ExecStartPre", "--log", "+" LIBEXECDIR "/vm-helper");
+        if (r >= 0)
+                r = plan_addf(s->plan, PLAN_SERVICE, "Environment", "UNITVIRT_LOG_FILE=%s", path);
+        if (r >= 0)
+                r = plan_add(s->plan, PLAN_SERVICE, "BindPaths", bind);
+        return r < 0 ? r : add_words(s, words, ELEMENTSOF(words));
+}
+
 static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *part) {
         _cleanup_free_ char *fd = text_format("--fd=%i", HELPER_SOCKET_FD);
         const char *dev = xml_get(interface, "source/@dev");
@@ -299,6 +343,10 @@ static int plan_passt_as(GuestPlan *g, const xmlNode *interface, const char *par
                 r = add_words(&s, words, ELEMENTSOF(words));
         if (r >= 0)
                 r = add_addresses(&s, interface);
+        if (r >= 0)
+                r = add_names(&s, xml_child(interface, "backend"));
+        if (r >= 0)
+                r = add_log(g, &s, xml_child(interface, "backend"));
         return r < 0 ? r : add_forwards(&s, interface);
 }
 

@@ -366,6 +366,16 @@ check "... runs" shows_running passt
 check "its helper is a unit of its own" equals active helper_state vm-passt@passt-net0.service
 check "... which listens for the guest" eventually 10 contains :2222 m ss -ltn
 
+logged=${passt/type=\'passt\'/type=\'passt\' logFile=\'/var/log/passt-of-guest.log\'}
+check "a card whose passt has a log of its own" define logged "${logged/2222/2244}"
+check "... starts" m virsh -q start logged
+check "... and the log is the helper's" m sh -c 'test -s /var/log/passt-of-guest.log &&
+        test "$(stat -c %a /var/log/passt-of-guest.log)" = 600'
+check "... which is not root" not equals 0 m stat -c %u /var/log/passt-of-guest.log
+check "destroy" m virsh -q destroy logged
+check "a log where there is no folder" define logged "$(sed 's|/var/log|/var/nowhere|' <<<"${logged/2222/2244}")"
+refused "... is named" "cannot make the log '/var/nowhere/passt-of-guest.log'" m virsh start logged
+
 late="<interface type='user'><mac address='52:54:00:77:77:77'/>
         <portForward proto='tcp'><range start='2233' to='22'/></portForward>
         <model type='usb-net'/><backend type='passt'/></interface>"

@@ -108,7 +108,20 @@ check "blkiotune --config, of a device" m virsh blkiotune t --device-read-bytes-
 check "... says the definition" contains "<read_bytes_sec>1000000</read_bytes_sec>" config
 check "numatune --config" m virsh numatune t --nodeset 0 --config
 check "... says the definition" contains "nodeset='0'" config
-refused "numatune --live" "the NUMA policy of a running domain is not supported" m virsh numatune t --nodeset 0 --live
+check "numatune --live" m virsh numatune t --nodeset 0 --live
+check "... AllowedMemoryNodes=" equals 0 property AllowedMemoryNodes
+if m grep -qw cpuset /sys/fs/cgroup/cgroup.controllers; then
+        # shellcheck disable=SC2016
+        check "... and the kernel has it" equals 0 m sh -c \
+                'cat "/sys/fs/cgroup$(systemctl show -P ControlGroup vm@t)/cpuset.mems"'
+else
+        echo "ok - $area: the kernel's own set of nodes # SKIPPED: no controller of CPUs and nodes here"
+fi
+check "... the live definition says it" contains "<memory mode='strict' nodeset='0'/>" m virsh dumpxml t
+check "... and virsh numatune" contains "numa_nodeset   : 0" m virsh numatune t --live
+refused "... a node that is not there" "NUMA node 63 is not there" m virsh numatune t --nodeset 63 --live
+check "... which is not written" contains "<memory mode='strict' nodeset='0'/>" m virsh dumpxml t
+refused "... another mode" "can't change numatune mode for running domain" m virsh numatune t --mode preferred --live
 
 # --- threads ---
 

@@ -3,6 +3,8 @@
 /* virsh schedinfo --set, memtune, blkiotune, numatune: limits of the whole guest, which are settings of its unit, and
  * quotas of its threads. */
 
+#include "base/fs.h"
+#include "base/path.h"
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "guest/events.h"
@@ -299,7 +301,9 @@ static int set_blkio(Call *c, Guest *g, const remote_domain_set_blkio_parameters
         return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_blkio, edit_apply_unit, &p, "block I/O limits" }, e);
 }
 
-/* --- virsh numatune: QEMU asks for its memory at the start --- */
+/* --- virsh numatune: QEMU asks for its memory at the start. While it runs, the kernel can be told to move it. --- */
+
+#define NODES_MAX 1024U
 
 static const char *const numa_modes[] = { "strict", "preferred", "interleave", "restrictive" };
 
@@ -343,9 +347,90 @@ static int edit_numa(Definition *d, const void *what, Error *e) {
                 if (xml_set_attr(memory, "nodeset", nodes) < 0)
                         return -ENOMEM;
         }
+        if (!xml_attr(memory, "mode") && xml_set_attr(memory, "mode", numa_modes[0]) < 0)
+                return -ENOMEM;
         if (!xml_attr(memory, "nodeset") && !xml_attr_is(memory, "placement", "auto"))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "a set of nodes is needed");
         return 0;
+}
+
+/* Of a guest that runs, nodes can be changed where its memory is on no others. */
+static int check_live_numa(Guest *g, const Params *p, Error *e) {
+        _cleanup_definition_ Definition *live = NULL;
+        int mode, r = object_load(&g->object, OBJECT_LIVE, &live, e);
+        const xmlNode *tune, *memory;
+        const char *has;
+
+        if (r < 0)
+                return r;
+        tune = xml_child(definition_root(live), "numatune");
+        memory = xml_child(tune, "memory");
+        has = xml_attr(memory, "mode") ?: "strict";
+        if (typed_params_get_int(p->val, p->len, "numa_mode", &mode) > 0 && mode >= 0 &&
+            mode < (int) ELEMENTSOF(numa_modes) && !streq(numa_modes[mode], has))
+                return error_set(e, -EPERM, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
+                                 "can't change numatune mode for running domain");
+        if (!streq(has, "strict") && !streq(has, "restrictive"))
+                return error_set(e, -EPERM, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
+                                 "change of nodeset for running domain requires strict or restrictive numa mode");
+        if (xml_child(tune, "memnode"))
+                return error_set(e, -EPERM, ERROR_OPERATION_INVALID, ORIGIN_QEMU,
+                                 "cells of the running domain have nodes of their own (<memnode>)");
+        return 0;
+}
+
+/* A set that the host has not is taken by systemd, and refused by the kernel without anybody hearing of it. */
+static int check_nodes(const char *nodes, Error *e) {
+        uint64_t wanted[NODES_MAX / 64] = {}, there[NODES_MAX / 64] = {};
+        _cleanup_free_ char *path = text_format("%s/devices/system/node/has_memory", path_sys()), *text = NULL;
+        bool any = false;
+
+        if (!path)
+                return -ENOMEM;
+        if (file_read(path, 4096, &text, NULL) >= 0)
+                text[strcspn(text, "\n")] = 0;
+        if (cpuset_parse(text ?: "0", there, NODES_MAX) < 0)
+                there[0] = 1;
+        if (cpuset_parse(nodes, wanted, NODES_MAX) < 0)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "invalid set of nodes '%s'", nodes);
+        for (unsigned i = 0; i < NODES_MAX; i++) {
+                bool one = wanted[i / 64] >> i % 64 & 1;
+
+                any |= one;
+                if (one && !(there[i / 64] >> i % 64 & 1))
+                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                         "NUMA node %u is not there, or has no memory", i);
+        }
+        return any ? 0 : error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "a set of nodes is needed");
+}
+
+/* With the mode strict QEMU has asked for the nodes, and the kernel moves what it has by the unit's: which is what it
+ * does with restrictive from the start. */
+static int restrict_copy(const Definition *d, Definition **ret) {
+        int r = definition_copy(d, ret);
+        xmlNode *memory;
+
+        if (r < 0)
+                return r;
+        memory = xml_find(definition_root(*ret), "numatune/memory");
+        return memory ? xml_set_attr(memory, "mode", "restrictive") : 0;
+}
+
+static int apply_numa(Guest *g, const Definition *live, const void *what, Error *e) {
+        _cleanup_definition_ Definition *had = NULL, *before = NULL, *after = NULL;
+        const Params *p = what;
+        const char *nodes;
+        int r = 0;
+
+        if (typed_params_get_string(p->val, p->len, "numa_nodeset", &nodes) > 0)
+                r = check_nodes(nodes, e);
+        if (r >= 0)
+                r = object_load(&g->object, OBJECT_LIVE, &had, e);
+        if (r >= 0)
+                r = restrict_copy(had, &before);
+        if (r >= 0)
+                r = restrict_copy(live, &after);
+        return r < 0 ? r : unit_limits_change(g, before, after, e);
 }
 
 static int set_numa(Call *c, Guest *g, const remote_domain_set_numa_parameters_args *args, rpc_void *ret, Error *e) {
@@ -356,7 +441,9 @@ static int set_numa(Call *c, Guest *g, const remote_domain_set_numa_parameters_a
         const Params p = { args->params.params_val, args->params.params_len };
         int r = typed_params_validate(p.val, p.len, rules, ELEMENTSOF(rules), e);
 
-        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_numa, NULL, &p, "the NUMA policy" }, e);
+        if (r >= 0 && call_affects_live(c))
+                r = check_live_numa(g, &p, e);
+        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_numa, apply_numa, &p, "the NUMA policy" }, e);
 }
 
 #define FLAGS (AFFECT_LIVE | AFFECT_CONFIG | TYPED_PARAM_STRING_OKAY)
