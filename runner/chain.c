@@ -44,6 +44,28 @@ static int add_layer(Prepare *p, xmlNode *parent, const char *path, const char *
         return r < 0 ? r : 1;
 }
 
+/* What is opened by a client has no name here that could be followed: the definition says what backs it, or nothing
+ * does. */
+static int end_group(Prepare *p, xmlNode *layer, const char *format) {
+        const xmlNode *source = xml_child(layer, "source");
+        _cleanup_image_info_ ImageInfo info = IMAGE_INFO_INIT;
+        ImageFormat f = image_format_from_name(format ?: "raw");
+        const FdGroup *group = NULL;
+        int r = prepare_group(p, source, xml_attr(source, "fdgroup"), &group);
+
+        if (r < 0)
+                return r;
+        if (group->n > 0 && f >= 0 && image_format_has_backing(f)) {
+                r = image_read_fd(group->fds[0], f, &info);
+                if (r < 0)
+                        return prepare_refuse(p, r, source, "cannot read the head of the image: %s", strerror(-r));
+        }
+        if (info.backing)
+                return prepare_refuse(p, -EOPNOTSUPP, source, "the image is backed by '%s': <backingStore> has to say how "
+                                      "that is opened", info.backing);
+        return xml_add(layer, "backingStore", NULL) ? 0 : -ENOMEM;
+}
+
 int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files) {
         const char *format = xml_get(disk, "driver/@type");
         _cleanup_free_ ImageFile *files = NULL;
@@ -57,6 +79,8 @@ int prepare_chain(Prepare *p, xmlNode *disk, ImageFile **ret_files) {
                 layer = last;
                 format = xml_get(last, "format/@type");
         }
+        if (disk_fd_group(layer))
+                return end_group(p, layer, format);
         r = open_record(p);
         while (r >= 0 && disk_path(layer) && chain_follows(format)) {
                 ImageFile *more = reallocarray(files, (size_t) n + 1, sizeof(ImageFile));

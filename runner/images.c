@@ -67,12 +67,23 @@ static int check_twice(Prepare *p, const Use *u, const ImageFile *file) {
         return 0;
 }
 
-static int open_image(Prepare *p, const Use *u) {
+static int give_image(Prepare *p, const Use *u, ImageFile *ret) {
         unsigned flags = (u->writable ? IMAGE_WRITABLE : 0) | (u->direct ? IMAGE_DIRECT : 0);
+        const char *name = u->element ? xml_attr(u->element, "fdgroup") : NULL;
+        const FdGroup *group = NULL;
+        int r;
+
+        if (!name)
+                return image_give(u->path, flags, u->only, &p->sink, ret, &p->error);
+        r = prepare_group(p, u->element, name, &group);
+        return r < 0 ? r : image_give_opened(u->path, group->fds, group->n, flags, &p->sink, ret, &p->error);
+}
+
+static int open_image(Prepare *p, const Use *u) {
         ImageFile file;
         int number, r;
 
-        number = image_give(u->path, flags, u->only, &p->sink, &file, &p->error);
+        number = give_image(p, u, &file);
         r = number < 0 ? number : check_twice(p, u, &file);
         if (r < 0)
                 return prepare_blame(p, r, u->element);
@@ -114,7 +125,7 @@ static const char *path_of(const xmlNode *source) {
 
 /* "requisite" would let go of it at a migration only, as in libvirt. */
 static bool is_missing_and_optional(const xmlNode *source) {
-        return xml_attr_is(source, "startupPolicy", "optional") && access(path_of(source), F_OK) < 0 && errno == ENOENT;
+        return xml_attr_is(source, "startupPolicy", "optional") && !xml_attr(source, "fdgroup") && access(path_of(source), F_OK) < 0 && errno == ENOENT;
 }
 
 /* A drive stays, without a medium; a disk that cannot be without goes. */

@@ -29,6 +29,7 @@ void plug_done(Plug *p) {
         free(p->prepare.opened);
         launch_done(&p->prepare.launch);
         chain_free(p->prepare.chain);
+        prepare_groups_done(&p->prepare);
         qemu_config_free(p->prepare.config);
         definition_free(p->prepare.live);
         error_done(&p->prepare.error);

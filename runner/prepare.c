@@ -476,6 +476,7 @@ static void prepare_done(Prepare *p) {
         strv_free(p->fd_args);
         launch_done(&p->launch);
         chain_free(p->chain);
+        prepare_groups_done(p);
         qemu_config_free(p->config);
         definition_free(p->live);
         error_done(&p->error);

@@ -39,6 +39,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/guest-files.h"
 #include "base/macros.h"
 #include "config/qemu.h"
 #include "chain/chain.h"
@@ -70,6 +71,13 @@ typedef struct ImageSet {
         bool writable, shared;    /* by the guest; with others */
         const xmlNode *disk;      /* that it is for */
 } ImageSet;
+
+/* Descriptors of one file that a client has opened. */
+typedef struct FdGroup {
+        char name[GROUP_NAME_MAX + 1];
+        int fds[GROUP_FDS_MAX];
+        unsigned n;
+} FdGroup;
 
 typedef struct Prepare Prepare;
 struct Prepare {
@@ -104,6 +112,10 @@ struct Prepare {
         unsigned n_websockets; /* ... by websockets */
         char **fd_args;           /* -add-fd ... */
         unsigned n_backups;       /* of a log file */
+
+        FdGroup *groups;          /* what clients have opened for it, see groups.c */
+        unsigned n_groups;
+        bool asked_groups;
 
         Chain *chain;             /* what headers of images were believed */
         ImageSet *images;
@@ -190,6 +202,11 @@ int images_note_others(Prepare *p, const xmlNode *disk);
 int images_rewrite_arguments(Prepare *p, char **argv);
 /* The same in the properties of one node. */
 int images_rewrite_node(Prepare *p, json_t *node);
+
+/* groups.c */
+/* The group of this name, which the daemon has; the element is to blame where it has none. */
+int prepare_group(Prepare *p, const xmlNode *element, const char *name, const FdGroup **ret);
+void prepare_groups_done(Prepare *p);
 
 /* chain.c */
 /* Adds <backingStore> to a disk where the image has one and the definition does not say. *ret_files is for each layer

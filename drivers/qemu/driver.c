@@ -8,6 +8,7 @@
 #include "config-report.h"
 #include "hotplug/unplug.h"
 #include "run/end.h"
+#include "run/fd-groups.h"
 
 static void driver_stop(void *state) {
         QemuDriver *d = state;
@@ -15,6 +16,7 @@ static void driver_stop(void *state) {
         if (!d)
                 return;
         index_stop(d);
+        fd_groups_drop(d, 0);
         host_cpu_forget(d);
         free(d->capabilities.text);
         image_look_forget(d);
@@ -52,6 +54,7 @@ static int driver_reload(void *state, Error *e) {
 
 static void driver_close(void *state, Connection *c) {
         guests_autodestroy(state, guest_mark(c));
+        fd_groups_drop(state, guest_mark(c));
 }
 
 static const RpcTable *const tables[] = {

@@ -23,6 +23,7 @@ static const struct {
         [GUEST_FILE_DUMPED]         = { path_run, "qemu",           ".dumped" },
         [GUEST_FILE_PENDING]        = { path_run, "qemu",           ".pending" },
         [GUEST_FILE_LOCK]           = { path_run, "qemu",           ".lock" },
+        [GUEST_FILE_GROUPS]         = { path_run, "qemu",           ".groups" },
 };
 
 char *guest_file(GuestFile file, const char *name) {

@@ -363,6 +363,7 @@ static void files_of_guests_have_one_place(void **state) {
                 [GUEST_FILE_DUMPED] = "/r/qemu/a b.dumped",
                 [GUEST_FILE_PENDING] = "/r/qemu/a b.pending",
                 [GUEST_FILE_LOCK] = "/r/qemu/a b.lock",
+                [GUEST_FILE_GROUPS] = "/r/qemu/a b.groups",
         };
 
         setenv("UNITVIRT_ETC", "/e", 1);

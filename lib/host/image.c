@@ -210,3 +210,53 @@ int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *
                 *ret_file = file;
         return fd_sink_give(sink, fd, e);
 }
+
+/* As it is open: QEMU asks for the same. */
+static bool suits(int fd, unsigned flags) {
+        int has = fcntl(fd, F_GETFL);
+
+        return has >= 0 && (has & O_ACCMODE) == (flags & IMAGE_WRITABLE ? O_RDWR : O_RDONLY) &&
+               !(has & O_DIRECT) == !(flags & IMAGE_DIRECT);
+}
+
+static int open_again(int fd, unsigned flags) {
+        int has = fcntl(fd, F_GETFL), r;
+        char path[64];
+
+        /* what the client may not write to, the guest may not either */
+        if (has < 0 || (flags & IMAGE_WRITABLE && (has & O_ACCMODE) != O_RDWR))
+                return has < 0 ? -errno : -EACCES;
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%i", fd);
+        r = open(path, O_CLOEXEC | O_NONBLOCK | (flags & IMAGE_WRITABLE ? O_RDWR : O_RDONLY) |
+                               (flags & IMAGE_DIRECT ? O_DIRECT : 0));
+        return r < 0 ? -errno : r;
+}
+
+int image_give_opened(const char *path, const int *fds, size_t n, unsigned flags, FdSink *sink, ImageFile *ret_file,
+                      Error *e) {
+        _cleanup_close_ int again = -EBADF;
+        int fd = -EBADF, r = -EBADF;
+        ImageFile file;
+        struct stat st;
+
+        for (size_t i = 0; i < n && fd < 0; i++)
+                if (suits(fds[i], flags))
+                        fd = fds[i];
+        for (size_t i = 0; i < n && fd < 0; i++) {
+                r = again = open_again(fds[i], flags);
+                fd = again;
+        }
+        if (fd < 0)
+                return fail(path, flags, r, e);
+        if (fstat(fd, &st) < 0)
+                return fail(path, flags, -errno, e);
+        r = check_kind(path, st.st_mode, e);
+        if (r < 0)
+                return r;
+        r = identify(fd, &file);
+        if (r < 0)
+                return fail(path, flags, r, e);
+        if (ret_file)
+                *ret_file = file;
+        return fd_sink_give(sink, fd, e);
+}

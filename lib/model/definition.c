@@ -253,6 +253,10 @@ char *const *definition_warnings(const Definition *d) {
         return d->warnings;
 }
 
+const char *disk_fd_group(const xmlNode *layer) {
+        return xml_get(layer, "source/@fdgroup");
+}
+
 bool disk_is_served(const xmlNode *layer) {
         const xmlNode *source = xml_child(layer, "source"), *identity = xml_child(source, "identity");
 

@@ -129,7 +129,7 @@ static int plan_secrets(GuestPlan *g, const xmlNode *layer, const xmlNode *sourc
 }
 
 static int plan_image(GuestPlan *g, const xmlNode *source, bool readonly) {
-        return guest_plan_mounts_for(g, source, xml_attr(source, "file"));
+        return xml_attr(source, "fdgroup") ? 0 : guest_plan_mounts_for(g, source, xml_attr(source, "file"));
 }
 
 static int plan_block(GuestPlan *g, const xmlNode *source, bool readonly) {

@@ -373,6 +373,7 @@ check "... and the log is the helper's" m sh -c 'test -s /var/log/passt-of-guest
         test "$(stat -c %a /var/log/passt-of-guest.log)" = 600'
 check "... which is not root" not equals 0 m stat -c %u /var/log/passt-of-guest.log
 check "destroy" m virsh -q destroy logged
+check "undefine" m virsh -q undefine logged
 check "a log where there is no folder" define logged "$(sed 's|/var/log|/var/nowhere|' <<<"${logged/2222/2244}")"
 refused "... is named" "cannot make the log '/var/nowhere/passt-of-guest.log'" m virsh start logged
 

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "calls/calls.h"
+#include "run/fd-groups.h"
 #include "run/monitor.h"
 
 /* --- virsh qemu-monitor-command --- */
@@ -109,9 +110,26 @@ static int open_graphics_fd(Call *c, Guest *g, const remote_domain_open_graphics
         return call_add_fd(c, pair[0], e);
 }
 
+/* Labels of security drivers, which the flags are about, are not touched: what is open is used as it is. */
+static int fd_associate(Call *c, Guest *g, const remote_domain_fd_associate_args *args, rpc_void *ret, Error *e) {
+        int fds[GROUP_FDS_MAX], r;
+        size_t n = call_n_fds(c);
+
+        if (n == 0 || n > ELEMENTSOF(fds))
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "1 to %u descriptors are needed",
+                                 GROUP_FDS_MAX);
+        if (!*args->name)
+                return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "the group of descriptors needs a name");
+        for (size_t i = 0; i < n; i++)
+                fds[i] = call_fd(c, i);
+        r = fd_groups_add(g, guest_mark(call_connection(c)), args->name, fds, n);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_QEMU, "cannot keep the descriptors of group '%s'", args->name) : 0;
+}
+
 static const RpcHandler rows[] = {
         OBJECT_CALL(qemu, QEMU, &kind_domain, Guest, DOMAIN_MONITOR_COMMAND, monitor_command, .flags = MONITOR_HMP,
                     .needs = NEED_ACTIVE),
+        CALL(DOMAIN_FD_ASSOCIATE, fd_associate, .flags = FD_ASSOCIATE_RESTORE | FD_ASSOCIATE_WRITABLE),
         ACTION(DOMAIN_RESET, command, .data = "system_reset", .needs = NEED_ACTIVE),
         ACTION(DOMAIN_INJECT_NMI, command, .data = "inject-nmi", .needs = NEED_ACTIVE),
         ACTION(DOMAIN_PM_WAKEUP, command, .data = "system_wakeup", .needs = NEED_ACTIVE),

@@ -22,6 +22,8 @@ typedef struct DeviceHooks {
         void (*connected)(Guest *g);
 } DeviceHooks;
 
+typedef struct FdGroups FdGroups;
+
 typedef struct QemuDriver {
         DriverHost *host;
         Systemd *systemd;            /* the host's */
@@ -30,6 +32,7 @@ typedef struct QemuDriver {
         size_t n_autodestroy;        /* guests that end with a client */
         Console *consoles;           /* sessions, see calls/console.c */
         DeafFolder *deaf;            /* whose file systems did not answer; NULL: none, see calls/image-look.c */
+        FdGroups *fd_groups;         /* see run/fd-groups.h */
         struct {
                 FileStamp file;
                 unsigned version;    /* 0: not known */

@@ -104,6 +104,10 @@ enum { SHUTDOWN_FINISHED, SHUTDOWN_GUEST, SHUTDOWN_HOST };
 /* virDomainOpenGraphicsFlags */
 #define OPEN_GRAPHICS_SKIPAUTH 1U
 
+/* virDomainFDAssociateFlags */
+#define FD_ASSOCIATE_RESTORE 1U
+#define FD_ASSOCIATE_WRITABLE 2U
+
 /* virDomainGetJobStatsFlags */
 #define JOB_STATS_COMPLETED 1U
 #define JOB_STATS_KEEP_COMPLETED 2U

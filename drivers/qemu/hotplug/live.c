@@ -19,6 +19,7 @@
 #include "hotplug/vfio.h"
 #include "network/files.h"
 #include "network/network.h"
+#include "run/fd-groups.h"
 
 /* --- one that is complete --- */
 
@@ -60,6 +61,7 @@ static int give_to_qemu(Guest *g, Definition *live, xmlNode *device, const PlugA
 static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_free_ char *alias = strdup(device_alias(device) ?: "");
+        _cleanup_fd_offer_ FdOffer *offer = NULL;
         _cleanup_plan_ Plan *helper = NULL;
         bool here = plug_here_can(device);
         char version[32];
@@ -78,6 +80,8 @@ static int plug_in(Guest *g, Definition *live, xmlNode *device, Error *e) {
                 r = vfio_load_driver(g, device);
         if (r >= 0 && !here)
                 r = plug_start_helper(g, live, device, &helper, e);
+        if (r >= 0 && !here)
+                r = fd_groups_offer(g, device, &offer, e);
         if (r >= 0 && !here)
                 r = plug_ask_attach(g, alias, version, set, &answer, e);
         if (r >= 0)

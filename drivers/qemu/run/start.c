@@ -9,6 +9,7 @@
 #include "guest/savefile.h"
 #include "network/files.h"
 #include "object/unit.h"
+#include "run/fd-groups.h"
 #include "run/index.h"
 #include "run/qmp.h"
 #include "run/start.h"
@@ -114,6 +115,7 @@ static int check_networks(const Definition *d, Error *e) {
 
 int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
+        _cleanup_fd_offer_ FdOffer *offer = NULL;
         bool transient;
         int r;
 
@@ -122,6 +124,8 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
                 r = object_load(&g->object, OBJECT_NEXT, &d, e);
         if (r >= 0)
                 r = check_networks(d, e);
+        if (r >= 0)
+                r = fd_groups_offer(g, definition_devices(d), &offer, e);
         if (r < 0)
                 return r;
         transient = g->object.transient;

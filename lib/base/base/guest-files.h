@@ -22,8 +22,15 @@ typedef enum GuestFile {
         GUEST_FILE_DUMPED,          /* /run/libvirt/qemu/NAME.dumped: when its memory was dumped last */
         GUEST_FILE_PENDING,         /* /run/libvirt/qemu/NAME.pending: what the live definition is to become */
         GUEST_FILE_LOCK,            /* /run/libvirt/qemu/NAME.lock: held as long as a run of the guest lives */
+        GUEST_FILE_GROUPS,          /* /run/libvirt/qemu/NAME.groups: a socket, see GROUP_NAME_MAX */
         _GUEST_FILE_MAX,
 } GuestFile;
+
+/* Descriptors that clients have associated with a guest (virDomainFDAssociate) wait in the daemon. While it starts a
+ * guest whose definition names such a group (fdgroup), it listens at GUEST_FILE_GROUPS; whoever connects, as root, is
+ * sent a message for each group, the group's name with its descriptors, and then the end. */
+#define GROUP_NAME_MAX 255U
+#define GROUP_FDS_MAX 32U
 
 /* The path of a guest's file, owned by the caller; NULL without memory. */
 char *guest_file(GuestFile file, const char *name);

@@ -34,3 +34,8 @@ bool image_file_equal(const ImageFile *a, const ImageFile *b);
  * use of an image has locks of its own. only: the file that it has to be, since somebody may change links and names
  * meanwhile (code 55); or NULL. ret_file may be NULL. Returns the descriptor's number in the sink. */
 int image_give(const char *path, unsigned flags, const ImageFile *only, FdSink *sink, ImageFile *ret_file, Error *e);
+
+/* The same of one that is open, by one of n descriptors of the same file: one that is open as flags want it, or else
+ * the file opened anew. The descriptors stay the caller's. path is a word for errors. */
+int image_give_opened(const char *path, const int *fds, size_t n, unsigned flags, FdSink *sink, ImageFile *ret_file,
+                      Error *e);

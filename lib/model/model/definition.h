@@ -185,6 +185,9 @@ const char *disk_path(const xmlNode *disk);
  * names? QEMU's own driver for SSH knows none of them. layer: a disk or a <backingStore>. */
 bool disk_is_served(const xmlNode *layer);
 
+/* The group of descriptors that an image is opened by, of a disk or a <backingStore>; NULL: by its path. */
+const char *disk_fd_group(const xmlNode *layer);
+
 /* The disk that is called name: by its target ("vda"), or by disk_path(). NULL where there is none. */
 const xmlNode *definition_disk(const Definition *d, const char *name);
 

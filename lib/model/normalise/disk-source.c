@@ -286,7 +286,7 @@ static int check_vdpa(Normaliser *n, xmlNode *disk, xmlNode *source) {
 #define OF_EVERY_IMAGE "slices", "auth", "encryption", "reservations", "dataStore"
 
 static const SourceType types[] = {
-        { "file", { "file" }, { "seclabel", OF_EVERY_IMAGE }, check_file },
+        { "file", { "file", "fdgroup" }, { "seclabel", OF_EVERY_IMAGE }, check_file },
         { "block", { "dev" }, { "seclabel", OF_EVERY_IMAGE }, check_file },
         { "dir", { "dir" }, { "seclabel" }, check_file },
         { "volume", { "pool", "volume", "mode" }, { "seclabel", OF_EVERY_IMAGE }, check_volume, true },
