@@ -61,8 +61,9 @@ static int end_group(Prepare *p, xmlNode *layer, const char *format) {
                         return prepare_refuse(p, r, source, "cannot read the head of the image: %s", strerror(-r));
         }
         if (info.backing)
-                return prepare_refuse(p, -EOPNOTSUPP, source, "the image is backed by '%s': <backingStore> has to say how "
-                                      "that is opened", info.backing);
+                return prepare_refuse(p, -EOPNOTSUPP, source,
+                                      "the image is backed by '%s': <backingStore> has to say how that is opened",
+                                      info.backing);
         return xml_add(layer, "backingStore", NULL) ? 0 : -ENOMEM;
 }
 

@@ -76,7 +76,8 @@ int prepare_group(Prepare *p, const xmlNode *element, const char *name, const Fd
                         *ret = &p->groups[i];
                         return 0;
                 }
-        return prepare_refuse(p, -ENOENT, element, "file descriptor group '%s' was not associated with the domain", name);
+        return prepare_refuse(p, -ENOENT, element, "file descriptor group '%s' was not associated with the domain",
+                              name);
 }
 
 void prepare_groups_done(Prepare *p) {

@@ -125,7 +125,8 @@ static const char *path_of(const xmlNode *source) {
 
 /* "requisite" would let go of it at a migration only, as in libvirt. */
 static bool is_missing_and_optional(const xmlNode *source) {
-        return xml_attr_is(source, "startupPolicy", "optional") && !xml_attr(source, "fdgroup") && access(path_of(source), F_OK) < 0 && errno == ENOENT;
+        return xml_attr_is(source, "startupPolicy", "optional") && !xml_attr(source, "fdgroup") &&
+               access(path_of(source), F_OK) < 0 && errno == ENOENT;
 }
 
 /* A drive stays, without a medium; a disk that cannot be without goes. */

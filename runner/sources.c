@@ -187,7 +187,8 @@ static int give_changes(Prepare *p, const xmlNode *disk, const xmlNode *transien
         if (xml_child(disk, "encryption") || xml_find(disk, "source/encryption"))
                 return prepare_refuse(p, -EOPNOTSUPP, transient, "a disk that is encrypted cannot be transient");
         if (disk_fd_group(disk))
-                return prepare_refuse(p, -EOPNOTSUPP, transient, "an image that a client has opened cannot be transient");
+                return prepare_refuse(p, -EOPNOTSUPP, transient,
+                                      "an image that a client has opened cannot be transient");
         if (xml_find(disk, "source/slices"))
                 return prepare_refuse(p, -EOPNOTSUPP, transient, "a slice of a file cannot be transient");
         r = path ? size_of(path, xml_get(disk, "driver/@type") ?: "raw", &size, &p->error) : -EINVAL;

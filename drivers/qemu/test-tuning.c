@@ -99,7 +99,8 @@ static void disks_of_the_host(void **state) {
         assert_true(shows(h, DOMAIN_XML_INACTIVE, "/dev/sda"));
         assert_true(SET(h, SET_NUMA_PARAMETERS, set_numa_parameters, LIVE, text("numa_nodeset", "1000")) < 0);
         assert_int_equal(h->daemon.error.code, ERROR_INVALID_ARG);
-        assert_true(SET(h, SET_NUMA_PARAMETERS, set_numa_parameters, LIVE, number("numa_mode", TYPED_PARAM_INT, 1)) < 0);
+        assert_true(SET(h, SET_NUMA_PARAMETERS, set_numa_parameters, LIVE,
+                        number("numa_mode", TYPED_PARAM_INT, 1)) < 0);
         assert_int_equal(h->daemon.error.code, ERROR_OPERATION_INVALID);
         assert_int_equal(SET(h, SET_NUMA_PARAMETERS, set_numa_parameters, LIVE, text("numa_nodeset", "0")), 0);
         assert_true(shows(h, 0, "<memory mode='strict' nodeset='0'/>"));

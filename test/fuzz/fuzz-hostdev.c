@@ -19,14 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A "%" is a line of the input. The first one decides which of them it is. */
 static const char *const devices[] = {
-        "<hostdev mode='subsystem' type='pci' managed='%'><driver name='%'/><source><address domain='%' bus='%' slot='%' "
+        "<hostdev mode='subsystem' type='pci' managed='%'><driver name='%'/><source><address domain='%' bus='%' "
+        "slot='%' "
         "function='%'/></source><address type='pci' domain='%' bus='%' slot='%' function='%' multifunction='%'/>"
         "<rom bar='%' file='%'/></hostdev>",
         "<hostdev mode='subsystem' type='usb'><source startupPolicy='%' guestReset='%'><vendor id='%'/>"
         "<product id='%'/><address bus='%' device='%' port='%'/></source><address type='usb' bus='%' port='%'/>"
         "</hostdev>",
-        "<hostdev mode='subsystem' type='scsi' rawio='%' sgio='%'><source><adapter name='%'/><address bus='%' target='%' "
-        "unit='%'/></source><address type='drive' controller='%' bus='%' target='%' unit='%'/></hostdev>",
+        "<hostdev mode='subsystem' type='scsi' rawio='%' sgio='%'><source><adapter name='%'/><address bus='%' "
+        "target='%' unit='%'/></source><address type='drive' controller='%' bus='%' target='%' unit='%'/></hostdev>",
         "<hostdev mode='subsystem' type='scsi_host'><source protocol='%' wwpn='%'/></hostdev>",
         "<hostdev mode='subsystem' type='mdev' model='%' display='%' ramfb='%'><source><address uuid='%'/></source>"
         "</hostdev>",

@@ -13,10 +13,12 @@ m sh -c 'mkdir /srv/o; cd /srv/o
         qemu-img convert -f raw -O qcow2 base base.qcow2 && qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
         chmod 600 /srv/o/*'
 disk() {
-        echo "<disk type='file' device='disk'><driver name='qemu' type='$2'/><source file='/nowhere/$3' fdgroup='$3'/>${4-}
+        echo "<disk type='file' device='disk'><driver name='qemu' type='$2'/>
+                <source file='/nowhere/$3' fdgroup='$3'/>${4-}
                 <target dev='$1' bus='virtio'/>${5-}</disk>"
 }
-base="<backingStore type='file'><format type='qcow2'/><source file='/nowhere/base' fdgroup='base'/><backingStore/></backingStore>"
+base="<backingStore type='file'><format type='qcow2'/><source file='/nowhere/base' fdgroup='base'/><backingStore/>
+        </backingStore>"
 check "a guest with such disks is defined" define_guest open linux \
         "$(disk vdb raw raw)$(disk vdc qcow2 top "$base")"
 check "... and says so" contains "<source file='/nowhere/raw' fdgroup='raw'" m virsh dumpxml open --inactive
@@ -68,7 +70,8 @@ check "the client has gone, and the guest runs" shows_running open
 check "... no socket is left" not m test -e /run/libvirt/qemu/open.groups
 eventually 90 says 'login:' m journalctl -q -b -u vm@open --no-pager
 console_says open 'for d in b c d; do head -c 10 /dev/vd$d | tr -d "\000"; echo; done
-        printf new=raw | dd of=/dev/vdb conv=fsync 2> /dev/null; printf new=top | dd of=/dev/vdc conv=fsync 2> /dev/null' > "$work/disks"
+        printf new=raw | dd of=/dev/vdb conv=fsync 2> /dev/null
+        printf new=top | dd of=/dev/vdc conv=fsync 2> /dev/null' > "$work/disks"
 for n in raw base late; do check "the guest reads $n" grep -qF "disk=$n" "$work/disks"; done
 check "... writes to the file" equals "new=raw" m head -c 7 /srv/o/raw
 check "the guest ends" m virsh -q destroy open

@@ -42,13 +42,15 @@ eventually 5 m test -S /run/holder/agent
 m sh -c 'install -o holder -m 600 /root/keys/agent /run/holder/key
         runuser -u holder -- env SSH_AUTH_SOCK=/run/holder/agent ssh-add -q /run/holder/key; rm /run/holder/key'
 uuid=6b0f2c4e-7a53-4a0e-9c3e-1f2d3c4b5a80
-echo "<secret ephemeral='no' private='yes'><uuid>$uuid</uuid><usage type='iscsi'><target>door</target></usage></secret>" |
+echo "<secret ephemeral='no' private='yes'><uuid>$uuid</uuid>
+        <usage type='iscsi'><target>door</target></usage></secret>" |
         m_with_input sh -c 'cat > /tmp/s.xml && virsh -q secret-define /tmp/s.xml'
 value() { m sh -c "printf %s '$1' > /tmp/value; virsh -q secret-set-value $uuid --file /tmp/value --plain"; }
 
 # TARGET NAME PORT HOSTS WAY
 disk() {
-        echo "<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='ssh' name='/srv/d/$2'>
+        echo "<disk type='network' device='disk'><driver name='qemu' type='raw'/>
+                <source protocol='ssh' name='/srv/d/$2'>
                 <host name='127.0.0.1' port='$3'/>$5<knownHosts path='$4'/></source>
                 <target dev='$1' bus='virtio'/><address type='pci' slot='0x1${6-0}'/></disk>"
 }
@@ -91,7 +93,8 @@ done
 check "the sandbox" m systemd-analyze security --no-pager --threshold=25 vm-nbdkit@far-disk1.service
 check "QEMU has no way to the network for it" equals yes m systemctl show -P PrivateNetwork vm@far
 # shellcheck disable=SC2016
-check "no argument has the password" m sh -c '! cat /proc/*/cmdline 2> /dev/null | tr "\0" "\n" | grep -q "^password=geheim"'
+check "no argument has the password" m sh -c \
+        '! cat /proc/*/cmdline 2> /dev/null | tr "\0" "\n" | grep -q "^password=geheim"'
 check "... nor the environment of the units" not contains geheim m systemctl show vm-nbdkit@far-disk1
 # shellcheck disable=SC2016
 check "the helper does not see the key" m sh -c 'cd /proc/$(systemctl show -P MainPID vm-nbdkit@far-disk2)/root &&

@@ -103,7 +103,7 @@ static void give(const FdOffer *o) {
 
         for (const FdGroups *f = o->guest->driver->fd_groups; to >= 0 && f; f = f->next)
                 if (is_of(f, o->guest) && send_fds(to, f->name, strlen(f->name), f->fds, f->n, 0) < 0)
-                        log_warning_errno(-errno, "domain '%s': cannot give its group of descriptors '%s', ignoring: %m",
+                        log_warning_errno(-errno, "domain '%s': cannot give its descriptors '%s', ignoring: %m",
                                           o->guest->object.name, f->name);
 }
 
@@ -187,7 +187,8 @@ int fd_groups_offer(Guest *g, const xmlNode *devices, FdOffer **ret, Error *e) {
         if (r < 0) {
                 free(o->path);
                 free(o);
-                return error_set_errno(e, r, ORIGIN_QEMU, "cannot offer the descriptors of domain '%s'", g->object.name);
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot offer the descriptors of domain '%s'",
+                                       g->object.name);
         }
         *ret = o;
         return 0;

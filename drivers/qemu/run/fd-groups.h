@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Descriptors that clients have associated with a guest, under names that its definition has (fdgroup). They are kept as
- * long as the client is connected, in this process alone, and given to whoever opens the guest's images
+/* Descriptors that clients have associated with a guest, under names that its definition has (fdgroup). They are kept
+ * as long as the client is connected, in this process alone, and given to whoever opens the guest's images
  * (base/guest-files.h). */
 
 #include "guest/guest.h"

@@ -195,7 +195,8 @@ static int check_cookies(Normaliser *n, xmlNode *cookies) {
 
 /* By SSH, who one is can be shown in one of three ways. */
 static int check_identity(Normaliser *n, xmlNode *layer, xmlNode *source) {
-        xmlNode *identity = xml_child(source, "identity"), *auth = xml_child(layer, "auth") ?: xml_child(source, "auth");
+        xmlNode *identity = xml_child(source, "identity"),
+                *auth = xml_child(layer, "auth") ?: xml_child(source, "auth");
         bool key = xml_attr(identity, "keyfile"), agent = xml_attr(identity, "agentsock");
 
         if (!xml_attr_is(source, "protocol", "ssh"))
@@ -205,8 +206,9 @@ static int check_identity(Normaliser *n, xmlNode *layer, xmlNode *source) {
         if ((key || agent) && !*attr_or(identity, "username", ""))
                 return fail_xml(n, identity, "Missing required attribute 'username' in element 'identity'");
         if (disk_is_served(layer) && !xml_is(layer, "disk"))
-                return fail_unsupported(n, source, "passwords and keys for SSH are supported for disks, and not for what "
-                                        "backs them or keeps their data");
+                return fail_unsupported(n, source,
+                                        "passwords and keys for SSH are supported for disks, and not for what backs "
+                                        "them or keeps their data");
         return 0;
 }
 

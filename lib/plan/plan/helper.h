@@ -15,8 +15,8 @@
 #define HELPER_KEY_NAME "key"
 #define HELPER_KEY_CIPHER "aes-256-cbc"
 
-/* ... and the name there of a connection to an agent that has keys for SSH. The helper finds the agent at this socket in
- * its folder. */
+/* ... and the name there of a connection to an agent that has keys for SSH. The helper finds the agent at this socket
+ * in its folder. */
 #define HELPER_AGENT_NAME "agent"
 #define HELPER_AGENT "agent"
 

@@ -49,8 +49,9 @@ int plan_build(const Definition *d, Plan **ret, Error *e);
 int plan_build_with(const Definition *d, const PlanFacts *facts, Plan **ret, Error *e);
 
 /* For a card with passt, a folder with virtiofsd, a disk that a helper serves, or one with reservations that are the
- * host's affair, that is plugged into a guest that runs: a plan whose only other unit is that of its helper. It is called after the device's
- * alias, since its place among the others may be that of one that has gone; that of reservations is one for all. */
+ * host's affair, that is plugged into a guest that runs: a plan whose only other unit is that of its helper. It is
+ * called after the device's alias, since its place among the others may be that of one that has gone; that of
+ * reservations is one for all. */
 int plan_build_late(const Definition *d, const xmlNode *device, Plan **ret, Error *e);
 
 /* What tells the helpers of a guest's cards, folders and disks apart, in the names of their units and folders. */
