@@ -13,6 +13,7 @@ void plug_request_done(PlugRequest *q) {
         free(q->cpus);
         free(q->group);
         free(q->limit);
+        free(q->frames);
 }
 
 static int take_line(PlugRequest *q, const char *key, const char *value) {
@@ -22,6 +23,7 @@ static int take_line(PlugRequest *q, const char *key, const char *value) {
         } texts[] = {
                 { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
                 { "threads", &q->threads }, { "cpus", &q->cpus }, { "group", &q->group }, { "limit", &q->limit },
+                { "frames", &q->frames },
         };
 
         if (streq(key, "set"))
@@ -56,7 +58,7 @@ int plug_request_parse(char *text, PlugRequest *q) {
                 return -EINVAL;
         if (q->device)
                 return is_name(q->device) && !q->threads && !q->cpus && !q->group && !q->limit ? 0 : -EINVAL;
-        if (!q->threads || (q->cpus ? q->group || q->limit : !is_name(q->group) || !q->limit))
+        if (q->frames || !q->threads || (q->cpus ? q->group || q->limit : !is_name(q->group) || !q->limit))
                 return -EINVAL;
         return 0;
 }

@@ -111,6 +111,12 @@ static int limit(const PlugRequest *q, int connection, Error *e) {
         return r < 0 ? r : answer_done(connection);
 }
 
+static int receive(const PlugRequest *q, int connection, Error *e) {
+        int r = q->frames ? plug_receive(q->guest, q->device, q->frames, e) : -EINVAL;
+
+        return r < 0 ? r : answer_done(connection);
+}
+
 static int lock(const PlugRequest *q, int connection, Error *e) {
         _cleanup_(plug_done) Plug plug = {};
         int r = plug_lock(&plug, q->guest, q->device, e);
@@ -133,6 +139,7 @@ static const struct {
         { "attach", attach, false, false },
         { "release", release, false, false },
         { "change", change, false, false },
+        { "receive", receive, false, false },
         { "lock", lock, false, false },
         { "unlock", unlock, false, false },
         { "pin", pin, true, false },

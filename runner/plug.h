@@ -37,6 +37,10 @@ int plug_unlock(Plug *p, const char *guest, const char *name, Error *e);
  * definition. Where that cannot be, it is put back to where it was. *ret is the answer. */
 int plug_change(Plug *p, const char *guest, const char *device, json_t **ret, Error *e);
 
+/* plug-receive.c: frames as base/guest-plug.h has them; is taken apart. The live definition says that the card is
+ * trusted, and the kernel that it is a macvtap. */
+int plug_receive(const char *guest, const char *device, char *frames, Error *e);
+
 /* plug-pin.c: binds these threads of the guest ("17 18 23"; is taken apart) to CPUs of the host ("0-3,8"). Those that
  * are not its are refused. */
 int plug_pin(const char *guest, char *threads, const char *cpus, Error *e);

@@ -6,6 +6,7 @@
 #include "calls/host-cpu.h"
 #include "calls/image-look.h"
 #include "config-report.h"
+#include "hotplug/receive.h"
 #include "hotplug/unplug.h"
 #include "run/end.h"
 #include "run/fd-groups.h"
@@ -23,7 +24,14 @@ static void driver_stop(void *state) {
         free(d);
 }
 
-static const DeviceHooks hooks = { unplug_on_deleted, unplug_on_refused, unplug_on_connected };
+/* Of a guest that ran before we came, nobody has heard what its cards said. */
+static void on_connected(Guest *g) {
+        unplug_on_connected(g);
+        if (g->run->quiet)
+                receive_on_changed(g, NULL);
+}
+
+static const DeviceHooks hooks = { unplug_on_deleted, unplug_on_refused, on_connected, receive_on_changed };
 
 static int driver_start(DriverHost *host, void **ret_state, Error *e) {
         QemuDriver *d;

@@ -7,6 +7,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/strings.h"
@@ -140,6 +141,27 @@ static int set_number(Netlink *n, const char *name, int attribute, uint32_t valu
 
 int link_set_mtu(Netlink *n, const char *name, unsigned mtu) {
         return set_number(n, name, IFLA_MTU, mtu);
+}
+
+int link_set_receive(const char *name, const uint8_t mac[6], bool groups, bool all) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int wanted = (groups ? IFF_ALLMULTI : 0) | (all ? IFF_PROMISC : 0);
+        struct ifreq q = {};
+
+        if (fd < 0 || strlen(name) >= IFNAMSIZ)
+                return fd < 0 ? -errno : -EINVAL;
+        strcpy(q.ifr_name, name);
+        if (ioctl(fd, SIOCGIFHWADDR, &q) < 0)
+                return -errno;
+        if (memcmp(q.ifr_hwaddr.sa_data, mac, 6) != 0) {
+                memcpy(q.ifr_hwaddr.sa_data, mac, 6);
+                if (ioctl(fd, SIOCSIFHWADDR, &q) < 0)
+                        return -errno;
+        }
+        if (ioctl(fd, SIOCGIFFLAGS, &q) < 0)
+                return -errno;
+        q.ifr_flags = (short) ((q.ifr_flags & ~(IFF_ALLMULTI | IFF_PROMISC)) | wanted);
+        return ioctl(fd, SIOCSIFFLAGS, &q) < 0 ? -errno : 0;
 }
 
 int link_set_master(Netlink *n, const char *name, const char *bridge) {

@@ -93,11 +93,22 @@ static int check_on_network(const xmlNode *network, const xmlNode *interface, Er
                                                                                : "a macvtap device");
 }
 
+/* Whose word counts: the card's, the group's, the network's. */
+static int inherit_trust(xmlNode *interface, const xmlNode *group, const xmlNode *network) {
+        const char *word = xml_attr(group, "trustGuestRxFilters") ?: xml_attr(network, "trustGuestRxFilters");
+
+        return !word || xml_attr(interface, "trustGuestRxFilters")
+                       ? 0
+                       : xml_set_attr(interface, "trustGuestRxFilters", word);
+}
+
 int network_port_complete(const xmlNode *network, xmlNode *interface, Error *e) {
         const xmlNode *group = network_portgroup(network, xml_get(interface, "source/@portgroup"));
         int r;
 
-        r = inherit(interface, "bandwidth", group, NULL);
+        r = inherit_trust(interface, group, network);
+        if (r >= 0)
+                r = inherit(interface, "bandwidth", group, NULL);
         if (r >= 0)
                 r = inherit(interface, "vlan", group, network);
         if (r >= 0)

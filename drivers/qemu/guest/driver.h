@@ -15,11 +15,13 @@ typedef struct DeafFolder DeafFolder;
 
 typedef struct Guest Guest;
 
-/* What is done where a QEMU tells of its devices, by code that run/ may not include: hotplug/unplug.h. */
+/* What is done where a QEMU tells of its devices, by code that run/ may not include: hotplug/unplug.h,
+ * hotplug/receive.h. */
 typedef struct DeviceHooks {
         void (*deleted)(Guest *g, const char *alias);
         void (*refused)(Guest *g, const char *alias);
         void (*connected)(Guest *g);
+        void (*receives)(Guest *g, const char *alias);
 } DeviceHooks;
 
 typedef struct FdGroups FdGroups;

@@ -175,6 +175,17 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
         return ask(&b, ret, e);
 }
 
+int plug_ask_receive(const Guest *g, const char *alias, const char *frames, Error *e) {
+        _cleanup_plug_answer_ PlugAnswer answer = {};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        keyfile_add(&b, "verb", "receive");
+        keyfile_add(&b, "guest", g->object.name);
+        keyfile_add(&b, "device", alias);
+        keyfile_add(&b, "frames", frames);
+        return ask(&b, &answer, e);
+}
+
 int plug_ask_lock(const Guest *g, const char *lease, bool lock, Error *e) {
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_strbuf_ StrBuf b = {};

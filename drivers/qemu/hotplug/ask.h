@@ -43,6 +43,9 @@ int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e
  * is the name that those have in common: "vcpu0", "iothread1", "emulator". */
 int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e);
 
+/* Has the macvtap of the card of this name take these frames (base/guest-plug.h). */
+int plug_ask_receive(const Guest *g, const char *alias, const char *frames, Error *e);
+
 /* Has the lock of a lease in the pending definition taken, or let go of: its name is definition_lease_name(). */
 int plug_ask_lock(const Guest *g, const char *lease, bool lock, Error *e);
 

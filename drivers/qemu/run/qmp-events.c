@@ -259,6 +259,13 @@ static void on_graphics_disconnected(Guest *g, json_t *data) {
         emit_graphics(g, data, 2);
 }
 
+static void on_receive_filter(Guest *g, json_t *data) {
+        const char *alias = text_of(data, "name");
+
+        if (*alias && g->run)
+                g->driver->hooks->receives(g, alias);
+}
+
 static const struct {
         const char *name;
         void (*handle)(Guest *g, json_t *data);
@@ -272,6 +279,7 @@ static const struct {
         { "GUEST_PANICKED", on_panicked },
         { "MEMORY_DEVICE_SIZE_CHANGE", on_memory_size },
         { "MEM_UNPLUG_ERROR", on_unplug_failed },
+        { "NIC_RX_FILTER_CHANGED", on_receive_filter },
         { "RESET", on_reset },
         { "RESUME", on_resume },
         { "RTC_CHANGE", on_rtc_change },

@@ -53,6 +53,9 @@ int link_delete(Netlink *n, const char *name);
 int link_set_up(Netlink *n, const char *name, bool up);
 int link_set_mtu(Netlink *n, const char *name, unsigned mtu);
 
+/* What a link takes of what comes by: frames to this address; to all groups; to everybody. */
+int link_set_receive(const char *name, const uint8_t mac[6], bool groups, bool all);
+
 /* Makes name a port of bridge; bridge NULL: of none. */
 int link_set_master(Netlink *n, const char *name, const char *bridge);
 
