@@ -45,12 +45,13 @@ check "... without groups" not bit "$other" 0x200
 
 # --- nobody listens ---
 # shellcheck disable=SC2016
-console_says heard 'for n in /sys/class/net/e*; do grep -q 65:aa:01 $n/address && { (sleep 8
+console_says heard 'for n in /sys/class/net/e*; do grep -q 65:aa:01 $n/address && { (sleep 20
         ip link set ${n##*/} promisc on; ip link set ${n##*/} address 52:54:00:65:bb:01) & }; done' > "$work/said"
 m sh -c 'systemctl stop virtqemud.socket virtqemud-ro.socket virtqemud-admin.socket virtqemud-links.socket virtqemud' \
         > "$work/stopped" 2>&1
-sleep 10
-check "without a daemon nothing follows" equals 52:54:00:65:aa:01 address "$trusted"
+sleep 20
+check "nobody listens" equals inactive m systemctl show -P ActiveState virtqemud
+check "... nothing follows" equals 52:54:00:65:aa:01 address "$trusted"
 m systemctl start virtqemud.socket
 check "the next one" m virsh -q list
 check "... follows what the guest has said meanwhile" eventually 15 equals 52:54:00:65:bb:01 address "$trusted"
