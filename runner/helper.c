@@ -183,6 +183,13 @@ static void leave_line(const char *folder, const LastLine *line) {
                 (void) file_write_atomic(path, line->text, line->n, 0600, FILE_WRITE_NOSYNC);
 }
 
+static void forget_line(const char *folder) {
+        _cleanup_free_ char *path = text_format("%s/%s", folder, HELPER_ERROR);
+
+        if (path)
+                (void) unlink(path);
+}
+
 /* One that has ended well may still have said why QEMU did not come to terms with it, before it says farewell. */
 static void leave_first(const char *folder, const LastLine *line) {
         LastLine first = {};
@@ -217,9 +224,10 @@ static int run_program(const char *const *words, const char *folder, int socket_
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         child = 0;
-        if (exit_status(status) != 0)
+        /* one that was told to end has not failed: what it said last was about its work */
+        if (exit_status(status) != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
                 leave_line(folder, line);
-        else
+        else if (exit_status(status) == 0)
                 leave_first(folder, line);
         return exit_status(status);
 }
@@ -436,7 +444,11 @@ static int manufacture(const TpmState *state, const char *run_folder, bool old, 
                 return log_error_errno(r, "cannot give %s to the user %s: %s", state->path, CERTIFICATES_USER,
                                        strerror(-r));
         r = run_program(words, run_folder, STDIN_FILENO, key, &line);
-        return r == 0 ? 0 : -EIO;
+        if (r != 0)
+                return -EIO;
+        /* that it began is no reason for anything that fails later */
+        forget_line(run_folder);
+        return 0;
 }
 
 static int copy_state(const char *from, const char *to) {

@@ -53,6 +53,14 @@ check "defined again" define tpm "$tpm" "$uuid"
 check "undefine" m virsh -q undefine tpm
 check "... takes it away" m sh -c 'test -z "$(ls /var/lib/libvirt/swtpm)"'
 
+# --- what a helper said is only told where it is the reason ---
+check "a TPM beside a disk that is not there" define nodisk "$tpm
+        <disk type='file' device='disk'><source file='/srv/none'/><target dev='vda' bus='virtio'/></disk>"
+check "... fails for the disk" sh -c "\"$here/container\" sh \"$dir\" virsh -c qemu:///system start nodisk \
+        > \"$work/nodisk\" 2>&1; grep -q \"cannot open '/srv/none'\" \"$work/nodisk\""
+check "... and says nothing of how the TPM was made" not grep -i "vtpm" "$work/nodisk"
+check "undefine" m virsh -q undefine nodisk
+
 # --- a TPM whose state is encrypted ---
 key=5a1d3f38-4b1d-4f3e-8b87-5f4a3b0c9d11
 m_with_input sh -c 'cat > /root/key.xml && virsh -q secret-define /root/key.xml' <<XML
