@@ -105,7 +105,13 @@ static void explain_failed_start(Run *run) {
 
         _cleanup_free_ char *file = words ? unseen_file(words, run->launch.argv) : NULL, *hint = NULL;
 
-        if (file)
+        /* the node of a device, as Looking Glass has it, is not a file that could be read */
+        if (file && startswith(file, "/dev/"))
+                hint = text_format(" (QEMU sees the devices that the definition's elements name, and no others: one "
+                                   "that is passed through needs BindPaths=%s and DeviceAllow=%s rw by 'systemctl "
+                                   "edit %s', and to be open to everybody or to the guest's user)",
+                                   file, file, run->launch.unit);
+        else if (file)
                 hint = text_format(" (QEMU sees the files that the definition's elements name, and no others: one that "
                                    "is passed through "
                                    "needs BindReadOnlyPaths=%s by 'systemctl edit %s', and to be readable for "
