@@ -307,6 +307,38 @@ for name in "$(printf 'lab-%0116d' 7)" 'web.example.com.' 'кухня-1' "${long
         check "... goes" m virsh -q undefine -- "$name"
 done
 
+# --- what public repositories have ---
+glass() {
+        frame glass | sed -e "s|<domain |<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' |" \
+                -e "s|</devices>|</devices><qemu:commandline><qemu:arg value='-object'/><qemu:arg \
+value='memory-backend-file,id=glass,mem-path=/dev/glass0,size=16M,share=on'/></qemu:commandline>|"
+}
+# the node of /dev/fuse can be opened, and not mapped
+m mknod -m 666 /dev/glass0 c 10 229
+check "a node that only QEMU's own arguments name" defines glass
+refused "... the failed start names what it needs" "needs BindPaths=/dev/glass0 and DeviceAllow=/dev/glass0 rw" \
+        m virsh start glass
+check "... which is given" m sh -c 'mkdir -p /run/systemd/system/vm@glass.service.d &&
+        printf "[Service]\nBindPaths=/dev/glass0\nDeviceAllow=/dev/glass0 rw\n" \
+        > /run/systemd/system/vm@glass.service.d/node.conf && systemctl daemon-reload'
+refused "... and then QEMU has it open" "unable to map backing store" m virsh start glass
+check "... that goes" gone glass
+named_port() {
+        frame port "<serial type='pty'><target type='isa-serial' port='0'/><alias name='ua-port'/></serial>
+                <console type='pty'><target type='serial' port='0'/><alias name='ua-port'/></console>"
+}
+check "a port and its console that both have the user's name" defines named_port
+check "... start" m virsh -q start port
+check "... and are shown so" equals 2 m sh -c "virsh dumpxml port | grep -c \"alias name='ua-port'\""
+check "... go" gone port
+tdx() { frame tdx | sed "s|</devices>|</devices><launchSecurity type='tdx'><policy>0x1</policy></launchSecurity>|"; }
+check "a guest that Intel's processors would encrypt" defines tdx
+refused "... is refused for what it lacks" "'tdx' is not supported by this QEMU" m virsh start tdx
+check "... goes" gone tdx
+frame old | sed "s/machine='q35'/machine='pc-q35-3.1'/" | m_with_input sh -c 'cat > /root/old.xml'
+check "a machine of years ago is explained" contains "pc-q35-3.1" m unitvirt explain /root/old.xml
+check "... as it is defined" m virsh -q define /root/old.xml
+
 # --- devices that come late ---
 late() { frame late "<interface type='bridge'><source bridge='br-late'/></interface>"; }
 # Devices have units where systemd, when it begins, finds /sys writable and udev running.

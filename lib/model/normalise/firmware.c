@@ -189,7 +189,7 @@ static void complete_legacy(Normaliser *n, xmlNode *os, const Wanted *w) {
 
         if (w->stateless)
                 return;
-        /* Firmware that nobody knows has variables as well; whoever brings it names the template, or puts them there. */
+        /* Firmware that nobody knows has variables as well: whoever brings it names the template, or has made them. */
         nvram = norm_ensure(n, os, "nvram");
         for (size_t i = 0; i < ELEMENTSOF(legacy); i++)
                 if (streq(legacy[i].loader, w->loader) && (!has_variables(nvram) || w->nvram_template)) {
