@@ -64,10 +64,9 @@ static void hyperv_features(Build *b, StrBuf *cpu) {
 
         if (!hyperv)
                 return;
-        if (xml_attr_is(hyperv, "mode", "passthrough")) {
+        /* what is named beside is asked for as well: on a host that lacks it the guest does not start */
+        if (xml_attr_is(hyperv, "mode", "passthrough"))
                 add_text(cpu, "hv-passthrough=on");
-                return;
-        }
         add_rows(cpu, hyperv, hyperv_rows, ELEMENTSOF(hyperv_rows));
         if (spinlocks && xml_attr_bool(spinlocks, "state", false))
                 strbuf_addf(cpu, ",hv-spinlocks=0x%llx", (unsigned long long) attr_u64(b, spinlocks, "retries", 0));
