@@ -18,7 +18,7 @@ typedef struct Need {
 
 static bool is_network_disk(const xmlNode *disk) {
         for (const xmlNode *l = disk; l; l = xml_child(l, "backingStore"))
-                if (xml_attr_is(l, "type", "network") ||
+                if ((xml_attr_is(l, "type", "network") && !disk_is_served(l)) ||
                     xml_attr_is(xml_find(l, "source/dataStore"), "type", "network"))
                         return true;
         return false;

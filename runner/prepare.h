@@ -203,6 +203,9 @@ int images_rewrite_arguments(Prepare *p, char **argv);
 /* The same in the properties of one node. */
 int images_rewrite_node(Prepare *p, json_t *node);
 
+/* fibre.c: after fill_launch(), which knows the unit. */
+int prepare_fibre(Prepare *p);
+
 /* groups.c */
 /* The group of this name, which the daemon has; the element is to blame where it has none. */
 int prepare_group(Prepare *p, const xmlNode *element, const char *name, const FdGroup **ret);

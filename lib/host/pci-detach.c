@@ -12,8 +12,9 @@
 int pci_parse(const char *text, PciHostAddress *ret) {
         char rest;
 
-        if (sscanf(text, "%x:%x:%x.%x%c", &ret->domain, &ret->bus, &ret->slot, &ret->function, &rest) != 4 ||
-            ret->domain > 0xffff || ret->bus > 0xff || ret->slot > 0x1f || ret->function > 7)
+        /* domains behind a bridge of the processor's own (Intel's VMD) begin at 10000 */
+        if (sscanf(text, "%8x:%x:%x.%x%c", &ret->domain, &ret->bus, &ret->slot, &ret->function, &rest) != 4 ||
+            ret->bus > 0xff || ret->slot > 0x1f || ret->function > 7)
                 return -EINVAL;
         return 0;
 }

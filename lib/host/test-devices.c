@@ -15,6 +15,7 @@
 
 #include "base/fs.h"
 #include "base/strings.h"
+#include "host/fibre.h"
 #include "host/owner.h"
 #include "host/pci.h"
 #include "host/usb.h"
@@ -217,11 +218,29 @@ static void folders_are_removed_whole(void **state) {
         assert_int_equal(folder_remove(folder), 0);
 }
 
+static void traffic_is_marked_by_the_group(void **state) {
+        _cleanup_free_ char *text = NULL, *want = NULL,
+                            *path = text_format("%s/class/fc/fc_udev_device/appid_store", sys);
+        _cleanup_close_ int group = open(sys, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_error_ Error e = ERROR_INIT;
+        struct stat st;
+
+        assert_true(group >= 0 && fstat(group, &st) == 0);
+        assert_int_equal(fibre_set_id(group, "web:1", &e), -ENOENT);
+        assert_non_null(strstr(e.message, "class/fc/fc_udev_device/appid_store"));
+        make("class/fc/fc_udev_device");
+        put("class/fc/fc_udev_device/appid_store", "");
+        assert_int_equal(fibre_set_id(group, "web:1", &e), 0);
+        assert_int_equal(file_read(path, 256, &text, NULL), 0);
+        want = text_format("%llx:web:1", (unsigned long long) st.st_ino);
+        assert_string_equal(text, want);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(usb_by_what_it_is),          cmocka_unit_test(usb_that_match_are_both_named),
                 cmocka_unit_test(groups_name_who_uses_them),  cmocka_unit_test(devices_have_nodes_of_their_own),
-                cmocka_unit_test(drivers_change_and_come_back),
+                cmocka_unit_test(drivers_change_and_come_back), cmocka_unit_test(traffic_is_marked_by_the_group),
                 cmocka_unit_test(folders_are_removed_whole),
         };
 

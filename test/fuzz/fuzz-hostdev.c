@@ -91,7 +91,8 @@ static void check_argument(const char *text) {
                 abort();
         if (host && (pci_parse(host, &a) < 0 || !streq(pci_name(&a).s, host)))
                 abort();
-        if (node && sscanf(node, "/dev/bus/usb/%3u/%3u%c", &bus, &device, &rest) != 2)
+        /* any number: whether the host has such a bus is seen at the start */
+        if (node && sscanf(node, "/dev/bus/usb/%u/%u%c", &bus, &device, &rest) != 2)
                 abort();
         json_decref(o);
 }

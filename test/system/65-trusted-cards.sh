@@ -36,9 +36,11 @@ address() { m cat "/sys/class/net/$1/address"; }
 bit() { m sh -c "test \$((\$(cat /sys/class/net/$1/flags) & $2)) -ne 0"; }
 # shellcheck disable=SC2016
 console_says heard 'for c in 01:52:54:00:65:aa:01 02:52:54:00:65:aa:02; do
-        for n in /sys/class/net/*; do grep -q "52:54:00:65:00:${c%%:*}" $n/address && ip link set ${n##*/} address ${c#*:}
-        done; done; for n in /sys/class/net/e*; do ip link set ${n##*/} up; done' > "$work/said"
-check "the macvtap has the address that the guest gave its card" eventually 10 equals 52:54:00:65:aa:01 address "$trusted"
+        for n in /sys/class/net/*; do grep -q "52:54:00:65:00:${c%%:*}" $n/address &&
+                ip link set ${n##*/} address ${c#*:}; done; done
+        for n in /sys/class/net/e*; do ip link set ${n##*/} up; done' > "$work/said"
+check "the macvtap has the address that the guest gave its card" eventually 10 \
+        equals 52:54:00:65:aa:01 address "$trusted"
 check "... and takes groups" eventually 10 bit "$trusted" 0x200
 check "that of the card that is not trusted stays as it is" equals 52:54:00:65:00:02 address "$other"
 check "... without groups" not bit "$other" 0x200

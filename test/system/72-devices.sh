@@ -585,4 +585,11 @@ for board in microvm isapc; do
         check "... the host's capabilities list it" m sh -c "virsh capabilities | grep -q '>$board</machine>'"
         m sh -c "virsh -q destroy $board; virsh -q undefine $board"
 done
+
+# --- traffic by Fibre Channel: no card here, which is said by name ---
+guest_xml fibre idle | sed "s|<os>|<resource><fibrechannel appid='web:1'/></resource><os>|" |
+        m_with_input sh -c 'cat > /root/fibre.xml && virsh -q define /root/fibre.xml'
+check "a guest whose traffic is marked is defined" contains "<fibrechannel appid='web:1'/>" m virsh dumpxml fibre
+refused "... and not started where nothing marks any" "/sys/class/fc/fc_udev_device/appid_store" m virsh start fibre
+
 finish

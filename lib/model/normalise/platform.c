@@ -113,10 +113,30 @@ static int normalise_pstore(Normaliser *n) {
         return 0;
 }
 
+#define APPID_MAX 128U
+
+/* What a Fibre Channel card writes into the frames of the guest's traffic: the kernel takes one line. */
+static int check_appid(Normaliser *n) {
+        const xmlNode *fibrechannel = xml_find(n->root, "resource/fibrechannel");
+        const char *id = xml_attr(fibrechannel, "appid") ?: "";
+
+        if (!fibrechannel)
+                return 0;
+        for (const char *p = id; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        return fail_xml(n, fibrechannel, "Fibre Channel 'appid' is not a printable string");
+        if (!*id || strlen(id) > APPID_MAX)
+                return fail_xml(n, fibrechannel, "Fibre Channel 'appid' string length must be between [1, %u]",
+                                APPID_MAX);
+        return 0;
+}
+
 int normalise_platform(Normaliser *n) {
         int r;
 
-        r = normalise_iommus(n);
+        r = check_appid(n);
+        if (r >= 0)
+                r = normalise_iommus(n);
         if (r >= 0)
                 r = normalise_vsock(n);
         if (r >= 0)
