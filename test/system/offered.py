@@ -117,8 +117,30 @@ WAYS = {
 }
 
 
+# What is there or not (supported='yes'), and what a definition with it has. What needs a host of its own is left out.
+SWITCHES = {
+    "iothreads": {"memory": "<iothreads>1</iothreads>"},
+    "vmcoreinfo": {"features": "<vmcoreinfo state='on'/>"},
+    "genid": {"memory": "<genid/>"},
+    "async-teardown": {"features": "<async-teardown enabled='yes'/>"},
+    "ps2": {"features": "<ps2 state='off'/>"},
+}
+
+
+def switches(root):
+    for name, parts in SWITCHES.items():
+        e = root.find(f".//{name}[@supported='yes']")
+        if e is not None:
+            yield f"{name}=yes", parts
+    most = root.find("vcpu")
+    if most is not None:
+        count = min(int(most.get("max")), 255)  # more of them need an IOMMU, too
+        yield f"vcpu={count}", {"memory": f"<vcpu>{count}</vcpu>"}
+
+
 def offered(root):
     """(what, the parts of a definition) of each value."""
+    yield from switches(root)
     for parent in root.iter():
         for enum in parent.findall("enum"):
             for value in enum.findall("value"):
