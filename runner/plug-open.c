@@ -149,7 +149,8 @@ static int open_disk(Prepare *p, xmlNode *disk) {
                 r = images_note_others(p, disk);
         if (r >= 0)
                 r = prepare_volume(p, disk);
-        if (r >= 0 && xml_attr_is(disk, "type", "network") && connects_itself(xml_child(disk, "source")))
+        if (r >= 0 && xml_attr_is(disk, "type", "network") && !disk_is_served(disk) &&
+            connects_itself(xml_child(disk, "source")))
                 r = check_network(p, disk);
         if (r >= 0)
                 r = prepare_disk_lock(p, disk);
