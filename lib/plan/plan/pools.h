@@ -20,8 +20,8 @@ DEFINE_CLEANUP(PoolPlaces *, pool_places_free);
  * taken as they are. say: a line for each such pool. */
 void pool_places_tell(const PoolPlaces *p, void (*say)(const char *name, const char *text));
 
-/* All places for a program that stays: read again only where a file has changed since. The callee's, until the next call;
- * NULL without memory. */
+/* All places for a program that stays: read again only where a file has changed since. The callee's, until the next
+ * call; NULL without memory. */
 const PoolPlaces *pool_places_now(void);
 
 /* Adds the order to the plan of d, which has its stamp by now. Nothing for what is no guest, and with NULL. */
