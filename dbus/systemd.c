@@ -287,6 +287,19 @@ int systemd_unit_is_active(Systemd *s, const char *unit, Error *e) {
         return r < 0 ? r : !streq(state, "inactive") && !streq(state, "failed");
 }
 
+int systemd_unit_has_job(Systemd *s, const char *unit, Error *e) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        uint32_t id;
+        int r;
+
+        r = systemd_get_property(s, unit, "Unit", "Job", "(uo)", &reply, e);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "(uo)", &id, NULL);
+        return r < 0 ? r : id > 0;
+}
+
 int systemd_reset_failed(Systemd *s, const char *unit, Error *e) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;

@@ -58,6 +58,9 @@ int systemd_kill_all(Systemd *s, const char *unit, Error *e);
  * memory; then 0. Waits. */
 int systemd_unit_is_active(Systemd *s, const char *unit, Error *e);
 
+/* Is there a job of the unit that has not ended, because it waits for those of others? 1 or 0. Waits. */
+int systemd_unit_has_job(Systemd *s, const char *unit, Error *e);
+
 /* Forgets that the unit failed. No error where it is not loaded. Waits. */
 int systemd_reset_failed(Systemd *s, const char *unit, Error *e);
 

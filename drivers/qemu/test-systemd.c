@@ -171,6 +171,12 @@ static int get_active_state(sd_bus *bus, const char *path, const char *interface
         return sd_bus_message_append(reply, "s", state_of(userdata) ?: "inactive");
 }
 
+/* none waits */
+static int get_job(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                   void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "(uo)", 0U, "/");
+}
+
 static int get_need_reload(sd_bus *bus, const char *path, const char *interface, const char *property,
                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         return sd_bus_message_append(reply, "b", 0);
@@ -226,6 +232,7 @@ static const sd_bus_vtable unit_vtable[] = {
         SD_BUS_PROPERTY("Conditions", "a(sbbsi)", get_conditions, 0, 0),
         SD_BUS_PROPERTY("ActiveState", "s", get_active_state, 0, 0),
         SD_BUS_PROPERTY("NeedDaemonReload", "b", get_need_reload, 0, 0),
+        SD_BUS_PROPERTY("Job", "(uo)", get_job, 0, 0),
         SD_BUS_VTABLE_END,
 };
 

@@ -70,7 +70,17 @@ m sh -c 'mkdir -p /run/systemd/system/vm-pool@p.service.d
 check "where the pool cannot be started, the guest starts" m virsh -q start first
 check "... and the pool has failed" pool_is p failed
 check "... its end" ends first
-m sh -c 'rm -r /run/systemd/system/vm-pool@p.service.d; systemctl daemon-reload; systemctl reset-failed'
+# ... and while it has not come up yet
+m sh -c 'printf "[Service]\nExecStartPre=/bin/sleep 300\n" > /run/systemd/system/vm-pool@p.service.d/fail.conf
+        systemctl daemon-reload; systemctl reset-failed'
+m sh -c '{ virsh start first; echo "status $?"; } > /tmp/first 2>&1 &
+        until systemctl list-jobs | grep -q "vm@first.service.*waiting"; do sleep 0.1; done'
+check "a guest that waits for its pool is called off" m virsh -q destroy first
+check "... whoever started it is told" eventually 5 says 'status 1' m cat /tmp/first
+check "... another guest starts meanwhile" m virsh -q start third
+check "... and ends" ends third
+m sh -c 'systemctl stop vm-pool@p
+        rm -r /run/systemd/system/vm-pool@p.service.d; systemctl daemon-reload; systemctl reset-failed'
 check "a pool for now" m virsh -q pool-create-as t dir --target /srv/t
 check "... is none that a guest follows" image_guest fourth /srv/t/fourth.img
 check "...... for it cannot be started" stands_alone fourth

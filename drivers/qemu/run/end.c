@@ -82,13 +82,20 @@ static int force_end(Guest *g, const char *unit, Error *e) {
         return 0;
 }
 
+/* A unit that waits for what it needs, a pool or another guest, is not active yet, but would be. */
+static int is_up_or_coming(Guest *g, const char *unit, Error *e) {
+        int r = systemd_unit_is_active(g->driver->systemd, unit, e);
+
+        return r == 0 ? systemd_unit_has_job(g->driver->systemd, unit, e) : r;
+}
+
 int guest_end(Guest *g, Error *e) {
         _cleanup_free_ char *unit = NULL;
         int r;
 
         r = object_unit(&g->object, &unit, e);
         if (r >= 0 && !guest_is_active(g)) {
-                r = g->state == GUEST_ENDING ? 0 : systemd_unit_is_active(g->driver->systemd, unit, e);
+                r = g->state == GUEST_ENDING ? 0 : is_up_or_coming(g, unit, e);
                 if (r == 0)
                         return object_error_inactive(&g->object, e);
         }
