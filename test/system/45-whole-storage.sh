@@ -18,6 +18,8 @@ on_disk() { # NAME SOURCE KIND: a guest with one more disk
                 <target dev='vdb' bus='virtio'/></disk>"
 }
 
+named() { m systemctl show -P "$2" "vm@$1.service" | tr ' ' '\n' | grep -qxF "$3"; }     # GUEST PROPERTY UNIT
+
 # --- volume groups
 group() {
         define <<<"<pool type='logical'><name>vg</name><source><device path='${by}0'/><device path='${by}1'/>
@@ -77,9 +79,12 @@ check "the pool stops" m virsh -q pool-destroy vg
 check "... its devices are gone" not m test -e /dev/vg
 check "guests with its volumes" on_disk byvol "pool='vg' volume='a'" volume
 check "..." on_disk bydev "dev='/dev/vg/odd'" block
-check "... one starts it" m virsh -q start byvol
-check "... and runs" shows_running byvol
-check "... so does the other" m virsh -q start bydev
+check "... the one by the device's path wants the pool too" named bydev Wants vm-pool@vg.service
+check "... and comes after it" named bydev After vm-pool@vg.service
+check "... which its start brings" m virsh -q start bydev
+check "... and runs" shows_running bydev
+check "... so does the other" m virsh -q start byvol
+check "...... that runs as well" shows_running byvol
 refused "the pool cannot stop now" "'bydev', 'byvol'" \
         m sh -c "virsh pool-destroy vg 2>&1 | sed \"s/'byvol', 'bydev'/'bydev', 'byvol'/\"; false"
 refused "... nor a volume be deleted" "in use" m virsh vol-delete a vg
@@ -270,6 +275,17 @@ check "... its unit may open that one alone" \
         m sh -c 'systemctl show -P DeviceAllow vm@onunit > /root/allowed
                 grep -qF "/dev/unitvirt/i/unit:0:0:1 rw" /root/allowed && ! grep -q "block-\|/dev/sd" /root/allowed'
 check "... ends" m virsh -q "destroy onunit; undefine onunit"
+check "a guest has it by the device's path" \
+        on_disk onpath "dev='/dev/disk/by-path/ip-127.0.0.1:3260-iscsi-$iqn-lun-1'" block
+check "... it requires the pool, which makes that" named onpath Requires vm-pool@i.service
+check "... whose session is not there" m virsh -q pool-destroy i
+check "... it starts, and the pool" m virsh -q start onpath
+check "... and runs" shows_running onpath
+check "... with a session" equals 1 sessions
+check "... stopping the pool's unit stops it first" m systemctl stop vm-pool@i.service
+check "...... it has ended" equals "shut off" m virsh domstate onpath
+check "... the session has" equals 0 sessions
+check "... the pool again" m virsh -q "undefine onpath; pool-start i"
 check "a unit that is new" \
         m sh -c "mkdir $tpg/lun/lun_2 && ln -s /sys/kernel/config/target/core/fileio_7/x0 $tpg/lun/lun_2/x &&
         mkdir $tpg/acls/$who/lun_2 && ln -s $tpg/lun/lun_2 $tpg/acls/$who/lun_2/x && virsh -q pool-refresh i"
