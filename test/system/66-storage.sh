@@ -95,6 +95,12 @@ check "a volume is found by the path of a link" m sh -c 'virsh -q vol-create-as 
 refused "... and one that is not there by none" "no storage vol with matching path '/srv/link/linked'" \
         m virsh vol-info /srv/link/linked
 m sh -c 'rm /srv/link /srv/twice; rmdir /srv/p/there /srv/p/old; virsh -q pool-refresh p'
+check "images that only their owner may read are volumes from the start" m sh -c 'mkdir /srv/theirs && cd /srv/theirs &&
+        truncate -s 1M raw && qemu-img create -q -f qcow2 image 5M && truncate -s 1M shut && chown 33:33 raw image &&
+        chmod 600 raw image && chmod 0 shut && virsh -q "pool-define-as theirs dir --target /srv/theirs" &&
+        virsh -q pool-start theirs && [ "$(virsh vol-list theirs | grep -c /srv/theirs/)" = 3 ] &&
+        virsh vol-info image --pool theirs | grep -q "Capacity: *5.00 MiB"; a=$?
+        virsh -q "pool-destroy theirs; pool-undefine theirs"; rm -r /srv/theirs; exit $a'
 refused "a name with a slash" "name cannot contain '/'" define_pool dir a/b /srv/q ''
 refused "a type that was left out is named" "built without librbd" \
         m sh -c "echo \"<pool type='rbd'><name>r</name>

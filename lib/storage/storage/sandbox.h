@@ -8,8 +8,8 @@
 #include "base/macros.h"
 
 typedef enum SandboxMode {
-        SANDBOX_OWNER,          /* nothing but reading, as whom this process acts as (storage/owner.h) */
-        SANDBOX_READER,         /* nothing but reading */
+        SANDBOX_READER,         /* nothing but reading: what is not said otherwise */
+        SANDBOX_OWNER,          /* the same, as whom this process acts as (storage/owner.h) */
         SANDBOX_NETWORK,        /* the network, as nobody without any right */
         SANDBOX_TOOLS,          /* all rights, no network */
 } SandboxMode;
