@@ -128,7 +128,26 @@ def off():
     press("Yes", inside=find("vmm dialog", "alert"))
 
 
-STEPS = {step.__name__: step for step in (connected, create, console, pause, details, off)}
+def delete():
+    """The guest, with its storage, as the window proposes it."""
+    window = find(f"{GUEST} on", "frame")
+    click(find("Virtual Machine", "menu", window))
+    click(find("Delete", "menu item", window))
+    window = find("Delete", "frame")
+    assert find("Delete associated", "check box", window).get_state_set().contains(Atspi.StateType.CHECKED)
+    for disk in ("vda", "vdb"):
+        find(disk, "table cell", window)
+    # by the mouse: an action would not be over before the question is answered
+    click(find("Delete", "push button", window))
+    press("Yes", inside=find("vmm dialog", "alert"))
+    for _ in range(60):
+        if not [node for node in walk(application()) if f"{GUEST} on" in (node.get_name() or "") and showing(node)]:
+            return
+        time.sleep(0.5)
+    raise SystemExit("the guest's window is still there")
+
+
+STEPS = {step.__name__: step for step in (connected, create, console, pause, details, off, delete)}
 for word in sys.argv[1:]:
     if word.startswith("add="):
         add(word[4:])

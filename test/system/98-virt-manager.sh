@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # virt-manager itself, on a screen that nobody sees: a guest by its assistant, its console, hardware for the running
-# guest, pause, and the end. At night only, for its packages.
+# guest, pause, the end, and its deletion with its storage. At night only, for its packages.
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
@@ -47,5 +47,12 @@ check "... the guest has it" equals 2 m sh -c "virsh -q domiflist $g | grep -c d
 check "the window lists all of it" step details
 check "force off" step off
 check "... it is off" eventually 20 contains "shut off" m virsh domstate $g
+images() { m sh -c 'cd /var/lib/libvirt/images && ls | grep -E "^(a|'$g').qcow2$" | xargs'; }
+check "control: its two images are there" equals "a.qcow2 $g.qcow2" images
+check "delete, with its storage" step delete
+check "... there is no such guest" not m virsh dominfo $g
+check "... nor its definition" not m test -e /etc/libvirt/qemu/$g.xml
+check "... nor its images" equals "" images
+check "... its pool goes on" contains running m virsh pool-list --details
 check "virt-manager has met no error" not said "Traceback"
 finish
