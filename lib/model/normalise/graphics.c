@@ -82,9 +82,14 @@ static int check_password(Normaliser *n, xmlNode *g) {
         const char *until = xml_attr(g, "passwdValidTo"), *password = xml_attr(g, "passwd");
         int64_t time;
 
+        if (!password) {
+                xml_unset_attr(g, "passwdValidTo");
+                xml_unset_attr(g, "connected");
+                return 0;
+        }
         if (xml_attr_is(g, "type", "vnc") && !streq(attr_or(g, "connected", "keep"), "keep"))
                 return fail_unsupported(n, g, "VNC supports connected='keep' only");
-        if (password && xml_attr_is(g, "type", "vnc") && strlen(password) > VNC_PASSWORD_MAX)
+        if (xml_attr_is(g, "type", "vnc") && strlen(password) > VNC_PASSWORD_MAX)
                 return fail_unsupported(n, g, "VNC password is %zu characters long, only %u permitted",
                                         strlen(password), VNC_PASSWORD_MAX);
         if (until && utc_time_parse(until, &time) < 0)
@@ -191,6 +196,9 @@ int normalise_graphics(Normaliser *n) {
                 if (xml_attr_is(g, "type", "spice") && !n->facts->spice)
                         return fail_unsupported(n, g, "SPICE graphics are not supported with this QEMU");
                 drop_unused(g);
+                /* QEMU's VNC draws nothing with OpenGL itself: egl-headless does, beside it */
+                if (xml_attr_is(g, "type", "vnc"))
+                        xml_remove_children(g, "gl");
                 if (!xml_attr_is(g, "type", "vnc") && !xml_attr_is(g, "type", "spice"))
                         continue;
                 r = check_listens(n, g);

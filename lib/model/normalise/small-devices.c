@@ -159,6 +159,14 @@ static int normalise_usb_only(Normaliser *n) {
         return normalise_redirfilter(n);
 }
 
+static void drop_chardev(xmlNode *device) {
+        static const char *const children[] = { "source", "protocol", "log" };
+
+        xml_unset_attr(device, "type");
+        for (size_t i = 0; i < ELEMENTSOF(children); i++)
+                xml_remove_children(device, children[i]);
+}
+
 static int normalise_smartcards(Normaliser *n) {
         int r;
 
@@ -173,6 +181,9 @@ static int normalise_smartcards(Normaliser *n) {
                         if (count != 3)
                                 return fail_xml(n, card, "host-certificates mode needs exactly three certificates");
                 }
+                /* virt-install writes one for every card */
+                if (!xml_attr_is(card, "mode", "passthrough"))
+                        drop_chardev(card);
                 r = xml_attr_is(card, "mode", "passthrough") ? normalise_chardev(n, card, false) : 0;
                 if (r < 0)
                         return r;
