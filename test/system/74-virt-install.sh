@@ -98,4 +98,17 @@ while read option; do
                 --import --print-xml 1 "$@" > /root/vi.xml &&
                 virsh -q define /root/vi.xml && virsh -q undefine --nvram vi$n' - "$((++n))" "$@"
 done < "$(dirname "$(realpath "$0")")/virt-install.options"
+
+# --- what has to run, too
+runs() {
+        install --name ran --import --boot "loader=$images/idle.rom,loader.readonly=yes,loader.type=rom" \
+                --network none "$@" && m sh -c 'virsh -q destroy ran && virsh -q undefine ran'
+}
+check "virt-install --redirdev of a terminal runs" runs --graphics vnc --redirdev usb,type=pty
+check "virt-install --serial qemu-vdagent runs" \
+        runs --graphics none --serial qemu-vdagent,source.clipboard.copypaste=yes
+check "OpenGL of VNC, which draws with none, runs without a graphics card" \
+        runs --graphics vnc,gl.enable=yes
+# its certificates are not there, but nobody is waited for at its other end
+refused "virt-install --smartcard host" "failed to initialize vcard" runs --graphics none --smartcard host
 finish
