@@ -13,7 +13,9 @@ outside() { "$here/whole-machine" monitor "$dir" "$@"; }
 check "the machine is up, with Debian's kernel" contains "Debian" m uname -v
 options() { m awk '$3 == "cgroup2" { print $4 }' /proc/mounts; }
 check "moves between cgroups are quick" contains ",favordynmods" options
-check "... the other options are as systemd set them" contains "nsdelegate,memory_recursiveprot" options
+for option in nsdelegate memory_recursiveprot; do
+        check "... $option is as systemd set it" contains ",$option" options
+done
 
 # --- PCI: a card of its own group, an NVMe disk, two cards behind one bridge
 address_of() { m sh -c "cd /sys/bus/pci/devices; for d in *; do
