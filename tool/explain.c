@@ -235,6 +235,7 @@ static const struct {
 static int explain(const char *arg, const char *version, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_free_ char *path = NULL;
+        _cleanup_pool_places_ PoolPlaces *places = NULL;
         _cleanup_plan_ Plan *plan = NULL;
         int r;
 
@@ -246,7 +247,7 @@ static int explain(const char *arg, const char *version, Error *e) {
         if (r >= 0)
                 r = plan_build(d, &plan, e);
         if (r >= 0)
-                r = plan_after_pools(plan, d, pool_places_now());
+                r = plan_after_pools(plan, d, pool_places_now(&places));
         if (r >= 0)
                 r = print_units(d, plan);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(details); i++)

@@ -166,9 +166,9 @@ static void print_pool(const char *name, const char *text) {
 
 /* Pools as libvirt may have left them: none is lost. */
 static void verify_places(void) {
-        const PoolPlaces *places = pool_places_now();
+        _cleanup_pool_places_ PoolPlaces *places = NULL;
 
-        if (places)
+        if (pool_places_load(&places) >= 0)
                 pool_places_tell(places, print_pool);
 }
 

@@ -21,7 +21,7 @@ static void correct(ObjectIndex *i, const char *path, const Definition *before, 
             (!(before && pool_place_may_be_in(before, text)) && !(after && pool_place_may_be_in(after, text))) ||
             definition_parse_as(&document_domain, text, n, path, 0, &d, NULL) < 0)
                 return;
-        (void) object_correct_dropin(i->host->systemd, d);
+        (void) object_correct_dropin(i, d);
         (void) fiber_yield();
 }
 

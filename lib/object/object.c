@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "object/kind.h"
+#include "plan/pools.h"
 
 static bool has_names(const ObjectKind *k) {
         return k->wire.name_at != OBJECT_NO_MEMBER;
@@ -124,6 +125,7 @@ void object_index_done(ObjectIndex *i) {
                 if (!list[k]->gone)
                         let_go(list[k]);
         object_release(list, n);
+        i->pools = pool_places_free(i->pools);
 }
 
 int object_index_add(Object *o) {

@@ -58,7 +58,7 @@ int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e
 
         r = plan_build(d, &plan, e);
         if (r >= 0 && definition_kind(d) == &document_domain)
-                r = plan_after_pools(plan, d, pool_places_now());
+                r = plan_after_pools(plan, d, pool_places_now(&o->index->pools));
         if (r < 0)
                 return r;
         if (access(dropin_folder(transient), F_OK) < 0)
@@ -76,14 +76,14 @@ int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e
         return 0;
 }
 
-int object_correct_dropin(Systemd *systemd, const Definition *d) {
+int object_correct_dropin(ObjectIndex *i, const Definition *d) {
         _cleanup_free_ char *file = NULL, *path = NULL;
         _cleanup_plan_ Plan *plan = NULL;
         int r;
 
         r = plan_build(d, &plan, NULL);
         if (r >= 0)
-                r = plan_after_pools(plan, d, pool_places_now());
+                r = plan_after_pools(plan, d, pool_places_now(&i->pools));
         if (r < 0)
                 return r;
         file = plan_file(plan);
@@ -93,7 +93,7 @@ int object_correct_dropin(Systemd *systemd, const Definition *d) {
         r = access(path, F_OK) < 0 ? 0 : plan_write_dropin(plan, dropin_folder(false));
         if (r > 0) {
                 show_dropins_to_systemd();
-                systemd_unit_changed(systemd, plan_unit(plan));
+                systemd_unit_changed(i->host->systemd, plan_unit(plan));
         }
         return r;
 }

@@ -277,17 +277,16 @@ static uint64_t stamp_of_files(void) {
         return all;
 }
 
-const PoolPlaces *pool_places_now(void) {
-        static PoolPlaces *known;
+const PoolPlaces *pool_places_now(PoolPlaces **known) {
         uint64_t stamp = stamp_of_files();
 
-        if (known && known->stamp == stamp)
-                return known;
-        known = pool_places_free(known);
-        if (pool_places_load(&known) < 0)
+        if (*known && (*known)->stamp == stamp)
+                return *known;
+        *known = pool_places_free(*known);
+        if (pool_places_load(known) < 0)
                 return NULL;
-        known->stamp = stamp;
-        return known;
+        (*known)->stamp = stamp;
+        return *known;
 }
 
 /* --- guests --- */

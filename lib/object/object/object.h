@@ -77,6 +77,7 @@ struct ObjectIndex {
         TreeNode *by_name, *by_uuid;
         size_t n;
         ObjectStore *store;     /* for kinds with definition files, from object_store_start() on */
+        struct PoolPlaces *pools; /* where pools lie, for the units of guests; NULL: not looked at yet */
 };
 
 void object_index_init(ObjectIndex *i, const ObjectKind *kind, DriverHost *host, void *driver);

@@ -13,9 +13,9 @@ int object_unit(const Object *o, char **ret, Error *e);
 /* Writes the drop-in of the unit where it differs, transient ones below /run/systemd/system, and shows it to
  * systemd. */
 int object_write_dropin(Object *o, const Definition *d, bool transient, Error *e);
-/* The same for a guest whose place among the pools has changed: where it has a drop-in, and of a definition that stays.
- * 1 where that was changed, 0, or negative errno. */
-int object_correct_dropin(Systemd *systemd, const Definition *d);
+/* The same for a guest, of no index here, whose place among the pools has changed: where it has a drop-in, and of a
+ * definition that stays. 1 where that was changed, 0, or negative errno. */
+int object_correct_dropin(ObjectIndex *i, const Definition *d);
 void object_remove_dropin(ObjectIndex *i, const char *name, bool transient);
 /* The same, and units of its own that a definition, in canonical form, has beside it (a mount); d may be NULL. */
 void object_remove_units(ObjectIndex *i, const char *name, const Definition *d, bool transient);

@@ -20,9 +20,9 @@ DEFINE_CLEANUP(PoolPlaces *, pool_places_free);
  * taken as they are. say: a line for each such pool. */
 void pool_places_tell(const PoolPlaces *p, void (*say)(const char *name, const char *text));
 
-/* All places for a program that stays: read again only where a file has changed since. The callee's, until the next
- * call; NULL without memory. */
-const PoolPlaces *pool_places_now(void);
+/* All places for a program that stays and keeps them in *known, NULL at first: read again only where a file has changed
+ * since. Returns them; NULL without memory. */
+const PoolPlaces *pool_places_now(PoolPlaces **known);
 
 /* Adds the order to the plan of d, which has its stamp by now. Nothing for what is no guest, and with NULL. */
 int plan_after_pools(Plan *p, const Definition *d, const PoolPlaces *places);
