@@ -131,6 +131,23 @@ class Calls:
             volume.delete()
         return watch
 
+    def vol_create_row(self, pool, count):
+        """So many, one call straight after the other."""
+        pool = self.connection.storagePoolLookupByName(pool)
+        texts = [self.volume_xml(f"row{i}", 1) for i in range(int(count))]
+        with Stopwatch() as watch:
+            for text in texts:
+                pool.createXML(text)
+        return watch
+
+    def vol_delete_row(self, pool, count):
+        pool = self.connection.storagePoolLookupByName(pool)
+        volumes = [pool.storageVolLookupByName(f"row{i}") for i in range(int(count))]
+        with Stopwatch() as watch:
+            for volume in volumes:
+                volume.delete()
+        return watch
+
     def vol_clone(self, pool, name, mebibytes):
         pool = self.connection.storagePoolLookupByName(pool)
         with Stopwatch() as watch:

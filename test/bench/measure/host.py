@@ -9,6 +9,7 @@ from .sides import fresh
 
 NETWORKS = 200
 UPLOAD_MIB = 256
+ROW = 100     # volumes
 CLONE_MIB = 64
 MEMORY = 1024
 FILL = """import os, shutil, sys
@@ -164,6 +165,9 @@ def volumes(work, side, machine, add):
         for _ in range(30):
             add("vol-create", [session.ask("vol_create", "work", "made")["wall"] / 1000])
             add("vol-delete", [session.ask("vol_delete", "work", "made")["wall"] / 1000])
+        for _ in range(3):
+            add("vol-create-row", [session.ask("vol_create_row", "work", ROW)["wall"] / 1000 / ROW])
+            add("vol-delete-row", [session.ask("vol_delete_row", "work", ROW)["wall"] / 1000 / ROW])
         for _ in range(5):
             several(machine, session, add, "vol-clone", 1, "vol_clone", "work", "original.img", CLONE_MIB)
             transfer(machine, session, add, "vol-upload", "vol_upload", "work", "filled", source)

@@ -133,6 +133,8 @@ FIGURES = (
     ("pool-memory-quiet", "the same, nobody having called for 21 s (0: it has ended)", "MiB", ahead),
     ("vol-create", "a raw volume of 1 MiB is made", "ms", ahead),
     ("vol-delete", "one is deleted", "ms", ahead),
+    ("vol-create-row", "100 are made, one call straight after the other: each", "ms", ahead),
+    ("vol-delete-row", "they are deleted: each", "ms", ahead),
     ("vol-clone", "a raw volume of 64 MiB is copied", "ms", ahead),
     ("vol-clone-cpu", "the same, CPU", "ms", ahead),
     ("floor-clone", "the same by `cp`", "ms", None),
