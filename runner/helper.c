@@ -12,7 +12,6 @@
  * The program inherits the listening socket as descriptor 3, and the passphrase where there is one. What it writes
  * goes on to the journal; its last line is kept. */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
@@ -35,6 +34,7 @@
 #include "plan/helper.h"
 #include "plan/names.h"
 #include "secret/value.h"
+#include "tpm-state.h"
 
 #define WORDS_MAX 64U
 #define LINE_KEPT 1024U
@@ -43,7 +43,6 @@
 #define PARKED 10
 /* Who the certificates of TPMs belong to, by the package of swtpm. */
 #define CERTIFICATES_USER "tss"
-#define STATE_MAX (1U << 20)
 
 typedef struct LastLine {
         char text[LINE_KEPT];
@@ -347,55 +346,6 @@ static int run(void) {
 
 /* --- before: the state of a TPM --- */
 
-static int own_all(const char *folder, uid_t uid, gid_t gid) {
-        struct dirent *d;
-        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-        int r = 0;
-
-        if (!dir)
-                return -errno;
-        if (fchown(fd, uid, gid) < 0)
-                r = -errno;
-        while (r >= 0 && (d = readdir(dir)))
-                if (!streq(d->d_name, ".") && !streq(d->d_name, "..") &&
-                    fchownat(fd, d->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-                        r = -errno;
-        closedir(dir);
-        return r;
-}
-
-/* Where a TPM keeps what it knows: files in a folder of its own, or one file that somebody has named. */
-typedef struct TpmState {
-        const char *path;
-        bool is_file;
-} TpmState;
-
-static bool has_state(const TpmState *s, bool old) {
-        _cleanup_free_ char *path = NULL;
-        struct stat st;
-
-        if (s->is_file)
-                return stat(s->path, &st) >= 0 && st.st_size > 0;
-        path = text_format("%s/%s", s->path, old ? "tpm-00.permall" : "tpm2-00.permall");
-        return path && access(path, F_OK) >= 0;
-}
-
-static int own_file(const char *path, uid_t uid, gid_t gid) {
-        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
-        return fchown(fd, uid, gid) < 0 ? -errno : 0;
-}
-
-static int own_state(const TpmState *s, uid_t uid, gid_t gid) {
-        return s->is_file ? own_file(s->path, uid, gid) : own_all(s->path, uid, gid);
-}
-
 static int own_user(const char *folder) {
         const struct passwd *user = getpwnam(CERTIFICATES_USER);
 
@@ -439,7 +389,7 @@ static int manufacture(const TpmState *state, const char *run_folder, bool old, 
         }
         if (!where)
                 return log_oom();
-        r = user ? own_state(state, user->pw_uid, user->pw_gid) : -ESRCH;
+        r = user ? tpm_state_own(state, user->pw_uid, user->pw_gid) : -ESRCH;
         if (r < 0)
                 return log_error_errno(r, "cannot give %s to the user %s: %s", state->path, CERTIFICATES_USER,
                                        strerror(-r));
@@ -449,20 +399,6 @@ static int manufacture(const TpmState *state, const char *run_folder, bool old, 
         /* that it began is no reason for anything that fails later */
         forget_line(run_folder);
         return 0;
-}
-
-static int copy_state(const char *from, const char *to) {
-        _cleanup_close_ int fd = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-        _cleanup_free_ char *data = NULL;
-        size_t len = 0;
-        int r;
-
-        if (fd < 0)
-                return -errno;
-        r = file_read(from, STATE_MAX, &data, &len);
-        if (r >= 0)
-                r = write_all(fd, data, len);
-        return r < 0 ? r : fsync(fd) < 0 ? -errno : 0;
 }
 
 /* The user that makes it may remove and make files in the folder; that of a file that somebody has named is not his. */
@@ -479,7 +415,7 @@ static int set_up(const TpmState *state, const char *run_folder, bool old, int k
         if (r >= 0)
                 r = manufacture(&(TpmState) { path, true }, run_folder, old, key);
         if (r >= 0)
-                r = copy_state(path, state->path);
+                r = tpm_state_copy(path, state->path);
         (void) unlink(path);
         if (rmdir(folder) < 0)
                 log_warning_errno(-errno, "cannot remove %s, ignoring: %m", folder);
@@ -505,7 +441,7 @@ static int prepare_log(void) {
         const char *path = getenv("UNITVIRT_LOG_FILE"), *run_folder = getenv("RUNTIME_DIRECTORY");
         LastLine line = {};
         struct stat st;
-        int r = path && run_folder && stat(run_folder, &st) >= 0 ? own_file(path, st.st_uid, st.st_gid) : -EINVAL;
+        int r = path && run_folder && stat(run_folder, &st) >= 0 ? tpm_file_own(path, st.st_uid, st.st_gid) : -EINVAL;
 
         if (r >= 0)
                 return EXIT_SUCCESS;
@@ -547,15 +483,15 @@ static int prepare(void) {
 
         if (!state.path || !run_folder || stat(run_folder, &st) < 0)
                 return log_error_errno(-EINVAL, "vm-helper is started by units of guests' helpers") < 0;
-        r = state.is_file ? own_file(state.path, st.st_uid, st.st_gid)
+        r = state.is_file ? tpm_file_own(state.path, st.st_uid, st.st_gid)
                           : folder_make(state.path, st.st_uid, st.st_gid);
         if (r < 0)
                 return explain(state.path, run_folder, r) < 0;
         if (find_key(run_folder, "the passphrase of the TPM", &key) < 0)
                 return EXIT_FAILURE;
-        if (!has_state(&state, old) && set_up(&state, run_folder, old, key) < 0)
+        if (!tpm_state_exists(&state, old) && set_up(&state, run_folder, old, key) < 0)
                 return EXIT_FAILURE;
-        r = own_state(&state, st.st_uid, st.st_gid);
+        r = tpm_state_own(&state, st.st_uid, st.st_gid);
         return r < 0 ? explain(state.path, run_folder, r) < 0 : EXIT_SUCCESS;
 }
 
