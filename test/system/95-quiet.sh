@@ -27,7 +27,8 @@ connection.getAllDomainStats()
 assert len(connection.listAllDomains()) == 1000
 THOUSAND
 echo "#   heap straight after: $(heap) KiB"
-check "what lies free does not stay in between" heap_is_below 1000
+# systemd may still be told of the last of them
+check "what lies free does not stay in between" eventually 5 heap_is_below 1000
 check "half a KiB each is what is left once nobody calls" eventually 40 heap_is_below 540
 echo "#   heap: $(heap) KiB"
 finish
