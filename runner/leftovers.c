@@ -43,6 +43,32 @@ int leftovers_lock_soon(const char *name, unsigned patience, int *ret) {
         }
 }
 
+static bool says(int lock, const char *invocation) {
+        char text[64];
+        ssize_t n = pread(lock, text, sizeof text, 0);
+
+        return n >= 0 && (size_t) n == strlen(invocation) && memcmp(text, invocation, (size_t) n) == 0;
+}
+
+int leftovers_begin(int lock, const char *invocation) {
+        size_t len = strlen(invocation);
+
+        if (len == 0)
+                return -EINVAL;
+        if (says(lock, invocation))
+                return -EALREADY;
+        if (ftruncate(lock, 0) < 0 || pwrite(lock, invocation, len, 0) != (ssize_t) len)
+                return errno > 0 ? -errno : -EIO;
+        return 0;
+}
+
+bool leftovers_begun(const char *name, const char *invocation) {
+        _cleanup_free_ char *path = guest_file(GUEST_FILE_LOCK, name);
+        _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -EBADF;
+
+        return fd >= 0 && says(fd, invocation);
+}
+
 bool leftovers_exist(const char *name) {
         static const GuestFile files[] = { GUEST_FILE_LIVE, GUEST_FILE_LAUNCH, GUEST_FILE_UNDO, GUEST_FILE_STATE };
 

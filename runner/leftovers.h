@@ -20,6 +20,12 @@ int leftovers_lock(const char *name, bool wait, int *ret);
 /* ... waiting for so many milliseconds at most. */
 int leftovers_lock_soon(const char *name, unsigned patience, int *ret);
 
+/* A run begins once in each invocation of its unit: a QEMU that has ended vm-run shall not have what is meant for that
+ * one. Writes the invocation into the file of the lock, which is held; -EALREADY where it is there. */
+int leftovers_begin(int lock, const char *invocation);
+/* Is it there? For who has not got the lock yet. */
+bool leftovers_begun(const char *name, const char *invocation);
+
 /* Is there anything of an earlier run? */
 bool leftovers_exist(const char *name);
 

@@ -496,17 +496,19 @@ static void undo_earlier_run(const char *name, const char *dir) {
 
 /* Nobody cleans up behind this run before it is over. What an earlier one left, whose vm-cleanup was killed, goes
  * now. */
-static int take_over(const char *name, const char *run_dir, int parcel_fd, Error *e) {
+static int take_over(const Starting *s, int parcel_fd, Error *e) {
         _cleanup_close_ int lock = -EBADF;
         int r;
 
-        r = leftovers_lock(name, true, &lock);
+        r = leftovers_lock(s->name, true, &lock);
+        if (r >= 0)
+                r = leftovers_begin(lock, s->invocation);
         if (r >= 0)
                 r = parcel_put(parcel_fd, LOCK_FD_NAME, lock);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_QEMU, "cannot mark the guest as running");
-        if (leftovers_exist(name))
-                undo_earlier_run(name, run_dir);
+        if (leftovers_exist(s->name))
+                undo_earlier_run(s->name, s->run_dir);
         return 0;
 }
 
@@ -523,7 +525,7 @@ int prepare_guest(const Starting *s, const char *plan, int in, Error *e) {
         };
         int r;
 
-        r = take_over(s->name, s->run_dir, in, e);
+        r = take_over(s, in, e);
         if (r < 0)
                 return r;
         if (stale)

@@ -78,6 +78,17 @@ static int unit_of(pid_t process, char **ret) {
         return -EPERM;
 }
 
+/* The link that systemd makes for journald before it starts a process of the unit: 32 hex digits. */
+static int read_invocation(const char *unit, char ret[static 33]) {
+        _cleanup_free_ char *path = text_format("/run/systemd/units/invocation:%s", unit);
+        ssize_t n = path ? readlink(path, ret, 33) : -1;
+
+        if (n < 0)
+                return path ? -errno : -ENOMEM;
+        ret[32] = 0;
+        return n == 32 ? 0 : -EBADMSG;
+}
+
 /* Each variable ends with a NUL. */
 static int read_environment(Starting *s) {
         _cleanup_free_ char *environment = NULL;
@@ -108,6 +119,8 @@ int starting_identify(int connection, pid_t manager, Starting *ret) {
                 r = unit_of(s.process, &unit);
         if (r >= 0)
                 r = guest_name_from_unit(unit, &s.name);
+        if (r >= 0)
+                r = read_invocation(unit, s.invocation);
         if (r >= 0)
                 r = read_environment(&s);
         if (r < 0)

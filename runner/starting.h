@@ -11,6 +11,7 @@
 typedef struct Starting {
         pid_t process;
         char *name;        /* of the guest */
+        char invocation[33]; /* of its unit: another one at each start */
         char *run_dir;     /* that systemd has made for this run; NULL: none */
         char **settings;   /* UNITVIRT_NAME=VALUE, as the unit's Environment= has them */
 } Starting;
@@ -19,7 +20,8 @@ void starting_done(Starting *s);
 #define _cleanup_starting_ _cleanup_(starting_done)
 
 /* Fills *ret. -EPERM where it is not a process of a guest's unit that the service manager, by its number, has started:
- * QEMU, which has the same user, view and unit, is vm-run's child. */
+ * QEMU, which has the same user, view and unit, is vm-run's child; it is an orphan, and so the service manager's, where
+ * it has ended vm-run, which the invocation is for (leftovers_begin()). */
 int starting_identify(int connection, pid_t manager, Starting *ret);
 
 /* A process that has the connection, in the guest's control group: what it opens is under the unit's rules for devices,

@@ -22,13 +22,14 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "host/enter.h"
+#include "leftovers.h"
 #include "notify.h"
 #include "prepare.h"
 #include "serve.h"
 #include "starting.h"
 
 /* Without a start for so long it ends: the next one starts it again. */
-#define IDLE_MS 15000
+#define IDLE_MS 5000
 
 /* The cause where programs look; vm-run puts it into the unit's status. */
 static void keep_failure(const char *name, const char *message, const char *text) {
@@ -104,6 +105,8 @@ static int serve(int connection, void *userdata) {
         r = starting_identify(connection, *manager, &s);
         if (r < 0)
                 return log_error_errno(r, "somebody asks who is not a guest's vm-run that begins: %s", strerror(-r));
+        if (leftovers_begun(s.name, s.invocation))
+                return log_error_errno(-EPERM, "a process of the guest '%s' asks, which has begun already", s.name);
         r = take_settings(s.settings);
         return r < 0 ? r : start(&s, connection);
 }

@@ -78,6 +78,18 @@ check "... nor in a's unit" equals "got 0 0" m sh -c \
         sh "$ask_to_prepare"
 check "... nor in a unit of its own, as systemd's child" contains "got 0 0" \
         m systemd-run -q --pipe --wait /usr/bin/python3 -c "$ask_to_prepare"
+# As a QEMU that has ended vm-run would be: in the unit, and systemd's child.
+orphan() {
+        m sh -c 'echo $$ > "/sys/fs/cgroup$(systemctl show -P ControlGroup vm@a)/cgroup.procs"
+                /usr/bin/python3 -c "import os, time
+while os.getppid() != 1:
+    time.sleep(0.1)
+$1" > /run/orphan 2>&1 &' orphan "$ask_to_prepare"
+        eventually 10 m grep got /run/orphan; m cat /run/orphan
+}
+check "... nor an orphan of its unit" contains "got 0 0" orphan
+check "... as the journal says" contains "guest 'a' asks, which has begun already" \
+        m journalctl -q --no-pager _COMM=vm-prepare
 found() { as_a find / -path /proc -prune -o -path /sys -prune -o -name "$1" -print 2>/dev/null; }
 check "control: it finds its own monitor" contains /run/libvirt/qemu/vm-a/qmp.sock found qmp.sock
 check "it does not find b's disk anywhere" equals "" found b.raw

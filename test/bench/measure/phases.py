@@ -354,8 +354,8 @@ def twenty(work, side, machine, add):
     with host.session_of(side, machine) as session:
         add("domstats-20", [session.ask("domstats", 20)["wall"] / 1000 for _ in range(5)])
     if side.name == "unitvirt":
-        # what --timeout does by itself two minutes later, to those that virtqemud asked as well
-        machine.sh("systemctl stop 'virt*d.service'")
+        # what each does by itself two minutes later, or seconds, those that virtqemud asked as well
+        machine.sh("systemctl stop 'virt*d.service' vm-prepare.service")
     machine.settle()
     processes = side.management(machine)
     sizes = {}
