@@ -33,6 +33,17 @@ static QemuOpened *add_opened(Prepare *p, const xmlNode *element) {
         return o;
 }
 
+/* What is open already: QEMU gets a copy. */
+static int store_opened(Prepare *p, const xmlNode *element, int fd) {
+        QemuOpened *o = add_opened(p, element);
+        int r = o ? descriptor_store(p, fd) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        o->fd = r;
+        return 0;
+}
+
 /* --- secrets --- */
 
 /* A QEMU that runs has no number yet that the file could be known by: it is told the value itself. */
@@ -121,18 +132,12 @@ static int give_secrets(Prepare *p, const xmlNode *layer, const xmlNode *source)
 
 static int give_connection(Prepare *p, const xmlNode *element, const char *path) {
         _cleanup_close_ int fd = -EBADF;
-        QemuOpened *o;
         int r;
 
         r = path ? socket_connect(path, &fd) : -EINVAL;
         if (r < 0)
                 return prepare_refuse(p, r, element, "cannot connect to '%s': %s", path ?: "", strerror(-r));
-        o = add_opened(p, element);
-        r = o ? descriptor_store(p, fd) : -ENOMEM;
-        if (r < 0)
-                return r;
-        o->fd = r;
-        return 0;
+        return store_opened(p, element, fd);
 }
 
 /* A connection that is to be made again when it breaks is QEMU's own affair, and so are those that a library makes. */
@@ -296,7 +301,6 @@ static int give_reservations(Prepare *p, const xmlNode *layer, const xmlNode *so
 static int give_served(Prepare *p, const xmlNode *disk, const xmlNode *source) {
         _cleanup_close_ int fd = -EBADF;
         char part[PLAN_PART_MAX];
-        QemuOpened *o;
         int r = prepare_note_late(p, disk);
 
         plan_device_part(disk, p->running, part);
@@ -304,12 +308,7 @@ static int give_served(Prepare *p, const xmlNode *disk, const xmlNode *source) {
                 r = prepare_reach_helper(p, source, part, &fd);
         if (r < 0)
                 return r;
-        o = add_opened(p, source);
-        r = o ? descriptor_store(p, fd) : -ENOMEM;
-        if (r < 0)
-                return r;
-        o->fd = r;
-        return 0;
+        return store_opened(p, source, fd);
 }
 
 static int give_layer(Prepare *p, const xmlNode *layer) {
