@@ -25,7 +25,7 @@ int descriptor_store(Prepare *p, int fd) {
         (void) snprintf(name, sizeof name, "qemu-%i", number);
         r = parcel_put(p->parcel_fd, name, fd);
         if (r < 0)
-                return error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager");
+                return error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to vm-run");
         return number;
 }
 

@@ -155,7 +155,7 @@ static int listen_at(Prepare *p, const xmlNode *graphics, const char *address, i
                         r = parcel_put(p->parcel_fd, text, fds[i]);
                 close(fds[i]);
         }
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a socket to the service manager") : 0;
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a socket to vm-run") : 0;
 }
 
 /* Sockets for the port of one kind, in the host's network; clients come by way of vm-run. */

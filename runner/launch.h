@@ -11,7 +11,7 @@
 
 #define LAUNCH_MAX (16U * 1024 * 1024) /* bytes of such a file that are read */
 
-/* Names in the service manager's store of the sockets at which clients of the guest's screens are waited for:
+/* Names in the parcel (parcel.h) of the sockets at which clients of the guest's screens are waited for:
  * "screen-vnc-0", numbered among all screens; and of those for websockets, "websocket-0". A name of a host may have
  * more than one address. */
 #define SCREEN_FD_PREFIX "screen-"
@@ -21,7 +21,7 @@
 #define WEBSOCKET_FD_PREFIX "websocket-"
 #define WEBSOCKETS_MAX 4U
 
-/* Names in the service manager's store of files that what a console says is copied to, in front of its alias ("qemu"
+/* Names in the parcel (parcel.h) of files that what a console says is copied to, in front of its alias ("qemu"
  * for QEMU's own words): <log file=>, and <source path=> of one of type file. With ".0", ".1", ... behind it those that
  * full ones become. */
 #define LOG_FD_PREFIX "log-"

@@ -38,7 +38,7 @@ static int keep_as(Locks *l, int fd, const char *device) {
         if (!name)
                 return -ENOMEM;
         r = parcel_put(l->p->parcel_fd, strlen(name) > PARCEL_NAME_MAX ? IMAGE_LOCK_FD_NAME : name, fd);
-        return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_SYSTEMD, "cannot hand a lock to the service manager")
+        return r < 0 ? error_set_errno(&l->p->error, r, ORIGIN_SYSTEMD, "cannot hand a lock to vm-run")
                      : 0;
 }
 

@@ -43,7 +43,7 @@ static int hand_over(Prepare *p, const char *name, int fd) {
 
         if (r < 0 && p->late)
                 return error_set_errno(&p->error, r, ORIGIN_QEMU, "cannot hand a file to the guest's vm-run");
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to the service manager") : 0;
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a file to vm-run") : 0;
 }
 
 static int open_backup(Prepare *p, const char *name, const char *path, bool append, unsigned n) {

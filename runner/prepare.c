@@ -360,7 +360,7 @@ static int write_launch(Prepare *p) {
                 return r;
         fd = open(path, O_RDONLY | O_CLOEXEC);
         r = fd < 0 ? -errno : parcel_put(p->parcel_fd, "launch", fd);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand %s to the service manager", path) : 0;
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand %s to vm-run", path) : 0;
 }
 
 static int write_live(Prepare *p) {
@@ -401,7 +401,7 @@ static int prepare_registration(Prepare *p) {
                 return 0;
         }
         r = parcel_put(p->parcel_fd, REGISTER_FD_NAME, fd);
-        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to the service manager")
+        return r < 0 ? error_set_errno(&p->error, r, ORIGIN_SYSTEMD, "cannot hand a connection to vm-run")
                      : 0;
 }
 

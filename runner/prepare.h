@@ -166,7 +166,7 @@ int prepare_filter(void *userdata, const char *tap, Error *e);
 int prepare_refuse_filter(Prepare *p, const xmlNode *interface, const char *type);
 
 /* logs.c */
-/* A file that vm-run writes to, by the name in the service manager's store, and those that full ones become. */
+/* A file that vm-run writes to, by the name in the parcel, and those that full ones become. */
 int prepare_log_file(Prepare *p, const char *name, const char *path, bool append);
 /* /var/log/libvirt/qemu/NAME.log */
 int prepare_guest_log(Prepare *p);

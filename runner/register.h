@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-/* The connection's name in the service manager's store. */
+/* The connection's name in the parcel (parcel.h). */
 #define REGISTER_FD_NAME "machined"
 
 /* The module, in Unitvirt's folder of programs, and its symbol of type RegisterMachine. */

@@ -7,9 +7,8 @@
  * does not let it. So the functions of lib/host open as root and give each descriptor to a sink, and say by which
  * number the guest's QEMU will know it. There are two kinds of callers:
  *
- *   vm-prepare, at the start: the sink is the service manager's store (runner/descriptors.c), the number is the one
- *   that vm-run
- *   gives the descriptor in QEMU's process.
+ *   vm-prepare, at the start: the sink is the parcel for vm-run (runner/descriptors.c), the number is the one that
+ *   vm-run gives the descriptor in QEMU's process.
  *   a helper as root for a guest that runs: the sink is a socket to who speaks QMP, and the number the position in its
  *   message.
  *
