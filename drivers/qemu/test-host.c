@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/strings.h"
+#include "test-clock.h"
 #include "test-host.h"
 
 /* --- files --- */
@@ -105,6 +106,7 @@ int test_host_setup(void **state) {
 int test_host_teardown(void **state) {
         TestHost *h = *state;
 
+        test_clock_skips(false);
         assert_int_equal(loop_stop_fibers(h->loop, 1000000), 0);
         assert_int_equal(h->daemon.held, 0);
         test_daemon_stop(&h->daemon);
