@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The inside of a Link: link.c, and link-pipe.c for what passes without being read. */
+/* The inside of a Link: link.c, link-in.c for what comes in, and link-pipe.c for what passes without being read. */
 
 #include "rpc/link.h"
+
+#define BUFFER_KEEP 4096U /* an empty buffer larger than this is given back */
 
 /* What goes out in front of the byte at this place of the out buffer: a descriptor, with that byte, or what is in a
  * pipe. */
@@ -52,6 +54,25 @@ struct Link {
         bool ended;
         bool closed;            /* closed() was called */
 };
+
+/* --- link-in.c --- */
+
+/* Reads what there is, and hands on the packets. */
+void link_read(Link *l);
+/* Hands on what was refused before, and what lies behind it. */
+void link_take_buffered(Link *l);
+/* May more be read now? Behind a refused packet some bytes are, for urgent ones. */
+bool link_wants_input(const Link *l);
+/* Has a layer bytes that no poll shows? */
+bool link_has_pending(const Link *l);
+/* Counts what waits in its budget. */
+void link_count_waiting(Link *l);
+/* Tells the owner when part of a packet begins to wait, and when none does any more. */
+void link_tell_of_part(Link *l);
+/* The peer does not read what there is for it. */
+static inline bool link_out_is_long(const Link *l) {
+        return link_pending(l) > LINK_OUT_HIGH;
+}
 
 /* --- link-pipe.c --- */
 
