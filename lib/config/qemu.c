@@ -12,14 +12,20 @@
 /* honoured */
 #define HERE(name, type, fallback) { #name, type, AT(name), fallback, .groups = 1 }
 #define RANGE(name, type, fallback, from, to) { #name, type, AT(name), fallback, NULL, from, to, 1 }
+#define HERE_TLS(prefix) HERE(prefix##_tls, CONF_BOOL, NULL), HERE(prefix##_tls_x509_cert_dir, CONF_STRING, NULL)
+#define HERE_TLS_KEY(prefix)                                                                                    \
+        HERE(prefix##_tls_x509_secret_uuid, CONF_STRING, NULL), HERE(prefix##_tls_priority, CONF_STRING, NULL), \
+        RANGE(prefix##_tls_x509_verify, CONF_INT, "-1", -1, 1)
+#define HERE_SCREEN(prefix)                                                                                 \
+        HERE(prefix##_listen, CONF_STRING, "127.0.0.1"), HERE(prefix##_password, CONF_STRING, NULL),        \
+        HERE(prefix##_auto_unix_socket, CONF_BOOL, NULL), HERE(prefix##_sasl, CONF_BOOL, NULL),             \
+        HERE(prefix##_sasl_dir, CONF_STRING, "/etc/sasl2")
 /* refused, for guests that it concerns */
 #define REFUSED(name, concerned, why) \
         { #name, CONF_BOOL, CONF_NOWHERE, .groups = 1, .note = why, .refused = QEMU_CONCERN_##concerned }
-#define REFUSED_WORDS(name, words, good, concerned, why)                                                \
-        {                                                                                               \
-#name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why,           \
-                                                  .refused = QEMU_CONCERN_##concerned, .harmless = good \
-        }
+#define REFUSED_WORDS(name, words, good, concerned, why)                                             \
+        { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why,             \
+          .refused = QEMU_CONCERN_##concerned, .harmless = good }
 /* without effect */
 #define UNUSED(name, type, why) { #name, type, CONF_NOWHERE, .groups = 1, .note = why }
 #define UNUSED_WORDS(name, words, why) { #name, CONF_STRING, CONF_NOWHERE, .allowed = words, .groups = 1, .note = why }
@@ -36,32 +42,20 @@
 #define NO_BACKUP "backups are not made yet"
 #define NO_SAVE "guests are not saved, nor dumped on request, yet"
 #define NO_RDP "RDP graphics are not supported"
-#define NO_TPM "TPM devices are not supported yet"
 #define OWN_USER "each guest has a user of its own, made by its unit"
 #define OWN_FILES "images are handed to QEMU as open files, their owners stay"
 #define IN_UNIT "the sandbox is that of the guest's unit, systemctl edit vm@.service changes it"
 #define BY_UNITS "units are started and stopped by systemd, see vm@.service(8)"
 #define DEFINITION_SAYS "the guest's definition says where sound goes, in <audio>"
-#define NO_HELPER "there is nothing yet that needs it"
+#define HELPER_USER "swtpm runs as a user of its own, made by its unit"
+#define HELPER_PROGRAM "it is run in a unit of its own, from where its package has it"
 
 static const ConfKey keys[] = {
-        HERE(vnc_listen, CONF_STRING, "127.0.0.1"),
-        HERE(vnc_password, CONF_STRING, NULL),
-        HERE(vnc_auto_unix_socket, CONF_BOOL, NULL),
-        HERE(spice_listen, CONF_STRING, "127.0.0.1"),
-        HERE(spice_password, CONF_STRING, NULL),
-        HERE(spice_auto_unix_socket, CONF_BOOL, NULL),
-        HERE(vnc_tls, CONF_BOOL, NULL),
-        HERE(vnc_tls_x509_cert_dir, CONF_STRING, NULL),
-        HERE(vnc_tls_x509_secret_uuid, CONF_STRING, NULL),
-        RANGE(vnc_tls_x509_verify, CONF_INT, "-1", -1, 1),
-        HERE(vnc_tls_priority, CONF_STRING, NULL),
-        HERE(vnc_sasl, CONF_BOOL, NULL),
-        HERE(vnc_sasl_dir, CONF_STRING, "/etc/sasl2"),
-        HERE(spice_tls, CONF_BOOL, NULL),
-        HERE(spice_tls_x509_cert_dir, CONF_STRING, NULL),
-        HERE(spice_sasl, CONF_BOOL, NULL),
-        HERE(spice_sasl_dir, CONF_STRING, "/etc/sasl2"),
+        HERE_SCREEN(vnc),
+        HERE_TLS(vnc),
+        HERE_TLS_KEY(vnc),
+        HERE_SCREEN(spice),
+        HERE_TLS(spice),
         RANGE(remote_display_port_min, CONF_UINT, "5900", 5900, 65535),
         RANGE(remote_display_port_max, CONF_UINT, "65535", 5900, 65535),
         RANGE(remote_websocket_port_min, CONF_UINT, "5700", 5700, 65535),
@@ -71,16 +65,10 @@ static const ConfKey keys[] = {
         HERE(dump_guest_core, CONF_BOOL, NULL),
         HERE(storage_folders, CONF_LIST, NULL),
         HERE(default_tls_x509_cert_dir, CONF_STRING, "/etc/pki/qemu"),
-        HERE(nbd_tls, CONF_BOOL, NULL),
-        HERE(nbd_tls_x509_cert_dir, CONF_STRING, NULL),
-        HERE(default_tls_x509_secret_uuid, CONF_STRING, NULL),
-        RANGE(default_tls_x509_verify, CONF_INT, "-1", -1, 1),
-        HERE(default_tls_priority, CONF_STRING, NULL),
-        HERE(chardev_tls, CONF_BOOL, NULL),
-        HERE(chardev_tls_x509_cert_dir, CONF_STRING, NULL),
-        HERE(chardev_tls_x509_secret_uuid, CONF_STRING, NULL),
-        HERE(chardev_tls_priority, CONF_STRING, NULL),
-        RANGE(chardev_tls_x509_verify, CONF_INT, "-1", -1, 1),
+        HERE_TLS_KEY(default),
+        HERE_TLS(nbd),
+        HERE_TLS(chardev),
+        HERE_TLS_KEY(chardev),
         RANGE(seccomp_sandbox, CONF_INT, "-1", -1, 1),
         HERE(max_core, CONF_LIMIT, NULL),
         HERE(max_processes, CONF_LIMIT, NULL),
@@ -145,39 +133,40 @@ static const ConfKey keys[] = {
         { "stdio_handler", CONF_STRING, AT(stdio_handler), .allowed = "file logd", .groups = 1 },
         UNUSED(log_timestamp, CONF_BOOL, "what QEMU says is in the journal, with the time"),
         UNUSED(nvram, CONF_LIST, "firmware is found by its descriptors, see unitvirt(1)"),
-        UNUSED(hugetlbfs_mount, CONF_LIST, "huge pages are not supported yet"),
-        UNUSED(memory_backing_dir, CONF_STRING, "memory in files is not supported yet"),
+        UNUSED(hugetlbfs_mount, CONF_LIST, "huge pages are taken from /dev/hugepages and /dev/hugepages1G"),
+        UNUSED(memory_backing_dir, CONF_STRING, "memory in files lies below /var/lib/libvirt/qemu/ram"),
         UNUSED(allow_disk_format_probing, CONF_BOOL, "formats of images are never guessed"),
-        UNUSED(relaxed_acs_check, CONF_BOOL, "devices of the host are not assigned yet"),
+        UNUSED(relaxed_acs_check, CONF_BOOL, "which devices go together is told by the kernel's IOMMU groups alone"),
         UNUSED(max_queued, CONF_UINT, "max_client_requests in virtqemud.conf limits calls"),
         UNUSED(capability_filters, CONF_LIST, "QEMU is not probed"),
         UNUSED_WORDS(deprecation_behavior, "none omit reject crash", "it is for those who develop libvirt"),
         UNUSED(default_cpu_deprecated_features, CONF_STRING, "the CPU model is taken as QEMU has it"),
         UNUSED(bridge_helper, CONF_STRING, "taps are opened by vm-prepare"),
-        UNUSED(swtpm_user, CONF_STRING, NO_TPM),
-        UNUSED(swtpm_group, CONF_STRING, NO_TPM),
-        UNUSED(pr_helper, CONF_STRING, NO_HELPER),
-        UNUSED(slirp_helper, CONF_STRING, NO_HELPER),
-        UNUSED(dbus_daemon, CONF_STRING, NO_HELPER),
-        UNUSED(qemu_vnc, CONF_STRING, NO_HELPER),
-        UNUSED(storage_use_nbdkit, CONF_BOOL, NO_HELPER),
-        UNUSED(virtiofsd_debug, CONF_BOOL, NO_HELPER),
-        UNUSED(gluster_debug_level, CONF_UINT, NO_HELPER),
+        UNUSED(swtpm_user, CONF_STRING, HELPER_USER),
+        UNUSED(swtpm_group, CONF_STRING, HELPER_USER),
+        UNUSED(pr_helper, CONF_STRING, HELPER_PROGRAM),
+        UNUSED(slirp_helper, CONF_STRING, "QEMU has libslirp itself, and passt is for <backend type='passt'/>"),
+        UNUSED(dbus_daemon, CONF_STRING, "no bus is started for a guest"),
+        UNUSED(qemu_vnc, CONF_STRING, "QEMU serves VNC itself"),
+        UNUSED(storage_use_nbdkit, CONF_BOOL, "nbdkit reads the disks that need it, QEMU the others"),
+        UNUSED(virtiofsd_debug, CONF_BOOL, "what virtiofsd says is in the journal of its unit"),
+        UNUSED(gluster_debug_level, CONF_UINT, "QEMU's own level is kept"),
 };
 
 /* Folders, whose names are absolute. */
+#define FOLDER(name) { #name, AT(name) }
 static const struct {
         const char *key;
         size_t at;
 } folders[] = {
-        { "auto_dump_path", AT(auto_dump_path) },
-        { "default_tls_x509_cert_dir", AT(default_tls_x509_cert_dir) },
-        { "nbd_tls_x509_cert_dir", AT(nbd_tls_x509_cert_dir) },
-        { "chardev_tls_x509_cert_dir", AT(chardev_tls_x509_cert_dir) },
-        { "vnc_tls_x509_cert_dir", AT(vnc_tls_x509_cert_dir) },
-        { "spice_tls_x509_cert_dir", AT(spice_tls_x509_cert_dir) },
-        { "vnc_sasl_dir", AT(vnc_sasl_dir) },
-        { "spice_sasl_dir", AT(spice_sasl_dir) },
+        FOLDER(auto_dump_path),
+        FOLDER(default_tls_x509_cert_dir),
+        FOLDER(nbd_tls_x509_cert_dir),
+        FOLDER(chardev_tls_x509_cert_dir),
+        FOLDER(vnc_tls_x509_cert_dir),
+        FOLDER(spice_tls_x509_cert_dir),
+        FOLDER(vnc_sasl_dir),
+        FOLDER(spice_sasl_dir),
 };
 
 static int check_together(const QemuConfig *c, const char *origin, Error *e) {

@@ -197,6 +197,29 @@ static void qemu_keys(void **state) {
         assert_non_null(strstr(e.detail, "q.conf: auto_dump_path is not absolute"));
 }
 
+/* Nobody is told that what Unitvirt has is not there. */
+static void qemu_keys_without_effect_say_why(void **state) {
+        static const char *const cases[][2] = {
+                { "hugetlbfs_mount = \"/dev/hugepages\"",
+                  "huge pages are taken from /dev/hugepages and /dev/hugepages1G" },
+                { "memory_backing_dir = \"/srv/ram\"", "memory in files lies below /var/lib/libvirt/qemu/ram" },
+                { "relaxed_acs_check = 1", "which devices go together is told by the kernel's IOMMU groups alone" },
+                { "swtpm_group = \"tss\"", "swtpm runs as a user of its own, made by its unit" },
+                { "pr_helper = \"/opt/pr\"", "it is run in a unit of its own, from where its package has it" },
+                { "storage_use_nbdkit = 1", "nbdkit reads the disks that need it, QEMU the others" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(qemu_config_freep) QemuConfig *c = NULL;
+                _cleanup_strv_ char **warnings = NULL;
+                const char *text = cases[i][0];
+
+                assert_int_equal(qemu_config_parse(text, strlen(text), "q.conf", &c, &warnings, NULL), 0);
+                assert_int_equal(strv_length(warnings), 1);
+                assert_string_equal(strstr(warnings[0], "has no effect: ") + strlen("has no effect: "), cases[i][1]);
+        }
+}
+
 /* What asks for protection that is not given is neither lost nor a warning. */
 static void qemu_keys_are_refused(void **state) {
         static const struct {
@@ -347,6 +370,7 @@ int main(void) {
                 cmocka_unit_test(settings_arrive),
                 cmocka_unit_test(keys_belong_to_daemons),
                 cmocka_unit_test(qemu_keys),
+                cmocka_unit_test(qemu_keys_without_effect_say_why),
                 cmocka_unit_test(qemu_keys_are_refused),
                 cmocka_unit_test(lockd_folders),
                 cmocka_unit_test(qemu_values_are_checked),
