@@ -29,23 +29,7 @@ for s in clients:
     s.sendall(b"RFB 003.008\n")
     assert s.recv(2) == b"\x01\x02", "not asked for the password"'; }
 check "... VNC's clients see it, three at once, and are asked for the password" asks_for_password
-browser() { python '
-import base64, hashlib, socket, sys
-def client():
-    s = socket.create_connection(("localhost", 5708), 10)
-    s.settimeout(20)
-    s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-              b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-              b"Sec-WebSocket-Protocol: binary\r\n\r\n")
-    seen = b""
-    while b"RFB 003.008\n" not in seen:
-        more = s.recv(4096)
-        assert more, seen
-        seen += more
-    assert seen.startswith(b"HTTP/1.1 101 "), seen
-    return s
-kept = [client() for _ in range(3)]'; }
-check "... so do browsers" browser
+check "... so do browsers" m /usr/bin/python3 /run/test/browser.py 5708 clients=3
 greets() { python '
 import socket, struct
 s = socket.create_connection(("127.0.0.1", 5909), 10)

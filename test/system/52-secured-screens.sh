@@ -83,20 +83,7 @@ m mv /root/pki-vnc /etc/pki/libvirt-vnc
 conf 'vnc_tls = 1'
 define web "<graphics type='vnc' port='5908' websocket='5708'/><interface type='user'/>"
 check "a guest with websockets, and a card of QEMU's own network" m virsh -q start web
-browser() { m /usr/bin/python3 -c '
-import socket, ssl
-context = ssl.create_default_context(cafile="/tmp/c/ca.pem")
-s = context.wrap_socket(socket.create_connection(("localhost", 5708), 10), server_hostname="localhost")
-s.settimeout(20)
-s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-          b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-          b"Sec-WebSocket-Protocol: binary\r\n\r\n")
-seen = b""
-while b"RFB 003.008\n" not in seen:
-    more = s.recv(4096)
-    assert more, seen
-    seen += more'; }
-check "... browsers have it by wss" browser
+check "... browsers have it by wss" m /usr/bin/python3 /run/test/browser.py 5708 ca=/tmp/c/ca.pem
 check "... clients of VNC as well" looks vnc localhost 5908 login=19+260
 check "... destroy" m virsh -q destroy web
 check "... nothing listens any more" equals "" m sh -c 'ss -tlnH | grep -E ":(57|59)[0-9]{2} "'
@@ -128,32 +115,7 @@ check "... is seen" contains "by sasl" looks vnc localhost 5900 login=20 user=al
 check "... not by a stranger" not looks vnc localhost 5900 login=20 user=bob password=secret
 check "... destroy" m virsh -q destroy seen
 # --- Kerberos
-kerberos() {
-        m_with_input bash -s <<'KDC'
-set -e
-cat > /etc/krb5.conf <<EOF
-[libdefaults]
-    default_realm = TEST
-    dns_lookup_kdc = false
-    dns_lookup_realm = false
-    rdns = false
-    dns_canonicalize_hostname = false
-[realms]
-    TEST = {
-        kdc = 127.0.0.1
-    }
-[domain_realm]
-    host.example = TEST
-EOF
-mkdir -p /etc/krb5kdc /var/lib/krb5kdc
-kdb5_util create -s -r TEST -P master
-kadmin.local -q "addprinc -randkey vnc/host.example"
-kadmin.local -q "addprinc -pw secret carol"
-kadmin.local -q "ktadd -k /etc/libvirt/vnc.tab vnc/host.example"
-systemctl start krb5-kdc.service
-KDC
-}
-check "a server of Kerberos" kerberos
+check "a server of Kerberos" m /run/test/kerberos vnc host.example /etc/libvirt/vnc.tab
 m mv /etc/sasl2/qemu.conf /root/digest
 conf 'vnc_sasl = 1' 'vnc_listen = "0.0.0.0"'
 sasl 'mech_list: gssapi' 'keytab: /etc/libvirt/nothing.tab'
