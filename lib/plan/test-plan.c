@@ -219,6 +219,54 @@ static void a_plan_may_have_units_beside_it(void **state) {
         assert_int_equal(rmdir(dir), 0);
 }
 
+static void touch(const char *dir, const char *unit) {
+        _cleanup_free_ char *path = text_format("%s/%s.d/10-unitvirt.conf", dir, unit);
+        char *name = strrchr(path, '/');
+
+        *name = 0;
+        assert_int_equal(mkdir(path, 0755), 0);
+        *name = '/';
+        assert_int_equal(file_write_atomic(path, "", 0, 0644, FILE_WRITE_NOSYNC), 0);
+}
+
+/* What came with a device that was plugged in is not the plan's. */
+static void what_others_wrote_beside_it_stays(void **state) {
+        static const char *const both[] = { "fs0", "fs-1", NULL }, *const one[] = { "fs0", NULL };
+        char dir[] = "/tmp/test-plan.XXXXXX";
+        _cleanup_plan_ Plan *p = plan_of_thing(both), *q = plan_of_thing(one);
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(plan_write_dropin(p, dir), 1);
+        touch(dir, "vm-helper@a\\x2db-late.service");
+        touch(dir, "vm-helper@a.service");
+        assert_int_equal(plan_write_dropin(q, dir), 1);
+        assert_false(is_there(dir, "vm-helper@a\\x2db-fs\\x2d1.service.d"));
+        assert_int_equal(plan_remove_dropin_as(&thing, "a-b", dir), 0);
+        assert_false(is_there(dir, "thing@a\\x2db.service.d"));
+        assert_false(is_there(dir, "vm-helper@a\\x2db-fs0.service.d"));
+        assert_true(is_there(dir, "vm-helper@a\\x2db-late.service.d/10-unitvirt.conf"));
+        assert_true(is_there(dir, "vm-helper@a.service.d/10-unitvirt.conf"));
+        assert_int_equal(plan_remove_dropin_of("vm-helper@a\\x2db-late.service", dir), 0);
+        assert_int_equal(plan_remove_dropin_of("vm-helper@a.service", dir), 0);
+        assert_int_equal(plan_remove(q, dir), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
+/* At a guest's end nothing stays of it. */
+static void all_beside_a_guest_goes_with_it(void **state) {
+        char dir[] = "/tmp/test-plan.XXXXXX";
+
+        assert_non_null(mkdtemp(dir));
+        touch(dir, "vm-passt@web-net1.service");
+        touch(dir, "vm-swtpm@web.service");
+        touch(dir, "vm-swtpm@web2.service");
+        touch(dir, "vm@web.service");
+        assert_int_equal(plan_remove_dropin("web", dir), 0);
+        assert_true(is_there(dir, "vm-swtpm@web2.service.d/10-unitvirt.conf"));
+        assert_int_equal(plan_remove_dropin("web2", dir), 0);
+        assert_int_equal(rmdir(dir), 0);
+}
+
 static void a_line_is_repeated_only_with_other_options(void **state) {
         _cleanup_free_ char *s = text_of(GUEST(
                 "<devices><disk type='block' device='cdrom'><source dev='/dev/sdb'/></disk>"
@@ -379,6 +427,8 @@ int main(void) {
                 cmocka_unit_test(a_broken_definition_fails_its_unit),
                 cmocka_unit_test(dropins_are_written_once),
                 cmocka_unit_test(a_plan_may_have_units_beside_it),
+                cmocka_unit_test(what_others_wrote_beside_it_stays),
+                cmocka_unit_test(all_beside_a_guest_goes_with_it),
                 cmocka_unit_test(a_line_is_repeated_only_with_other_options),
                 cmocka_unit_test(other_definitions_are_in_the_stamp),
                 cmocka_unit_test(a_kind_without_units_is_refused),

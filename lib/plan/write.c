@@ -157,11 +157,7 @@ int plan_format(const Plan *p, char **ret) {
         return 0;
 }
 
-static bool has_content(const char *path, const char *text) {
-        _cleanup_free_ char *old = NULL;
-
-        return file_read(path, 1024 * 1024, &old, NULL) >= 0 && streq(old, text);
-}
+#define FILE_MAX (1024U * 1024U)
 
 char *plan_file(const Plan *p) {
         return p->kind ? text_format("%s.d/" DROPIN, p->unit) : strdup(p->unit);
@@ -188,8 +184,8 @@ static int make_folder(const char *file, bool *ret_new) {
         return chmod(dir, 0755) < 0 ? -errno : 0;
 }
 
-/* *ret_old: there was a file before. 1 when it wrote. */
-static int write_one(const Plan *p, const char *unit_dir, bool *ret_old) {
+/* *ret_old: what the file said before; NULL where there was none. 1 when it wrote. */
+static int write_one(const Plan *p, const char *unit_dir, char **ret_old) {
         _cleanup_free_ char *file = plan_file(p), *path = NULL, *text = NULL;
         bool is_new = false;
         int r;
@@ -204,8 +200,7 @@ static int write_one(const Plan *p, const char *unit_dir, bool *ret_old) {
                 r = make_folder(path, &is_new);
         if (r < 0)
                 return r;
-        *ret_old = !is_new && access(path, F_OK) >= 0;
-        if (*ret_old && has_content(path, text))
+        if (!is_new && file_read(path, FILE_MAX, ret_old, NULL) >= 0 && streq(*ret_old, text))
                 return 0;
         /* Unit folders below /run are gone after a crash anyway. */
         r = file_write_atomic(path, text, strlen(text), 0644, FILE_WRITE_NOSYNC);
@@ -234,20 +229,13 @@ static bool is_planned(const Plan *p, const char *unit) {
         return false;
 }
 
-/* "vm-swtpm@NAME.service.d" or "vm-swtpm@NAME-PART.service.d" to the unit; NULL for what is another's. start:
- * "vm-swtpm@NAME". Each entry of a folder that may have thousands comes by here. */
-static char *sidecar_of(const UnitKind *kind, const char *start, const char *entry) {
-        const char *rest = startswith(entry, start), *end;
+/* "vm-swtpm@NAME.service" or "vm-swtpm@NAME-PART.service", len bytes; start: "vm-swtpm@NAME". Each entry of a folder
+ * that may have thousands comes by here. */
+static bool is_sidecar(const UnitKind *kind, const char *start, const char *unit, size_t len) {
+        size_t n = strlen(start), suffix = strlen(kind->suffix);
 
-        if (!rest || (*rest != '-' && *rest != *kind->suffix))
-                return NULL;
-        end = endswith(rest, ".d");
-        if (!end || (size_t) (end - rest) < strlen(kind->suffix))
-                return NULL;
-        rest = *rest == '-' ? end - strlen(kind->suffix) : rest;
-        return (size_t) (end - rest) == strlen(kind->suffix) && startswith(rest, kind->suffix)
-                       ? strndup(entry, (size_t) (end - entry))
-                       : NULL;
+        return len >= n + suffix && memcmp(unit, start, n) == 0 &&
+               memcmp(unit + len - suffix, kind->suffix, suffix) == 0 && (unit[n] == '-' || len == n + suffix);
 }
 
 /* How the names of its sidecars begin, one for each kind of them. */
@@ -267,32 +255,73 @@ static int sidecar_starts(const UnitKind *kind, const char *name, char ***ret) {
         return 0;
 }
 
-/* Sidecars of the thing that p (NULL: nothing) does not have any more. */
-static int remove_sidecars(const UnitKind *kind, const char *name, const Plan *p, const char *unit_dir) {
+static int remove_unplanned(const UnitKind *kind, char *const *starts, const char *unit, size_t len, const Plan *p,
+                            const char *unit_dir) {
+        for (size_t i = 0; kind->sidecars[i]; i++)
+                if (is_sidecar(kind->sidecars[i], starts[i], unit, len)) {
+                        _cleanup_free_ char *own = strndup(unit, len);
+
+                        return !own ? -ENOMEM : is_planned(p, own) ? 0 : plan_remove_dropin_of(own, unit_dir);
+                }
+        return 0;
+}
+
+/* Sidecars of the thing that p (NULL: nothing) does not have any more, by what its file, "text", requires: the folder
+ * may have those of thousands, and of this one some for devices that were plugged in, which are no plan's. Those that
+ * are started for themselves are not required; there is one of a kind. */
+static int remove_sidecars(const UnitKind *kind, const char *name, const char *text, const Plan *p,
+                           const char *unit_dir) {
+        _cleanup_strv_ char **starts = NULL;
+        int r;
+
+        if (!kind->sidecars)
+                return 0;
+        r = sidecar_starts(kind, name, &starts);
+        for (const char *line = text; line && *line && r >= 0; line = strchrnul(line, '\n'), line += *line == '\n') {
+                const char *unit = startswith(line, "Requires=");
+
+                if (unit)
+                        r = remove_unplanned(kind, starts, unit, strcspn(unit, "\n"), p, unit_dir);
+        }
+        for (size_t i = 0; r >= 0 && kind->sidecars[i]; i++) {
+                const UnitKind *sidecar = kind->sidecars[i];
+                _cleanup_free_ char *unit = sidecar->own_start ? text_format("%s%s", starts[i], sidecar->suffix) : NULL;
+
+                if (sidecar->own_start)
+                        r = unit ? remove_unplanned(kind, starts, unit, strlen(unit), p, unit_dir) : -ENOMEM;
+        }
+        return r;
+}
+
+/* All that there are. */
+static int remove_all_sidecars(const UnitKind *kind, const char *name, const char *unit_dir) {
         _cleanup_strv_ char **starts = NULL;
         struct dirent *entry;
-        DIR *d = kind->sidecars ? opendir(unit_dir) : NULL;
+        DIR *d = opendir(unit_dir);
         int r;
 
         if (!d)
-                return kind->sidecars && errno != ENOENT ? -errno : 0;
+                return errno == ENOENT ? 0 : -errno;
         r = sidecar_starts(kind, name, &starts);
-        while (r >= 0 && (entry = readdir(d)))
-                for (size_t i = 0; kind->sidecars[i] && r >= 0; i++) {
-                        _cleanup_free_ char *unit = sidecar_of(kind->sidecars[i], starts[i], entry->d_name);
+        while (r >= 0 && (entry = readdir(d))) {
+                const char *end = endswith(entry->d_name, ".d");
 
-                        if (unit && !is_planned(p, unit))
-                                r = plan_remove_dropin_of(unit, unit_dir);
-                }
+                if (end)
+                        r = remove_unplanned(kind, starts, entry->d_name, (size_t) (end - entry->d_name), NULL,
+                                             unit_dir);
+        }
         (void) closedir(d);
         return r;
 }
 
 int plan_write_dropin(const Plan *p, const char *unit_dir) {
-        bool old = false, ignored, wrote = false;
+        _cleanup_free_ char *old = NULL;
+        bool wrote = false;
         int r;
 
         for (size_t i = 0; i < p->n_others; i++) {
+                _cleanup_free_ char *ignored = NULL;
+
                 r = write_one(p->others[i], unit_dir, &ignored);
                 if (r < 0)
                         return r;
@@ -303,7 +332,7 @@ int plan_write_dropin(const Plan *p, const char *unit_dir) {
                 return r;
         wrote |= r > 0;
         /* What was not there before had nothing beside it. */
-        r = old && wrote ? remove_sidecars(p->kind, p->name, p, unit_dir) : 0;
+        r = old && wrote ? remove_sidecars(p->kind, p->name, old, p, unit_dir) : 0;
         return r < 0 ? r : wrote;
 }
 
@@ -328,15 +357,23 @@ int plan_remove(const Plan *p, const char *unit_dir) {
 }
 
 int plan_remove_dropin_as(const UnitKind *kind, const char *name, const char *unit_dir) {
-        _cleanup_free_ char *unit = NULL;
+        _cleanup_free_ char *unit = NULL, *path = NULL, *text = NULL;
         int r;
 
         r = unit_name_for(kind, name, &unit);
-        if (r >= 0)
-                r = plan_remove_dropin_of(unit, unit_dir);
-        return r < 0 ? r : remove_sidecars(kind, name, NULL, unit_dir);
+        if (r < 0)
+                return r;
+        path = text_format("%s/%s.d/" DROPIN, unit_dir, unit);
+        if (!path)
+                return -ENOMEM;
+        r = file_read(path, FILE_MAX, &text, NULL);
+        if (r >= 0 || r == -ENOENT)
+                r = remove_sidecars(kind, name, text, NULL, unit_dir);
+        return r < 0 ? r : plan_remove_dropin_of(unit, unit_dir);
 }
 
 int plan_remove_dropin(const char *name, const char *unit_dir) {
-        return plan_remove_dropin_as(&unit_guest, name, unit_dir);
+        int r = remove_all_sidecars(&unit_guest, name, unit_dir);
+
+        return r < 0 ? r : plan_remove_dropin_as(&unit_guest, name, unit_dir);
 }

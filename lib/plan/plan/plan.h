@@ -97,8 +97,8 @@ char *plan_file(const Plan *p);
  * otherwise. */
 int plan_write_dropin(const Plan *p, const char *unit_dir);
 
-/* Removes the drop-in of a guest's unit and those of its sidecars, and their folders when empty. Nothing there is no
- * error. */
+/* Removes the drop-in of a guest's unit and those of its sidecars, whoever wrote them there, and their folders when
+ * empty. Nothing there is no error. */
 int plan_remove_dropin(const char *name, const char *unit_dir);
 
 /* Removes the files of all units of the plan, whole ones too. */
@@ -107,5 +107,5 @@ int plan_remove(const Plan *p, const char *unit_dir);
 /* Removes the drop-in of one unit, by the unit's name. */
 int plan_remove_dropin_of(const char *unit, const char *unit_dir);
 
-/* As plan_remove_dropin(), for another kind. */
+/* Removes what was written by plan_write_dropin(), for any kind. */
 int plan_remove_dropin_as(const UnitKind *kind, const char *name, const char *unit_dir);
