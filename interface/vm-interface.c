@@ -8,7 +8,6 @@
  * rolled back in time. "boot" (vm-interface-boot.service) does the same before the network comes up. */
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "base/fs.h"
 #include "base/keyfile.h"
@@ -204,14 +203,9 @@ static const struct {
 /* One after the other, of all processes. */
 static int lock_all(void) {
         _cleanup_free_ char *folder = text_format("%s/interface", path_run()), *path = text_format("%s/lock", folder);
-        _cleanup_close_ int fd = -EBADF;
+        int r = folder && path ? mkdir_p(folder, 0700) : -ENOMEM;
 
-        if (!folder || !path || mkdir_p(folder, 0700) < 0)
-                return -ENOMEM;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return r < 0 ? r : file_open_locked(path);
 }
 
 static int run_job(Job *j, Error *e) {

@@ -2,34 +2,18 @@
 
 /* Small files below /run/libvirt/qemu that all guests share. */
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include "base/fs.h"
 #include "base/guest-files.h"
 #include "base/strings.h"
 #include "prepare.h"
 
-static int open_locked(const char *file) {
-        _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int fd = -EBADF;
-
-        path = guests_shared_file(file);
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
-        return TAKE_FD(fd);
-}
-
 int state_next_id(unsigned *ret) {
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *path = guests_shared_file(GUESTS_NEXT_ID);
+        _cleanup_close_ int fd = path ? file_open_locked(path) : -ENOMEM;
         char text[16] = {};
         unsigned id = 1;
         int n;
 
-        fd = open_locked(GUESTS_NEXT_ID);
         if (fd < 0)
                 return fd;
         if (pread(fd, text, sizeof text - 1, 0) < 0)

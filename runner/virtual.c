@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <sys/file.h>
 
 #include "base/fs.h"
 #include "base/log.h"
@@ -73,15 +72,12 @@ static bool lives(const char *guest) {
 static int write_macs(const char *guest, const char *bridge, const char *mac) {
         _cleanup_free_ char *path = network_macs_file(bridge), *lock = text_format("%s/network/macs.lock", path_run()),
                             *text = NULL, *changed = NULL;
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd = path && lock ? file_open_locked(lock) : -ENOMEM;
         size_t len = 0;
         int r;
 
-        if (!path || !lock)
-                return -ENOMEM;
-        fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
+        if (fd < 0)
+                return fd;
         r = file_read(path, MACS_FILE_MAX, &text, &len);
         if (r < 0 && r != -ENOENT)
                 return r;

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <sys/file.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -22,6 +23,32 @@ int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
         }
         *ret_len = len;
         return 0;
+}
+
+int pread_up_to(int fd, char *data, size_t size, off_t offset, size_t *ret_len) {
+        size_t len = 0;
+
+        while (len < size) {
+                ssize_t n = pread(fd, data + len, size - len, offset + (off_t) len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t) n;
+        }
+        *ret_len = len;
+        return 0;
+}
+
+int file_open_locked(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0 || flock(fd, LOCK_EX) < 0)
+                return -errno;
+        return TAKE_FD(fd);
 }
 
 /* The kernel's own files say 4096 in /sys and 0 in /proc, whatever is in them. */

@@ -8,7 +8,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -37,17 +36,14 @@ char *filter_job_path(const char *id, const char *suffix) {
 
 int filter_lock(Error *e) {
         _cleanup_free_ char *folder = text_format("%s/nwfilter", path_run()), *path = NULL;
-        _cleanup_close_ int fd = -EBADF;
         int r;
 
         path = folder ? text_format("%s/lock", folder) : NULL;
         r = path ? mkdir_p(folder, 0700) : -ENOMEM;
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_NWFILTER, "cannot make %s", folder ?: "");
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return error_set_errno(e, -errno, ORIGIN_NWFILTER, "cannot lock %s", path);
-        return TAKE_FD(fd);
+        r = file_open_locked(path);
+        return r < 0 ? error_set_errno(e, r, ORIGIN_NWFILTER, "cannot lock %s", path) : r;
 }
 
 int filter_rules_read(const char *dev, char **ret) {

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "base/fs.h"
@@ -15,14 +14,8 @@
 
 static int open_lock(void) {
         _cleanup_free_ char *path = guests_shared_file(GUESTS_PORTS_LOCK);
-        _cleanup_close_ int fd = -EBADF;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return path ? file_open_locked(path) : -ENOMEM;
 }
 
 static bool port_is_free(const char *address, unsigned port) {

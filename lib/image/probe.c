@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "bytes.h"
 
@@ -257,22 +258,6 @@ static int size_of(int fd, const struct stat *st, uint64_t *ret) {
         return 0;
 }
 
-/* Fills head up to max, or to the end of the image. */
-static int read_on(int fd, uint8_t *head, size_t *len, size_t max) {
-        while (*len < max) {
-                ssize_t n = pread(fd, head + *len, max - *len, (off_t) *len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-                *len += (size_t) n;
-        }
-        return 0;
-}
-
 /* Thousands of images are looked at in a row, so of raw ones only the first block and the place of the mark of ISO 9660
  * are read, and of the others the first block where that holds their header. */
 #define FIRST_READ 4096U
@@ -296,11 +281,11 @@ static int look(int fd, ImageFormat format, struct stat *st, ImageInfo *ret) {
         _cleanup_free_ uint8_t *head = NULL;
         uint8_t first[FIRST_READ];
         uint64_t size = 0;
-        size_t len = 0;
+        size_t len = 0, more = 0;
         int r;
 
         *ret = IMAGE_INFO_INIT;
-        r = read_on(fd, first, &len, sizeof first);
+        r = pread_up_to(fd, (char *) first, sizeof first, 0, &len);
         if (r >= 0)
                 r = fstat(fd, st) < 0 ? -errno : size_of(fd, st, &size);
         if (r < 0)
@@ -323,9 +308,10 @@ static int look(int fd, ImageFormat format, struct stat *st, ImageInfo *ret) {
         if (!head)
                 return -ENOMEM;
         memcpy(head, first, len);
-        r = read_on(fd, head, &len, IMAGE_HEAD_MAX);
+        r = pread_up_to(fd, (char *) head + len, IMAGE_HEAD_MAX - len, (off_t) len, &more);
         if (r < 0)
                 return r;
+        len += more;
         return format < 0 ? image_probe(head, len, size, ret) : image_read(head, len, size, format, ret);
 }
 

@@ -4,7 +4,6 @@
  * What is promised to whom is known by the kernel alone: so whoever comes and goes, and in what order, it is true. */
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "base/fs.h"
 #include "base/strings.h"
@@ -20,13 +19,8 @@
 /* One at a time: a class is looked for and then made. */
 static int lock_floors(void) {
         _cleanup_free_ char *path = text_format("%s/network/floors.lock", path_run());
-        _cleanup_close_ int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 
-        if (!path)
-                return -ENOMEM;
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return path ? file_open_locked(path) : -ENOMEM;
 }
 
 /* --- what there is --- */

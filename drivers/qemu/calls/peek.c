@@ -6,30 +6,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/fs.h"
 #include "base/strings.h"
 #include "calls/calls.h"
 #include "run/monitor.h"
 
 #define MEMORY_VIRTUAL 1U /* virDomainMemoryFlags */
 #define MEMORY_PHYSICAL 2U
-
-/* So many bytes of an open file; what is missing is for the caller to say. */
-static ssize_t read_all(int fd, char *buffer, size_t size, off_t offset) {
-        size_t done = 0;
-
-        while (done < size) {
-                ssize_t n = pread(fd, buffer + done, size - done, offset + (off_t) done);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                done += (size_t) n;
-        }
-        return (ssize_t) done;
-}
 
 /* --- memory --- */
 
@@ -71,7 +54,7 @@ static int check_memory_peek(const remote_domain_memory_peek_args *args, Error *
 static int memory_peek(Call *c, Guest *g, const remote_domain_memory_peek_args *args,
                        remote_domain_memory_peek_ret *ret, Error *e) {
         _cleanup_close_ int fd = memfd_create("memory-peek", MFD_CLOEXEC);
-        ssize_t n;
+        size_t n = 0;
         int r;
 
         r = check_memory_peek(args, e);
@@ -86,9 +69,11 @@ static int memory_peek(Call *c, Guest *g, const remote_domain_memory_peek_args *
         ret->buffer.buffer_val = malloc(MAX(args->size, 1U));
         if (!ret->buffer.buffer_val)
                 return -ENOMEM;
-        n = read_all(fd, ret->buffer.buffer_val, args->size, 0);
-        if (n != (ssize_t) args->size)
-                return error_set(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "QEMU gave %zd bytes of %u", n,
+        r = pread_up_to(fd, ret->buffer.buffer_val, args->size, 0, &n);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot read what QEMU gave");
+        if (n != args->size)
+                return error_set(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "QEMU gave %zu bytes of %u", n,
                                  args->size);
         ret->buffer.buffer_len = args->size;
         return 0;
@@ -131,7 +116,7 @@ static int block_peek(Call *c, Guest *g, const remote_domain_block_peek_args *ar
                       Error *e) {
         _cleanup_close_ int fd = -EBADF;
         const char *path = NULL;
-        ssize_t n;
+        size_t n = 0;
         int r;
 
         if (args->size > REMOTE_DOMAIN_BLOCK_PEEK_BUFFER_MAX)
@@ -148,12 +133,12 @@ static int block_peek(Call *c, Guest *g, const remote_domain_block_peek_args *ar
         ret->buffer.buffer_val = malloc(MAX(args->size, 1U));
         if (!ret->buffer.buffer_val)
                 return -ENOMEM;
-        n = read_all(fd, ret->buffer.buffer_val, args->size, (off_t) args->offset);
-        if (n < 0)
-                return error_set_errno(e, (int) n, ORIGIN_QEMU, "cannot read '%s'", path);
-        if (n < (ssize_t) args->size)
+        r = pread_up_to(fd, ret->buffer.buffer_val, args->size, (off_t) args->offset, &n);
+        if (r < 0)
+                return error_set_errno(e, r, ORIGIN_QEMU, "cannot read '%s'", path);
+        if (n < args->size)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                 "'%s' starting from %llu has only %zd bytes available", path,
+                                 "'%s' starting from %llu has only %zu bytes available", path,
                                  (unsigned long long) args->offset, n);
         ret->buffer.buffer_len = args->size;
         return 0;

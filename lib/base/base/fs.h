@@ -41,6 +41,12 @@ int file_remove_temporaries(const char *path);
 /* Reads until the end, or until size bytes have come: *ret_len of them. Errno. */
 int read_up_to(int fd, char *data, size_t size, size_t *ret_len);
 
+/* Reads from a place of a file until its end, or until size bytes have come, which are fewer there. As above. */
+int pread_up_to(int fd, char *data, size_t size, off_t offset, size_t *ret_len);
+
+/* Waits for the lock of a file, which is made (0600) where it is missing. The descriptor that has it, or errno. */
+int file_open_locked(const char *path);
+
 /* Writes all len bytes to a descriptor that blocks. Negative errno of write(2); some bytes may have gone then. */
 int write_all(int fd, const char *data, size_t len);
 
