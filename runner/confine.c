@@ -11,7 +11,6 @@
 
 #include "confine.h"
 
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -19,15 +18,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/seccomp.h"
 #include "landlock.h"
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#error "no number of this architecture"
-#endif
 
 typedef enum RuleKind {
         RULE_DENY,      /* the call */
@@ -133,7 +125,7 @@ static int filter_calls(const Launch *l, pid_t us) {
 
         /* the unit ends what makes calls of another architecture */
         f[n++] = (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-        f[n++] = equals(ARCH, 1, 0);
+        f[n++] = equals(SECCOMP_ARCH, 1, 0);
         f[n++] = allow;
         f[n++] = load_call;
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)

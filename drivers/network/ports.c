@@ -191,16 +191,19 @@ static int look_up(Call *c, const remote_network_port_lookup_by_uuid_args *args,
         return r < 0 ? r : to_wire(n, (const uint8_t *) args->uuid, &ret->port);
 }
 
+static int load_port(Call *c, const remote_nonnull_network_port *port, Definition **ret, Error *e) {
+        _cleanup_free_ char *path = NULL;
+        Network *n = NULL;
+        int r = find_port(c, &port->net, port->uuid, &n, &path, e);
+
+        return r < 0 ? r : definition_load_as(&document_networkport, path, DEFINITION_UNCHECKED, ret, e);
+}
+
 static int get_xml(Call *c, const remote_network_port_get_xml_desc_args *args,
                    remote_network_port_get_xml_desc_ret *ret, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
-        _cleanup_free_ char *path = NULL;
-        Network *n = NULL;
-        int r;
+        int r = load_port(c, &args->port, &d, e);
 
-        r = find_port(c, &args->port.net, args->port.uuid, &n, &path, e);
-        if (r >= 0)
-                r = definition_load_as(&document_networkport, path, DEFINITION_UNCHECKED, &d, e);
         return r < 0 ? r : definition_format(d, 0, &ret->xml);
 }
 
@@ -317,13 +320,9 @@ static int get_parameters(Call *c, const remote_network_port_get_parameters_args
                           remote_network_port_get_parameters_ret *ret, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_typed_params_ TypedParams p = {};
-        _cleanup_free_ char *path = NULL;
-        Network *n = NULL;
         int r;
 
-        r = find_port(c, &args->port.net, args->port.uuid, &n, &path, e);
-        if (r >= 0)
-                r = definition_load_as(&document_networkport, path, DEFINITION_UNCHECKED, &d, e);
+        r = load_port(c, &args->port, &d, e);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {

@@ -108,24 +108,22 @@ int bridge_create(Netlink *n, const BridgeSettings *s) {
         return request_send(n, &q);
 }
 
-int link_delete(Netlink *n, const char *name) {
+static int change(Netlink *n, const char *name, int type, bool set_up, bool up) {
         int index = link_index(name);
         Request q;
 
         if (index < 0)
                 return index;
-        q = link_request(RTM_DELLINK, 0, index, false, false);
+        q = link_request(type, 0, index, set_up, up);
         return request_send(n, &q);
 }
 
-int link_set_up(Netlink *n, const char *name, bool up) {
-        int index = link_index(name);
-        Request q;
+int link_delete(Netlink *n, const char *name) {
+        return change(n, name, RTM_DELLINK, false, false);
+}
 
-        if (index < 0)
-                return index;
-        q = link_request(RTM_NEWLINK, 0, index, true, up);
-        return request_send(n, &q);
+int link_set_up(Netlink *n, const char *name, bool up) {
+        return change(n, name, RTM_NEWLINK, true, up);
 }
 
 static int set_number(Netlink *n, const char *name, int attribute, uint32_t value) {

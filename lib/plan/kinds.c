@@ -11,47 +11,16 @@
 
 /* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt, one for reservations
  * of disks, one for each graphics card of vhost-user, one for each disk that QEMU cannot log in for. */
-const UnitKind unit_swtpm = {
-        .prefix = "vm-swtpm@",
-        .suffix = ".service",
-        .word = "TPM",
-        .description = "TPM of virtual machine %I",
-        .prepare = "vm-helper",
-        .name_max = UNIT_NAME_MAX_TMP,
-        .origin = ORIGIN_DOMAIN,
-};
+#define HELPER(start, what, text)                                                                         \
+        { .prefix = start, .suffix = ".service", .word = what, .description = text " of virtual machine %I", \
+          .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN }
 
-const UnitKind unit_virtiofsd = {
-        .prefix = "vm-virtiofsd@",
-        .suffix = ".service",
-        .word = "shared folder",
-        .description = "Folder of virtual machine %I",
-        .prepare = "vm-helper",
-        .name_max = UNIT_NAME_MAX_TMP,
-        .origin = ORIGIN_DOMAIN,
-};
-
-const UnitKind unit_passt = {
-        .prefix = "vm-passt@", .suffix = ".service", .word = "card", .description = "Network of virtual machine %I",
-        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
-};
-
-const UnitKind unit_pr_helper = {
-        .prefix = "vm-pr-helper@", .suffix = ".service", .word = "persistent reservations",
-        .description = "Persistent reservations of virtual machine %I",
-        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
-};
-
-const UnitKind unit_gpu = {
-        .prefix = "vm-gpu@", .suffix = ".service", .word = "graphics card",
-        .description = "Graphics card of virtual machine %I",
-        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
-};
-
-const UnitKind unit_nbdkit = {
-        .prefix = "vm-nbdkit@", .suffix = ".service", .word = "disk", .description = "Disk of virtual machine %I",
-        .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN,
-};
+const UnitKind unit_swtpm = HELPER("vm-swtpm@", "TPM", "TPM");
+const UnitKind unit_virtiofsd = HELPER("vm-virtiofsd@", "shared folder", "Folder");
+const UnitKind unit_passt = HELPER("vm-passt@", "card", "Network");
+const UnitKind unit_pr_helper = HELPER("vm-pr-helper@", "persistent reservations", "Persistent reservations");
+const UnitKind unit_gpu = HELPER("vm-gpu@", "graphics card", "Graphics card");
+const UnitKind unit_nbdkit = HELPER("vm-nbdkit@", "disk", "Disk");
 
 static const UnitKind *const guest_sidecars[] = {
         &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, &unit_nbdkit, NULL,

@@ -4,21 +4,13 @@
  * microseconds where a network and a file system of its own would cost milliseconds. */
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "base/seccomp.h"
 #include "storage/sandbox.h"
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#error "no number of this architecture"
-#endif
 
 static const long calls[] = {
         SYS_newfstatat, SYS_openat,   SYS_pread64,        SYS_close,        SYS_read,          SYS_write,
@@ -50,7 +42,7 @@ int sandbox_only_read(void) {
         size_t n = 0;
 
         f[n++] = LOAD(offsetof(struct seccomp_data, arch));
-        f[n++] = IF(BPF_JEQ, ARCH, 1, 0);
+        f[n++] = IF(BPF_JEQ, SECCOMP_ARCH, 1, 0);
         f[n++] = RETURN(SECCOMP_RET_KILL_PROCESS);
         f[n++] = LOAD(offsetof(struct seccomp_data, nr));
         f[n++] = IF(BPF_JEQ, SYS_openat, 0, 3);

@@ -142,26 +142,23 @@ static int compare_cpu(Call *c, const remote_connect_compare_cpu_args *args, rem
         return r < 0 ? r : compare(m, m->real, args->xml, args->flags, &ret->result, e);
 }
 
-/* Which accelerator is meant; what is said of program and machine has to be there. */
-static int resolve(const remote_string *arch, const remote_string *virttype, const char **ret, Error *e) {
+/* The models of the accelerator that is meant; what is said of program and machine has to be there. */
+static int models_for(Call *c, const remote_string *arch, const remote_string *virttype, CpuModels **ret, Error *e) {
         const char *type = *virttype ? **virttype : host_has_kvm() ? "kvm" : "qemu";
+        int r;
 
         if (!streq(type, "qemu") && !(streq(type, "kvm") && host_has_kvm()))
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU, "virttype '%s' is not supported here",
                                  type);
-        *ret = streq(type, "kvm") ? "kvm" : "tcg";
-        return *arch ? check_arch(**arch, e) : 0;
+        r = *arch ? check_arch(**arch, e) : 0;
+        return r < 0 ? r : driver_cpu_models(driver_of(c), streq(type, "kvm") ? "kvm" : "tcg", ret, e);
 }
 
 static int compare_hypervisor_cpu(Call *c, const remote_connect_compare_hypervisor_cpu_args *args,
                                   remote_connect_compare_hypervisor_cpu_ret *ret, Error *e) {
         _cleanup_cpu_models_ CpuModels *m = NULL;
-        const char *accel = NULL;
-        int r;
+        int r = models_for(c, &args->arch, &args->virttype, &m, e);
 
-        r = resolve(&args->arch, &args->virttype, &accel, e);
-        if (r >= 0)
-                r = driver_cpu_models(driver_of(c), accel, &m, e);
         return r < 0 ? r : compare(m, m->host.features, args->xmlCPU, args->flags, &ret->result, e);
 }
 
@@ -239,12 +236,8 @@ static int baseline_cpu(Call *c, const remote_connect_baseline_cpu_args *args, r
 static int baseline_hypervisor_cpu(Call *c, const remote_connect_baseline_hypervisor_cpu_args *args,
                                    remote_connect_baseline_hypervisor_cpu_ret *ret, Error *e) {
         _cleanup_cpu_models_ CpuModels *m = NULL;
-        const char *accel = NULL;
-        int r;
+        int r = models_for(c, &args->arch, &args->virttype, &m, e);
 
-        r = resolve(&args->arch, &args->virttype, &accel, e);
-        if (r >= 0)
-                r = driver_cpu_models(driver_of(c), accel, &m, e);
         return r < 0 ? r
                      : baseline(m, args->flags & BASELINE_IGNORE_HOST ? NULL : m->host.features,
                                 args->xmlCPUs.xmlCPUs_val, args->xmlCPUs.xmlCPUs_len, args->flags, &ret->cpu, e);
