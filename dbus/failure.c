@@ -156,26 +156,6 @@ int systemd_unit_failed_step(Systemd *s, const char *unit, char **ret, Error *e)
 
 /* --- other units --- */
 
-static int read_names(Systemd *s, const char *path, const char *property, char ***names, Error *e) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *name;
-        sd_bus *bus;
-        int r;
-
-        r = systemd_get_bus(s, &bus, e);
-        if (r >= 0)
-                r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error,
-                                          &reply, "ss", DESTINATION ".Unit", property);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'a', "s");
-        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &name)) > 0)
-                r = strv_add(names, name);
-        return r;
-}
-
 /* What did not start because of another has not failed itself: then it is that other. */
 static int failed_need(Systemd *s, const char *unit, unsigned depth, char **ret, Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -189,9 +169,9 @@ static int failed_need(Systemd *s, const char *unit, unsigned depth, char **ret,
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
-                r = read_names(s, path, "Requires", &names, e);
+                r = systemd_get_list(s, path, DESTINATION ".Unit", "Requires", &names, e);
         if (r >= 0)
-                r = read_names(s, path, "BindsTo", &names, e);
+                r = systemd_get_list(s, path, DESTINATION ".Unit", "BindsTo", &names, e);
         for (char **name = names; r >= 0 && name && *name; name++) {
                 _cleanup_free_ char *state = NULL;
 

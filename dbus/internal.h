@@ -24,6 +24,10 @@ int systemd_get_unit(Systemd *s, const char *unit, char **ret, Error *e);
 int systemd_get_property(Systemd *s, const char *unit, const char *interface, const char *property, const char *type,
                          sd_bus_message **ret, Error *e);
 
+/* Adds what a property of an object has, texts, to a list. Waits. */
+int systemd_get_list(Systemd *s, const char *path, const char *interface, const char *property, char ***list,
+                     Error *e);
+
 /* Calls a method of the manager. */
 #define MANAGER_CALL(s, method, unit, ret_reply, error, e, ...)                                              \
         ({                                                                                                   \

@@ -437,27 +437,34 @@ int systemd_reload(Systemd *s, Error *e) {
         return r < 0 ? systemd_call_failed(r, &error, "cannot reload", NULL, e) : 0;
 }
 
-/* 1 where systemd reads units from folder. */
-static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
+int systemd_get_list(Systemd *s, const char *path, const char *interface, const char *property, char ***list,
+                     Error *e) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *path;
+        const char *text;
         sd_bus *bus;
         int r;
 
         r = systemd_get_bus(s, &bus, e);
         if (r < 0)
                 return r;
-        r = fiber_bus_call_method(bus, DESTINATION, MANAGER_PATH, "org.freedesktop.DBus.Properties", "Get", &error,
-                                  &reply, "ss", MANAGER, "UnitPath");
+        r = fiber_bus_call_method(bus, DESTINATION, path, "org.freedesktop.DBus.Properties", "Get", &error, &reply,
+                                  "ss", interface, property);
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'v', "as");
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "s");
-        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &path)) > 0)
-                if (streq(path, folder))
-                        return 1;
-        return r < 0 ? systemd_call_failed(r, &error, "cannot read the search path", NULL, e) : 0;
+        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &text)) > 0)
+                r = strv_add(list, text);
+        return r < 0 ? systemd_call_failed(r, &error, "cannot read", property, e) : 0;
+}
+
+/* 1 where systemd reads units from folder. */
+static int is_in_unit_path(Systemd *s, const char *folder, Error *e) {
+        _cleanup_strv_ char **folders = NULL;
+        int r = systemd_get_list(s, MANAGER_PATH, MANAGER, "UnitPath", &folders, e);
+
+        return r < 0 ? r : strv_contains(folders, folder);
 }
 
 int systemd_ensure_unit_path(Systemd *s, const char *folder, Error *e) {

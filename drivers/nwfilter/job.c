@@ -12,6 +12,7 @@
 #include "dbus/systemd.h"
 #include "filter/port.h"
 #include "nwfilter.h"
+#include "object/unit.h"
 
 static void forget(const char *id) {
         static const char *const suffixes[] = { "xml", "result" };
@@ -35,14 +36,9 @@ static int write_document(const char *id, const char *text, Error *e) {
 }
 
 static int read_result(const char *id, Error *e) {
-        _cleanup_free_ char *path = filter_job_path(id, "result"), *text = NULL;
-        int r = path ? file_read(path, 64 * 1024, &text, NULL) : -ENOMEM;
+        _cleanup_free_ char *path = filter_job_path(id, "result"), *unit = text_format("vm-filter@%s", id);
 
-        if (r < 0)
-                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_NWFILTER,
-                                 "the work on rules did not begin; see 'journalctl -u vm-filter@%s'", id);
-        text[strcspn(text, "\n")] = '\0';
-        return streq(text, "ok") ? 0 : error_set_from_text(e, -EIO, ERROR_INTERNAL, ORIGIN_NWFILTER, text);
+        return path && unit ? unit_work_result(path, "rules", unit, ORIGIN_NWFILTER, ERROR_INTERNAL, e) : -ENOMEM;
 }
 
 int nwfilter_work(NwfilterDriver *d, const char *verb, const char *document, Error *e) {

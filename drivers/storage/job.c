@@ -32,14 +32,11 @@ void job_forget(const char *id) {
 }
 
 static int read_result(const char *id, Error *e) {
-        _cleanup_free_ char *path = volume_job_path(id, "result"), *text = NULL;
-        int r = path ? file_read(path, 64 * 1024, &text, NULL) : -ENOMEM;
+        _cleanup_free_ char *path = volume_job_path(id, "result"), *unit = text_format("vm-volume@%s", id);
 
-        if (r < 0)
-                return error_set(e, r, ERROR_OPERATION_FAILED, ORIGIN_STORAGE,
-                                 "the work on the volume did not begin; see 'journalctl -u vm-volume@%s'", id);
-        text[strcspn(text, "\n")] = '\0';
-        return streq(text, "ok") ? 0 : error_set_from_text(e, -EIO, ERROR_OPERATION_FAILED, ORIGIN_STORAGE, text);
+        return path && unit
+                       ? unit_work_result(path, "the volume", unit, ORIGIN_STORAGE, ERROR_OPERATION_FAILED, e)
+                       : -ENOMEM;
 }
 
 static int clean(StorageDriver *d, const char *id, Error *e) {

@@ -290,6 +290,19 @@ void object_helper_stop(Object *o, const Plan *helper) {
         (void) plan_remove_dropin_of(unit, dropin_folder(true));
 }
 
+/* --- work --- */
+
+int unit_work_result(const char *path, const char *on, const char *unit, ErrorOrigin origin, ErrorCode code, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        int r = file_read(path, 64 * 1024, &text, NULL);
+
+        if (r < 0)
+                return error_set(e, r, ERROR_OPERATION_FAILED, origin,
+                                 "the work on %s did not begin; see 'journalctl -u %s'", on, unit);
+        text[strcspn(text, "\n")] = '\0';
+        return streq(text, "ok") ? 0 : error_set_from_text(e, -EIO, code, origin, text);
+}
+
 /* --- autostart --- */
 
 static char *systemd_link(const ObjectKind *k, const char *name) {

@@ -33,6 +33,10 @@ int object_unit_stop(Object *o, uint64_t timeout, Error *e);
 int object_helper_start(Object *o, const Plan *helper, Error *e);
 void object_helper_stop(Object *o, const Plan *helper);
 
+/* What a unit that works for a daemon has left in the file at path: "ok", or an error, of this code where it has none.
+ * Without the file the work, on what it is called here, did not begin. */
+int unit_work_result(const char *path, const char *on, const char *unit, ErrorOrigin origin, ErrorCode code, Error *e);
+
 /* Autostart is systemd's: EnableUnitFiles() makes a link in kind->unit->wants. libvirt's own link counts as well (the
  * generator reads it), and goes when autostart is switched. One truth: on where either is there. */
 bool object_autostart(const Object *o);
