@@ -42,7 +42,7 @@ check "... its key is a copy that nobody else reads" contains "400 $owner server
 check "... in a folder that nobody else enters" contains "700 " copies vnc-tls-server
 check "... the original stays root's" equals "600 root" m stat -c '%a %U' /etc/pki/libvirt-vnc/server-key.pem
 check "... destroy" m virsh -q destroy seen
-check "... the copy is gone" not m test -e /run/libvirt/qemu/vm-seen
+check "... the copy goes with the unit" eventually 5 not m test -e /run/libvirt/qemu/vm-seen
 check "without its key" m mv /etc/pki/libvirt-vnc/server-key.pem /root
 refused "... the guest does not start, and it is named" "'/etc/pki/libvirt-vnc/server-key.pem'" m virsh start seen
 refused "... with the line that wants it" "/etc/libvirt/qemu.conf:1: vnc_tls" m virsh start seen
