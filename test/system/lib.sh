@@ -190,11 +190,13 @@ guest_xml() {
 </domain>
 XML
 }
-# Logs in on the console of a guest of kind linux that is at its prompt, and prints what a line typed there says.
+# Logs in on the console of a guest of kind linux, and prints what a line typed there says, once it has ended.
 console_says() {
-        { sleep 1; printf '\n'; sleep 1; printf 'root\n'; sleep 2; printf '%s\n' "$2"; sleep 3; } |
-                m_with_input timeout -s KILL 9 script -qec "virsh console --force $1" /dev/null > "$work/console" 2>&1
+        local said
+        m /usr/bin/python3 /run/test/console.py "$1" $((40 * times_slower)) "$2" > "$work/console" 2>&1
+        said=$?
         cat "$work/console"
+        return $said
 }
 put_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/etc/libvirt/qemu/$1.xml'"; }
 define_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }
