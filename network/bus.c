@@ -28,6 +28,12 @@ static void message_freep(sd_bus_message **m) {
 #define _cleanup_message_ _cleanup_(message_freep)
 #define _cleanup_bus_error_ _cleanup_(sd_bus_error_free)
 
+static int open_system(sd_bus **ret) {
+        int r = sd_bus_open_system(ret);
+
+        return r < 0 ? r : sd_bus_set_method_call_timeout(*ret, CALL_TIMEOUT_USEC);
+}
+
 static int open_private(sd_bus **ret) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
@@ -156,11 +162,10 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
 static int set_description(const char *unit, const char *description) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int r = sd_bus_open_system(&bus);
+        int r = open_system(&bus);
 
         if (r < 0)
                 return r;
-        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         r = sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                "org.freedesktop.systemd1.Manager", "SetUnitProperties", &error, NULL, "sba(sv)", unit,
                                true, 1, "Description", "s", description);
@@ -216,9 +221,8 @@ bool bus_network_has_ended(const char *name) {
 bool bus_has_firewalld(void) {
         _cleanup_bus_ sd_bus *bus = NULL;
 
-        if (access("/etc/firewalld", F_OK) < 0 || sd_bus_open_system(&bus) < 0)
+        if (access("/etc/firewalld", F_OK) < 0 || open_system(&bus) < 0)
                 return false;
-        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         return sd_bus_get_name_creds(bus, FIREWALLD, 0, NULL) >= 0;
 }
 
@@ -227,10 +231,9 @@ static int call_firewalld(const char *method, const char *zone, const char *brid
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = sd_bus_open_system(&bus);
+        r = open_system(&bus);
         if (r < 0)
                 return r;
-        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         r = sd_bus_call_method(bus, FIREWALLD, "/org/fedoraproject/FirewallD1", FIREWALLD ".zone", method, &error, NULL,
                                "ss", zone, bridge);
         if (r < 0)
@@ -254,11 +257,10 @@ int bus_reload_networkd(void) {
         static const char name[] = "org.freedesktop.network1", path[] = "/org/freedesktop/network1";
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int r = sd_bus_open_system(&bus);
+        int r = open_system(&bus);
 
         if (r < 0)
                 return r;
-        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         return sd_bus_call_method(bus, name, path, "org.freedesktop.network1.Manager", "Reload", &error, NULL, NULL);
 }
 
@@ -289,10 +291,9 @@ int bus_register_domain(const char *bridge, const IpAddress *server, const char 
         _cleanup_bus_ sd_bus *bus = NULL;
         int index = (int) if_nametoindex(bridge), r;
 
-        r = sd_bus_open_system(&bus);
+        r = open_system(&bus);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_NETWORK, "cannot connect to the system bus");
-        (void) sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
         r = sd_bus_message_new_method_call(bus, &m, name, path, interface, "SetLinkDNS");
         if (r >= 0)
                 r = append_server(m, index, server);

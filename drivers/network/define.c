@@ -77,27 +77,14 @@ static int settle_bridge(ObjectIndex *i, const Object *self, Definition *d, Erro
 
 /* --- definitions of clients --- */
 
-/* Parses, and looks whose name and uuid it has; asks for the right before anything is made. *ret_object is borrowed,
- * NULL for a new one. */
 static int read_definition(Call *c, const char *xml, uint32_t flags, Definition **ret, Object **ret_object, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
-        ObjectIndex *i = call_index(c);
-        uint8_t uuid[16];
         Object *o;
         int r;
 
-        r = definition_parse_as(&document_network, xml, strlen(xml), NULL, flags & VALIDATE ? DEFINITION_VALIDATE : 0,
-                                &d, e);
+        r = object_read_definition(c, xml, flags & VALIDATE, &d, &o, e);
         if (r >= 0)
-                r = definition_normalise(d, NULL, e);
-        if (r < 0)
-                return r;
-        (void) definition_uuid(d, uuid);
-        r = object_check_access_to(c, &kind_network, definition_name(d), uuid, 0, e);
-        if (r >= 0)
-                r = object_for_identity(i, definition_name(d), uuid, &o, e);
-        if (r >= 0)
-                r = settle_bridge(i, o, d, e);
+                r = settle_bridge(call_index(c), o, d, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(d);

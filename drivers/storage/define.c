@@ -33,26 +33,14 @@ static int check_spec(ObjectIndex *i, Object *o, const Definition *d, Error *e) 
         return r < 0 ? r : plan_build(d, &plan, e);
 }
 
-/* Parses, and looks whose name and uuid it has; asks for the right before anything is made. *ret_object is borrowed,
- * NULL for a new one. */
 static int read_definition(Call *c, const char *xml, bool validate, Definition **ret, Object **ret_object, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
-        ObjectIndex *i = call_index(c);
-        uint8_t uuid[16];
         Object *o;
         int r;
 
-        r = definition_parse_as(&document_pool, xml, strlen(xml), NULL, validate ? DEFINITION_VALIDATE : 0, &d, e);
+        r = object_read_definition(c, xml, validate, &d, &o, e);
         if (r >= 0)
-                r = definition_normalise(d, NULL, e);
-        if (r < 0)
-                return r;
-        (void) definition_uuid(d, uuid);
-        r = object_check_access_to(c, &kind_pool, definition_name(d), uuid, 0, e);
-        if (r >= 0)
-                r = object_for_identity(i, definition_name(d), uuid, &o, e);
-        if (r >= 0)
-                r = check_spec(i, o, d, e);
+                r = check_spec(call_index(c), o, d, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(d);

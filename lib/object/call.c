@@ -122,6 +122,27 @@ int object_check_access_to(Call *c, const ObjectKind *k, const char *name, const
         return call_check_access_to(c, flags, acl.details, e);
 }
 
+int object_read_definition(Call *c, const char *xml, bool validate, Definition **ret, Object **ret_object, Error *e) {
+        const ObjectIndex *i = call_index(c);
+        _cleanup_definition_ Definition *d = NULL;
+        uint8_t uuid[16];
+        int r;
+
+        r = definition_parse_as(i->kind->store->document, xml, strlen(xml), NULL, validate ? DEFINITION_VALIDATE : 0,
+                                &d, e);
+        if (r >= 0)
+                r = definition_normalise(d, NULL, e);
+        if (r < 0)
+                return r;
+        (void) definition_uuid(d, uuid);
+        r = object_check_access_to(c, i->kind, definition_name(d), uuid, 0, e);
+        if (r >= 0)
+                r = object_for_identity(i, definition_name(d), uuid, ret_object, e);
+        if (r >= 0)
+                *ret = TAKE_PTR(d);
+        return r;
+}
+
 bool object_may_show(Call *c, const Object *o) {
         ObjectAcl acl;
 

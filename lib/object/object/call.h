@@ -173,6 +173,9 @@ int object_check_access(Call *c, const Object *o, uint32_t flags, Error *e);
 /* The same for an object that is not there yet. */
 int object_check_access_to(Call *c, const ObjectKind *k, const char *name, const uint8_t uuid[16], uint32_t flags,
                            Error *e);
+/* A client's document of the kind that the row's objects have: parsed, normalised, and whose name and uuid it has; asks
+ * for the right before anything is made. *ret_object is borrowed, NULL for a new one. */
+int object_read_definition(Call *c, const char *xml, bool validate, Definition **ret, Object **ret_object, Error *e);
 /* May the caller be shown it in a list? */
 bool object_may_show(Call *c, const Object *o);
 /* For plain rows that have found an object: visible, access, settled; then fills the results' object. */
