@@ -40,7 +40,7 @@ def wait(fd, patterns, patience):
 
 
 def log_in(fd):
-    login, shell = r"login: ", r"[~/] # "
+    login, shell = r"login: ", r"[~/]\S* # "
     os.write(fd, b"\n")
     while time.monotonic() < deadline:
         seen = wait(fd, (login, shell), 3)
