@@ -13,7 +13,7 @@ event_during() {
         local text=$1; shift
         m timeout 60 virsh event --all --loop > "$work/events" 2>&1 &
         local pid=$!
-        sleep 1.5
+        virsh_listens
         "$@" || { kill $pid; return 1; }
         eventually 40 grep -qF -- "$text" "$work/events"
         local rc=$?

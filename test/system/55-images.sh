@@ -182,8 +182,7 @@ check "an optional one" define lost \
         <disk type='file' device='cdrom'><source file='$vm/nowhere.iso' startupPolicy='optional'/>
         <target dev='sda' bus='sata'/></disk>"
 m sh -c 'timeout 20 stdbuf -oL virsh event --domain lost --event disk-change --loop > /run/lost 2>&1 &'
-eventually 5 m sh -c 'pgrep -f "virsh event"' > /dev/null
-sleep 1
+virsh_listens
 check "... the guest starts without" m virsh -q start lost
 check "... an event says which drive has no medium" eventually 10 m grep -qF "$vm/nowhere.iso -> " /run/lost
 check "... and which disk is not there" eventually 10 m grep -q "nowhere.raw.*dropped" /run/lost

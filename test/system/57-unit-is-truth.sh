@@ -96,8 +96,11 @@ check "... is paused" contains paused m virsh domstate passing
 check "... and ends" m virsh -q destroy passing
 # In another terminal's place: virsh shows the console, and the guest runs once it has it.
 console_at_once() {
-        sleep 4 | m_with_input timeout -s KILL 5 script -qec "virsh start --console talker" /dev/null \
-                > "$work/console" 2>&1
+        sleep 30 | m_with_input timeout -s KILL 25 script -qec "virsh start --console talker" /dev/null \
+                > "$work/console" 2>&1 &
+        eventually 20 grep -qF "Connected to domain 'talker'" "$work/console"
+        kill $! 2>/dev/null
+        m pkill -KILL -f '[v]irsh start --console'
         cat "$work/console"
 }
 check "a guest with a real QEMU" define_guest talker idle

@@ -350,9 +350,13 @@ check "... as does a refresh by virsh, a name that is not UTF-8 too" m sh -c 'cd
         touch "$(printf "bad\\377")"; virsh -q pool-refresh p; rm loop "$(printf "bad\\377")"
         journalctl -b -u virtstoraged --no-pager > /tmp/j; grep -q "p: skipping .loop.: Too many levels" /tmp/j &&
                 grep -q "p: skipping .?.: .*UTF-8" /tmp/j'
-m sh -c 'timeout 6 virsh pool-event --event refresh --loop > /tmp/events & sleep 2; virsh -q pool-refresh p
-        virsh -q pool-refresh p; wait'
-check "each refresh is one event" equals 2 m grep -c "event 'refresh' for storage pool p" /tmp/events
+m sh -c 'timeout 60 stdbuf -oL virsh pool-event --event refresh --loop > /tmp/events &'
+virsh_listens
+m sh -c 'virsh -q pool-refresh p; virsh -q pool-refresh p'
+check "each refresh is an event" eventually 10 equals 2 m grep -c "event 'refresh' for storage pool p" /tmp/events
+sleep 1
+check "... and no more" equals 2 m grep -c "event 'refresh' for storage pool p" /tmp/events
+m pkill -f '[v]irsh pool-event'
 check "a definition that is started at once needs no daemon-reload" \
         m sh -c 'reloads() { journalctl -b -o cat --no-pager -u init.scope | grep -c Reloading; }; a=$(reloads)
                 virsh -q "pool-define-as soon dir --target /srv/soon; pool-build soon; pool-start soon" && sleep 3 &&

@@ -12,18 +12,20 @@ machine_up
 check "a guest" define_guest up idle
 check "... starts" m virsh -q start up
 pid=$(qemu_pid up)
-m sh -c 'timeout 60 stdbuf -oL virsh event --all --domain up --loop > /run/events 2>&1 & sleep 2'
+m sh -c 'timeout 60 stdbuf -oL virsh event --all --domain up --loop > /run/events 2>&1 &'
+virsh_listens
 check "virsh reboot" m virsh -q reboot up
 check "... is heard" eventually 20 m grep -q reboot /run/events
 sleep 3
 check "... and nothing else" equals "event 'reboot' for domain 'up'" m sh -c 'sort -u /run/events'
 check "... of the same process" equals "$pid" qemu_pid up
 check "... it runs, booted" equals "running (booted)" virsh_state up
-check "control: suspend and resume are heard" m sh -c 'virsh -q suspend up && virsh -q resume up && sleep 2 &&
-        grep -q Suspended /run/events && grep -q Resumed /run/events'
+check "control: suspend and resume are heard" m sh -c 'virsh -q suspend up && virsh -q resume up'
+for event in Suspended Resumed; do check "... $event" eventually 10 m grep -q $event /run/events; done
 
 # --- each change is told once, to whoever listens
-m sh -c 'timeout 120 stdbuf -oL virsh event --all --loop > /run/told 2>&1 & sleep 2'
+m sh -c 'timeout 120 stdbuf -oL virsh event --all --loop > /run/told 2>&1 &'
+virsh_listens 2
 told() {
         m sh -c "sed -n \"s/^event '\(.*\)' for domain '$1': */\1 /p\" /run/told" | xargs -d '\n' | sed 's/ $//'
 }

@@ -107,7 +107,7 @@ check "the guest that nobody was to touch runs on" shows_running theirs
 # --- events
 watch_events() {
         as dave timeout 15 virsh event --event lifecycle --loop --timeout 8 --timestamp > "$work/events" 2>&1 &
-        sleep 2
+        virsh_listens
         m virsh destroy theirs && m virsh destroy mine && m virsh start mine && m virsh start theirs
         wait $!
         cat "$work/events"

@@ -15,6 +15,7 @@
 #   put_guest NAME [KIND [DEVICES]]   writes it to /etc/libvirt/qemu/NAME.xml
 #   define_guest NAME [KIND ...]      the same through virsh define
 #   console_says NAME LINE            logs in on a guest's console and types LINE
+#   virsh_listens [N]                 waits until N (1) of the machine's virsh have a connection, to hear of events
 #   check WHAT COMMAND...             passes if the command succeeds
 #   refused WHAT TEXT COMMAND...      passes if it fails and says TEXT
 #   eventually SECONDS COMMAND...     until it succeeds
@@ -198,6 +199,10 @@ console_says() {
         cat "$work/console"
         return $said
 }
+n_virsh() { m sh -c 'ss -Hxp | grep -o "\"virsh\",pid=[0-9]*" | sort -u | wc -l'; }
+has_virsh() { [ "$(n_virsh)" -ge "$1" ]; }
+# What it asks for first it is given in no time.
+virsh_listens() { eventually 20 has_virsh "${1-1}" && sleep 0.5; }
 put_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/etc/libvirt/qemu/$1.xml'"; }
 define_guest() { guest_xml "$@" | m_with_input sh -c "cat > '/root/$1.xml' && virsh -q define '/root/$1.xml'"; }
 
