@@ -7,11 +7,13 @@
 #include "base/fs.h"
 #include "base/strings.h"
 
-int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
+/* offset: -1 is where the file is at. */
+static int read_until(int fd, char *data, size_t size, off_t offset, size_t *ret_len) {
         size_t len = 0;
 
         while (len < size) {
-                ssize_t n = read(fd, data + len, size - len);
+                ssize_t n = offset < 0 ? read(fd, data + len, size - len) :
+                                         pread(fd, data + len, size - len, offset + (off_t) len);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -25,22 +27,12 @@ int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
         return 0;
 }
 
+int read_up_to(int fd, char *data, size_t size, size_t *ret_len) {
+        return read_until(fd, data, size, -1, ret_len);
+}
+
 int pread_up_to(int fd, char *data, size_t size, off_t offset, size_t *ret_len) {
-        size_t len = 0;
-
-        while (len < size) {
-                ssize_t n = pread(fd, data + len, size - len, offset + (off_t) len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                len += (size_t) n;
-        }
-        *ret_len = len;
-        return 0;
+        return offset < 0 ? -EINVAL : read_until(fd, data, size, offset, ret_len);
 }
 
 int file_open_locked(const char *path) {
