@@ -113,11 +113,13 @@ refused_once "... where a wrong password is refused" 'client of user 65534, proc
         as_nobody virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/guess' list
 check "root needs no password there" m virsh -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock' list
 check "a user and a reader know of each other by virt-admin" m sh -c '
-        (echo version; sleep 5) | runuser -u nobody -- virsh -c \
-                "qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice" >/dev/null & sleep 2
-        id=$(virt-admin -c libvirtd:///system client-list virtproxyd | awk "/unix/ { print \$1; exit }")
-        virt-admin -c libvirtd:///system client-info virtproxyd "$id" | grep -q "sasl_user_name *: *alice";
-        rc=$?; kill %1; exit $rc'
+        (echo version; sleep 40) | runuser -u nobody -- virsh -c \
+                "qemu+unix:///system?socket=/run/libvirt/libvirt-sock&authfile=/tmp/alice" >/dev/null &
+        for i in $(seq 50); do
+                id=$(virt-admin -c libvirtd:///system client-list virtproxyd | awk "/unix/ { print \$1; exit }")
+                virt-admin -c libvirtd:///system client-info virtproxyd "$id" | grep "sasl_user_name *: *alice" && break
+                sleep 0.2
+        done | grep alice; rc=$?; kill %1; exit $rc'
 
 # --- Kerberos
 kerberos() {

@@ -22,8 +22,10 @@ shows() {
         grep -qE "^$field *: $value *\$" "$work/shown"
 }
 # A client that stays, and its number.
-client_stays() { m sh -c '(echo version; sleep 60) |
-        virsh -c qemu:///system >/dev/null 2>&1 & echo $! > /tmp/client; sleep 1'; }
+client_stays() {
+        m sh -c '(echo version; sleep 60) | virsh -c qemu:///system >/dev/null 2>&1 & echo $! > /tmp/client'
+        virsh_listens
+}
 client_id() { admin client-list virtqemud | awk '/unix/ { print $1; exit }'; }
 client_is_gone() { m sh -c \
         'for i in $(seq 50); do ss -xp | grep -q "virtqemud-sock .*pid=" || exit 0; sleep 0.1; done; exit 1'; }

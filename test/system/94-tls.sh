@@ -82,9 +82,12 @@ SETUP
 
 check "virsh over TLS" others_served
 check "... with the client's name at virt-admin" m sh -c "
-        (echo version; sleep 30) | virsh -c '$tls-client' >/dev/null & sleep 2
-        id=\$(virt-admin -c libvirtd:///system client-list libvirtd | awk '/tls/ { print \$1; exit }')
-        virt-admin -c libvirtd:///system client-info libvirtd \$id > /tmp/info; cat /tmp/info
+        (echo version; sleep 40) | virsh -c '$tls-client' >/dev/null &
+        for i in \$(seq 50); do
+                id=\$(virt-admin -c libvirtd:///system client-list libvirtd | awk '/tls/ { print \$1; exit }')
+                virt-admin -c libvirtd:///system client-info libvirtd \$id > /tmp/info
+                grep -q tls_x509_dname /tmp/info && break; sleep 0.2
+        done; cat /tmp/info
         grep -qE 'tls_x509_dname *: *(CN=alice,O=Acme|O=Acme,CN=alice)' /tmp/info &&
         grep -q 'sock_addr *: *127.0.0.1' /tmp/info; rc=\$?; kill %1; exit \$rc"
 check "virt-pki-validate is satisfied" m sh -c '
