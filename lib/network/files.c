@@ -37,11 +37,3 @@ char *network_leases_file(const char *bridge) {
 char *network_macs_file(const char *bridge) {
         return text_format("%s/dnsmasq/%s.macs", path_lib(), bridge);
 }
-
-int network_load(NetworkFile file, const char *name, xmlDocPtr *ret, Error *e) {
-        _cleanup_free_ char *path = network_file(file, name), *text = NULL;
-        size_t len;
-        int r = path ? file_read(path, XML_MAX_BYTES, &text, &len) : -ENOMEM;
-
-        return r < 0 ? r : xml_parse(text, len, path, "network", ret, e);
-}
