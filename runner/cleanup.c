@@ -3,10 +3,7 @@
 /* vm-cleanup NAME: run by vm@NAME.service as root after the guest's end (ExecStopPost=+), however it came.
  *
  * vm-cleanup --late NAME: run by vm-cleanup@NAME.service, to make up for one that was killed or was never started (a
- * unit that was masked meanwhile has no ExecStopPost=). It does nothing while a run of the guest lives.
- *
- * vm-cleanup --nvram NAME: run by vm-forget@NAME.service, removes the file with the firmware's variables that the
- * definition names, before that goes itself. */
+ * unit that was masked meanwhile has no ExecStopPost=). It does nothing while a run of the guest lives. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +17,6 @@
 #include "base/strings.h"
 #include "host/enter.h"
 #include "leftovers.h"
-#include "model/definition.h"
 #include "plan/names.h"
 #include "plan/plan.h"
 #include "thread-groups.h"
@@ -140,52 +136,21 @@ static int clean_up_late(const char *name) {
         return EXIT_SUCCESS;
 }
 
-/* What is no file stays: nobody keeps variables in it. */
-static int remove_nvram(const char *name) {
-        _cleanup_free_ char *file = text_format("%s/qemu/%s.xml", path_etc(), name);
-        _cleanup_definition_ Definition *d = NULL;
-        _cleanup_error_ Error e = ERROR_INIT;
-        struct stat st;
-        const char *path;
-        int r;
-
-        r = file ? definition_load(file, DEFINITION_UNCHECKED, &d, &e) : -ENOMEM;
-        if (r < 0)
-                return log_error_errno(r, "%s", error_text(&e, r)) < 0;
-        path = definition_nvram(d);
-        if (!path || *path != '/' || lstat(path, &st) < 0)
-                return EXIT_SUCCESS;
-        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-                return log_error_errno(-EINVAL, "%s is no file", path) < 0;
-        if (unlink(path) < 0 && errno != ENOENT)
-                return log_error_errno(-errno, "cannot remove %s: %m", path) < 0;
-        return fsync_parent(path) < 0;
-}
-
-static const struct {
-        const char *option;
-        int (*run)(const char *name);
-        bool is_inside;            /* its unit lets it do what it has to, without the host's namespaces */
-} modes[] = { { NULL, clean_up, false }, { "--late", clean_up_late, false }, { "--nvram", remove_nvram, true } };
-
 int main(int argc, char **argv) {
         _cleanup_free_ char *name = NULL;
-        size_t mode = argc == 2 ? 0 : 1;
+        bool late = argc == 3 && streq(argv[1], "--late");
         int r;
 
         log_open("vm-cleanup", LOG_TARGET_AUTO);
-        while (argc == 3 && mode < ELEMENTSOF(modes) && !streq(modes[mode].option, argv[1]))
-                mode++;
-        if ((argc != 2 && argc != 3) || mode == ELEMENTSOF(modes)) {
-                log_error("usage: vm-cleanup [--late|--nvram] NAME (started by vm@NAME.service, "
-                          "vm-cleanup@NAME.service, vm-forget@NAME.service)");
+        if (argc != 2 && !late) {
+                log_error("usage: vm-cleanup [--late] NAME (started by vm@NAME.service, vm-cleanup@NAME.service)");
                 return EXIT_FAILURE;
         }
-        r = modes[mode].is_inside ? 0 : host_enter();
+        r = host_enter();
         if (r < 0)
                 return log_error_errno(r, "cannot enter the host's namespaces: %s", strerror(-r)) < 0;
         r = guest_of_instance(argv[argc - 1], &name);
         if (r < 0)
                 return log_error_errno(r, "cannot tell which guest %s is: %s", argv[argc - 1], strerror(-r)) < 0;
-        return modes[mode].run(name);
+        return late ? clean_up_late(name) : clean_up(name);
 }

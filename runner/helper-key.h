@@ -10,7 +10,3 @@
 
 /* *ret: the file, or the connection to the agent; as it was where there is nothing to find. e is filled. */
 int helper_find_key(int *ret, Error *e);
-
-/* Has a child of this process listen in the helper's folder, for the program that is started next: SSH_AUTH_SOCK of the
- * environment. An agent talks to root and to its own user alone, and this user is neither. */
-int helper_offer_agent(const char *folder, int agent);
