@@ -18,7 +18,7 @@
 #define CALL_TIMEOUT_USEC (5U * 1000000U)
 
 static void bus_freep(sd_bus **bus) {
-        sd_bus_flush_close_unref(*bus);
+        sd_bus_unref(*bus);
 }
 #define _cleanup_bus_ _cleanup_(bus_freep)
 
@@ -28,10 +28,21 @@ static void message_freep(sd_bus_message **m) {
 #define _cleanup_message_ _cleanup_(message_freep)
 #define _cleanup_bus_error_ _cleanup_(sd_bus_error_free)
 
-static int open_system(sd_bus **ret) {
-        int r = sd_bus_open_system(ret);
+/* The process's one connection, as long as somebody has it: each new one is told of to everybody on the bus. */
+static int open_system(uint64_t timeout_usec, sd_bus **ret) {
+        int r = sd_bus_default_system(ret);
 
-        return r < 0 ? r : sd_bus_set_method_call_timeout(*ret, CALL_TIMEOUT_USEC);
+        return r < 0 ? r : sd_bus_set_method_call_timeout(*ret, timeout_usec);
+}
+
+sd_bus *bus_hold(void) {
+        sd_bus *bus = NULL;
+
+        return sd_bus_default_system(&bus) < 0 ? NULL : bus;
+}
+
+void bus_release(sd_bus *bus) {
+        sd_bus_unref(bus);
 }
 
 static int open_private(sd_bus **ret) {
@@ -53,6 +64,7 @@ typedef struct Job {
         char *ended[16];    /* pairs of job and result that ended before */
         size_t n;
         char *result;
+        sd_bus_slot *filter;
 } Job;
 
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e) {
@@ -75,6 +87,7 @@ static void job_done(Job *job) {
         for (size_t i = 0; i < job->n; i++)
                 free(job->ended[i]);
         free(job->result);
+        sd_bus_slot_unref(job->filter);
 }
 
 static int wait_for_job(sd_bus *bus, Job *job) {
@@ -107,20 +120,21 @@ static int follow_jobs(sd_bus *bus, const char *unit, Job *job) {
 
         if (!rule)
                 return -ENOMEM;
-        r = sd_bus_add_filter(bus, NULL, on_message, job);
+        job->filter = sd_bus_slot_unref(job->filter);
+        r = sd_bus_add_filter(bus, &job->filter, on_message, job);
         if (r < 0 || sd_bus_is_bus_client(bus) <= 0)
                 return r;
         return sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                   "AddMatch", NULL, NULL, "s", rule);
 }
 
-static int ask_for_job(sd_bus *bus, const char *method, const char *unit, Job *job, sd_bus_message **ret_reply,
-                       sd_bus_error *error) {
+static int ask_for_job(sd_bus *bus, const char *method, const char *unit, const char *mode, Job *job,
+                       sd_bus_message **ret_reply, sd_bus_error *error) {
         int r = follow_jobs(bus, unit, job);
 
         return r < 0 ? r : sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                               "org.freedesktop.systemd1.Manager", method, error, ret_reply, "ss", unit,
-                                              "replace");
+                                              mode);
 }
 
 /* Said by the bus, not by systemd: at boot the bus may be there before systemd is on it. */
@@ -128,16 +142,16 @@ static bool is_of_bus(const sd_bus_error *error) {
         return !sd_bus_error_is_set(error) || startswith(error->name, "org.freedesktop.DBus.Error.");
 }
 
-int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e) {
+static int unit_job(const char *method, const char *unit, const char *mode, char **ret_result, Error *e) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(job_done) Job job = {};
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = sd_bus_open_system(&bus);
+        r = open_system(0, &bus);
         if (r >= 0)
-                r = ask_for_job(bus, method, unit, &job, &reply, &error);
+                r = ask_for_job(bus, method, unit, mode, &job, &reply, &error);
         if (r < 0 && is_of_bus(&error)) {
                 sd_bus_error_free(&error);
                 bus_freep(&bus);
@@ -145,7 +159,7 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
                 r = open_private(&bus);
                 if (r < 0)
                         return error_set_errno(e, r, ORIGIN_SYSTEMD, "cannot connect to systemd");
-                r = ask_for_job(bus, method, unit, &job, &reply, &error);
+                r = ask_for_job(bus, method, unit, mode, &job, &reply, &error);
         }
         if (r < 0)
                 return error_set(e, r, ERROR_INTERNAL, ORIGIN_SYSTEMD, "%s(%s): %s", method, unit,
@@ -159,10 +173,18 @@ int bus_unit_job(const char *method, const char *unit, char **ret_result, Error 
         return 0;
 }
 
+int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e) {
+        return unit_job(method, unit, "replace", ret_result, e);
+}
+
+int bus_start_now(const char *unit, char **ret_result, Error *e) {
+        return unit_job("StartUnit", unit, "ignore-dependencies", ret_result, e);
+}
+
 static int set_description(const char *unit, const char *description) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int r = open_system(&bus);
+        int r = open_system(CALL_TIMEOUT_USEC, &bus);
 
         if (r < 0)
                 return r;
@@ -221,7 +243,7 @@ bool bus_network_has_ended(const char *name) {
 bool bus_has_firewalld(void) {
         _cleanup_bus_ sd_bus *bus = NULL;
 
-        if (access("/etc/firewalld", F_OK) < 0 || open_system(&bus) < 0)
+        if (access("/etc/firewalld", F_OK) < 0 || open_system(CALL_TIMEOUT_USEC, &bus) < 0)
                 return false;
         return sd_bus_get_name_creds(bus, FIREWALLD, 0, NULL) >= 0;
 }
@@ -231,7 +253,7 @@ static int call_firewalld(const char *method, const char *zone, const char *brid
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = open_system(&bus);
+        r = open_system(CALL_TIMEOUT_USEC, &bus);
         if (r < 0)
                 return r;
         r = sd_bus_call_method(bus, FIREWALLD, "/org/fedoraproject/FirewallD1", FIREWALLD ".zone", method, &error, NULL,
@@ -257,7 +279,7 @@ int bus_reload_networkd(void) {
         static const char name[] = "org.freedesktop.network1", path[] = "/org/freedesktop/network1";
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int r = open_system(&bus);
+        int r = open_system(CALL_TIMEOUT_USEC, &bus);
 
         if (r < 0)
                 return r;
@@ -291,7 +313,7 @@ int bus_register_domain(const char *bridge, const IpAddress *server, const char 
         _cleanup_bus_ sd_bus *bus = NULL;
         int index = (int) if_nametoindex(bridge), r;
 
-        r = open_system(&bus);
+        r = open_system(CALL_TIMEOUT_USEC, &bus);
         if (r < 0)
                 return error_set_errno(e, r, ORIGIN_NETWORK, "cannot connect to the system bus");
         r = sd_bus_message_new_method_call(bus, &m, name, path, interface, "SetLinkDNS");

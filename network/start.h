@@ -34,6 +34,7 @@ typedef struct NetworkStart {
         bool adopted;             /* the bridge is there, with guests */
         bool docker_passed;       /* Docker's chain lets it pass, and that is on the list */
         Netlink *links;
+        struct sd_bus *bus;       /* held, not used by name */
         UndoList undo;
         StrBuf notices;           /* what the user should know though the start went well, a line each */
         Error error;
@@ -81,8 +82,14 @@ int bus_describe_network(const char *name, const char *description);
 void bus_undescribe_network(const char *name);
 
 /* bus.c */
+/* The process's connection to the system bus, which all of these use while it is held; NULL where there is no bus (yet).
+ * The caller's, for bus_release(). */
+struct sd_bus *bus_hold(void);
+void bus_release(struct sd_bus *bus);
 /* Starts or stops a unit, and waits for it. *ret_result is systemd's word, "done" or why not; the caller's. */
 int bus_unit_job(const char *method, const char *unit, char **ret_result, Error *e);
+/* Starts one that is ordered after the network, too. */
+int bus_start_now(const char *unit, char **ret_result, Error *e);
 /* Its unit has failed, or is off; false where systemd cannot be asked. */
 bool bus_network_has_ended(const char *name);
 bool bus_has_firewalld(void);

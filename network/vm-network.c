@@ -59,15 +59,28 @@ static int load_definition(NetworkStart *s) {
         return r < 0 ? r : write_nat_ports(s);
 }
 
+/* vm-firewall hears of what others change from here on. The unit is ordered before its socket, so that it does not hear
+ * of the rules that were just loaded, and is not started for them; where this fails it listens once the network is
+ * up. */
+static int hear_of_others(NetworkStart *s) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *result = NULL;
+        int r = *s->bridge ? bus_start_now("vm-firewall.socket", &result, &e) : 0;
+
+        if (r < 0)
+                log_debug("%s, going on", error_text(&e, r));
+        return 0;
+}
+
 static int pass_others(NetworkStart *s) {
         const char *zone = xml_get(s->network, "bridge/@zone");
         int r;
 
         if (!*s->bridge)
                 return 0;
-        /* also for a Docker that comes later */
+        /* also for a Docker that comes later, or has just loaded its rules anew */
         r = s->docker_passed ? 0 : undo_add(&s->undo, UNDO_DOCKER, s->bridge);
-        if (r >= 0 && s->mode != FORWARD_NONE && !s->docker_passed)
+        if (r >= 0 && s->mode != FORWARD_NONE)
                 r = rules_pass_docker(s->network, s->bridge, &s->error);
         if (r >= 0)
                 r = undo_add(&s->undo, UNDO_ZONE, s->bridge);
@@ -139,7 +152,7 @@ static int tell(NetworkStart *s) {
 static int up(NetworkStart *s) {
         static int (*const steps[])(NetworkStart * s) = {
                 adopt,       host_check, managers_keep_off, host_make_bridge, host_add_addresses, rules_load,
-                pass_others, host_limit, host_bring_up,     host_check_ports, dhcp_write_files,   dhcp_start,
+                hear_of_others, pass_others, host_limit, host_bring_up, host_check_ports, dhcp_write_files, dhcp_start,
                 host_forward, register_domain, rules_name_blockers, replug_guests, fill_pool, write_live, tell,
         };
         int r;
@@ -182,6 +195,7 @@ static void remove_files(const char *name, const NetworkFile *files, size_t n) {
 static void start_done(NetworkStart *s) {
         definition_free(s->definition);
         netlink_close(s->links);
+        bus_release(s->bus);
         undo_close(&s->undo);
         strbuf_done(&s->notices);
         error_done(&s->error);
@@ -196,7 +210,7 @@ static void adopt_autostart(const char *name) {
 
 static int verb_up(const char *name, int notify_fd) {
         static const NetworkFile stale[] = { NETWORK_FILE_ERROR, NETWORK_FILE_NOTICE };
-        NetworkStart s = { .name = name, .notify_fd = notify_fd, .undo.fd = -EBADF };
+        NetworkStart s = { .name = name, .notify_fd = notify_fd, .bus = bus_hold(), .undo.fd = -EBADF };
         int r;
 
         remove_files(name, stale, ELEMENTSOF(stale));

@@ -26,13 +26,16 @@ no_trace() { m sh -c "! ip link show $1 2>/dev/null && ! nft list ruleset | grep
 ns() { m sh -c "ip netns add $1 && ip link add $1-h type veth peer name eth0 netns $1 &&
         ip link set $1-h master $2 up && ip -n $1 link set lo up && ip -n $1 link set eth0 up &&
         ip -n $1 addr add $3/24 dev eth0 && ip -n $1 route add default via $4"; }
+firewall_began() { m systemctl show -P ExecMainStartTimestampMonotonic vm-firewall.service; }
+firewall_has_begun() { [ "$(firewall_began)" != 0 ]; }
+is_listening() { m systemctl -q is-active vm-firewall.socket; }
 no_ns() { for n; do m ip netns del "$n"; done; }
 # A port of a bridge with spanning tree forwards after twice two seconds, which the kernel makes of a delay of 0.
 pings() { eventually 12 m ip netns exec "$1" busybox ping -q -c 1 -W 2 "$2"; }
 cannot_ping() { ! m ip netns exec "$1" busybox ping -q -c 1 -W 1 "$2"; }
 
-check "the sockets that come and go with networks do so as often" m sh -c 'for i in $(seq 12); do
-        for verb in start stop; do systemctl $verb vm-network-status.socket vm-firewall.socket || exit 1; done; done'
+check "the socket that comes and goes with networks does so as often" m sh -c 'for i in $(seq 12); do
+        for verb in start stop; do systemctl $verb vm-firewall.socket || exit 1; done; done'
 
 # --- the outside: a namespace with a web server ---
 m sh -c 'ip netns add outside && ip link add out0 type veth peer name eth0 netns outside &&
@@ -50,6 +53,10 @@ check "virsh net-define, net-start" m virsh -q net-start default
 check "... systemctl shows it" is_active default
 check "... and what it is" contains "nat, virbr0, 192.168.122.1/24" m systemctl status vm-network@default
 check "... dnsmasq runs as a user of its own" m pgrep -u libvirt-dnsmasq -x dnsmasq
+check "... vm-firewall listens to what others do" is_listening
+check "... and is not started for the network's own rules" equals 0 firewall_began
+m sh -c 'nft add table ip somebody && nft delete table ip somebody'
+check "... but for those of others" eventually 5 firewall_has_begun
 check "... no other process lives for it" equals "" m sh -c \
         'cat /sys/fs/cgroup/system.slice/system-vm*network.slice/vm-network@default.service/cgroup.procs 2>/dev/null'
 check "virsh net-info" contains "Bridge:         virbr0" m virsh net-info default
