@@ -5,6 +5,8 @@
 
 #include "calls/host-cpu.h"
 
+#include <sys/mman.h>
+
 #include "base/log.h"
 #include "base/strings.h"
 #include "calls/cpus.h"
@@ -15,9 +17,28 @@
 #define PAGE_SIZES_MAX 8U
 
 void host_cpu_forget(QemuDriver *d) {
-        free(d->cpu.model);
-        strv_free(d->cpu.features);
+        if (d->cpu.words)
+                (void) munmap(d->cpu.words, d->cpu.size);
         memset(&d->cpu, 0, sizeof(d->cpu));
+}
+
+/* In memory of its own and not in the heap: of 150 names that are kept one or the other would lie at the heap's end, and
+ * hold all that was in use below it when they were asked for. */
+static int keep(QemuDriver *d, const char *model, char *const *features) {
+        size_t size = strlen(model) + 1;
+        char *p;
+
+        for (char *const *f = features; f && *f; f++)
+                size += strlen(*f) + 1;
+        p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+                return -ENOMEM;
+        d->cpu.words = p;
+        d->cpu.size = size;
+        p = stpcpy(p, model) + 1;
+        for (char *const *f = features; f && *f; f++)
+                p = stpcpy(p, *f) + 1;
+        return 0;
 }
 
 static int choose(QemuDriver *d, Error *e) {
@@ -32,9 +53,7 @@ static int choose(QemuDriver *d, Error *e) {
                 return r;
         d->cpu.tsc_hz = m->tsc_hz;
         d->cpu.tsc_scales = m->tsc_scales;
-        d->cpu.features = TAKE_PTR(choice.require);
-        d->cpu.model = strdup(choice.model->name);
-        return d->cpu.model ? 0 : -ENOMEM;
+        return keep(d, choice.model->name, choice.require);
 }
 
 /* Once for each state of QEMU's file, whatever comes of it. */
@@ -98,20 +117,22 @@ void host_cpu_describe(QemuDriver *d, DocumentWriter *w, DocumentElement *host) 
         DocumentElement *cpu = document_add(w, host, "cpu", NULL);
         unsigned sizes[PAGE_SIZES_MAX];
         size_t n = host_page_sizes(sizes, ELEMENTSOF(sizes));
+        const char *model;
         HostCpu h;
 
         host_cpu_read(&h);
         find(d);
+        model = d->cpu.words;
         document_add(w, cpu, "arch", h.arch);
-        if (d->cpu.model)
-                document_add(w, cpu, "model", d->cpu.model);
+        if (model)
+                document_add(w, cpu, "model", model);
         if (h.vendor[0])
                 document_add(w, cpu, "vendor", h.vendor);
         add_signature(w, cpu, &h);
         add_counter(w, cpu, d);
         add_shape(w, cpu, &h);
-        for (char *const *f = d->cpu.features; f && *f; f++)
-                document_attr(w, document_add(w, cpu, "feature", NULL), "name", cpu_feature_name(*f));
+        for (const char *f = model; f && (f += strlen(f) + 1) < model + d->cpu.size;)
+                document_attr(w, document_add(w, cpu, "feature", NULL), "name", cpu_feature_name(f));
         for (size_t i = 0; i < n; i++) {
                 DocumentElement *pages = document_add(w, cpu, "pages", NULL);
 

@@ -43,8 +43,8 @@ typedef struct QemuDriver {
         struct {
                 FileStamp file;      /* of QEMU */
                 bool known;          /* all that can be */
-                char *model;         /* NULL: none */
-                char **features;     /* what it has more */
+                char *words;         /* its model and what it has more, each with its NUL; NULL: not known */
+                size_t size;
                 uint64_t tsc_hz;     /* 0: unknown */
                 bool tsc_scales;
         } cpu;                       /* the host's processor, see calls/host-cpu.c */
