@@ -10,7 +10,7 @@
 static pid_t split_plainly(int connection, void *userdata) {
         pid_t pid = fork();
 
-        return pid < 0 ? -errno : pid;
+        return pid < 0 ? log_warning_errno(-errno, "nobody serves a connection: %m") : pid;
 }
 
 int serve_connections(int listener, int idle_ms, serve_split_t split, serve_handler_t handler, void *userdata) {
@@ -29,8 +29,6 @@ int serve_connections(int listener, int idle_ms, serve_split_t split, serve_hand
                 if (connection < 0)
                         continue;
                 pid = (split ?: split_plainly)(connection, userdata);
-                if (pid < 0)
-                        log_warning_errno(pid, "nobody serves a connection: %s", strerror(-pid));
                 if (pid == 0) {
                         close(listener);
                         _exit(handler(connection, userdata) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -8,8 +8,8 @@
 
 #include "base/macros.h"
 
-/* Makes the process that serves a connection, as fork(2) does; negative errno where it is not to be served. NULL in its
- * place: fork(2). */
+/* Makes the process that serves a connection, as fork(2) does; a negative value where it is not to be served, which it
+ * has told of. NULL in its place: fork(2). */
 typedef pid_t (*serve_split_t)(int connection, void *userdata);
 
 /* Serves a connection, in a process of its own, which ends with it; a negative value is its failure. */

@@ -19,6 +19,7 @@
 #define ENVIRONMENT_MAX (256U * 1024U)
 
 void starting_done(Starting *s) {
+        free(s->unit);
         free(s->name);
         free(s->run_dir);
         strv_free(s->settings);
@@ -109,20 +110,15 @@ static int read_environment(Starting *s) {
 
 int starting_identify(int connection, pid_t manager, Starting *ret) {
         _cleanup_starting_ Starting s = {};
-        _cleanup_free_ char *unit = NULL;
         int r;
 
         r = peer_of(connection, &s.process);
         if (r >= 0)
                 r = check_parent(s.process, manager);
         if (r >= 0)
-                r = unit_of(s.process, &unit);
+                r = unit_of(s.process, &s.unit);
         if (r >= 0)
-                r = guest_name_from_unit(unit, &s.name);
-        if (r >= 0)
-                r = read_invocation(unit, s.invocation);
-        if (r >= 0)
-                r = read_environment(&s);
+                r = guest_name_from_unit(s.unit, &s.name);
         if (r < 0)
                 return r;
         *ret = s;
@@ -130,24 +126,17 @@ int starting_identify(int connection, pid_t manager, Starting *ret) {
         return 0;
 }
 
-static int open_group(pid_t process, int *ret) {
-        _cleanup_free_ char *unit = NULL;
-        int r = unit_of(process, &unit);
+int starting_read(Starting *s) {
+        int r = read_invocation(s->unit, s->invocation);
 
-        return r < 0 ? r : cgroup_open_unit(process, unit, ret);
+        return r < 0 ? r : read_environment(s);
 }
 
-pid_t starting_split(int connection, pid_t manager) {
+pid_t starting_split(const Starting *s) {
         _cleanup_close_ int group = -EBADF;
-        pid_t process = 0, pid = -1;
-        int r;
+        pid_t pid = -1;
 
-        r = peer_of(connection, &process);
-        if (r >= 0)
-                r = check_parent(process, manager);
-        if (r < 0)
-                return r;
-        if (open_group(process, &group) >= 0) {
+        if (cgroup_open_unit(s->process, s->unit, &group) >= 0) {
                 struct clone_args args = {
                         .flags = CLONE_INTO_CGROUP,
                         .exit_signal = SIGCHLD,

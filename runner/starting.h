@@ -10,22 +10,26 @@
 
 typedef struct Starting {
         pid_t process;
-        char *name;        /* of the guest */
+        char *unit;
+        char *name;          /* of the guest */
         char invocation[33]; /* of its unit: another one at each start */
-        char *run_dir;     /* that systemd has made for this run; NULL: none */
-        char **settings;   /* UNITVIRT_NAME=VALUE, as the unit's Environment= has them */
+        char *run_dir;       /* that systemd has made for this run; NULL: none */
+        char **settings;     /* UNITVIRT_NAME=VALUE, as the unit's Environment= has them */
 } Starting;
 
 void starting_done(Starting *s);
 #define _cleanup_starting_ _cleanup_(starting_done)
 
-/* Fills *ret. -EPERM where it is not a process of a guest's unit that the service manager, by its number, has started:
- * QEMU, which has the same user, view and unit, is vm-run's child; it is an orphan, and so the service manager's, where
- * it has ended vm-run, which the invocation is for (leftovers_begin()). */
+/* Fills in process, unit and name. -EPERM where it is not a process of a guest's unit that the service manager, by its
+ * number, has started: QEMU, which has the same user, view and unit, is vm-run's child; it is an orphan, and so the
+ * service manager's, where it has ended vm-run, which the invocation is for (leftovers_begin()). It is all that a QEMU
+ * can cost which asks again and again. */
 int starting_identify(int connection, pid_t manager, Starting *ret);
 
-/* A process that has the connection, in the guest's control group: what it opens is under the unit's rules for devices,
- * what it says is the unit's in the journal, and it ends with the unit. As fork(2); negative errno. Where the kernel
- * cannot do that it stays in this one. -EPERM as above, before there is a process: that is all that a QEMU can cost
- * which asks again and again. */
-pid_t starting_split(int connection, pid_t manager);
+/* Fills in the rest, as long as the process is there. */
+int starting_read(Starting *s);
+
+/* A process in the guest's control group: what it opens is under the unit's rules for devices, what it says is the
+ * unit's in the journal, and it ends with the unit. As fork(2); negative errno. Where the kernel cannot do that it stays
+ * in this one. */
+pid_t starting_split(const Starting *s);

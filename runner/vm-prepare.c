@@ -88,27 +88,39 @@ static int start(const Starting *s, int connection) {
         return r < 0 ? log_error_errno(r, "cannot hand vm-run what was opened: %s", strerror(-r)) : 0;
 }
 
-static pid_t split(int connection, void *userdata) {
-        const pid_t *manager = userdata;
+/* Who has connected is found out before there is a process for it, which knows it from here. */
+typedef struct Service {
+        pid_t manager;
+        Starting starting;
+} Service;
 
-        return starting_split(connection, *manager);
+static pid_t split(int connection, void *userdata) {
+        Service *service = userdata;
+        int r;
+
+        starting_done(&service->starting);
+        r = starting_identify(connection, service->manager, &service->starting);
+        if (r < 0)
+                return log_warning_errno(r, "somebody asks who is not a guest's vm-run that begins: %s", strerror(-r));
+        r = starting_split(&service->starting);
+        return r < 0 ? log_warning_errno(r, "nobody prepares the guest '%s': %s", service->starting.name, strerror(-r))
+                     : r;
 }
 
 static int serve(int connection, void *userdata) {
-        const pid_t *manager = userdata;
-        _cleanup_starting_ Starting s = {};
+        Starting *s = &((Service *) userdata)->starting;
         int r;
 
         r = end_with(connection);
         if (r < 0)
                 return r;
-        r = starting_identify(connection, *manager, &s);
+        r = starting_read(s);
         if (r < 0)
-                return log_error_errno(r, "somebody asks who is not a guest's vm-run that begins: %s", strerror(-r));
-        if (leftovers_begun(s.name, s.invocation))
-                return log_error_errno(-EPERM, "a process of the guest '%s' asks, which has begun already", s.name);
-        r = take_settings(s.settings);
-        return r < 0 ? r : start(&s, connection);
+                return log_error_errno(r, "cannot tell what is asked for the guest '%s': %s", s->name, strerror(-r));
+        if (leftovers_begun(s->name, s->invocation))
+                return log_error_errno(-EPERM, "a process of the guest '%s' asks, which has begun already", s->name);
+        r = take_settings(s->settings);
+        return r < 0 ? r : start(s, connection);
 }
 
 /* --- the program --- */
@@ -131,7 +143,7 @@ static int fail_broken(const char *instance, const char *message) {
 }
 
 int main(int argc, char **argv) {
-        pid_t manager = getppid();
+        Service service = { .manager = getppid() };
         int r;
 
         log_open("vm-prepare", LOG_TARGET_AUTO);
@@ -141,7 +153,7 @@ int main(int argc, char **argv) {
                 log_error("vm-prepare is started by vm-prepare.socket");
                 return EXIT_FAILURE;
         }
-        r = serve_connections(SD_LISTEN_FDS_START, IDLE_MS, split, serve, &manager);
+        r = serve_connections(SD_LISTEN_FDS_START, IDLE_MS, split, serve, &service);
         if (r < 0)
                 log_error_errno(r, "cannot wait for guests: %s", strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
