@@ -54,7 +54,8 @@ def networks(work, side, machine, add):
             if side.name == "unitvirt":
                 add("net-memory", [network_memory(machine)])
             several(machine, session, add, "net-destroy", 1, "net_destroy", "bench0")
-        for _ in range(5):
+        machine.settle()
+        for _ in range(15):
             add("net-list", [session.ask("net_list", NETWORKS)["wall"] / 1000])
         session.ask("net_start", "bench0")
         card = "<interface type='network'><source network='bench0'/><model type='virtio'/></interface>"
