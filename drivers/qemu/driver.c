@@ -19,7 +19,7 @@ static void driver_stop(void *state) {
         index_stop(d);
         fd_groups_drop(d, 0);
         host_cpu_forget(d);
-        free(d->capabilities.text);
+        kept_memory_drop(&d->capabilities.text);
         image_look_forget(d);
         free(d);
 }

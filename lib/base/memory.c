@@ -51,3 +51,19 @@ void memory_give_back(void) {
         (void) dl_iterate_phdr(unmap_segments, NULL);
         unmap_stack();
 }
+
+void kept_memory_drop(KeptMemory *k) {
+        if (k->data)
+                (void) munmap(k->data, k->size);
+        *k = (KeptMemory) {};
+}
+
+int kept_memory_take(KeptMemory *k, size_t size) {
+        void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (data == MAP_FAILED)
+                return -ENOMEM;
+        kept_memory_drop(k);
+        *k = (KeptMemory) { data, size };
+        return 0;
+}

@@ -115,20 +115,22 @@ static int make_capabilities(QemuDriver *d, char **ret, Error *e) {
 /* The host is looked at once a second at most, whoever asks: it is the longest answer that everybody may have. */
 static int get_capabilities(Call *c, const rpc_void *args, remote_connect_get_capabilities_ret *ret, Error *e) {
         QemuDriver *d = driver_of(c);
-        char *text = NULL;
         uint64_t now = 0;
         int r;
 
         (void) sd_event_now(loop_event(call_loop(c)), CLOCK_MONOTONIC, &now);
-        if (!d->capabilities.text || now >= d->capabilities.until) {
+        if (!d->capabilities.text.data || now >= d->capabilities.until) {
+                _cleanup_free_ char *text = NULL;
+
                 r = make_capabilities(d, &text, e);
+                if (r >= 0)
+                        r = kept_memory_take(&d->capabilities.text, strlen(text) + 1);
                 if (r < 0)
                         return r;
-                free(d->capabilities.text);
-                d->capabilities.text = text;
+                memcpy(d->capabilities.text.data, text, d->capabilities.text.size);
                 d->capabilities.until = now + CAPABILITIES_USEC;
         }
-        ret->capabilities = strdup(d->capabilities.text);
+        ret->capabilities = strdup(d->capabilities.text.data);
         return ret->capabilities ? 0 : -ENOMEM;
 }
 

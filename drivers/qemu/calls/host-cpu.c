@@ -5,8 +5,6 @@
 
 #include "calls/host-cpu.h"
 
-#include <sys/mman.h>
-
 #include "base/log.h"
 #include "base/strings.h"
 #include "calls/cpus.h"
@@ -17,25 +15,19 @@
 #define PAGE_SIZES_MAX 8U
 
 void host_cpu_forget(QemuDriver *d) {
-        if (d->cpu.words)
-                (void) munmap(d->cpu.words, d->cpu.size);
+        kept_memory_drop(&d->cpu.words);
         memset(&d->cpu, 0, sizeof(d->cpu));
 }
 
-/* In memory of its own and not in the heap: of 150 names that are kept one or the other would lie at the heap's end, and
- * hold all that was in use below it when they were asked for. */
 static int keep(QemuDriver *d, const char *model, char *const *features) {
         size_t size = strlen(model) + 1;
         char *p;
 
         for (char *const *f = features; f && *f; f++)
                 size += strlen(*f) + 1;
-        p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED)
+        if (kept_memory_take(&d->cpu.words, size) < 0)
                 return -ENOMEM;
-        d->cpu.words = p;
-        d->cpu.size = size;
-        p = stpcpy(p, model) + 1;
+        p = stpcpy(d->cpu.words.data, model) + 1;
         for (char *const *f = features; f && *f; f++)
                 p = stpcpy(p, *f) + 1;
         return 0;
@@ -122,7 +114,7 @@ void host_cpu_describe(QemuDriver *d, DocumentWriter *w, DocumentElement *host) 
 
         host_cpu_read(&h);
         find(d);
-        model = d->cpu.words;
+        model = d->cpu.words.data;
         document_add(w, cpu, "arch", h.arch);
         if (model)
                 document_add(w, cpu, "model", model);
@@ -131,7 +123,7 @@ void host_cpu_describe(QemuDriver *d, DocumentWriter *w, DocumentElement *host) 
         add_signature(w, cpu, &h);
         add_counter(w, cpu, d);
         add_shape(w, cpu, &h);
-        for (const char *f = model; f && (f += strlen(f) + 1) < model + d->cpu.size;)
+        for (const char *f = model; f && (f += strlen(f) + 1) < model + d->cpu.words.size;)
                 document_attr(w, document_add(w, cpu, "feature", NULL), "name", cpu_feature_name(f));
         for (size_t i = 0; i < n; i++) {
                 DocumentElement *pages = document_add(w, cpu, "pages", NULL);

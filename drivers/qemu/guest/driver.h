@@ -7,6 +7,7 @@
  * changing a running QEMU) <- hotplug/ (devices that come and go) <- calls/ (what clients ask for, a file a family)
  * <- driver.c. */
 
+#include "base/memory.h"
 #include "dbus/systemd.h"
 #include "object/kind.h"
 
@@ -43,13 +44,12 @@ typedef struct QemuDriver {
         struct {
                 FileStamp file;      /* of QEMU */
                 bool known;          /* all that can be */
-                char *words;         /* its model and what it has more, each with its NUL; NULL: not known */
-                size_t size;
+                KeptMemory words;    /* its model and what it has more, each with its NUL */
                 uint64_t tsc_hz;     /* 0: unknown */
                 bool tsc_scales;
         } cpu;                       /* the host's processor, see calls/host-cpu.c */
         struct {
-                char *text;          /* NULL: not made yet */
+                KeptMemory text;
                 uint64_t until;      /* CLOCK_MONOTONIC */
         } capabilities;              /* what the next callers get as well, see calls/capabilities.c */
 } QemuDriver;
