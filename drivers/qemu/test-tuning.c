@@ -62,7 +62,7 @@ static void shares_and_quota(void **state) {
         assert_int_equal(h->daemon.error.code, 8);
         assert_true(SET(h, SET_SCHEDULER_PARAMETERS_FLAGS, set_scheduler_parameters_flags, LIVE,
                         number("weight", TYPED_PARAM_UINT, 2)) < 0);
-        assert_int_equal(h->daemon.error.code, 8);
+        assert_int_equal(h->daemon.error.code, ERROR_ARGUMENT_UNSUPPORTED);
         assert_true(shows(h, 0, "<shares>400</shares>"));
 }
 

@@ -126,8 +126,8 @@ static void a_list_of_parameters_is_checked(void **state) {
         assert_int_equal(typed_params_get_ullong(p.val, p.len, "shares", &v), 1);
         assert_int_equal(v, 7);
         typed_params_add_string(&p, "name", "x");
-        assert_int_equal(typed_params_validate(p.val, p.len, rules, 1, &e), -EINVAL);
-        assert_int_equal(e.code, ERROR_INVALID_ARG);
+        assert_int_equal(typed_params_validate(p.val, p.len, rules, 1, &e), -EOPNOTSUPP);
+        assert_int_equal(e.code, ERROR_ARGUMENT_UNSUPPORTED); /* as libvirt says */
         typed_params_drop_strings(&p);
         assert_int_equal(p.len, 1);
         typed_params_add_ullong(&p, "shares", 8);

@@ -119,7 +119,8 @@ int typed_params_validate(const remote_typed_param *params, unsigned n, const Ty
                 const TypedParamRule *rule = rule_find(rules, n_rules, p->field);
 
                 if (!rule)
-                        return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE, "parameter '%s' not supported",
+                        return error_set(e, -EOPNOTSUPP, ERROR_ARGUMENT_UNSUPPORTED, ORIGIN_NONE,
+                                         "parameter '%s' not supported",
                                          p->field);
                 if (p->value.type != (int) rule->type)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_NONE,
