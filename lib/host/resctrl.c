@@ -14,14 +14,6 @@
 #define INDEXES_MAX 16U
 #define BITS_MAX 32U /* of a cache: the kernel's masks are of 32 bits */
 
-static char *root_path(const char *file) {
-        return text_format("%s/fs/resctrl%s%s", path_sys(), *file ? "/" : "", file);
-}
-
-char *resctrl_path(const char *name) {
-        return root_path(name);
-}
-
 static int refuse(Error *e, int r, const char *format, ...) _printf_(3, 4);
 static int refuse(Error *e, int r, const char *format, ...) {
         _cleanup_free_ char *words = TEXT_OF_ARGUMENTS(format);
@@ -152,7 +144,7 @@ static int read_schemata(const char *group, char **ret) {
 
 /* What no group has, the root's included. */
 static int find_free(const char *resource, unsigned id, uint64_t whole, uint64_t *ret) {
-        _cleanup_free_ char *path = root_path("");
+        _cleanup_free_ char *path = resctrl_path("");
         DIR *dir = path ? opendir(path) : NULL;
         struct dirent *d;
         uint64_t used = 0;
@@ -282,7 +274,7 @@ static int add_others(const char *root, StrBuf *b) {
 
 /* The kernel has made the files; those of a made-up group are made here. */
 static int write_lines(const char *group, char *text, Error *e) {
-        _cleanup_free_ char *path = text_format("%s/schemata", group), *status = root_path("info/last_cmd_status"),
+        _cleanup_free_ char *path = text_format("%s/schemata", group), *status = resctrl_path("info/last_cmd_status"),
                             *why = NULL;
         char *rest = text, *line;
 
@@ -324,7 +316,7 @@ static int fill(const char *path, char *text, int *ret_tasks, Error *e) {
 }
 
 int resctrl_make(const char *path, const ResctrlWish *wish, int *ret_tasks, Error *e) {
-        _cleanup_free_ char *folder = root_path(""), *root = NULL, *text = NULL;
+        _cleanup_free_ char *folder = resctrl_path(""), *root = NULL, *text = NULL;
         _cleanup_close_ int lock = -EBADF;
         _cleanup_strbuf_ StrBuf b = {};
         int r;
@@ -355,4 +347,42 @@ int resctrl_make(const char *path, const ResctrlWish *wish, int *ret_tasks, Erro
 
 int resctrl_remove(const char *path) {
         return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* --- what is only counted --- */
+
+static bool has_word(const char *text, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *p = text; (p = strstr(p, word)); p += n)
+                if ((p == text || p[-1] == '\n') && (!p[n] || p[n] == '\n'))
+                        return true;
+        return false;
+}
+
+int resctrl_check_monitor(const char *what, Error *e) {
+        _cleanup_free_ char *schemata = resctrl_path("schemata"), *path = resctrl_path("info/L3_MON/mon_features"),
+                            *text = NULL;
+
+        if (!schemata || !path)
+                return -ENOMEM;
+        if (access(schemata, F_OK) < 0)
+                return refuse(e, -EOPNOTSUPP, "Resource control is not supported on this host");
+        if (file_read(path, TEXT_MAX, &text, NULL) < 0 || !has_word(text, what))
+                return refuse(e, -EOPNOTSUPP, "the host's processors do not count '%s'", what);
+        return 0;
+}
+
+int resctrl_make_monitor(const char *path, int *ret_tasks, Error *e) {
+        int r;
+
+        if (mkdir(path, 0755) < 0)
+                return errno == ENOSPC ? refuse(e, -ENOSPC, "the host has no more monitors of resource control")
+                                       : error_set_errno(e, -errno, ORIGIN_RESCTRL, "cannot make %s", path);
+        r = open_tasks(path, ret_tasks);
+        if (r < 0) {
+                error_set_errno(e, r, ORIGIN_RESCTRL, "cannot open %s/tasks", path);
+                (void) rmdir(path);
+        }
+        return r;
 }

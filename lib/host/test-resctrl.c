@@ -40,6 +40,7 @@ static int setup(void **state) {
                 { "fs/resctrl/info/L3/min_cbm_bits", "2\n" },
                 { "fs/resctrl/info/MB/bandwidth_gran", "10\n" },
                 { "fs/resctrl/info/MB/min_bandwidth", "10\n" },
+                { "fs/resctrl/info/L3_MON/mon_features", "llc_occupancy\nmbm_total_bytes\n" },
                 { "fs/resctrl/info/last_cmd_status", "ok\n" },
                 { "fs/resctrl/schemata", "    MB:0=100;1=100\n    L3:0=00fff;1=fffff\n" },
                 { "fs/resctrl/tasks", "" },
@@ -162,12 +163,52 @@ static void it_goes(void **state) {
         assert_int_equal(resctrl_remove(group), 0);
 }
 
+static void what_is_counted(void **state) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *features = path("fs/resctrl/info/L3_MON/mon_features");
+
+        assert_int_equal(resctrl_check_monitor("llc_occupancy", NULL), 0);
+        assert_int_equal(resctrl_check_monitor("mbm_total_bytes", NULL), 0);
+        assert_int_equal(resctrl_check_monitor("mbm_total", NULL), -EOPNOTSUPP);
+        assert_int_equal(resctrl_check_monitor("mbm_local_bytes", &e), -EOPNOTSUPP);
+        assert_int_equal(e.code, ERROR_CONFIG_UNSUPPORTED);
+        assert_non_null(strstr(e.message, "do not count 'mbm_local_bytes'"));
+        assert_int_equal(unlink(features), 0);
+        assert_int_equal(resctrl_check_monitor("llc_occupancy", NULL), -EOPNOTSUPP);
+}
+
+static void monitors_are_below_their_group(void **state) {
+        _cleanup_free_ char *own = path("fs/resctrl/qemu-1-web-vcpus_0-1"),
+                            *below = path("fs/resctrl/qemu-1-web-vcpus_0-1/mon_groups/qemu-1-web-vcpus_0"),
+                            *alone = path("fs/resctrl/mon_groups/qemu-1-web-vcpus_0"),
+                            *all = resctrl_monitor_path("1", "web", "0-1", "0-1"),
+                            *one = resctrl_monitor_path("1", "web", "0-1", "0"),
+                            *without = resctrl_monitor_path("1", "web", NULL, "0"), *parent = NULL, *tasks = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int fd = -EBADF;
+
+        assert_string_equal(all, own);
+        assert_string_equal(one, below);
+        assert_string_equal(without, alone);
+        assert_true(resctrl_make_monitor(one, &fd, &e) < 0); /* there is no such group */
+        assert_non_null(strstr(e.message, below));
+        parent = path("fs/resctrl/qemu-1-web-vcpus_0-1/mon_groups");
+        assert_int_equal(mkdir_p(parent, 0755), 0);
+        assert_int_equal(resctrl_make_monitor(one, &fd, NULL), 0);
+        assert_int_equal(dprintf(fd, "7\n"), 2);
+        close(fd);
+        tasks = text_format("%s/tasks", one);
+        assert_int_equal(unlink(tasks), 0);
+        assert_int_equal(resctrl_remove(one), 0);
+        assert_int_equal(access(one, F_OK), -1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(a_part_of_a_cache), TEST(bandwidth_alone), TEST(what_the_host_has_not), TEST(a_host_without),
-                TEST(it_goes),
+                TEST(it_goes), TEST(what_is_counted), TEST(monitors_are_below_their_group),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
