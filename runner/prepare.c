@@ -432,7 +432,7 @@ static int prepare(Prepare *p) {
                 prepare_placement,
                 prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,
                 fill_launch,      fill_dump,        prepare_registration, prepare_thread_quotas,
-                prepare_resctrl,   prepare_fibre,
+                prepare_resctrl,  prepare_fibre,    prepare_events,
         };
         _cleanup_free_ char *version = NULL;
         int r;

@@ -346,6 +346,8 @@ int prepare_threads(Prepare *p);
 int prepare_thread_quotas(Prepare *p);
 /* Parts of caches, and of the way to memory: groups of the kernel's, whose files go to vm-run. */
 int prepare_resctrl(Prepare *p);
+/* counted.c: events that the kernel counts of the guest. */
+int prepare_events(Prepare *p);
 /* Where numad would have the guest: for whom the definition leaves it to the host. */
 int prepare_placement(Prepare *p);
 

@@ -9,6 +9,7 @@
 #include "base/network-news.h"
 #include "base/strings.h"
 #include "host/claims.h"
+#include "host/events.h"
 #include "host/fifo.h"
 #include "host/filter.h"
 #include "host/macvtap.h"
@@ -68,6 +69,7 @@ static const struct {
         { UNDO_SCRIPT, script_undo },
         { UNDO_CLAIM,  claim_return },
         { UNDO_RESCTRL, resctrl_remove },
+        { UNDO_EVENTS, events_forget },
 };
 
 static void undo_line(char *line, bool known_only, UndoReport report, void *userdata) {

@@ -22,6 +22,7 @@
 #define UNDO_CLAIM "claim"   /* see host/claims.h */
 #define UNDO_EMPTY "empty"   /* path of a file that is removed where nothing has come to be in it */
 #define UNDO_RESCTRL "resctrl" /* path of a group: see host/resctrl.h */
+#define UNDO_EVENTS "events" /* name of the guest: see host/events.h */
 #define UNDO_FILE "file"     /* path of a file of ours alone, as a scratch image: removed */
 
 #define UNDO_LIST_MAX (4U * 1024 * 1024) /* bytes of a list that are read */
