@@ -86,6 +86,7 @@ static const RpcTable *const tables[] = {
         &qemu_guest_vcpus_table,
         &qemu_iothreads_table,
         &qemu_limits_table,
+        &qemu_perf_table,
         &qemu_pin_table,
         &qemu_vcpu_table,
         &qemu_vcpus_table,

@@ -22,5 +22,6 @@ extern const RpcTable qemu_addresses_table, qemu_autostart_table, qemu_capabilit
 /* about guests that run: their agents, their limits */
 extern const RpcTable qemu_agent_table, qemu_disk_tuning_table, qemu_guest_info_table, qemu_guest_vcpus_table,
         qemu_host_changes_table,
-        qemu_interface_tuning_table, qemu_iothreads_table, qemu_limits_table, qemu_peek_table, qemu_pin_table,
+        qemu_interface_tuning_table, qemu_iothreads_table, qemu_limits_table, qemu_peek_table, qemu_perf_table,
+        qemu_pin_table,
         qemu_throttle_groups_table, qemu_vcpu_table, qemu_vcpus_table;

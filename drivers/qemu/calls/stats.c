@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "calls/calls.h"
 #include "calls/stats-block.h"
+#include "calls/stats-counted.h"
 #include "object/list.h"
 #include "rpc/typed-params.h"
 #include "run/monitor.h"
@@ -19,7 +20,10 @@
 #define STATS_VCPU 8U
 #define STATS_INTERFACE 16U
 #define STATS_BLOCK 32U
-#define STATS_SUPPORTED (STATS_STATE | STATS_CPU_TOTAL | STATS_BALLOON | STATS_VCPU | STATS_INTERFACE | STATS_BLOCK)
+#define STATS_PERF 64U
+#define STATS_MEMORY 256U
+#define STATS_SUPPORTED (STATS_STATE | STATS_CPU_TOTAL | STATS_BALLOON | STATS_VCPU | STATS_INTERFACE | \
+                         STATS_BLOCK | STATS_PERF | STATS_MEMORY)
 
 #define STATS_FLAG_STATES 0xffU          /* DOMAIN_LIST_ACTIVE ... DOMAIN_LIST_OTHER */
 #define STATS_FLAG_NOWAIT (1U << 29)
@@ -113,6 +117,33 @@ static void add_state(const Ask *a, TypedParams *p) {
         typed_params_add_int(p, "state.reason", reason);
 }
 
+/* How long KVM has looked whether a vCPU that waits has something to do, with success and without: QEMU's figures of
+ * all vCPUs. */
+static void add_polling(const Ask *a, TypedParams *p) {
+        static const char *const names[][2] = {
+                { "halt_poll_success_ns", "cpu.haltpoll.success.time" },
+                { "halt_poll_fail_ns", "cpu.haltpoll.fail.time" },
+        };
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        uint64_t sums[ELEMENTSOF(names)] = {};
+        json_t *vcpu, *one;
+        GuestFacts facts;
+        size_t i, k;
+
+        if (guest_facts(a->guest, true, &facts, NULL) < 0 ||
+            (facts.kvm && ask_qemu(a, "query-stats", json_pack("{s:s,s:[{s:s,s:[s,s]}]}", "target", "vcpu", "providers",
+                                                               "provider", "kvm", "names", names[0][0], names[1][0]),
+                                   &reply) < 0))
+                return;
+        json_array_foreach(reply, i, vcpu)
+                json_array_foreach(json_object_get(vcpu, "stats"), k, one)
+                        for (size_t n = 0; n < ELEMENTSOF(names); n++)
+                                if (streq_ptr(json_string_value(json_object_get(one, "name")), names[n][0]))
+                                        sums[n] += (uint64_t) json_integer_value(json_object_get(one, "value"));
+        for (size_t n = 0; n < ELEMENTSOF(names); n++)
+                typed_params_add_ullong(p, names[n][1], sums[n]);
+}
+
 static void add_cpu(const Ask *a, TypedParams *p) {
         Guest *g = a->guest;
         uint64_t total, user, system;
@@ -122,6 +153,8 @@ static void add_cpu(const Ask *a, TypedParams *p) {
         typed_params_add_ullong(p, "cpu.time", total);
         typed_params_add_ullong(p, "cpu.user", user);
         typed_params_add_ullong(p, "cpu.system", system);
+        stats_add_cache_monitors(a, p);
+        add_polling(a, p);
 }
 
 static void add_vcpus(const Ask *a, TypedParams *p) {
@@ -193,6 +226,7 @@ static const struct {
 } groups[] = {
         { STATS_STATE, add_state },         { STATS_CPU_TOTAL, add_cpu },       { STATS_BALLOON, add_balloon },
         { STATS_VCPU, add_vcpus },          { STATS_INTERFACE, add_interfaces }, { STATS_BLOCK, stats_add_blocks },
+        { STATS_PERF, stats_add_events },   { STATS_MEMORY, stats_add_memory_monitors },
 };
 
 static int add_record(const Ask *a, unsigned stats, remote_domain_stats_record *ret) {

@@ -9,6 +9,20 @@ void guest_set_autodestroy(Guest *g, uint64_t mark) {
         g->autodestroy = mark;
 }
 
+static bool is_counted(const xmlNode *root) {
+        XML_FOREACH(event, xml_child(root, "perf"), "event")
+                if (xml_attr_is(event, "enabled", "yes"))
+                        return true;
+        return false;
+}
+
+static bool is_monitored(const xmlNode *root) {
+        XML_FOREACH(tune, xml_child(root, "cputune"), NULL)
+                if (xml_child(tune, "monitor"))
+                        return true;
+        return false;
+}
+
 static void facts_read(const Definition *d, GuestFacts *ret) {
         const xmlNode *root = definition_root(d);
         uint64_t bytes, n;
@@ -26,6 +40,9 @@ static void facts_read(const Definition *d, GuestFacts *ret) {
                 ret->vcpus_max = ret->vcpus = (unsigned) n;
         if (xml_get_u64(root, "vcpu/@current", &n) >= 0)
                 ret->vcpus = (unsigned) n;
+        ret->kvm = xml_attr_is(root, "type", "kvm");
+        ret->counted = is_counted(root);
+        ret->monitored = is_monitored(root);
 }
 
 int guest_facts(Guest *g, bool live, GuestFacts *ret, Error *e) {

@@ -37,8 +37,11 @@ typedef struct GuestFacts {
         uint64_t memory_kib;   /* most */
         uint64_t current_kib;
         unsigned vcpus_max;
-        unsigned vcpus : 31;
+        unsigned vcpus : 28;
         bool valid : 1;
+        bool kvm : 1;
+        bool counted : 1;      /* events of it are (<perf>) */
+        bool monitored : 1;    /* parts of caches, or of the way to memory, are (<monitor>) */
 } GuestFacts;
 
 /* The removal of a device that somebody waits for. */
