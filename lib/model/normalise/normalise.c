@@ -17,6 +17,7 @@ static const NormaliseStep steps[] = {
         normalise_tuning,
         normalise_pins,
         normalise_resctrl,
+        normalise_perf,
         normalise_os,
         normalise_features,
         normalise_clock,

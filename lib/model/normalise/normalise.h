@@ -16,6 +16,7 @@ int normalise_vcpu(Normaliser *n);
 int normalise_tuning(Normaliser *n);
 int normalise_pins(Normaliser *n);
 int normalise_resctrl(Normaliser *n);
+int normalise_perf(Normaliser *n);
 int normalise_os(Normaliser *n);
 int normalise_features(Normaliser *n);
 int normalise_cpu(Normaliser *n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* <cachetune> and <memorytune>: parts of the processor's caches, and of the way to memory, that vCPUs have together. */
+/* <cachetune> and <memorytune>: parts of the processor's caches, and of the way to memory, that vCPUs have together,
+ * and of which vCPUs it is counted what they take (<monitor>). */
 
 #include "base/strings.h"
 #include "normalise.h"
@@ -18,6 +19,10 @@ static bool overlaps(const Set *a, const Set *b) {
         return false;
 }
 
+static bool is_same_set(const Set *a, const Set *b) {
+        return memcmp(a, b, sizeof(*a)) == 0;
+}
+
 /* Those that there are. false: none of them is. */
 static bool bound(const Normaliser *n, Set *s) {
         unsigned count = 1;
@@ -30,6 +35,13 @@ static bool bound(const Normaliser *n, Set *s) {
                 else
                         any = any || (s->cpus[i / 64] >> i % 64 & 1);
         return any;
+}
+
+/* What there is of it, as an attribute. */
+static int write_vcpus(xmlNode *node, const Set *s) {
+        _cleanup_free_ char *text = cpuset_format(s->cpus, MAX_VCPUS);
+
+        return text ? xml_set_attr(node, "vcpus", text) : -ENOMEM;
 }
 
 static int read_vcpus(Normaliser *n, xmlNode *tune, Set *ret) {
@@ -105,6 +117,87 @@ static int check_node(Normaliser *n, xmlNode *node) {
         return 0;
 }
 
+/* --- monitors --- */
+
+#define MONITORED_LEVEL 3U
+
+static bool contains(const Set *outer, const Set *inner) {
+        for (size_t i = 0; i < ELEMENTSOF(outer->cpus); i++)
+                if (inner->cpus[i] & ~outer->cpus[i])
+                        return false;
+        return true;
+}
+
+static Set set_of(const xmlNode *node) {
+        Set s = {};
+
+        (void) cpuset_parse(xml_attr(node, "vcpus") ?: "", s.cpus, MAX_VCPUS);
+        return s;
+}
+
+/* A thread is in one group: beside a monitor of all that the part is for there may be others, which have no vCPU in
+ * common, unless the one is about the cache and the other about memory. */
+static int check_against(Normaliser *n, const xmlNode *monitor, const Set *own, const Set *all, const xmlNode *tune) {
+        XML_FOREACH(other, tune, "monitor") {
+                Set set = set_of(other);
+
+                if (other == monitor)
+                        continue;
+                if (is_same_set(own, &set)) {
+                        if (tune == monitor->parent)
+                                return fail(n, other, -EINVAL, ERROR_INVALID_ARG,
+                                            "Identical vcpus found in same type monitors");
+                        continue;
+                }
+                if (overlaps(own, &set) && !is_same_set(own, all) && !is_same_set(&set, all))
+                        return fail(n, other, -EINVAL, ERROR_INVALID_ARG, "vcpus overlaps in resctrl groups");
+        }
+        return 0;
+}
+
+static int read_monitor(Normaliser *n, xmlNode *monitor, bool of_cache, const Set *all) {
+        unsigned level = MONITORED_LEVEL;
+        Set own = {};
+
+        if (of_cache && !xml_attr(monitor, "level"))
+                return fail_xml(n, monitor, "Missing attribute 'level' of <monitor>");
+        if (of_cache && (xml_attr_uint(monitor, "level", &level) < 0 || level != MONITORED_LEVEL))
+                return fail_xml(n, monitor, "Invalid monitor cache level '%s'", xml_attr(monitor, "level"));
+        if (!xml_attr(monitor, "vcpus"))
+                return fail_xml(n, monitor, "Missing monitor attribute 'vcpus'");
+        if (cpuset_parse(xml_attr(monitor, "vcpus"), own.cpus, MAX_VCPUS) < 0)
+                return fail_xml(n, monitor, "Invalid monitor attribute 'vcpus' value '%s'", xml_attr(monitor, "vcpus"));
+        if (!bound(n, &own))
+                return fail(n, monitor, -EINVAL, ERROR_INVALID_ARG, "vcpus is empty");
+        if (!contains(all, &own))
+                return fail(n, monitor, -EINVAL, ERROR_INVALID_ARG, "Monitor vcpus conflicts with allocation");
+        return write_vcpus(monitor, &own);
+}
+
+static int check_monitors(Normaliser *n, const xmlNode *list, xmlNode *tune, const Set *all) {
+        int r = 0;
+
+        XML_FOREACH(monitor, tune, "monitor")
+                if (r >= 0)
+                        r = read_monitor(n, monitor, xml_is(tune, "cachetune"), all);
+        XML_FOREACH(monitor, tune, "monitor") {
+                Set own = set_of(monitor);
+
+                if (r >= 0)
+                        r = check_against(n, monitor, &own, all, tune);
+                /* the other kind, about the same vCPUs, which was read before */
+                XML_FOREACH(other, list, "cachetune") {
+                        Set set = set_of(other);
+
+                        if (r >= 0 && other != tune && is_same_set(&set, all))
+                                r = check_against(n, monitor, &own, all, other);
+                }
+        }
+        return r;
+}
+
+/* --- both --- */
+
 static const struct {
         const char *element, *part;
         int (*check)(Normaliser *n, xmlNode *part);
@@ -117,9 +210,10 @@ static int check_overlap(Normaliser *n, xmlNode *tune, const Set *own, const xml
                         Set set = {};
                         bool alike;
 
-                        if (other == tune || cpuset_parse(xml_attr(other, "vcpus") ?: "", set.cpus, MAX_VCPUS) < 0)
+                        if (other == tune || cpuset_parse(xml_attr(other, "vcpus") ?: "", set.cpus, MAX_VCPUS) < 0 ||
+                            !bound(n, &set))
                                 continue;
-                        alike = memcmp(&set, own, sizeof set) == 0 && !xml_is(other, xml_name(tune));
+                        alike = is_same_set(&set, own) && !xml_is(other, xml_name(tune));
                         if (overlaps(&set, own) && !alike)
                                 return fail_xml(n, tune, "Overlapping vcpus in %ss", xml_name(tune));
                 }
@@ -132,6 +226,8 @@ static int check_tune(Normaliser *n, xmlNode *list, size_t kind, xmlNode *tune) 
 
         if (r >= 0)
                 r = norm_cpuset(n, tune, "vcpus");
+        if (r >= 0 && bound(n, &own))
+                r = write_vcpus(tune, &own);
         XML_FOREACH(part, tune, kinds[kind].part)
                 if (r >= 0)
                         r = kinds[kind].check(n, part);
@@ -140,7 +236,14 @@ static int check_tune(Normaliser *n, xmlNode *list, size_t kind, xmlNode *tune) 
         if (r < 0)
                 return r;
         /* what is about nobody is nothing */
-        if (!bound(n, &own) || !xml_child(tune, kinds[kind].part))
+        if (!bound(n, &own)) {
+                xml_remove(tune);
+                return 0;
+        }
+        r = check_monitors(n, list, tune, &own);
+        if (r < 0)
+                return r;
+        if (!xml_child(tune, kinds[kind].part) && !xml_child(tune, "monitor"))
                 xml_remove(tune);
         return 0;
 }
