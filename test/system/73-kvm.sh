@@ -65,6 +65,8 @@ check "... in a process of its own user, with the group kvm" \
 \$(grep Groups: /proc/$(qemu_pid k)/status)
 E"
 check "its time is counted" m sh -c 'virsh domstats --cpu-total --raw k | grep -q "cpu.time=[1-9]"'
+check "... and what KVM has waited for its vCPUs" equals 2 m sh -c \
+        'virsh domstats --cpu-total k | grep -c "cpu.haltpoll.*.time=[0-9]"'
 check "pause" m virsh -q suspend k
 check "... shown" equals "paused (user)" virsh_state k
 check "resume" m virsh -q resume k
