@@ -21,7 +21,7 @@ static const struct {
         { "dev", .path = true, .keep = { "path" } },
         { "pipe", .path = true, .keep = { "path" } },
         { "unix", .path = true, .keep = { "mode", "path" } },
-        { "tcp", .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
+        { "tcp", .host = true, .service = true, .keep = { "mode", "host", "service", "tls" }, .protocol = true },
         { "udp", .service = true, .keep = { "mode", "host", "service" } },
         { "spiceport", .keep = { "channel" }, .spice = true },
         { "dbus", .keep = { "channel" } },
@@ -56,10 +56,22 @@ static int check_reconnect(Normaliser *n, xmlNode *source) {
         return 0;
 }
 
+/* Where it sends to and where it listens may be said one by one, of UDP. */
+static int check_sources(Normaliser *n, xmlNode *device, bool udp) {
+        unsigned count = 0;
+
+        XML_FOREACH(source, device, "source")
+                if (++count > 1U + udp)
+                        return fail_xml(n, source, "only %s allowed for character device",
+                                        udp ? "two source elements are" : "one source element is");
+        return 0;
+}
+
 int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
         const char *type = xml_attr(device, "type"), *protocol;
         xmlNode *source, *next;
         size_t i;
+        int r;
 
         if (!type)
                 norm_set(n, device, "type", type = "pty");
@@ -80,10 +92,16 @@ int normalise_chardev(Normaliser *n, xmlNode *device, bool path_optional) {
                         xml_remove(source);
         }
 
+        r = check_sources(n, device, streq(type, "udp"));
+        if (r < 0)
+                return r;
         source = xml_child(device, "source");
         if (types[i].path && !path_optional && !*attr_or(source, "path", ""))
                 return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL,
                             "Missing source path attribute for char device");
+        if (types[i].host && !*attr_or(source, "host", ""))
+                return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL,
+                            "Missing source host attribute for char device");
         if (types[i].service && !*attr_or(source, "service", ""))
                 return fail(n, source ?: device, -EBADMSG, ERROR_INTERNAL,
                             "Missing source service attribute for char device");

@@ -61,6 +61,10 @@ static int check_listens(Normaliser *n, xmlNode *g) {
                 norm_set(n, g, "listen", xml_attr(first, "address"));
         else
                 xml_unset_attr(g, "listen");
+        if (xml_attr_is(g, "type", "vnc") && socket && xml_attr_is(first, "type", "socket") &&
+            xml_attr(first, "socket") && !streq(socket, xml_attr(first, "socket")))
+                return fail_unsupported(n, g, "graphics 'socket' attribute '%s' must match 'socket' attribute of first "
+                                              "listen element (found '%s')", socket, xml_attr(first, "socket"));
         if (xml_attr_is(first, "type", "socket") && xml_attr(first, "socket") && xml_attr_is(g, "type", "vnc"))
                 norm_set(n, g, "socket", xml_attr(first, "socket"));
         return 0;
