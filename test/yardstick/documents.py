@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Compares what Unitvirt makes of networks, pools and volumes with what libvirt's own tests record.
+"""Compares what Unitvirt makes of networks, pools, volumes and parts of guests with what libvirt's own tests record.
 
 usage: documents.py [--unitvirt PROGRAM] [-v] TESTS [NAME...]
 
@@ -11,6 +11,8 @@ TESTS is the folder "tests" of a checkout of libvirt, or of its source package. 
   networkxml2xmlin/NAME.xml, networkxml2xmlout  the documents, as "unitvirt canonical" prints them
   storagepoolxml2xmlin, -out                    the same of pools
   storagevolxml2xmlin, -out                     the same of volumes
+  genericxml2xmlindata/NAME.xml, -outdata       the same of guests, but for what a driver completes; which of them are
+                                                to be refused is in genericxml2xmltest.c
 
 Settings have no order, but for those that stand several times. Why some documents differ is in differences.tsv; the
 exit status is 1 when others do."""
@@ -112,12 +114,53 @@ def check_xml(program, path, expected):
     return error or (lines(text), lines(expected))
 
 
+# What a driver completes, and libvirt's test of these has none.
+COMPLETED = ("devices", "os", "cpu")
+
+
+def parts(text):
+    """The elements of a guest's definition, without the names that parts of caches have while it runs."""
+    elements = re.findall(r"^  <(\w+).*?(?=^  <\w|^</domain>)", text, re.S | re.M)
+    texts = re.findall(r"^  <\w+.*?(?=^  <\w|^</domain>)", re.sub(r" id='vcpus_[^']*'", "", text), re.S | re.M)
+    return [line for name, part in sorted(zip(elements, texts)) if name not in COMPLETED for line in lines(part)]
+
+
+def check_parts(program, path, expected):
+    text, error = run(program, "canonical", path)
+    return error or (parts(text), parts(expected))
+
+
+def recorded_pairs(tests, documents, answers, ending):
+    """(name, path of the document, of the answer) of what is in the folders."""
+    folder = os.path.join(tests, documents)
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        name, suffix = os.path.splitext(file)
+        answer = os.path.join(tests, answers, name + ending)
+        if suffix == ".xml" and os.path.exists(answer):
+            yield name, os.path.join(folder, file), answer
+
+
+def listed_pairs(tests, documents, answers, ending):
+    """The same of those that a test lists: the answer is the document itself, another one, or None for a refusal."""
+    try:
+        with open(os.path.join(tests, "genericxml2xmltest.c"), encoding="utf-8") as f:
+            listed = re.findall(r'^ +DO_TEST(|_DIFFERENT|_FAIL_\w+)\("([^"]+)"\);', f.read(), re.M)
+    except FileNotFoundError:
+        return
+    for word, name in sorted(listed, key=lambda pair: pair[1]):
+        path = os.path.join(tests, documents, name + ".xml")
+        answer = {"": path, "_DIFFERENT": os.path.join(tests, answers, name + ending)}.get(word)
+        if os.path.exists(path):
+            yield name, path, answer
+
+
 KINDS = (
-    ("networkxml2confdata", "networkxml2confdata", ".conf", check_conf),
-    ("networkxml2firewalldata", "networkxml2firewalldata", "-linux.nftables", check_rules),
-    ("networkxml2xmlin", "networkxml2xmlout", ".xml", check_xml),
-    ("storagepoolxml2xmlin", "storagepoolxml2xmlout", ".xml", check_xml),
-    ("storagevolxml2xmlin", "storagevolxml2xmlout", ".xml", check_xml),
+    ("networkxml2confdata", "networkxml2confdata", ".conf", check_conf, recorded_pairs),
+    ("networkxml2firewalldata", "networkxml2firewalldata", "-linux.nftables", check_rules, recorded_pairs),
+    ("networkxml2xmlin", "networkxml2xmlout", ".xml", check_xml, recorded_pairs),
+    ("storagepoolxml2xmlin", "storagepoolxml2xmlout", ".xml", check_xml, recorded_pairs),
+    ("storagevolxml2xmlin", "storagevolxml2xmlout", ".xml", check_xml, recorded_pairs),
+    ("genericxml2xmlindata", "genericxml2xmloutdata", ".xml", check_parts, listed_pairs),
 )
 
 
@@ -128,7 +171,14 @@ def known():
         return {tuple(line.split("\t")[:2]) for line in f if not line.startswith("#")}
 
 
-def judge(name, result, verbose, reasons):
+def judge(name, result, to_be_refused, verbose, reasons):
+    if to_be_refused:
+        if isinstance(result, str):
+            return "rightly refused"
+        if name in reasons:
+            return "different for a reason"
+        print(f"{name}: accepted")
+        return "different"
     if isinstance(result, str):
         if name in reasons:
             return "refused for a reason"
@@ -155,19 +205,18 @@ def main():
     options = parser.parse_args()
     bad = found = 0
     differences = known()
-    for documents, answers, ending, check in KINDS:
+    for documents, answers, ending, check, pairs in KINDS:
         outcome = collections.Counter()
-        folder = os.path.join(options.tests, documents)
-        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            name, suffix = os.path.splitext(file)
-            answer = os.path.join(options.tests, answers, name + ending)
-            if suffix != ".xml" or not os.path.exists(answer) or options.names and name not in options.names:
+        reasons = {known_name for kind, known_name in differences if kind == documents}
+        for name, path, answer in pairs(options.tests, documents, answers, ending):
+            if options.names and name not in options.names:
                 continue
-            with open(answer, encoding="utf-8") as f:
-                expected = f.read()
-            result = check(options.unitvirt, os.path.join(folder, file), expected)
-            reasons = {known_name for kind, known_name in differences if kind == documents}
-            outcome[judge(name, result, options.verbose, reasons)] += 1
+            expected = ""
+            if answer:
+                with open(answer, encoding="utf-8") as f:
+                    expected = f.read()
+            result = check(options.unitvirt, path, expected)
+            outcome[judge(name, result, not answer, options.verbose, reasons)] += 1
         print(f"{documents}: " + (", ".join(f"{n} {what}" for what, n in sorted(outcome.items())) or "no pairs"))
         bad += outcome["different"] + outcome["refused"]
         found += sum(outcome.values())
