@@ -341,10 +341,9 @@ static int prepare_one(Prepare *p, xmlNode *graphics, QemuGraphics *g) {
         int r;
 
         qemu_screen_init(p->config, graphics, g);
-        if (xml_attr_is(graphics, "type", "dbus") && !xml_attr(graphics, "p2p") && !xml_attr(graphics, "address"))
-                return prepare_refuse(p, -EOPNOTSUPP, graphics,
-                                      "a bus of the guest's own (neither p2p='yes' nor an address) is not supported");
-        r = choose_card(p, graphics);
+        r = graphics_has_own_bus(graphics) ? prepare_bus(p, graphics) : 0;
+        if (r >= 0)
+                r = choose_card(p, graphics);
         if (r >= 0)
                 r = add_password(p, graphics);
         if (r < 0)

@@ -72,17 +72,32 @@ static int accept_one(int listening) {
         return fd < 0 ? -errno : fd;
 }
 
-/* The socket that the program is to listen on: in a folder of the guest's, which this unit does not see. */
+/* A program that has to find users in a list, its own and those that come, of which there is none in its view. */
+static int write_users(const char *others) {
+        const char *path = getenv("UNITVIRT_PASSWD");
+        _cleanup_free_ char *text = NULL;
+
+        if (!path)
+                return 0;
+        text = text_format("%s:x:%u:%u::/:/usr/sbin/nologin\n%s", getenv("USER") ?: "helper", getuid(), getgid(),
+                           others);
+        return text ? file_write_atomic(path, text, strlen(text), 0600, FILE_WRITE_NOSYNC) : -ENOMEM;
+}
+
+/* The socket that the program is to listen on: in a folder of the guest's, which this unit does not see. And who will
+ * come to it. */
 static int take_socket(int listening) {
         _cleanup_close_ int connection = accept_one(listening), fd = -EBADF;
+        char users[HELPER_USERS_MAX + 1] = "";
         unsigned n = 0;
         ssize_t size;
-        char byte;
+        int r;
 
         if (connection < 0)
                 return connection;
-        size = receive_fds(connection, &byte, sizeof byte, &fd, 1, &n, 0);
-        return size < 0 ? (int) size : n == 1 ? TAKE_FD(fd) : -EBADMSG;
+        size = receive_fds(connection, users, HELPER_USERS_MAX, &fd, 1, &n, 0);
+        r = size < 0 ? (int) size : n == 1 ? write_users(users) : -EBADMSG;
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 /* What has gone into the background is ours, too. */

@@ -58,6 +58,17 @@ int prepare_device_name(Prepare *p, const xmlNode *element, const char *path, in
         return number < 0 ? number : descriptor_name(p, number, ret);
 }
 
+int prepare_guest_socket(Prepare *p, const char *path, int *ret) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = socket_listen(path, &fd);
+
+        if (r >= 0 && lchown(path, p->uid, p->gid) < 0)
+                r = -errno;
+        if (r >= 0)
+                *ret = TAKE_FD(fd);
+        return r;
+}
+
 static int store_connection(Prepare *p, const xmlNode *device, int fd) {
         QemuChardev *c = next(p, device);
         int r = c ? descriptor_store(p, fd) : -ENOMEM;

@@ -227,8 +227,8 @@ static int fill_launch(Prepare *p) {
 
 /* --- dumps of its memory --- */
 
-/* "7-web", as libvirt names such files: the id, and at most 20 characters of the name. */
-static int short_name(const Prepare *p, char **ret) {
+/* The id, and at most 20 characters of the name. */
+int prepare_short_name(const Prepare *p, char **ret) {
         size_t len = 0;
 
         for (size_t n = 0; p->name[len] && n < 20; n++)
@@ -258,7 +258,7 @@ static int fill_dump(Prepare *p) {
 
         if (!plan_may_dump(p->live))
                 return 0;
-        r = short_name(p, &name);
+        r = prepare_short_name(p, &name);
         if (r < 0)
                 return r;
         if (p->config->auto_dump_path)

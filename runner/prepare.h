@@ -24,6 +24,7 @@
  *   config.c       qemu.conf, and what of it is refused
  *   graphics.c     addresses, ports, passwords and certificates of VNC and SPICE
  *   logins.c       ... and names, by SASL
+ *   bus.c          a bus of the guest's own, for its screen
  *   hostdevs.c     devices of the host, by VFIO, USB and SCSI
  *   memory.c       folders for memory in files and huge pages
  *   opened.c       single devices and files that QEMU gets open: TPM, input, vsock, shared memory
@@ -142,6 +143,9 @@ struct Prepare {
 /* prepare.c */
 /* All of it. plan is the unit's, NULL where it has none; in: the end of the parcel that is filled. Fills the error. */
 int prepare_guest(const Starting *s, const char *plan, int in, Error *e);
+
+/* "7-web", as libvirt names files of a run. */
+int prepare_short_name(const Prepare *p, char **ret);
 
 /* Fills the error with "FILE:LINE: ELEMENT: words", where the definition asks for what the host does not give.
  * Returns r. */
@@ -295,6 +299,8 @@ int prepare_config(Prepare *p);
 
 /* graphics.c */
 int prepare_graphics(Prepare *p);
+/* bus.c: the live definition says where it is. */
+int prepare_bus(Prepare *p, xmlNode *graphics);
 /* A setting of qemu.conf that the guest's unit does not know of yet. */
 int prepare_stale_unit(Prepare *p, const char *key);
 
@@ -325,6 +331,8 @@ int prepare_opened_device(Prepare *p, xmlNode *device);
 
 /* Notes what was opened for a device: c without its alias. */
 int prepare_helper(Prepare *p, const xmlNode *device, const QemuChardev *c);
+/* Makes a socket in the guest's own folder, which is the guest's user's, for a helper to listen on. */
+int prepare_guest_socket(Prepare *p, const char *path, int *ret);
 /* Connects to the helper of a device, in a unit beside the guest's: part is "net0" and the like. */
 int prepare_connect_helper(Prepare *p, const xmlNode *device, const char *part);
 /* The connection alone, which is the caller's. */

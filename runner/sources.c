@@ -235,12 +235,10 @@ static char *reservations_folder(const Prepare *p, bool late) {
  * not there. */
 static int make_reservations_socket(Prepare *p, const char *path, const char *helper) {
         _cleanup_close_ int fd = -EBADF, connection = -EBADF;
-        int r = socket_listen(path, &fd);
+        int r = prepare_guest_socket(p, path, &fd);
 
         if (r == -EADDRINUSE) /* by the helper of another disk */
                 return 0;
-        if (r >= 0 && lchown(path, p->uid, p->gid) < 0)
-                r = -errno;
         if (r >= 0)
                 r = connection = unix_connect_owner(helper, HELPER_SOCKET, SOCK_STREAM | SOCK_NONBLOCK);
         if (r >= 0)

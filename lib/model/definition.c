@@ -257,6 +257,11 @@ const char *disk_fd_group(const xmlNode *layer) {
         return xml_get(layer, "source/@fdgroup");
 }
 
+bool graphics_has_own_bus(const xmlNode *graphics) {
+        return xml_attr_is(graphics, "type", "dbus") && !xml_attr_bool(graphics, "p2p", false) &&
+               !xml_attr(graphics, "address");
+}
+
 bool disk_is_served(const xmlNode *layer) {
         const xmlNode *source = xml_child(layer, "source"), *identity = xml_child(source, "identity");
 

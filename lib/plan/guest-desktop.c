@@ -47,11 +47,13 @@ static int plan_x11(GuestPlan *g, const xmlNode *graphics) {
         return bind ? guest_plan_add(g, graphics, PLAN_SERVICE, "BindPaths", bind, ":" DESKTOP_X11_PLACE) : -ENOMEM;
 }
 
-/* QEMU is a client of a bus: "unix:path=/run/bus". */
+/* QEMU is a client of a bus: "unix:path=/run/bus", or of one beside it that is its own. */
 static int plan_bus(GuestPlan *g, const xmlNode *graphics) {
         const char *path = startswith(xml_attr(graphics, "address") ?: "", "unix:path=");
         _cleanup_free_ char *first = path ? strndup(path, strcspn(path, ",;")) : NULL;
 
+        if (graphics_has_own_bus(graphics))
+                return plan_own_bus(g);
         if (!path) {
                 if (xml_attr(graphics, "address"))
                         guest_plan_network(g, NULL);

@@ -13,6 +13,7 @@ typedef struct GuestPlan {
         bool wants_network;    /* QEMU itself opens sockets of the host's network */
         bool wants_inet;       /* ... or of one of its own */
         bool has_pr_helper;    /* there is a unit for persistent reservations */
+        bool has_bus;          /* there is a unit for a bus of the guest's own */
         bool wants_names;      /* ... at addresses that are names of hosts */
         Error *error;
 } GuestPlan;
@@ -83,5 +84,7 @@ int plan_passt(GuestPlan *g, const xmlNode *interface);
 /* One for all disks whose persistent reservations are the host's affair. */
 int plan_pr_helper(GuestPlan *g);
 int plan_gpu(GuestPlan *g, const xmlNode *video);
+/* A bus of the guest's own, for a screen of which graphics_has_own_bus() is true. */
+int plan_own_bus(GuestPlan *g);
 /* A disk of which disk_is_served() is true. */
 int plan_nbdkit(GuestPlan *g, const xmlNode *disk);

@@ -376,6 +376,23 @@ int plan_pr_helper(GuestPlan *g) {
         return plan_pr_helper_as(g, NULL, HELPER_RESERVATIONS);
 }
 
+/* The bus is found in the guest's own folder, by QEMU and by clients alike; the name of the socket comes with it. */
+int plan_own_bus(GuestPlan *g) {
+        static const char *const words[] = {
+                "/usr/bin/dbus-daemon", "--nofork", "--nopidfile", "--nosyslog", "--address=systemd:",
+                "--config-file=" LIBEXECDIR "/guest-bus.conf",
+        };
+        Sidecar s = {};
+        int r = g->has_bus ? 0 : begin(g, &unit_dbus, NULL, HELPER_BUS, &s);
+
+        if (g->has_bus)
+                return 0;
+        g->has_bus = true;
+        if (r >= 0)
+                r = plan_add(s.plan, PLAN_SERVICE, "Environment", "UNITVIRT_ACTIVATED=yes");
+        return r < 0 ? r : add_words(&s, words, ELEMENTSOF(words));
+}
+
 /* --- disks by SSH --- */
 
 /* Who it is for the server: what root finds before the helper starts, and hands to it. */

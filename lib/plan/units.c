@@ -12,7 +12,8 @@
 #define UNIT_NAME_MAX_TMP (255U - 16U - 32U - 8U)
 
 /* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt, one for reservations
- * of disks, one for each graphics card of vhost-user, one for each disk that QEMU cannot log in for. */
+ * of disks, one for each graphics card of vhost-user, one for each disk that QEMU cannot log in for, one for a bus of
+ * its own. */
 #define HELPER(start, what, text)                                                                         \
         { .prefix = start, .suffix = ".service", .word = what, .description = text " of virtual machine %I", \
           .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN }
@@ -23,9 +24,10 @@ const UnitKind unit_passt = HELPER("vm-passt@", "card", "Network");
 const UnitKind unit_pr_helper = HELPER("vm-pr-helper@", "persistent reservations", "Persistent reservations");
 const UnitKind unit_gpu = HELPER("vm-gpu@", "graphics card", "Graphics card");
 const UnitKind unit_nbdkit = HELPER("vm-nbdkit@", "disk", "Disk");
+const UnitKind unit_dbus = HELPER("vm-dbus@", "bus", "Bus");
 
 static const UnitKind *const guest_sidecars[] = {
-        &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, &unit_nbdkit, NULL,
+        &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, &unit_nbdkit, &unit_dbus, NULL,
 };
 
 const UnitKind unit_guest = {

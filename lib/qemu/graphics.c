@@ -320,6 +320,8 @@ static void build_dbus(Build *b, const xmlNode *n) {
                 strbuf_add(&o, ",p2p=on");
         else if (!address && b->res->recorded)
                 strbuf_addf(&o, ",addr=unix:path=/var/run/libvirt/qemu/dbus/-1-%s-dbus.sock", definition_name(b->d));
+        else if (!address)
+                strbuf_addf(&o, ",addr=unix:path=%s/dbus.sock", b->run_dir);
         else
                 put_opt(&o, "addr", address);
         put_gl(&o, n);

@@ -185,6 +185,9 @@ const char *disk_path(const xmlNode *disk);
  * names? QEMU's own driver for SSH knows none of them. layer: a disk or a <backingStore>. */
 bool disk_is_served(const xmlNode *layer);
 
+/* Is the screen on a bus that is the guest's own, with a dbus-daemon beside QEMU? */
+bool graphics_has_own_bus(const xmlNode *graphics);
+
 /* The group of descriptors that an image is opened by, of a disk or a <backingStore>; NULL: by its path. */
 const char *disk_fd_group(const xmlNode *layer);
 

@@ -33,6 +33,12 @@
 #define HELPER_RESERVATIONS_LATE "prlate"
 #define HELPER_RESERVATIONS_SOCKET "pr-helper0.sock"
 
+/* The same of the bus that a guest has for itself: HELPER_BUS_SOCKET in the guest's own folder. With it come the lines
+ * of passwd(5) of those who may connect. */
+#define HELPER_USERS_MAX 512U
+#define HELPER_BUS "bus"
+#define HELPER_BUS_SOCKET "dbus.sock"
+
 /* In the helper's folder: its socket; the last line that it wrote, once it has failed. */
 #define HELPER_SOCKET "socket"
 #define HELPER_ERROR "error"

@@ -27,7 +27,7 @@ typedef struct UnitKind {
 } UnitKind;
 
 extern const UnitKind unit_guest, unit_network, unit_pool, unit_swtpm, unit_virtiofsd, unit_passt,
-        unit_pr_helper, unit_gpu, unit_nbdkit, unit_dnsmasq;
+        unit_pr_helper, unit_gpu, unit_nbdkit, unit_dbus, unit_dnsmasq;
 
 /* One row for each kind of document that has units of its own: for the generator, and for whoever plans. */
 typedef struct PlanKind {
