@@ -279,11 +279,11 @@ static int check_pci(Normaliser *n, xmlNode *c) {
 /* Attributes of the driver that only one kind of adapter has. */
 static int check_driver(Normaliser *n, xmlNode *c) {
         xmlNode *driver = xml_child(c, "driver");
+        bool scsi = xml_attr_is(c, "type", "scsi") && startswith(attr_or(c, "model", ""), "virtio-");
 
-        if (xml_attr(driver, "iothread") &&
-            !(xml_attr_is(c, "type", "scsi") && startswith(attr_or(c, "model", ""), "virtio-")))
+        if (xml_attr(driver, "iothread") && !scsi)
                 return fail_xml(n, driver, "'iothread' attribute only supported for virtio scsi controllers");
-        return 0;
+        return scsi || xml_attr_is(c, "type", "virtio-serial") ? 0 : refuse_virtio_options(n, c);
 }
 
 static int check_type(Normaliser *n, xmlNode *c, const char *type) {

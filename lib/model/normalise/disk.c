@@ -89,7 +89,7 @@ static int check_driver(Normaliser *n, xmlNode *disk) {
                                         xml_attr(driver, "event_idx") ? "event_idx" :
                                         xml_attr(driver, "queues") ? "queues attribute in disk driver" : "queue_size");
 
-        return 0;
+        return streq(bus, "virtio") ? 0 : refuse_virtio_options(n, disk);
 }
 
 /* What not every source has. */

@@ -47,6 +47,8 @@ int normalise_inputs(Normaliser *n) {
                         return fail_unsupported(n, input, "ps2 bus does not support tablet input device");
                 if (xml_attr(input, "model") && !xml_attr_is(input, "bus", "virtio"))
                         return fail_unsupported(n, input, "only input devices on bus virtio have a model");
+                if (!xml_attr_is(input, "bus", "virtio") && refuse_virtio_options(n, input) < 0)
+                        return -EOPNOTSUPP;
                 if (endswith(attr_or(input, "model", ""), "transitional") && !streq(type, "passthrough"))
                         return fail_unsupported(
                                 n, input, "virtio (non-)transitional models are not supported for input type=%s", type);

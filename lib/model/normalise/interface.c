@@ -123,6 +123,8 @@ static int check_driver(Normaliser *n, xmlNode *interface) {
         int r;
 
         r = driver ? check_driver_name(n, interface, driver) : 0;
+        if (r >= 0 && !is_virtio(interface))
+                r = refuse_virtio_options(n, interface);
         if (r < 0 || !driver || xml_attr_is(interface, "type", "hostdev"))
                 return r;
         for (size_t i = 0; i < 2; i++) {

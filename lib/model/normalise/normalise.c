@@ -6,6 +6,19 @@
 #include "normalise.h"
 #include "schema.h"
 
+int refuse_virtio_options(Normaliser *n, xmlNode *device) {
+        static const char *const options[][2] = {
+                { "iommu", "iommu driver" }, { "ats", "ats driver" }, { "packed", "packed driver" },
+                { "page_per_vq", "page_per_vq" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (xml_attr(xml_child(device, "driver"), options[i][0]))
+                        return fail_unsupported(n, device, "%s option is only supported for virtio devices",
+                                                options[i][1]);
+        return 0;
+}
+
 static const NormaliseStep steps[] = {
         normalise_devices,
         normalise_identity,

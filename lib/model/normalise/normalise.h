@@ -60,6 +60,9 @@ int normalise_throttle_groups(Normaliser *n);
 int normalise_disk_source(Normaliser *n, xmlNode *disk);
 /* <source> with a protocol of what is no disk: a device of an iSCSI target, the firmware's variables. */
 int normalise_network_source(Normaliser *n, xmlNode *layer);
+/* Refuses what the <driver> of a device says of virtio, where that is none of virtio's (normalise.c). */
+int refuse_virtio_options(Normaliser *n, xmlNode *device);
+
 /* Drives that may stand empty (disk.c). */
 bool disk_is_removable(const xmlNode *disk);
 

@@ -43,10 +43,6 @@ static void round_size(Normaliser *n, xmlNode *model, const char *name) {
 /* What would be lost in silence; the words are libvirt's. */
 static int check_model(Normaliser *n, xmlNode *video, const xmlNode *model) {
         static const char *const of_qxl[] = { "ram", "vram64", "vgamem" };
-        static const char *const of_virtio[][2] = {
-                { "iommu", "iommu driver" }, { "ats", "ats driver" }, { "packed", "packed driver" },
-                { "page_per_vq", "page_per_vq" },
-        };
         const char *type = attr_or(model, "type", "");
         bool qxl = streq(type, "qxl"), virtio = streq(type, "virtio");
 
@@ -55,10 +51,8 @@ static int check_model(Normaliser *n, xmlNode *video, const xmlNode *model) {
         for (size_t i = 0; !qxl && i < ELEMENTSOF(of_qxl); i++)
                 if (xml_attr(model, of_qxl[i]))
                         return fail_unsupported(n, video, "%s attribute only supported for video type qxl", of_qxl[i]);
-        for (size_t i = 0; !virtio && i < ELEMENTSOF(of_virtio); i++)
-                if (xml_attr(xml_child(video, "driver"), of_virtio[i][0]))
-                        return fail_unsupported(n, video, "%s option is only supported for virtio devices",
-                                                of_virtio[i][1]);
+        if (!virtio && refuse_virtio_options(n, video) < 0)
+                return -EOPNOTSUPP;
         if (!virtio && xml_attr_is(xml_child(model, "acceleration"), "accel3d", "yes"))
                 return fail_unsupported(n, video, "3d acceleration is supported only with 'virtio' video device");
         if (!virtio && !qxl && number_or(model, "heads", 1) > 1)
