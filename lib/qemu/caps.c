@@ -26,6 +26,7 @@ static const struct {
         [QEMU_CAP_RECONNECT_MS]             = { VERSION(9, 2), 0 },
         [QEMU_CAP_SOUND_VIRTIO]             = { VERSION(8, 2), 0 },
         [QEMU_CAP_IGB]                      = { VERSION(8, 0), 0 },
+        [QEMU_CAP_GENERIC_INITIATOR]        = { VERSION(9, 0), 0 },
         [QEMU_CAP_IOMMUFD]                  = { VERSION(9, 0), 0 },
         [QEMU_CAP_BLK_IOTHREAD_VQ_MAPPING]  = { VERSION(9, 0), 0 },
         [QEMU_CAP_SCSI_IOTHREAD_VQ_MAPPING] = { VERSION(10, 0), 0 },

@@ -4,6 +4,8 @@
 
 #include "blockdev.h"
 
+#define MAX_NODES 128U
+
 static const QemuHostdev *find_hostdev(Build *b, const xmlNode *n) {
         const char *alias = need_alias(b, n);
 
@@ -136,6 +138,45 @@ static void put_iommufd(Build *b, json_t *o, const xmlNode *n) {
                 put_strf(b, o, "fd", "%d", found->fd);
 }
 
+/* Of one device, in the order of all: gi0, gi1, ... */
+static unsigned count_nodes(const xmlNode *n, uint64_t *nodes) {
+        const char *set = xml_get(n, "acpi/@nodeset");
+        unsigned count = 0;
+
+        if (!set || cpuset_parse(set, nodes, MAX_NODES) < 0)
+                return 0;
+        for (unsigned i = 0; i < MAX_NODES; i++)
+                count += nodes[i / 64] >> i % 64 & 1;
+        return count;
+}
+
+/* Nodes of the guest that the firmware tells it to be the device's. */
+static void add_initiators(Build *b, const xmlNode *n) {
+        uint64_t nodes[MAX_NODES / 64] = {}, others[MAX_NODES / 64];
+        unsigned number = 0;
+
+        if (count_nodes(n, nodes) == 0)
+                return;
+        if (!qemu_caps_has(b->caps, QEMU_CAP_GENERIC_INITIATOR)) {
+                build_refuse(b, xml_child(n, "acpi"), "an ACPI nodeset is not supported by this QEMU");
+                return;
+        }
+        for (const xmlNode *p = n->prev; p; p = p->prev)
+                if (xml_is(p, "hostdev"))
+                        number += count_nodes(p, others);
+        for (unsigned i = 0; i < MAX_NODES; i++) {
+                json_t *o = nodes[i / 64] >> i % 64 & 1 ? props_new(b) : NULL;
+
+                if (!o)
+                        continue;
+                put_str(b, o, "qom-type", "acpi-generic-initiator");
+                put_strf(b, o, "id", "gi%u", number++);
+                put_str(b, o, "pci-dev", need_alias(b, n));
+                put_int(b, o, "node", i);
+                add_props(b, QEMU_PART_OBJECT, o);
+        }
+}
+
 static void build_pci(Build *b, const xmlNode *n) {
         const xmlNode *teaming = xml_child(n, "teaming");
         json_t *o;
@@ -154,6 +195,7 @@ static void build_pci(Build *b, const xmlNode *n) {
         put_attr(b, o, "failover_pair_id", teaming, "persistent");
         put_rest(b, o, n);
         add_props(b, QEMU_PART_DEVICE, o);
+        add_initiators(b, n);
 }
 
 static void build_mdev(Build *b, const xmlNode *n) {
@@ -164,6 +206,7 @@ static void build_mdev(Build *b, const xmlNode *n) {
         put_display(b, o, n);
         put_rest(b, o, n);
         add_props(b, QEMU_PART_DEVICE, o);
+        add_initiators(b, n);
 }
 
 /* Numbered behind the images of the disks. */

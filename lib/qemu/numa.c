@@ -52,12 +52,15 @@ static void add_cell(Build *b, const xmlNode *numa, const xmlNode *cell, bool hm
         if (size_parse(xml_attr(cell, "memory") ?: "", xml_attr(cell, "unit"), 1024, &bytes) < 0)
                 build_invalid(b, cell, "malformed memory of the NUMA cell");
         snprintf(name, sizeof(name), "ram-node%u", id);
-        add_memory_backend(b, &(MemoryBackend) { .id = name, .bytes = memory_round(bytes), .node = (int) id });
+        /* a device may be all that a node has */
+        if (bytes > 0)
+                add_memory_backend(b, &(MemoryBackend) { .id = name, .bytes = memory_round(bytes), .node = (int) id });
         strbuf_addf(&o, "node,nodeid=%u", id);
         add_cpus(&o, xml_attr(cell, "cpus"));
         if (hmat)
                 strbuf_addf(&o, ",initiator=%u", initiator_of(numa, cell, id));
-        strbuf_addf(&o, ",memdev=%s", name);
+        if (bytes > 0)
+                strbuf_addf(&o, ",memdev=%s", name);
         add_option_buf(b, "-numa", &o);
 }
 

@@ -161,6 +161,14 @@ static int check_watchdog(const xmlNode *device, const char *how, Error *e) {
                                    xml_attr(device, "model") ?: "");
 }
 
+/* What firmware tells of NUMA nodes it tells when the guest starts. */
+static int check_hostdev(const xmlNode *device, const char *how, Error *e) {
+        return !xml_is(device, "hostdev") || !xml_get(device, "acpi/@nodeset")
+                       ? 0
+                       : error_set(e, -EOPNOTSUPP, ERROR_OPERATION_UNSUPPORTED, ORIGIN_QEMU,
+                                   "%s of a host device with an ACPI nodeset is not supported", how);
+}
+
 /* --- what cannot come or go while the guest runs, by its bus --- */
 
 static bool is_on(const char *bus, const char *const *buses) {
@@ -263,6 +271,8 @@ int live_attach(Guest *g, Definition *live, const Change *c, Error *e) {
                 r = check_filesystem(c->device, e);
         if (r >= 0)
                 r = check_watchdog(c->device, "hotplug", e);
+        if (r >= 0)
+                r = check_hostdev(c->device, "hotplug", e);
         if (r < 0)
                 return r;
         r = definition_copy(live, &complete);
@@ -294,6 +304,8 @@ int live_detach(Guest *g, Definition *live, const Change *c, Error *e) {
                 r = check_filesystem(device, e);
         if (r >= 0)
                 r = check_watchdog(device, "hot unplug", e);
+        if (r >= 0)
+                r = check_hostdev(device, "hot unplug", e);
         if (r >= 0)
                 r = check_detach_bus(device, e);
         if (r < 0)

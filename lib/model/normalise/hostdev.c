@@ -5,6 +5,9 @@
 #include "base/strings.h"
 #include "normalise.h"
 
+/* Numbers of NUMA nodes of a guest, by QEMU. */
+#define MAX_NODES 128U
+
 /* Units of a SCSI controller that are given out without being asked. */
 #define SCSI_UNITS 7U
 #define MAX_CONTROLLERS 256U
@@ -228,6 +231,31 @@ static int choose_iommufd(Normaliser *n, xmlNode *hostdev) {
         return 0;
 }
 
+/* Nodes of the guest that the device is an initiator of. */
+static int check_nodes(Normaliser *n, xmlNode *hostdev) {
+        xmlNode *acpi = xml_child(hostdev, "acpi");
+        uint64_t nodes[MAX_NODES / 64] = {};
+        unsigned cells = 0;
+        int r = 0;
+
+        if (!xml_attr(acpi, "nodeset"))
+                return 0;
+        if (!xml_attr_is(hostdev, "type", "pci") && !xml_attr_is(hostdev, "type", "mdev"))
+                return fail_unsupported(n, acpi, "only host devices of type 'pci' and 'mdev' have an ACPI nodeset");
+        r = norm_cpuset(n, acpi, "nodeset");
+        if (r >= 0)
+                r = cpuset_parse(xml_attr(acpi, "nodeset"), nodes, MAX_NODES);
+        if (r < 0)
+                return fail_xml(n, acpi, "invalid nodeset '%s'", xml_attr(acpi, "nodeset"));
+        XML_FOREACH(cell, xml_find(n->root, "cpu/numa"), "cell")
+                cells++;
+        for (unsigned i = cells; i < MAX_NODES; i++)
+                if (nodes[i / 64] >> i % 64 & 1)
+                        return fail_unsupported(n, acpi, "the ACPI nodeset names the NUMA node %u, of which the guest "
+                                                "has none", i);
+        return 0;
+}
+
 static int check_hostdev(Normaliser *n, xmlNode *hostdev) {
         xmlNode *source = xml_child(hostdev, "source");
         const char *type = xml_attr(hostdev, "type");
@@ -241,6 +269,8 @@ static int check_hostdev(Normaliser *n, xmlNode *hostdev) {
         r = check_commands(n, hostdev);
         if (r >= 0)
                 r = choose_iommufd(n, hostdev);
+        if (r >= 0)
+                r = check_nodes(n, hostdev);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(types); i++)

@@ -17,6 +17,7 @@ typedef enum QemuCap {
         QEMU_CAP_RECONNECT_MS, /* chardev and netdev reconnect-ms=, 9.2; reconnect= in seconds before */
         QEMU_CAP_SOUND_VIRTIO, /* virtio-sound-pci, 8.2 */
         QEMU_CAP_IGB, /* igb network adapter, 8.0 */
+        QEMU_CAP_GENERIC_INITIATOR, /* -object acpi-generic-initiator, 9.0 */
         QEMU_CAP_IOMMUFD, /* vfio-pci,iommufd= and fd=, 9.0 */
         QEMU_CAP_BLK_IOTHREAD_VQ_MAPPING, /* virtio-blk-pci iothread-vq-mapping, 9.0 */
         QEMU_CAP_SCSI_IOTHREAD_VQ_MAPPING, /* the same of virtio-scsi-pci, 10.0 */
