@@ -169,6 +169,21 @@ static int open_node(Prepare *p, const xmlNode *device, const char *path) {
                       : descriptor_store(p, fd);
 }
 
+/* The host's, or what a client has opened. */
+static int open_iommu(Prepare *p, const xmlNode *device) {
+        const xmlNode *iommufd = xml_child(definition_root(p->live), "iommufd");
+        const char *name = xml_attr(iommufd, "fdgroup");
+        const FdGroup *group = NULL;
+        int r = name ? prepare_group(p, iommufd, name, &group) : 0;
+
+        if (!name)
+                return open_node(p, device, "/dev/iommu");
+        if (r >= 0 && group->n != 1)
+                r = prepare_refuse(p, -EINVAL, iommufd, "file descriptor group '%s' has %u descriptors in place of one",
+                                   name, group->n);
+        return r < 0 ? r : descriptor_store(p, group->fds[0]);
+}
+
 static int give_iommufd(Prepare *p, const xmlNode *device, const PciHostAddress *a, unsigned group) {
         _cleanup_free_ char *path = NULL;
         QemuHostdev *h = next(p, device);
@@ -182,7 +197,7 @@ static int give_iommufd(Prepare *p, const xmlNode *device, const PciHostAddress 
                                                     "its own for %s",
                                       pci_name(a).s);
         if (!has_iommu(p, device)) {
-                r = open_node(p, device, "/dev/iommu");
+                r = open_iommu(p, device);
                 if (r < 0)
                         return r;
                 p->res.iommu = r;

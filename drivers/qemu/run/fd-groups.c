@@ -164,9 +164,31 @@ static int check_disks(const Guest *g, const xmlNode *devices, Error *e) {
         return r < 0 ? r : any;
 }
 
+static bool has_iommufd(const xmlNode *devices) {
+        if (xml_is(devices, "hostdev"))
+                return streq_ptr(xml_get(devices, "driver/@iommufd"), "yes");
+        XML_FOREACH(hostdev, devices, "hostdev")
+                if (has_iommufd(hostdev))
+                        return true;
+        return false;
+}
+
+/* What host devices are given by, for the whole guest. 1 where it is a group. */
+static int check_iommu(const Guest *g, const xmlNode *devices, Error *e) {
+        const xmlNode *root = xml_is(devices, "devices") ? devices->parent : devices->parent->parent;
+        const char *name = xml_get(root, "iommufd/@fdgroup");
+
+        if (!name || !has_iommufd(devices))
+                return 0;
+        return find(g, name) ? 1 : error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                                             "file descriptor group '%s' was not associated with the domain", name);
+}
+
 int fd_groups_offer(Guest *g, const xmlNode *devices, FdOffer **ret, Error *e) {
-        int r = check_disks(g, devices, e);
+        int r = check_disks(g, devices, e), iommu = r < 0 ? r : check_iommu(g, devices, e);
         FdOffer *o;
+
+        r = iommu < 0 ? iommu : r | iommu;
 
         *ret = NULL;
         if (r <= 0)
