@@ -336,11 +336,26 @@ static int check_node(Check *c, xmlNode *n, const SchemaElement *row) {
         return check_text(c, n, row);
 }
 
-/* Position of the rows; what has none goes last. */
+static size_t source_rank(const SchemaElement *row) {
+        size_t rank = 0;
+
+        SCHEMA_FOREACH(e, SCHEMA_CHILDREN(row)) {
+                if (streq(SCHEMA_NAME(e), "source"))
+                        break;
+                rank++;
+        }
+        return 2 * rank;
+}
+
+/* Position of the rows, with room between them; what has none goes last. */
 static size_t element_rank(const SchemaElement *row, const xmlNode *n) {
         const SchemaElement *e = schema_find_element(SCHEMA_CHILDREN(row), n);
 
-        return e ? (size_t) (e - SCHEMA_CHILDREN(row)) : SIZE_MAX;
+        if (!e)
+                return SIZE_MAX;
+        if (e->flags & SCHEMA_HOSTDEV_FIRST && xml_attr_is(n->parent, "type", "hostdev"))
+                return source_rank(row) - 1;
+        return 2 * (size_t) (e - SCHEMA_CHILDREN(row));
 }
 
 static size_t attribute_rank(const SchemaElement *row, const xmlAttr *a) {

@@ -42,6 +42,7 @@ enum {
         SCHEMA_MARKED = 1U << 6, /* an element with one of these three, itself or in something below */
         SCHEMA_VARIABLE = 1U << 7, /* a value that begins with '$' is looked at when it is known */
         SCHEMA_AS_WRITTEN = 1U << 8, /* elements below stay in the order of the document */
+        SCHEMA_HOSTDEV_FIRST = 1U << 9, /* before <source>, where the @type of the element around is "hostdev" */
 };
 
 typedef struct SchemaValue {

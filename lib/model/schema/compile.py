@@ -11,7 +11,7 @@ import sys
 TYPES = ("none", "text", "yesno", "onoff", "uint", "int", "u64", "hex", "hex64", "octal", "port", "uuid", "mac", "ip",
          "prefix", "mask", "path", "opaque")
 MARKS = {"live": "LIVE", "live-alias": "LIVE_ALIAS", "secret": "SECRET", "variable": "VARIABLE",
-         "as-written": "AS_WRITTEN"}
+         "as-written": "AS_WRITTEN", "hostdev-first": "HOSTDEV_FIRST"}
 DROPPED = ("live", "live-alias", "secret")
 
 
