@@ -29,6 +29,7 @@ static const struct {
         { "on-crash",    FIELD_STRING,  offsetof(Launch, on_crash) },
         { "dump-prefix", FIELD_STRING,  offsetof(Launch, dump_prefix) },
         { "dump-size",   FIELD_STRING,  offsetof(Launch, dump_size) },
+        { "waits",      FIELD_STRING,  offsetof(Launch, waits) },
         { "dump-limit",  FIELD_STRING,  offsetof(Launch, dump_limit) },
         { "log-size",    FIELD_STRING,  offsetof(Launch, log_size) },
         { "watchdog-dumps", FIELD_BOOL, offsetof(Launch, watchdog_dumps) },

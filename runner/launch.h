@@ -46,6 +46,7 @@ typedef struct Launch {
         char *dump_size;       /* bytes of the guest's memory, which a dump holds, as text */
         char *dump_limit;      /* bytes that all dumps in that folder may take, as text; NULL: any */
         char *log_size;        /* bytes of a log file when it is full, as text; 0: none is */
+        char *waits;           /* path of a socket at which QEMU waits for somebody before it starts; NULL: none */
         bool watchdog_dumps;   /* the watchdog's pause is for a dump */
         bool paused;           /* do not start the virtual CPUs */
         bool io_uring;         /* a disk is to be read and written by io_uring */

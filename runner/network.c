@@ -252,8 +252,11 @@ static int prepare_vhostuser(Prepare *p, xmlNode *interface) {
 
         if (!path)
                 return prepare_refuse(p, -EOPNOTSUPP, interface, "a vhostuser interface with passt is not supported");
-        if (!server && xml_child(source, "reconnect"))
-                return 0; /* QEMU's own affair */
+        /* QEMU's own affair, which waits until somebody is there */
+        if (!server && xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
+                return prepare_check_socket(p, source);
+        if (server && !p->launch.waits && !(p->launch.waits = strdup(path)))
+                return -ENOMEM;
         r = server ? prepare_undo(p, UNDO_SOCKET, path) : 0;
         if (r >= 0)
                 r = server ? socket_listen(path, &fd) : socket_connect(path, &fd);

@@ -58,6 +58,13 @@ int prepare_device_name(Prepare *p, const xmlNode *element, const char *path, in
         return number < 0 ? number : descriptor_name(p, number, ret);
 }
 
+int prepare_check_socket(Prepare *p, const xmlNode *source) {
+        const char *path = xml_attr(source, "path") ?: "";
+        int r = socket_try(path);
+
+        return r < 0 ? prepare_refuse(p, r, source, "cannot connect to '%s': %s", path, strerror(-r)) : 0;
+}
+
 int prepare_guest_socket(Prepare *p, const char *path, int *ret) {
         _cleanup_close_ int fd = -EBADF;
         int r = socket_listen(path, &fd);

@@ -331,6 +331,8 @@ int prepare_opened_device(Prepare *p, xmlNode *device);
 
 /* Notes what was opened for a device: c without its alias. */
 int prepare_helper(Prepare *p, const xmlNode *device, const QemuChardev *c);
+/* Refuses a socket that QEMU is to connect to, and would wait for: source names it. */
+int prepare_check_socket(Prepare *p, const xmlNode *source);
 /* Makes a socket in the guest's own folder, which is the guest's user's, for a helper to listen on. */
 int prepare_guest_socket(Prepare *p, const char *path, int *ret);
 /* Connects to the helper of a device, in a unit beside the guest's: part is "net0" and the like. */

@@ -17,7 +17,11 @@
 static void on_stop(Run *run) {
         if (run->state == RUN_STARTING) {
                 /* nothing runs that could be asked */
-                run_destroy(run, "stopped while it started");
+                if (run->launch.waits)
+                        run_fail_start(run, "QEMU waited for somebody to connect to '%s', and was stopped",
+                                       run->launch.waits);
+                else
+                        run_destroy(run, "stopped while it started");
                 return;
         }
         if (run->stopping || run->state == RUN_ENDING)

@@ -324,9 +324,10 @@ static int give_layer(Prepare *p, const xmlNode *layer) {
                 r = give_hosts(p, source);
         if (r >= 0 && xml_attr_is(source, "tls", "yes"))
                 r = give_certificates(p, source);
-        if (r >= 0 && xml_attr_is(layer, "type", "vhostuser") &&
-            !xml_attr_bool(xml_child(source, "reconnect"), "enabled", false))
-                r = give_connection(p, source, xml_attr(source, "path"));
+        if (r >= 0 && xml_attr_is(layer, "type", "vhostuser"))
+                r = xml_attr_bool(xml_child(source, "reconnect"), "enabled", false)
+                            ? prepare_check_socket(p, source)
+                            : give_connection(p, source, xml_attr(source, "path"));
         if (r >= 0)
                 r = give_reservations(p, layer, source);
         if (r >= 0 && xml_attr_is(layer, "type", "vhostvdpa"))

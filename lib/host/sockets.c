@@ -99,6 +99,13 @@ int socket_connect(const char *path, int *ret) {
         return fd < 0 ? fd : 0;
 }
 
+int socket_try(const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = socket_connect(path, &fd);
+
+        return r == -EAGAIN ? 0 : r;
+}
+
 int socket_link(const char *path, const char *target) {
         struct sockaddr_un address;
         int r;

@@ -18,6 +18,9 @@ int socket_listen(const char *path, int *ret);
 /* Connects to the socket at path, without waiting for who listens there (-EAGAIN where too many do). */
 int socket_connect(const char *path, int *ret);
 
+/* Does somebody listen there? 0, or why it could not be connected to. */
+int socket_try(const char *path);
+
 /* Listens for TCP at each address that a name has (NULL: all of the host's), at most max of them: how many, in ret. The
  * service is a port, or the name of one. Negative errno where that fails at one of them; -EADDRNOTAVAIL where the name
  * has none. */
