@@ -257,6 +257,24 @@ const char *disk_fd_group(const xmlNode *layer) {
         return xml_get(layer, "source/@fdgroup");
 }
 
+static bool has_number(const xmlNode *node, const char *attribute, unsigned wanted) {
+        unsigned number = 0;
+
+        (void) xml_attr_uint(node, attribute, &number);
+        return number == wanted;
+}
+
+const char *nvme_serial(const xmlNode *devices, unsigned controller) {
+        XML_FOREACH(c, devices, "controller")
+                if (xml_attr_is(c, "type", "nvme") && has_number(c, "index", controller) && xml_get(c, "serial"))
+                        return xml_get(c, "serial");
+        XML_FOREACH(disk, devices, "disk")
+                if (streq_ptr(xml_get(disk, "target/@bus"), "nvme") && xml_get(disk, "serial") &&
+                    has_number(xml_child(disk, "address"), "controller", controller))
+                        return xml_get(disk, "serial");
+        return NULL;
+}
+
 bool graphics_has_own_bus(const xmlNode *graphics) {
         return xml_attr_is(graphics, "type", "dbus") && !xml_attr_bool(graphics, "p2p", false) &&
                !xml_attr(graphics, "address");

@@ -5,6 +5,7 @@
 
 const struct DiskPrefix disk_prefixes[DISK_PREFIXES] = {
         { "hd", "ide" }, { "sd", "scsi" }, { "vd", "virtio" }, { "xvd", "xen" }, { "fd", "fdc" }, { "ubd", "uml" },
+        { "nvme", "nvme" },
 };
 
 /* The letters after the prefix count in base 26, from a = 0: z is 25, aa is 26. Digits (a partition) end the name. */
@@ -22,12 +23,26 @@ static int letters_to_index(const char *s) {
         return *s || index == 0 ? -EINVAL : index - 1;
 }
 
+/* "1n3": the third namespace, which are counted from 1, of the second controller. */
+static int namespace_index(const char *s) {
+        size_t digits = strspn(s, "0123456789");
+        _cleanup_free_ char *controller = strndup(s, digits);
+        unsigned c, space;
+
+        if (!controller)
+                return -ENOMEM;
+        if (s[digits] != 'n' || parse_uint(controller, &c) < 0 || parse_uint(s + digits + 1, &space) < 0 ||
+            space == 0 || space > NVME_NAMESPACES || c > 1000000)
+                return -EINVAL;
+        return (int) (c * NVME_NAMESPACES + space - 1);
+}
+
 int disk_index(const char *target) {
         for (size_t i = 0; i < DISK_PREFIXES; i++) {
                 const char *rest = startswith(target, disk_prefixes[i].prefix);
 
                 if (rest)
-                        return letters_to_index(rest);
+                        return streq(disk_prefixes[i].bus, "nvme") ? namespace_index(rest) : letters_to_index(rest);
         }
 
         return -EINVAL;

@@ -108,6 +108,22 @@ static void put_fdc(Build *b, json_t *o, const xmlNode *c) {
         }
 }
 
+/* Guests tell disks apart by it, so there has to be one: the guest's UUID, as far as there is room, and the number. */
+static void put_nvme(Build *b, json_t *o, const xmlNode *c) {
+        const char *serial = nvme_serial(b->devices, (unsigned) controller_index(b, c));
+        char text[37] = "";
+        uint8_t uuid[16];
+
+        if (serial) {
+                put_str(b, o, "serial", serial);
+                return;
+        }
+        if (definition_uuid(b->d, uuid))
+                uuid_format(uuid, text);
+        put_strf(b, o, "serial", "%.8s%.4s%.4s-%llu", text, text + 9, text + 14,
+                 (unsigned long long) controller_index(b, c));
+}
+
 /* What there is to set of the root bus. */
 static void build_root(Build *b, const xmlNode *c) {
         const xmlNode *hole = xml_child(c, "pcihole64"), *target = xml_child(c, "target");
@@ -166,6 +182,7 @@ static const ControllerRow rows[] = {
         { "virtio-serial", "virtio-non-transitional", "virtio-serial", put_virtio_serial },
         { "fdc", NULL, "isa-fdc", put_fdc },
         { "ccid", NULL, "usb-ccid", NULL },
+        { "nvme", NULL, "nvme", put_nvme },
         { "isa", NULL, NULL, NULL },
 };
 

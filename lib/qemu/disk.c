@@ -283,6 +283,14 @@ void put_scsi_place(Build *b, json_t *o, const xmlNode *disk) {
         put_int(b, o, "lun", (long long) attr_u64(b, address, "unit", 0));
 }
 
+/* Namespaces are counted from 1. */
+static void put_nvme(Build *b, json_t *o, const xmlNode *disk) {
+        DriverName buf;
+
+        put_str(b, o, "bus", drive_controller(b, disk, "nvme", &buf));
+        put_int(b, o, "nsid", (long long) attr_u64(b, xml_child(disk, "address"), "unit", 0) + 1);
+}
+
 static void put_floppy(Build *b, json_t *o, const xmlNode *disk) {
         put_int(b, o, "unit", (long long) attr_u64(b, xml_child(disk, "address"), "unit", 0));
 }
@@ -297,6 +305,7 @@ static const struct {
         { "ide", "ide-hd", "ide-cd", NULL, NULL, put_ide },
         { "sata", "ide-hd", "ide-cd", NULL, NULL, put_sata },
         { "usb", "usb-storage", "usb-storage", NULL, NULL, put_address },
+        { "nvme", "nvme-ns", NULL, NULL, NULL, put_nvme },
         { "fdc", NULL, NULL, NULL, "floppy", put_floppy },
 };
 
@@ -335,7 +344,8 @@ static void put_identity(Build *b, json_t *o, const xmlNode *disk, const char *b
                         build_invalid(b, xml_child(disk, "wwn"), "not a world wide name: '%s'", wwn);
                 put_int(b, o, "wwn", (long long) value);
         }
-        put_str(b, o, "serial", xml_get(disk, "serial"));
+        if (!streq(bus, "nvme")) /* the controller's */
+                put_str(b, o, "serial", xml_get(disk, "serial"));
         put_str(b, o, "vendor", xml_get(disk, "vendor"));
         put_str(b, o, streq(bus, "ide") || streq(bus, "sata") ? "model" : "product", product);
         put_attr_uint(b, o, "rotation_rate", xml_child(disk, "target"), "rotation_rate");

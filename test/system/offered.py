@@ -21,7 +21,7 @@ GUEST = """<domain type='{type}'>
 SHARED = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
 DISK = "<disk type='{type}' device='{device}'>{source}<target dev='{dev}' bus='{bus}'/></disk>"
 FILE = "<source file='/srv/x'/>"
-TARGETS = {"ide": "hda", "fdc": "fda", "scsi": "sda", "virtio": "vda", "usb": "sda", "sata": "sda"}
+TARGETS = {"ide": "hda", "nvme": "nvme0n1", "fdc": "fda", "scsi": "sda", "virtio": "vda", "usb": "sda", "sata": "sda"}
 HOSTDEVS = {
     "usb": "<hostdev mode='subsystem' type='usb'><source{policy}><vendor id='0x1'/><product id='0x2'/></source>"
            "</hostdev>",

@@ -191,6 +191,10 @@ bool graphics_has_own_bus(const xmlNode *graphics);
 /* The group of descriptors that an image is opened by, of a disk or a <backingStore>; NULL: by its path. */
 const char *disk_fd_group(const xmlNode *layer);
 
+/* The serial number that an NVMe controller has by the definition: its own, or that of its first disk with one. NULL:
+ * none. */
+const char *nvme_serial(const xmlNode *devices, unsigned controller);
+
 /* The disk that is called name: by its target ("vda"), or by disk_path(). NULL where there is none. */
 const xmlNode *definition_disk(const Definition *d, const char *name);
 

@@ -75,6 +75,8 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
 
         if (streq(bus, "sata") && (number_or(a, "bus", 0) > 0 || number_or(a, "unit", 0) > 5))
                 return fail_unsupported(n, a, "a SATA disk has bus 0 and a unit from 0 to 5");
+        if (streq(bus, "nvme") && (number_or(a, "bus", 0) > 0 || number_or(a, "unit", 0) >= NVME_NAMESPACES))
+                return fail_unsupported(n, a, "an NVMe disk has bus 0 and a unit from 0 to %u", NVME_NAMESPACES - 1);
         if (!streq(bus, "scsi") && number_or(a, "target", 0) > 0)
                 return fail_unsupported(n, a, "target must be 0 for a disk on bus '%s'", bus);
 
@@ -91,7 +93,8 @@ static int check_explicit(Normaliser *n, xmlNode *disk, const char *bus) {
 }
 
 static bool has_drive_address(const char *bus) {
-        return streq(bus, "fdc") || streq(bus, "ide") || streq(bus, "sata") || streq(bus, "scsi");
+        return streq(bus, "fdc") || streq(bus, "ide") || streq(bus, "sata") || streq(bus, "scsi") ||
+               streq(bus, "nvme");
 }
 
 /* What was placed by its name may be where another one is on purpose. */
@@ -140,6 +143,8 @@ int assign_drive_addresses(Normaliser *n) {
                         place(n, disk, index / 6, 0, index % 6);
                 else if (streq(bus, "fdc"))
                         place(n, disk, index / 2, 0, index % 2);
+                else if (streq(bus, "nvme"))
+                        place(n, disk, index / NVME_NAMESPACES, 0, index % NVME_NAMESPACES);
                 else
                         place_scsi(n, disk, index);
                 if (streq(bus, "ide") && index >= 4)

@@ -3,6 +3,7 @@
 /* controller: indexes, models, those that the machine brings along and those that something refers to. */
 
 #include "base/strings.h"
+#include "disk-order.h"
 #include "normalise.h"
 
 #define MAX_CONTROLLERS 256U
@@ -188,6 +189,9 @@ static void drop_foreign(xmlNode *c, const char *type) {
                 xml_remove_children(c, "pcihole64");
                 xml_remove_children(c, "model");
         }
+        if (!streq(type, "nvme"))
+                xml_remove_children(c, "serial");
+        drop_empty(c, "serial");
         drop_empty(c, "driver");
 }
 
@@ -234,6 +238,15 @@ static int check_ide(Normaliser *n, xmlNode *c) {
                 return fail_unsupported(n, c, "IDE controllers are unsupported for this QEMU binary or machine type");
         if (number_or(c, "index", 0) > 0)
                 return fail_unsupported(n, c, "Only a single IDE controller is supported for this machine type");
+        return 0;
+}
+
+static int check_nvme(Normaliser *n, xmlNode *c) {
+        xmlNode *serial = xml_child(c, "serial");
+
+        if (serial && strlen(xml_text(serial)) > NVME_SERIAL_MAX)
+                return fail_unsupported(n, serial, "the serial of an NVMe controller has at most %u characters",
+                                        NVME_SERIAL_MAX);
         return 0;
 }
 
@@ -290,7 +303,8 @@ static int check_type(Normaliser *n, xmlNode *c, const char *type) {
         static const struct {
                 const char *type;
                 int (*check)(Normaliser *n, xmlNode *c);
-        } checks[] = { { "usb", check_usb }, { "scsi", check_scsi }, { "ide", check_ide }, { "pci", check_pci } };
+        } checks[] = { { "usb", check_usb }, { "scsi", check_scsi }, { "ide", check_ide }, { "pci", check_pci },
+                     { "nvme", check_nvme } };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++)
                 if (streq(checks[i].type, type))
@@ -381,6 +395,22 @@ static void place_smartcard(Normaliser *n, xmlNode *card) {
                 need_controllers(n, "ccid", number_or(a, "controller", 0), NULL);
 }
 
+/* The serial number is the controller's, and all its namespaces have it: where a disk names one, there is no other. */
+static int check_serials(Normaliser *n) {
+        XML_FOREACH(disk, n->devices, "disk") {
+                xmlNode *serial = xml_child(disk, "serial");
+                const char *wanted;
+
+                if (!serial || !xml_attr_is(xml_child(disk, "target"), "bus", "nvme"))
+                        continue;
+                wanted = nvme_serial(n->devices, number_or(device_address(disk), "controller", 0));
+                if (!streq_ptr(wanted, xml_text(serial)))
+                        return fail_unsupported(n, serial, "the serial '%s' is another than the one of its NVMe "
+                                                "controller, '%s'", xml_text(serial), wanted ?: "");
+        }
+        return 0;
+}
+
 int normalise_implied_controllers(Normaliser *n) {
         XML_FOREACH(card, n->devices, "smartcard")
                 place_smartcard(n, card);
@@ -410,5 +440,5 @@ int normalise_implied_controllers(Normaliser *n) {
                         need_controllers(n, "usb", number_or(a, "bus", 0), "piix3-uhci");
         }
 
-        return 0;
+        return check_serials(n);
 }

@@ -15,7 +15,8 @@ static int check_target(Normaliser *n, xmlNode *disk) {
         if (!dev || !*dev)
                 return fail_xml(n, target ?: disk, "no target device is given");
         if (disk_index(dev) < 0) {
-                bool partition = strpbrk(dev, "0123456789") != NULL;
+                const char *nvme = startswith(dev, "nvme");
+                bool partition = nvme ? strchr(nvme, 'p') != NULL : strpbrk(dev, "0123456789") != NULL;
 
                 return fail_unsupported(n, target, partition ?
                                         "invalid disk target '%s', partitions can't appear in disk targets" :
@@ -112,6 +113,26 @@ static int check_kind(Normaliser *n, xmlNode *disk) {
                 return fail_unsupported(n, transient, "read-only disks and drives cannot be transient");
         if (transient && !xml_attr_is(disk, "type", "file"))
                 return fail_unsupported(n, transient, "only disks of type 'file' can be transient");
+        return 0;
+}
+
+/* A namespace of an NVMe controller is a disk, and it has no more than blocks: QEMU would not start. */
+static int check_namespace(Normaliser *n, xmlNode *disk) {
+        static const char *const without[] = { "driver/@error_policy", "driver/@rerror_policy", "geometry",
+                                               "target/@rotation_rate" };
+        xmlNode *serial = xml_child(disk, "serial");
+
+        if (!xml_attr_is(xml_child(disk, "target"), "bus", "nvme"))
+                return 0;
+        if (!xml_attr_is(disk, "device", "disk"))
+                return fail_unsupported(n, disk, "disk device '%s' is not supported for bus 'nvme'",
+                                        attr_or(disk, "device", ""));
+        for (size_t i = 0; i < ELEMENTSOF(without); i++)
+                if (xml_find(disk, without[i]) || xml_get(disk, without[i]))
+                        return fail_unsupported(n, disk, "a disk on bus nvme has no '%s'", without[i]);
+        if (serial && strlen(xml_text(serial)) > NVME_SERIAL_MAX)
+                return fail_unsupported(n, serial, "the serial of an NVMe controller has at most %u characters",
+                                        NVME_SERIAL_MAX);
         return 0;
 }
 
@@ -285,6 +306,8 @@ int normalise_disks(Normaliser *n) {
                         r = check_driver(n, disk);
                 if (r >= 0)
                         r = check_kind(n, disk);
+                if (r >= 0)
+                        r = check_namespace(n, disk);
                 if (r >= 0)
                         r = check_geometry(n, disk);
                 if (r >= 0)

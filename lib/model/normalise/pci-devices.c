@@ -69,6 +69,9 @@ static unsigned kind_of_controller(const Normaliser *n, const xmlNode *device) {
                        : IS_ANY(model, "nec-xhci", "qemu-xhci") ? PCI_EXPRESS
                                                                 : PCI_CONVENTIONAL;
 
+        if (streq(type, "nvme"))
+                return PCI_EXPRESS;
+
         return streq(type, "sata") || streq(type, "ide") ? PCI_CONVENTIONAL : 0;
 }
 
