@@ -28,6 +28,22 @@ static int describe_layer(xmlNode *element, const ChainLayer *layer) {
         return 0;
 }
 
+/* The guest would write to it: so a header alone is not enough, and QEMU, which would open it itself, cannot. */
+static int check_store(Prepare *p, const xmlNode *layer, const char *path, const char *data) {
+        _cleanup_free_ char *whole = NULL;
+        int r;
+
+        if (!data || xml_find(layer, "source/dataStore"))
+                return 0;
+        r = *data ? image_backing_path(path, data, &whole) : 0;
+        if (r < 0 && r != -EOPNOTSUPP)
+                return r;
+        return prepare_refuse(p, -EPERM, xml_child(layer, "source"),
+                              "'%s' keeps its data in another file, by its header in '%s'; where it is right, the "
+                              "definition has to say so in <source>: <dataStore type='file'><format type='raw'/>"
+                              "<source file='%s'/></dataStore>", path, data, whole ?: data);
+}
+
 /* Adds the layer below parent, whose image is at path. Returns 1, or 0 at the end of the chain. */
 static int add_layer(Prepare *p, xmlNode *parent, const char *path, const char *format, ImageFile *ret) {
         xmlNode *element = xml_add(parent, "backingStore", NULL);
@@ -37,8 +53,12 @@ static int add_layer(Prepare *p, xmlNode *parent, const char *path, const char *
         if (!element)
                 return -ENOMEM;
         r = chain_next(p->chain, path, format, &layer, &p->error);
-        if (r <= 0)
+        if (r < 0)
                 return prepare_blame(p, r, element);
+        if (check_store(p, parent, path, layer.data) < 0)
+                return -EPERM;
+        if (r == 0)
+                return 0;
         *ret = (ImageFile) { false, layer.dev, layer.ino };
         r = describe_layer(element, &layer);
         return r < 0 ? r : 1;

@@ -12,6 +12,7 @@
 void chain_layer_done(ChainLayer *l) {
         free(l->path);
         free(l->format);
+        free(l->data);
         *l = (ChainLayer) {};
 }
 
@@ -201,8 +202,12 @@ int chain_next(Chain *c, const char *path, const char *format, ChainLayer *ret, 
                 r = read_header(path, &image, format, &info, e);
         if (r < 0)
                 return r;
-        if (!info.backing)
+        if (info.features & IMAGE_NAMES_FILES && !(layer.data = strdup(info.data_file ?: "")))
+                return -ENOMEM;
+        if (!info.backing) {
+                ret->data = TAKE_PTR(layer.data);
                 return chain_put(c, path, image.id, NULL, NULL, NULL);
+        }
         r = image_backing_path(path, info.backing, &layer.path);
         if (r == -EOPNOTSUPP)
                 return error_set(e, r, ERROR_CONFIG_UNSUPPORTED, ORIGIN_QEMU,

@@ -29,6 +29,8 @@ typedef struct Chain Chain;
 typedef struct ChainLayer {
         char *path;         /* absolute, as the header means it */
         char *format;       /* as the header says it, or, where it does not, as the file itself does */
+        char *data;         /* the file that the image above it keeps its data in, "" where its header does not name
+                             * it; NULL: none. Set where there is nothing below, too. It is never followed */
         uint64_t dev, ino;  /* of the file that was looked at */
 } ChainLayer;
 
