@@ -496,7 +496,11 @@ int normalise_disk_source(Normaliser *n, xmlNode *disk) {
         if (r >= 0)
                 r = check_reservations(n, disk, xml_child(source, "reservations"));
         for (xmlNode *l = xml_child(disk, "backingStore"); r >= 0 && l && xml_attr(l, "type");
-             l = xml_child(l, "backingStore"))
+             l = xml_child(l, "backingStore")) {
                 r = check_layer(n, l, xml_get(l, "format/@type") ?: "raw");
+                /* they are the disk's own device's, of which there is none below an image */
+                if (r >= 0)
+                        r = check_reservations(n, l, xml_find(l, "source/reservations"));
+        }
         return r;
 }
