@@ -429,7 +429,7 @@ static int prepare(Prepare *p) {
                 prepare_folder,   prepare_monitors, prepare_boot,         prepare_images,   prepare_chardevs,
                 prepare_guest_log, prepare_sources,
                 prepare_network,  prepare_opened,   prepare_hostdevs,     prepare_memory,
-                prepare_placement,
+                prepare_placement, prepare_smartcards,
                 prepare_smbios,   prepare_graphics, prepare_environment,  prepare_needs,
                 fill_launch,      fill_dump,        prepare_registration, prepare_thread_quotas,
                 prepare_resctrl,  prepare_fibre,    prepare_events,

@@ -24,6 +24,7 @@
  *   config.c       qemu.conf, and what of it is refused
  *   graphics.c     addresses, ports, passwords and certificates of VNC and SPICE
  *   logins.c       ... and names, by SASL
+ *   smartcards.c   databases of smart cards
  *   bus.c          a bus of the guest's own, for its screen
  *   hostdevs.c     devices of the host, by VFIO, USB and SCSI
  *   memory.c       folders for memory in files and huge pages
@@ -228,6 +229,10 @@ void prepare_autostart(Prepare *p);
 
 /* sources.c: after the images. */
 int prepare_sources(Prepare *p);
+/* What QEMU finds at path, which stays the caller's, for an element. */
+int prepare_name_opened(Prepare *p, const xmlNode *element, const char *path);
+/* smartcards.c */
+int prepare_smartcards(Prepare *p);
 int prepare_disk_sources(Prepare *p, const xmlNode *disk);
 /* The same of what is no disk, and has a <source> with a protocol. */
 int prepare_network_source(Prepare *p, const xmlNode *layer);

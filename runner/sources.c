@@ -44,6 +44,17 @@ static int store_opened(Prepare *p, const xmlNode *element, int fd) {
         return 0;
 }
 
+int prepare_name_opened(Prepare *p, const xmlNode *element, const char *path) {
+        QemuOpened *o = add_opened(p, element);
+
+        if (!o)
+                return -ENOMEM;
+        o->path = path;
+        p->res.opened = p->opened;
+        p->res.n_opened = p->n_opened;
+        return 0;
+}
+
 /* --- secrets --- */
 
 /* A QEMU that runs has no number yet that the file could be known by: it is told the value itself. */

@@ -104,6 +104,20 @@ int plan_video(GuestPlan *g, const xmlNode *video) {
         return streq_ptr(xml_get(video, "driver/@name"), "vhostuser") ? plan_gpu(g, video) : 0;
 }
 
+/* A card in a reader of the host is pcscd's, which it is talked to by a module that the host's database names. */
+int plan_smartcard(GuestPlan *g, const xmlNode *card) {
+        int r;
+
+        if (!xml_attr_is(card, "mode", "host"))
+                return xml_attr_is(card, "mode", "passthrough") ? plan_character_device(g, card) : 0;
+        r = guest_plan_view(g, card, "BindReadOnlyPaths", DESKTOP_CARDS);
+        if (r >= 0)
+                r = guest_plan_view(g, card, "BindReadOnlyPaths", DESKTOP_READERS);
+        if (r >= 0)
+                r = plan_add(g->plan, PLAN_UNIT, "Wants", "pcscd.socket");
+        return r < 0 ? r : plan_add(g->plan, PLAN_UNIT, "After", "pcscd.socket");
+}
+
 /* --- sound --- */
 
 static int plan_nodes(GuestPlan *g, const xmlNode *audio, const char *nodes, const char *folder) {

@@ -43,6 +43,9 @@ int guest_plan_late(GuestPlan *g, const xmlNode *from, const char *path);
 /* QEMU listens at, or connects to, an address of the host's network. */
 void guest_plan_network(GuestPlan *g, const char *host);
 
+/* What a port, or something like one, is connected to. */
+int plan_character_device(GuestPlan *g, const xmlNode *device);
+
 /* guest-disks.c */
 int plan_disk(GuestPlan *g, const xmlNode *disk);
 /* UEFI's variables that are in no file, and a device of an iSCSI target: as images are. */
@@ -76,6 +79,7 @@ int plan_labels(GuestPlan *g);
 int plan_graphics(GuestPlan *g, const xmlNode *graphics);
 int plan_audio(GuestPlan *g, const xmlNode *audio);
 int plan_video(GuestPlan *g, const xmlNode *video);
+int plan_smartcard(GuestPlan *g, const xmlNode *card);
 
 /* sidecars.c: helpers beside the guest, in units of their own. */
 int plan_swtpm(GuestPlan *g, const xmlNode *tpm);

@@ -182,7 +182,7 @@ static void plan_tcp(GuestPlan *g, const xmlNode *source) {
                 guest_plan_network(g, xml_attr(source, "host"));
 }
 
-static int plan_character_device(GuestPlan *g, const xmlNode *device) {
+int plan_character_device(GuestPlan *g, const xmlNode *device) {
         const char *type = xml_attr(device, "type");
         const xmlNode *source = xml_child(device, "source");
 
@@ -231,7 +231,7 @@ static const struct {
         { "parallel",  plan_character_device },
         { "channel",   plan_character_device },
         { "redirdev",  plan_character_device },
-        { "smartcard", plan_character_device },
+        { "smartcard", plan_smartcard },
         { "graphics",  plan_graphics },
         { "audio",     plan_audio },
         { "video",     plan_video },

@@ -3,7 +3,7 @@
 /* <smartcard> and <redirfilter>: cards of the host or of the SPICE client, and
  * which USB devices a client may hand over. */
 
-#include "build.h"
+#include "blockdev.h"
 
 static void put_ccid(Build *b, json_t *o, const xmlNode *n) {
         const xmlNode *address = xml_child(n, "address");
@@ -13,6 +13,7 @@ static void put_ccid(Build *b, json_t *o, const xmlNode *n) {
 }
 
 static void put_certificates(Build *b, json_t *o, const xmlNode *n) {
+        const QemuOpened *opened = image_opened(b, n);
         char key[] = "cert0";
         unsigned count = 0;
 
@@ -24,7 +25,7 @@ static void put_certificates(Build *b, json_t *o, const xmlNode *n) {
         }
         if (count != 3)
                 build_invalid(b, n, "a card of certificates has three of them");
-        put_str(b, o, "db", xml_get(n, "database") ?: "/etc/pki/nssdb");
+        put_str(b, o, "db", opened ? opened->path : xml_get(n, "database") ?: "/etc/pki/nssdb");
 }
 
 void build_smartcard(Build *b, const xmlNode *n) {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The X server that a guest of type sdl shows its screen on: what its unit and its environment agree about. */
+/* The X server that a guest of type sdl shows its screen on, and smart cards of whoever sits there: what its unit and
+ * its start agree about. */
+
+/* The database of NSS that QEMU looks for, with the modules that know cards, and where pcscd is, which knows readers. */
+#define DESKTOP_CARDS "/etc/pki/nssdb"
+#define DESKTOP_READERS "/run/pcscd"
 
 /* Where QEMU finds the server's socket. */
 #define DESKTOP_X11_PLACE "/run/x11"
