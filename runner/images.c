@@ -138,7 +138,8 @@ static void drop_missing(xmlNode *disk, xmlNode *source) {
         xml_remove(drive ? source : disk);
 }
 
-/* Where an image keeps its data, opened as the image is. The definition says it; what a header says is not followed (chain.c). */
+/* Where an image keeps its data, opened as the image is. The definition says it; what a header says is not followed
+ * (chain.c). */
 static int open_store(Prepare *p, const xmlNode *image, const Use *as) {
         const xmlNode *source = xml_find(image, "dataStore/source");
         Use u = *as;

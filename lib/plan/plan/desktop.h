@@ -4,7 +4,8 @@
 /* The X server that a guest of type sdl shows its screen on, and smart cards of whoever sits there: what its unit and
  * its start agree about. */
 
-/* The database of NSS that QEMU looks for, with the modules that know cards, and where pcscd is, which knows readers. */
+/* The database of NSS that QEMU looks for, with the modules that know cards, and where pcscd is, which knows the
+ * readers. */
 #define DESKTOP_CARDS "/etc/pki/nssdb"
 #define DESKTOP_READERS "/run/pcscd"
 
