@@ -126,12 +126,12 @@ static void write_ports(Normaliser *n, xmlNode *g) {
         if (spice) {
                 bool automatic = xml_attr_bool(g, "autoport", false) || (port == -1 && tls == -1);
 
-                /* -1 beside a number: a port is chosen for this kind alone */
-                if (automatic || port == 0 || (port < 0 && tls <= 0))
+                /* one -1 alone: a port is chosen for this kind */
+                if (automatic || port == 0)
                         xml_unset_attr(g, "port");
-                if (automatic || tls == 0 || (tls < 0 && port <= 0))
+                if (automatic || tls == 0)
                         xml_unset_attr(g, "tlsPort");
-                norm_set(n, g, "autoport", automatic || (port <= 0 && tls <= 0) ? "yes" : "no");
+                norm_set(n, g, "autoport", automatic || (port == 0 && tls == 0) ? "yes" : "no");
         } else {
                 bool automatic = xml_attr_bool(g, "autoport", false) || port <= 0;
 
