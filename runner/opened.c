@@ -61,8 +61,17 @@ int prepare_device_name(Prepare *p, const xmlNode *element, const char *path, in
 int prepare_check_socket(Prepare *p, const xmlNode *source) {
         const char *path = xml_attr(source, "path") ?: "";
         int r = socket_try(path);
+        struct stat st;
 
-        return r < 0 ? prepare_refuse(p, r, source, "cannot connect to '%s': %s", path, strerror(-r)) : 0;
+        if (r >= 0 && stat(path, &st) < 0)
+                r = -errno;
+        if (r < 0)
+                return prepare_refuse(p, r, source, "cannot connect to '%s': %s", path, strerror(-r));
+        /* it is QEMU that connects, time and again, and root has just done so once; groups are not known here */
+        if (st.st_mode & (S_IWOTH | S_IWGRP) || st.st_uid == p->uid)
+                return 0;
+        return prepare_refuse(p, -EACCES, source, "QEMU could not connect to '%s' (owner %u, mode %04o), which has to "
+                              "be writable for the guest's user", path, st.st_uid, st.st_mode & 07777);
 }
 
 int prepare_guest_socket(Prepare *p, const char *path, int *ret) {

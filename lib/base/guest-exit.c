@@ -39,9 +39,13 @@ GuestEnd guest_end_from_string(const char *s) {
 GuestEnd guest_end_from_service(const char *result, const char *code, const char *status) {
         unsigned n;
 
-        /* A guest that outlived its time to shut down was killed on request, as by virsh destroy. */
-        if (streq_ptr(result, "timeout"))
-                return GUEST_END_DESTROYED;
+        /* A guest that outlived its time to shut down was killed on request, as by virsh destroy; one that never began
+         * says so. */
+        if (streq_ptr(result, "timeout")) {
+                bool said = streq_ptr(code, "exited") && status && parse_uint(status, &n) >= 0;
+
+                return said && n == GUEST_EXIT_START_FAILED ? GUEST_END_FAILED : GUEST_END_DESTROYED;
+        }
         if (streq_ptr(result, "watchdog") || streq_ptr(result, "oom-kill"))
                 return GUEST_END_CRASHED;
         if (!code || !status)

@@ -158,6 +158,7 @@ static void ends_have_reasons(void **state) {
         assert_int_equal(guest_end_from_service("exit-code", "exited", "85"), GUEST_END_CRASHED);
         assert_int_equal(guest_end_from_service("exit-code", NULL, NULL), GUEST_END_FAILED);
         assert_int_equal(guest_end_from_service("timeout", "killed", "KILL"), GUEST_END_DESTROYED);
+        assert_int_equal(guest_end_from_service("timeout", "exited", "83"), GUEST_END_FAILED);
         assert_int_equal(guest_end_from_service("watchdog", "dumped", "ABRT"), GUEST_END_CRASHED);
         assert_int_equal(guest_end_from_service("signal", "killed", "KILL"), GUEST_END_CRASHED);
 }

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Smart cards of the host: made of certificates of NSS, and those in readers, which Debian's pcscd has, with a virtual
+# reader.
+
+# shellcheck source=test/system/lib.sh
+. "$(dirname "$(realpath "$0")")/lib.sh"
+packages=$("$here/fetch-packages" cards pcscd libpcsclite1 libccid vsmartcard-vpcd vsmartcard-vpicc libnss3-tools opensc \
+        opensc-pkcs11) || { echo "not ok - $area: the packages are fetched"; exit 1; }
+machine_up --bind-ro="$packages:/run/packages"
+check "pcscd is installed" m sh -c 'dpkg -i --force-depends /run/packages/*.deb && systemctl start pcscd.socket'
+# shellcheck disable=SC2016
+m sh -c 'mkdir -p /srv/cards /etc/pki/nssdb; head -c 64 /dev/urandom > /root/noise
+        certutil -N -d sql:/srv/cards --empty-password; serial=1
+        for n in sign encrypt login; do
+                certutil -S -x -d sql:/srv/cards -n $n -s CN=$n -t u,u,u -z /root/noise -m $serial 2> /dev/null
+                serial=$((serial + 1))
+        done
+        certutil -N -d sql:/etc/pki/nssdb --empty-password
+        modutil -add opensc -libfile opensc-pkcs11.so -dbdir sql:/etc/pki/nssdb -force
+        chmod 700 /srv/cards'
+certificates() { printf '<certificate>%s</certificate>' "$@"; }
+card() { echo "<smartcard mode='host-certificates'>$(certificates "$@")<database>/srv/cards</database></smartcard>"; }
+usb() { m virsh qemu-monitor-command --hmp "$1" 'info usb'; }
+
+# --- certificates ---
+check "a card of certificates is defined" define_guest made idle "$(card sign encrypt login)"
+check "... starts" m virsh -q start made
+check "... the guest has a reader" contains "QEMU USB CCID" usb made
+check "... with the card" contains 'cert3 = "login"' m virsh qemu-monitor-command --hmp made 'info qtree'
+copy=/run/libvirt/qemu/vm-made/nssdb-smartcard0
+check "... QEMU has a copy of its own" contains "db = \"$copy\"" m virsh qemu-monitor-command --hmp made 'info qtree'
+check "... which is nobody else's" equals "400 vm-made" m stat -c '%a %U' $copy/key4.db
+check "... and the host's is as it was" equals "600 root" m stat -c '%a %U' /srv/cards/key4.db
+check "... QEMU has it open" m sh -c "ls -l /proc/\$(pgrep qemu-system)/fd | grep -q $copy/key4.db"
+check "it ends" m virsh -q destroy made
+check "... and the copy goes" not m test -e $copy
+m mv /srv/cards/key4.db /srv/cards/away
+refused "without the keys its start says so" "cannot copy '/srv/cards/key4.db' for the guest" m virsh start made
+m mv /srv/cards/away /srv/cards/key4.db
+check "with them it starts again" m virsh -q start made
+m virsh -q destroy made
+
+# --- readers ---
+check "a card in a reader of the host is defined" define_guest real idle "<smartcard mode='host'/>"
+check "... the unit comes after pcscd" contains pcscd.socket m systemctl show -P After vm@real
+refused "... a database that is root's alone is named" "'/etc/pki/nssdb/cert9.db' (owner 0, mode 0600)" \
+        m virsh start real
+m sh -c 'chmod o+r /etc/pki/nssdb/*'
+check "... readable it starts" m virsh -q start real
+check "... the guest has a reader" contains "QEMU USB CCID" usb real
+check "... QEMU has loaded the module for cards" m sh -c 'grep -q opensc-pkcs11 /proc/$(pgrep qemu-system)/maps'
+check "... and talks to pcscd" eventually 10 m sh -c 'nsenter -n -t $(pgrep qemu-system) ss -x | grep -q pcscd.comm'
+check "another guest does not see it" define_guest other idle
+m virsh -q destroy real
+m virsh -q start other
+check "... nor the database" not m sh -c 'ls /proc/$(pgrep qemu-system)/root/run/pcscd \
+        /proc/$(pgrep qemu-system)/root/etc/pki'
+finish
