@@ -6,8 +6,8 @@
 
 # shellcheck source=test/system/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"
-packages=$("$here/fetch-packages" cards pcscd libpcsclite1 libccid vsmartcard-vpcd vsmartcard-vpicc libnss3-tools opensc \
-        opensc-pkcs11) || { echo "not ok - $area: the packages are fetched"; exit 1; }
+packages=$("$here/fetch-packages" cards pcscd libpcsclite1 libccid vsmartcard-vpcd vsmartcard-vpicc libnss3-tools \
+        opensc opensc-pkcs11) || { echo "not ok - $area: the packages are fetched"; exit 1; }
 machine_up --bind-ro="$packages:/run/packages"
 check "pcscd is installed" m sh -c 'dpkg -i --force-depends /run/packages/*.deb && systemctl start pcscd.socket'
 # shellcheck disable=SC2016

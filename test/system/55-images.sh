@@ -157,8 +157,8 @@ refused "... its start says so" "lock" m virsh start thief
 check "... destroy" m virsh -q destroy store
 check "the same, where the definition does not say so" define silent-store \
         "$(disk_of_store | tr '\n' ' ' | sed 's|<dataStore.*</dataStore>||')"
-refused "... is not opened because a header says it" "<dataStore type='file'><format type='raw'/><source file='$vm/data.raw'/>" \
-        m virsh start silent-store
+refused "... is not opened because a header says it" \
+        "<dataStore type='file'><format type='raw'/><source file='$vm/data.raw'/>" m virsh start silent-store
 refused "... one that is no qcow2" "Only 'qcow2' images support 'dataStore'" \
         define store "$(disk_of_store | sed "s/type='qcow2'/type='raw'/")"
 

@@ -50,7 +50,7 @@ check "a card that a switch connects to is defined" define waits idle "$(card se
 m sh -c 'mkdir -p /run/systemd/system/vm@waits.service.d
         printf "[Service]\nTimeoutStartSec=5s\n" > /run/systemd/system/vm@waits.service.d/soon.conf
         systemctl daemon-reload'
-refused "... where none does, its start says for whom it waited" "QEMU waited for somebody to connect to '/srv/vu/card'" \
-        m virsh start waits
+refused "... where none does, its start says for whom it waited" \
+        "QEMU waited for somebody to connect to '/srv/vu/card'" m virsh start waits
 check "nothing is left of it" eventually 10 m sh -c '! pgrep qemu-system'
 finish
