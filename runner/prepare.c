@@ -42,7 +42,8 @@ static int load_definition(Prepare *p) {
 
         if (!transient || !persistent)
                 return -ENOMEM;
-        r = definition_load(access(transient, F_OK) >= 0 ? transient : persistent, 0, &p->live, &p->error);
+        r = definition_load(access(transient, F_OK) >= 0 ? transient : persistent, DEFINITION_STARTS,
+                            &p->live, &p->error);
         if (r == -ENOENT && !error_is_set(&p->error))
                 return error_set(&p->error, r, ERROR_NO_DOMAIN, ORIGIN_QEMU, "no definition %s", persistent);
         if (r < 0)

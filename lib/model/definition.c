@@ -325,7 +325,7 @@ int device_parse(const char *text, size_t len, unsigned flags, xmlDocPtr *ret, E
         if (row->flags & SCHEMA_REFUSED)
                 return definition_error(d, root, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, e,
                                         "element '%s' is not supported", SCHEMA_NAME(row));
-        r = schema_check(d, root, row, flags, e);
+        r = schema_check(d, root, row, flags | DEFINITION_STARTS, e);
         if (r < 0)
                 return r;
 

@@ -44,13 +44,9 @@ const SchemaAttribute *schema_find_attribute(const SchemaAttribute *rows, const 
         return NULL;
 }
 
-/* Notes something that is dropped; an error where the client wants strictness. */
-static int ignore(Check *c, const xmlNode *at, const char *what, const char *name, const char *why) {
+static int warn(Check *c, const xmlNode *at, const char *what, const char *name, const char *why) {
         _cleanup_free_ char *path = NULL;
 
-        if (c->flags & DEFINITION_VALIDATE)
-                return definition_error(c->d, at, -EBADMSG, ERROR_XML_INVALID_SCHEMA, c->error, "%s '%s' %s", what,
-                                        name, why);
         if (strv_length(c->d->warnings) >= MAX_WARNINGS)
                 return 0;
 
@@ -60,6 +56,15 @@ static int ignore(Check *c, const xmlNode *at, const char *what, const char *nam
 
         return strv_addf(&c->d->warnings, "%s%s%u: %s: %s '%s' %s", c->d->origin ?: "line ",
                          c->d->origin ? ":" : "", xml_line(at), path, what, name, why);
+}
+
+/* Notes something that is dropped; an error where the client wants strictness. */
+static int ignore(Check *c, const xmlNode *at, const char *what, const char *name, const char *why) {
+        if (c->flags & DEFINITION_VALIDATE)
+                return definition_error(c->d, at, -EBADMSG, ERROR_XML_INVALID_SCHEMA, c->error, "%s '%s' %s", what,
+                                        name, why);
+
+        return warn(c, at, what, name, why);
 }
 
 static int check_enum(Check *c, const xmlNode *at, const char *label, const char *name, const SchemaValue *values,
@@ -136,11 +141,21 @@ static const char *value_problem(SchemaType type, const char *value) {
                 return ip_parse(value, &address) >= 0 ? NULL : "malformed IP address";
         case SCHEMA_MASK:
                 return is_mask(value) ? NULL : "expected a prefix or a netmask";
-        case SCHEMA_PATH:
-                return *value == '/' || !*value ? NULL : "expected an absolute path";
         default:
                 return NULL;
         }
+}
+
+/* A guest may be defined with a path that begins nowhere, as with libvirt: people keep definitions that are still to be
+ * filled in. What cannot start is refused when it has to. */
+static int check_path(Check *c, const xmlNode *at, const char *label, const char *name, const char *value) {
+        if (!*value || *value == '/')
+                return 0;
+        if (c->d->kind == &document_domain && !(c->flags & (DEFINITION_VALIDATE | DEFINITION_STARTS)))
+                return warn(c, at, label, name, "is no absolute path, so the guest would not start");
+
+        return definition_error(c->d, at, -EBADMSG, ERROR_XML_ERROR, c->error,
+                                "invalid value '%s' for %s '%s': expected an absolute path", value, label, name);
 }
 
 static int check_value(Check *c, const xmlNode *at, const char *label, const char *name, SchemaType type,
@@ -151,6 +166,8 @@ static int check_value(Check *c, const xmlNode *at, const char *label, const cha
                 return 0;
         if (type == SCHEMA_ENUM)
                 return check_enum(c, at, label, name, values, value);
+        if (type == SCHEMA_PATH)
+                return check_path(c, at, label, name, value);
 
         problem = value_problem(type, value);
         if (problem)

@@ -124,6 +124,19 @@ check "... really" not m test -e /srv/vars/my_VARS.fd
 refuse_quotes() { frame quoted '' '' "<kernel>/srv/k'1</kernel>"; }
 refused "a kernel with a quotation mark in its name" "/domain/os/kernel" defines refuse_quotes
 
+# --- still to be filled in ---
+for fill in "<disk type='file'><source file='CHANGE-ME/a.img'/><target dev='vda' bus='virtio'/></disk>" \
+        "<tpm model='tpm-tis'><backend type='passthrough'><device path='tpm0'/></backend></tpm>"; do
+        check "a path that is still to be filled in" defines frame fill "$fill"
+        refused "... the start says which" "expected an absolute path" m virsh start fill
+        gone fill > /dev/null
+done
+check "... another guest" defines frame fill
+refuse_plugged() { m sh -c 'echo "$0" > /root/d.xml; virsh attach-device fill /root/d.xml --config' \
+        "<disk type='file'><source file='a.img'/><target dev='vdb'/></disk>"; }
+refused "... nothing is plugged in by one" "expected an absolute path" refuse_plugged
+gone fill > /dev/null
+
 # --- refused here as there ---
 refuse() { refused "$1" "$2" defines frame no "$3" "${4-}" "${5-}"; }
 refuse "a wwn on virtio" wwn \

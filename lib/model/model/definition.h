@@ -66,6 +66,7 @@ typedef struct Definition Definition;
 #define DEFINITION_VALIDATE (1U << 0)   /* refuse unknown elements and attributes (ERROR_XML_INVALID_SCHEMA) */
 #define DEFINITION_UNCHECKED (1U << 1)  /* only well-formedness, <domain> and the name: for documents that this
                                          * program wrote itself (live definitions), and for speed */
+#define DEFINITION_STARTS (1U << 2)     /* refuse what may be kept, but not started: paths that are not absolute */
 
 /* Flags of format: what VIR_DOMAIN_XML_* ask for. */
 #define DEFINITION_FORMAT_SECURE (1U << 0)    /* with passwords */

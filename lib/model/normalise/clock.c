@@ -32,15 +32,46 @@ static bool is_number(const char *s) {
         return errno == 0 && end != s && !*end;
 }
 
+/* What may become of ticks that the guest missed. */
+static int check_tickpolicy(Normaliser *n, xmlNode *timer) {
+        static const struct {
+                const char *timer, *refused[2];
+        } timers[] = { { "rtc", { "merge", "discard" } }, { "pit", { "merge" } } };
+
+        for (size_t i = 0; i < ELEMENTSOF(timers); i++)
+                for (size_t k = 0; k < ELEMENTSOF(timers[i].refused); k++)
+                        if (xml_attr_is(timer, "name", timers[i].timer) && timers[i].refused[k] &&
+                            xml_attr_is(timer, "tickpolicy", timers[i].refused[k]))
+                                return fail_unsupported(n, timer, "unsupported %s timer tickpolicy '%s'",
+                                                        timers[i].timer, timers[i].refused[k]);
+
+        return 0;
+}
+
 static int check_timers(Normaliser *n, xmlNode *clock) {
+        int r;
+
         XML_FOREACH(t, clock, "timer") {
                 if (!xml_attr(t, "name"))
                         return fail_xml(n, t, "missing timer name");
+                r = check_tickpolicy(n, t);
+                if (r < 0)
+                        return r;
                 if (xml_attr_is(t, "name", "platform") || xml_attr_is(t, "name", "armvtimer"))
                         return fail_unsupported(n, t, "timer type '%s' is not supported", xml_attr(t, "name"));
         }
 
         return 0;
+}
+
+/* A clock that is off by so many seconds is one that varies, whatever it is measured by. */
+static void vary_by_seconds(Normaliser *n, xmlNode *clock) {
+        const char *adjustment = xml_attr(clock, "adjustment"), *offset = attr_or(clock, "offset", "utc");
+
+        if (!adjustment || !is_number(adjustment) || streq(offset, "variable"))
+                return;
+        norm_set(n, clock, "basis", offset);
+        norm_set(n, clock, "offset", "variable");
 }
 
 int normalise_clock(Normaliser *n) {
@@ -66,6 +97,8 @@ int normalise_clock(Normaliser *n) {
             (!xml_attr_is(clock, "adjustment", "reset") || streq(offset, "variable")))
                 return fail_xml(n, clock, "invalid value '%s' for attribute 'adjustment': expected seconds",
                                 xml_attr(clock, "adjustment"));
+
+        vary_by_seconds(n, clock);
 
         return check_timers(n, clock);
 }

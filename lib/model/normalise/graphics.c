@@ -172,6 +172,8 @@ static int check_channels(Normaliser *n, xmlNode *g) {
                 if (streq(usual, "any") && xml_attr_is(c, "mode", "any"))
                         xml_remove(c);
         }
+        if (streq(usual, "any"))
+                xml_unset_attr(g, "defaultMode");
         return 0;
 }
 

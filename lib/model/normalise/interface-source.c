@@ -38,8 +38,6 @@ static int check_network(Normaliser *n, xmlNode *interface, xmlNode *source) {
                 return fail_unsupported(n, interface,
                                         "Invalid attempt to set network interface guest-side IP route, not supported "
                                         "by interface type 'network'");
-        /* where the card is plugged in is said by the network, when it runs */
-        xml_unset_attr(source, "bridge");
         return 0;
 }
 
@@ -272,9 +270,26 @@ static int check_teaming(Normaliser *n, xmlNode *interface) {
         return 0;
 }
 
+/* What runs has its network's name beside the bridge that it is plugged into; only one of them is the source. */
+static void keep_source(xmlNode *interface) {
+        static const struct {
+                const char *type, *dropped[3];
+        } others[] = {
+                { "network", { "bridge" } },
+                { "bridge", { "network", "portgroup" } },
+                { "direct", { "network", "portgroup", "bridge" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                for (size_t k = 0; k < ELEMENTSOF(others[i].dropped) && others[i].dropped[k]; k++)
+                        if (xml_attr_is(interface, "type", others[i].type))
+                                xml_unset_attr(xml_child(interface, "source"), others[i].dropped[k]);
+}
+
 int normalise_interface_source(Normaliser *n, xmlNode *interface) {
         int r = 0;
 
+        keep_source(interface);
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 if (xml_attr_is(interface, "type", types[i].type))
                         r = types[i].check(n, interface, xml_child(interface, "source"));

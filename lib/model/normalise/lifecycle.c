@@ -88,7 +88,13 @@ static const char *default_emulator(const Normaliser *n) {
 }
 
 int normalise_emulator(Normaliser *n) {
+        const xmlNode *emulator;
+
         drop_empty(n->devices, "emulator");
+        emulator = xml_child(n->devices, "emulator");
+        if (emulator && *xml_text(emulator) != '/')
+                return fail_xml(n, emulator, "invalid value '%s' for element 'emulator': expected an absolute path",
+                                xml_text(emulator));
         norm_default_child(n, n->devices, "emulator", default_emulator(n));
         return 0;
 }
