@@ -226,8 +226,8 @@ static void spice_ports(Build *b, const xmlNode *n, const QemuGraphics *c, long 
 
         *ret_port = port_of(b, n, "port", c ? c->port : -1, choose.plain ? FIRST_PORT + 1 : -1);
         *ret_tls = port_of(b, n, "tlsPort", c ? c->tls_port : -1, choose.secure ? FIRST_PORT + 2 : -1);
-        /* as they are recorded, with spice_tls set */
-        if (*ret_tls > 0 && c && !c->tls)
+        /* as they are recorded, with spice_tls set; a port that is still to be chosen is refused where it would be */
+        if (*ret_tls > 0 && c && !c->tls && !choose.secure)
                 build_refuse(b, n, "spice TLS port set in XML configuration, but TLS is disabled in qemu.conf: set "
                              "spice_tls there");
 }

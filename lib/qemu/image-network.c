@@ -302,8 +302,7 @@ static void put_gluster(Build *b, json_t *o, const Image *image, const char *lay
                         build_fail(b, b->r < 0 ? b->r : -ENOMEM);
         }
         put_json(b, o, "server", servers);
-        if (b->res->recorded)
-                put_int(b, o, "debug", 4);
+        put_int(b, o, "debug", 4);
 }
 
 static const struct {
