@@ -167,12 +167,13 @@ static void images_have_their_names(void **state) {
 static void a_file_that_is_not_in_the_view_is_found(void **state) {
         char *argv[] = {
                 (char *) "/usr/bin/qemu", (char *) "-fw_cfg",       (char *) "name=opt/a,file=/nonexistent/c d.ign",
-                (char *) "-bios",         (char *) "/proc/version", NULL
+                (char *) "-bios",         (char *) "/proc/version", (char *) "logfile=/dev/fdset/1", NULL
         };
         static const char *const cases[][2] = {
                 { "Failed to open file '/nonexistent/c d.ign': No such file or directory", "/nonexistent/c d.ign" },
                 { "-fw_cfg name=opt/a,file=/nonexistent/c d.ign: can't load it", "/nonexistent/c" },
                 { "cannot load '/proc/version'", NULL },
+                { "-chardev file,path=a.log,logfile=/dev/fdset/1: Could not open 'a.log'", NULL },
                 { "cannot load '/nonexistent/other'", NULL },
                 { "an option / of name=opt/nonexistent", NULL },
                 { "", NULL },

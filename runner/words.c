@@ -77,7 +77,9 @@ char *unseen_file(const char *words, char *const *argv) {
                 if (p > words && !strchr(" '\"=", p[-1]))
                         continue;
                 path = strndup(p, strcspn(p, p > words && p[-1] == '\'' ? "'" : "'\": ,"));
-                if (path && path[1] && is_argument(path, argv) && access(path, R_OK) < 0)
+                /* what was opened for QEMU is no file of that name */
+                if (path && path[1] && !startswith(path, "/dev/fdset/") && is_argument(path, argv) &&
+                    access(path, R_OK) < 0)
                         return TAKE_PTR(path);
         }
         return NULL;
