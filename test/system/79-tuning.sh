@@ -201,6 +201,10 @@ check "... the live definition too" equals 2 m virsh vcpucount t --current --liv
 check "... the persistent one has one" equals 1 m virsh vcpucount t --current --config
 check "setvcpus --config --maximum" m virsh -q setvcpus t 4 --config --maximum
 check "... vcpucount" equals 4 m virsh vcpucount t --maximum --config
+check "setvcpus --config --hotpluggable" m virsh -q setvcpus t 3 --config --hotpluggable
+check "... those that come may go" contains "<vcpu id='2' enabled='yes' hotpluggable='yes'/>" config
+check "... and fewer" m virsh -q setvcpus t 1 --config --hotpluggable
+check "... are one" equals 1 m virsh vcpucount t --current --config
 refused "setvcpus: too many" "greater than max allowable vcpus" m virsh setvcpus t 9 --config
 check "set-lifecycle-action --config" m virsh -q set-lifecycle-action t reboot destroy --config
 check "... says the definition" contains "<on_reboot>destroy</on_reboot>" config
@@ -209,12 +213,23 @@ refused "set-lifecycle-action --live" "of a running domain is not supported" \
 
 # --- single ones ---
 check "iothreadset" m virsh iothreadset t 1 --poll-max-ns 4096 --poll-grow 2 --live
+check "... domstats counts it" contains "iothread.1.poll-max-ns=4096" m virsh domstats t --iothread
+refused "blkiotune: a device that is not there" "'/dev/nonexistent' is not accessible" \
+        m virsh blkiotune t --device-weights /dev/nonexistent,300 --live
+refused "blkiotune: no device that has blocks" "must be a block device" \
+        m virsh blkiotune t --device-read-bytes-sec /dev/null,1000 --live
 check "... QEMU knows" contains 4096 m virsh qemu-monitor-command t \
         '{"execute":"qom-get","arguments":{"path":"/objects/iothread1","property":"poll-max-ns"}}'
 check "... dumpxml shows it" contains "<poll max='4096' grow='2'/>" live
 refused "iothreadset: no such thread" "cannot find IOThread '9'" m virsh iothreadset t 9 --poll-grow 2
+pins="<cputune><vcpupin vcpu='2' cpuset='0'/><emulatorpin cpuset='1'/></cputune>"
+[ "$(nproc)" -gt 1 ] || pins=''
+affinity() { # of threads by their names
+        m sh -c 'for t in /proc/$0/task/*; do grep -q "$1" $t/comm && awk "/^Cpus_allowed_list/ { print \$2 }" $t/status
+        done' "$(qemu_pid single)" "$1"
+}
 single() {
-        guest_xml single idle | sed 's|<vcpu>1</vcpu>|<vcpu current="1">3</vcpu>|' |
+        guest_xml single idle | sed "s|<vcpu>1</vcpu>|<vcpu current='1'>3</vcpu>$pins|" |
                 m_with_input sh -c 'cat > /root/single.xml && virsh -q define /root/single.xml'
 }
 check "a guest with places for more vCPUs" single
@@ -223,6 +238,8 @@ check "setvcpu --enable --live, not the next one" m virsh setvcpu single 2 --ena
 check "... QEMU has it" contains '"core-id":0' m virsh qemu-monitor-command single \
         '{"execute":"query-hotpluggable-cpus"}'
 check "... dumpxml shows it" contains "<vcpu id='2' enabled='yes' hotpluggable='yes'" m virsh dumpxml single
+check "... it runs on the CPUs that its pin says" equals 0 affinity "CPU 2/"
+check "vcpupin --live of a vCPU that is not plugged in" m virsh -q vcpupin single 1 0 --live
 check "... two are on" equals 2 m virsh vcpucount single --current --live
 refused "... twice" "already in requested state" m virsh setvcpu single 2 --enable --live
 refused "... of the first" "vCPU '0' can't be modified" m virsh setvcpu single 0 --disable --live
@@ -230,6 +247,8 @@ refused "... two at once" "only one hotpluggable entity can be selected" m virsh
 refused "... that is not there" "vcpu '7' is out of range" m virsh setvcpu single 7 --enable --live
 refused "... away, without KVM" "vcpu '2' can't be unplugged from a domain without KVM" \
         m virsh setvcpu single 2 --disable --live
+check "setvcpus --live, the one between" m virsh -q setvcpus single 3 --live
+check "... runs where it was pinned to before" equals 0 affinity "CPU 1/"
 check "setvcpu --config" m virsh setvcpu single 1 --enable --config
 check "... says the definition" contains "<vcpu id='1' enabled='yes' hotpluggable='yes'/>" \
         m virsh dumpxml --inactive single

@@ -3,6 +3,8 @@
 /* virsh schedinfo --set, memtune, blkiotune, numatune: limits of the whole guest, which are settings of its unit, and
  * quotas of its threads. */
 
+#include <sys/stat.h>
+
 #include "base/fs.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -286,6 +288,40 @@ static int edit_blkio(Definition *d, const void *what, Error *e) {
         return r;
 }
 
+/* systemd passes over a device that it does not find. The limits of a file are those of the device that it is on. */
+static int check_device(const char *path, Error *e) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return error_set_errno(e, -errno, ORIGIN_QEMU, "Path '%s' is not accessible", path);
+        if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return error_set(e, -ENODEV, ERROR_INVALID_ARG, ORIGIN_QEMU, "Path '%s' must be a block device", path);
+        return 0;
+}
+
+static int apply_blkio(Guest *g, const Definition *live, const void *what, Error *e) {
+        const Params *p = what;
+
+        for (size_t i = 0; i < ELEMENTSOF(device_params); i++) {
+                const char *text;
+                _cleanup_free_ char *copy = NULL;
+
+                if (typed_params_get_string(p->val, p->len, device_params[i].field, &text) <= 0)
+                        continue;
+                copy = strdup(text);
+                if (!copy)
+                        return -ENOMEM;
+                for (char *rest = copy, *path; (path = strsep(&rest, ","));) {
+                        const char *number = strsep(&rest, ",");
+                        int r = streq_ptr(number, "0") ? 0 : check_device(path, e);
+
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return edit_apply_unit(g, live, what, e);
+}
+
 static int set_blkio(Call *c, Guest *g, const remote_domain_set_blkio_parameters_args *args, rpc_void *ret, Error *e) {
         static const TypedParamRule rules[] = {
                 { "weight", TYPED_PARAM_UINT, false },
@@ -298,7 +334,7 @@ static int set_blkio(Call *c, Guest *g, const remote_domain_set_blkio_parameters
         const Params p = { args->params.params_val, args->params.params_len };
         int r = typed_params_validate(p.val, p.len, rules, ELEMENTSOF(rules), e);
 
-        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_blkio, edit_apply_unit, &p, "block I/O limits" }, e);
+        return r < 0 ? r : edit_definitions(c, g, &(Edit) { edit_blkio, apply_blkio, &p, "block I/O limits" }, e);
 }
 
 /* --- virsh numatune: QEMU asks for its memory at the start. While it runs, the kernel can be told to move it. --- */

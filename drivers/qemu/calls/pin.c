@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "calls/edit.h"
+#include "calls/vcpus.h"
 #include "guest/events.h"
 #include "hostinfo/cpu.h"
 #include "hotplug/ask.h"
@@ -103,8 +104,11 @@ static int apply_pin(Guest *g, const Definition *live, const void *what, Error *
         _cleanup_free_ char *threads = NULL;
         int r = edit_apply_unit(g, live, what, e);
 
-        if (r >= 0)
-                r = guest_list_threads(g, p->kind, p->id, &threads, e);
+        if (r < 0)
+                return r;
+        if (p->kind == THREAD_VCPU && !vcpu_is_on(live, p->id))
+                return 0; /* it gets them when it is plugged in */
+        r = guest_list_threads(g, p->kind, p->id, &threads, e);
         return r < 0 ? r : plug_ask_pin(g, threads, p->cpus ?: otherwise, e);
 }
 

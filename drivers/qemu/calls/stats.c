@@ -21,9 +21,10 @@
 #define STATS_INTERFACE 16U
 #define STATS_BLOCK 32U
 #define STATS_PERF 64U
+#define STATS_IOTHREAD 128U
 #define STATS_MEMORY 256U
 #define STATS_SUPPORTED (STATS_STATE | STATS_CPU_TOTAL | STATS_BALLOON | STATS_VCPU | STATS_INTERFACE | \
-                         STATS_BLOCK | STATS_PERF | STATS_MEMORY)
+                         STATS_BLOCK | STATS_PERF | STATS_IOTHREAD | STATS_MEMORY)
 
 #define STATS_FLAG_STATES 0xffU          /* DOMAIN_LIST_ACTIVE ... DOMAIN_LIST_OTHER */
 #define STATS_FLAG_NOWAIT (1U << 29)
@@ -218,6 +219,32 @@ static void add_interfaces(const Ask *a, TypedParams *p) {
         typed_params_add_uint(p, "net.count", n);
 }
 
+/* --- I/O threads --- */
+
+static void add_iothreads(const Ask *a, TypedParams *p) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        json_t *thread;
+        unsigned id;
+        size_t i;
+
+        if (ask_qemu(a, "query-iothreads", NULL, &reply) < 0 || json_array_size(reply) == 0)
+                return;
+        typed_params_add_uint(p, "iothread.count", (unsigned) json_array_size(reply));
+        json_array_foreach(reply, i, thread) {
+                const char *name = json_string_value(json_object_get(thread, "id")) ?: "";
+                const char *number = startswith(name, "iothread");
+
+                if (!number || parse_uint(number, &id) < 0)
+                        continue;
+                typed_params_add_ullong(p, TYPED_PARAM_NAME("iothread.%u.poll-max-ns", id),
+                                        (uint64_t) json_integer_value(json_object_get(thread, "poll-max-ns")));
+                typed_params_add_uint(p, TYPED_PARAM_NAME("iothread.%u.poll-grow", id),
+                                      (unsigned) json_integer_value(json_object_get(thread, "poll-grow")));
+                typed_params_add_uint(p, TYPED_PARAM_NAME("iothread.%u.poll-shrink", id),
+                                      (unsigned) json_integer_value(json_object_get(thread, "poll-shrink")));
+        }
+}
+
 /* --- all --- */
 
 static const struct {
@@ -226,7 +253,7 @@ static const struct {
 } groups[] = {
         { STATS_STATE, add_state },         { STATS_CPU_TOTAL, add_cpu },       { STATS_BALLOON, add_balloon },
         { STATS_VCPU, add_vcpus },          { STATS_INTERFACE, add_interfaces }, { STATS_BLOCK, stats_add_blocks },
-        { STATS_PERF, stats_add_events },   { STATS_MEMORY, stats_add_memory_monitors },
+        { STATS_PERF, stats_add_events },   { STATS_IOTHREAD, add_iothreads }, { STATS_MEMORY, stats_add_memory_monitors },
 };
 
 static int add_record(const Ask *a, unsigned stats, remote_domain_stats_record *ret) {

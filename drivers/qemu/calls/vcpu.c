@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "calls/vcpus.h"
+#include "hotplug/thread-limits.h"
 #include "hotplug/unplug.h"
 #include "run/monitor.h"
 
@@ -100,6 +101,45 @@ static int edit(Definition *d, const void *what, Error *e) {
         return r < 0 ? r : write_current(d);
 }
 
+bool vcpu_is_on(const Definition *d, unsigned id) {
+        const xmlNode *root = definition_root(d);
+        unsigned other;
+
+        XML_FOREACH(v, xml_child(root, "vcpus"), "vcpu")
+                if (xml_attr_uint(v, "id", &other) >= 0 && other == id)
+                        return xml_attr_is(v, "enabled", "yes");
+        return id < number(root, "vcpu/@current", number(root, "vcpu", 1));
+}
+
+int vcpus_enable(Definition *d, unsigned n) {
+        unsigned on = 0, max = number(definition_root(d), "vcpu", 1);
+        xmlNode *vcpus, *last = NULL;
+        int r = list_all(d);
+
+        vcpus = xml_child(definition_root(d), "vcpus");
+        XML_FOREACH(v, vcpus, "vcpu") {
+                xml_unset_attr(v, "order");
+                on += xml_attr_is(v, "enabled", "yes");
+        }
+        XML_FOREACH(v, vcpus, "vcpu") {
+                if (r < 0 || on >= n || xml_attr_is(v, "enabled", "yes"))
+                        continue;
+                r = xml_set_attr(v, "enabled", "yes");
+                if (r >= 0)
+                        r = xml_set_attr(v, "hotpluggable", "yes");
+                on++;
+        }
+        for (; r >= 0 && on > n && max-- > 0; on--) {
+                XML_FOREACH(v, vcpus, "vcpu")
+                        if (xml_attr_is(v, "enabled", "yes"))
+                                last = v;
+                r = last ? xml_set_attr(last, "enabled", "no") : 0;
+                if (r >= 0 && last)
+                        r = xml_set_attr(last, "hotpluggable", "yes");
+        }
+        return r < 0 ? r : write_current(d);
+}
+
 /* --- of a guest that runs --- */
 
 unsigned vcpu_id(const Definition *live, const json_t *place) {
@@ -178,7 +218,10 @@ static int apply(Guest *g, const Definition *live, const void *what, Error *e) {
                 if (is_on == s->on)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                          "vcpu '%u' is already in requested state", id);
-                return s->on ? vcpu_plug(g, place, id, e) : vcpu_unplug(g, live, place, id, e);
+                if (!s->on)
+                        return vcpu_unplug(g, live, place, id, e);
+                r = vcpu_plug(g, place, id, e);
+                return r < 0 ? r : thread_limits_of_vcpu(g, live, id, e);
         }
         return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "QEMU has no place for vCPU %u", id);
 }

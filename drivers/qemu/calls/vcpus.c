@@ -13,7 +13,7 @@
 
 typedef struct Count {
         unsigned n;
-        bool maximum;
+        bool maximum, hotpluggable;
 } Count;
 
 static int set_current(xmlNode *vcpu, uint64_t n, uint64_t max) {
@@ -41,6 +41,8 @@ static int edit_count(Definition *d, const void *what, Error *e) {
                                          "domain: %u > %llu",
                                          xml_attr(definition_root(d), "id") ? "live" : "persistent", c->n,
                                          (unsigned long long) max);
+                if (c->hotpluggable)
+                        return vcpus_enable(d, c->n);
                 /* the list of single ones says the same in another way, and would contradict */
                 xml_remove_children(definition_root(d), "vcpus");
                 return set_current(vcpu, c->n, max);
@@ -117,13 +119,13 @@ static int apply_count(Guest *g, const Definition *live, const void *what, Error
 }
 
 static int set_count(Call *c, Guest *g, unsigned n, uint32_t flags, Error *e) {
-        const Count count = { n, flags & VCPU_MAXIMUM };
+        const Count count = { n, flags & VCPU_MAXIMUM, flags & VCPU_HOTPLUGGABLE };
 
         if (n == 0 || n > 4096)
                 return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                  "the number of vCPUs must be from 1 to 4096");
         if (flags & VCPU_GUEST) {
-                if (flags & VCPU_MAXIMUM || call_affects_config(c))
+                if (flags & (VCPU_MAXIMUM | VCPU_HOTPLUGGABLE) || call_affects_config(c))
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                          "setting vcpus via guest agent isn't supported for the persistent definition");
                 return guest_set_vcpus(g, n, e);
@@ -171,7 +173,8 @@ static int set_lifecycle(Call *c, Guest *g, const remote_domain_set_lifecycle_ac
 
 static const RpcHandler rows[] = {
         CALL(DOMAIN_SET_VCPUS, set_vcpus, .needs = NEEDS | NEED_ACTIVE),
-        CALL(DOMAIN_SET_VCPUS_FLAGS, set_vcpus_flags, .flags = FLAGS | VCPU_MAXIMUM | VCPU_GUEST, .needs = NEEDS),
+        CALL(DOMAIN_SET_VCPUS_FLAGS, set_vcpus_flags, .needs = NEEDS,
+             .flags = FLAGS | VCPU_MAXIMUM | VCPU_GUEST | VCPU_HOTPLUGGABLE),
         CALL(DOMAIN_SET_LIFECYCLE_ACTION, set_lifecycle, .flags = FLAGS, .needs = NEEDS),
 };
 const RpcTable qemu_vcpus_table = RPC_TABLE(rows);

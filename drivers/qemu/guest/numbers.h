@@ -114,6 +114,7 @@ enum { SHUTDOWN_FINISHED, SHUTDOWN_GUEST, SHUTDOWN_HOST };
 
 /* virDomainVcpuFlags */
 #define VCPU_MAXIMUM 4U
+#define VCPU_HOTPLUGGABLE 16U
 #define VCPU_GUEST 8U
 
 /* virConnectListAllDomainsFlags */

@@ -153,10 +153,42 @@ static int limit_new(Guest *g, const Definition *live, ThreadKind kind, unsigned
         return 0;
 }
 
+#define EVERY_CPU "0-4095"
+
+static const char *pin_of(const Definition *d, const char *element, const char *attribute, unsigned id) {
+        unsigned other;
+
+        XML_FOREACH(pin, xml_child(definition_root(d), "cputune"), element)
+                if (xml_attr_uint(pin, attribute, &other) >= 0 && other == id)
+                        return xml_attr(pin, "cpuset");
+        return NULL;
+}
+
+/* It was born by a thread of the emulator's, whose CPUs it would keep. */
+static int pin_new(Guest *g, const Definition *live, ThreadKind kind, unsigned id, Error *e) {
+        const xmlNode *root = definition_root(live);
+        const char *cpus = kind == THREAD_VCPU ? pin_of(live, "vcpupin", "vcpu", id)
+                                               : pin_of(live, "iothreadpin", "iothread", id);
+        _cleanup_free_ char *threads = NULL;
+        int r;
+
+        cpus = cpus ?: xml_get(root, "vcpu/@cpuset");
+        if (!cpus && !xml_find(root, "cputune/emulatorpin"))
+                return 0;
+        r = guest_list_threads(g, kind, id, &threads, e);
+        return r < 0 ? r : plug_ask_pin(g, threads, cpus ?: EVERY_CPU, e);
+}
+
+static int tune_new(Guest *g, const Definition *live, ThreadKind kind, unsigned id, Error *e) {
+        int r = limit_new(g, live, kind, id, e);
+
+        return r < 0 ? r : pin_new(g, live, kind, id, e);
+}
+
 int thread_limits_of_vcpu(Guest *g, const Definition *live, unsigned id, Error *e) {
-        return limit_new(g, live, THREAD_VCPU, id, e);
+        return tune_new(g, live, THREAD_VCPU, id, e);
 }
 
 int thread_limits_of_iothread(Guest *g, const Definition *live, unsigned id, Error *e) {
-        return limit_new(g, live, THREAD_IOTHREAD, id, e);
+        return tune_new(g, live, THREAD_IOTHREAD, id, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How much of the CPUs each thread of a guest may take, while it runs. */
+/* How much of the CPUs each thread of a guest may take, and of which, while it runs. */
 
 #include "guest/guest.h"
 
@@ -10,6 +10,6 @@
  * fiber. */
 int thread_limits_change(Guest *g, const Definition *before, const Definition *after, Error *e);
 
-/* The same for one thread that has just come into being. */
+/* The same for one thread that has just come into being, and the CPUs that it may run on. */
 int thread_limits_of_vcpu(Guest *g, const Definition *live, unsigned id, Error *e);
 int thread_limits_of_iothread(Guest *g, const Definition *live, unsigned id, Error *e);
