@@ -227,6 +227,12 @@ check "change-media --eject" m virsh -q change-media plug sda --eject --live
 check "... it is empty" lacks b.iso live
 check "... its image is closed" m sh -c "! ls -l /proc/$(qemu_pid plug)/fd | grep -q iso"
 refused "... once more" "doesn't have media" m virsh change-media plug sda --eject --live
+check "attach-disk into the drive that is there" \
+        m virsh -q attach-disk plug $images/b.iso sda --type cdrom --mode readonly --live
+check "... has the medium" contains "sda    $images/b.iso" m virsh domblklist plug
+check "... and takes it out" m virsh -q attach-disk plug '' sda --type cdrom --mode readonly --live
+refused "... a disk does not go into it" "target sda already exists" \
+        m virsh attach-disk plug $images/b.iso sda --live
 check "change-media --insert" m virsh -q change-media plug sda $images/a.iso --insert --live
 check "... the definition has it" contains a.iso live
 check "... and of both" m virsh -q change-media plug sda $images/b.iso --update --live --config

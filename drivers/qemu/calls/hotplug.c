@@ -80,6 +80,19 @@ static int change_definition(QemuDriver *d, Definition *def, Change *c, Verb ver
 
 /* --- both --- */
 
+/* What is attached to a drive that is there is put into it: guides say "virsh attach-disk GUEST x.iso sda --type
+ * cdrom", of a time that had no change-media. */
+static bool is_medium(const Definition *d, const Change *c) {
+        const char *dev = xml_get(c->device, "target/@dev"), *kind = xml_attr(c->device, "device") ?: "disk";
+
+        if (!dev || !streq(xml_name(c->device), "disk") || (!streq(kind, "cdrom") && !streq(kind, "floppy")))
+                return false;
+        XML_FOREACH(disk, definition_devices(d), "disk")
+                if (streq_ptr(xml_get(disk, "target/@dev"), dev))
+                        return xml_attr_is(disk, "device", kind);
+        return false;
+}
+
 static int change_live(Guest *g, Change *c, Verb verb, bool force, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         int r;
@@ -93,6 +106,8 @@ static int change_live(Guest *g, Change *c, Verb verb, bool force, Error *e) {
                 return r;
         switch (verb) {
         case ATTACH:
+                if (is_medium(d, c))
+                        return live_update(g, d, c, false, e);
                 return live_attach(g, d, c, e);
         case DETACH:
                 return live_detach(g, d, c, e);
