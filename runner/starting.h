@@ -30,6 +30,6 @@ int starting_identify(int connection, pid_t manager, Starting *ret);
 int starting_read(Starting *s);
 
 /* A process in the guest's control group: what it opens is under the unit's rules for devices, what it says is the
- * unit's in the journal, and it ends with the unit. As fork(2); negative errno. Where the kernel cannot do that it is in
- * this one's group. */
+ * unit's in the journal, and it ends with the unit. As fork(2); negative errno. Where the kernel cannot do that it is
+ * in this one's group. */
 pid_t starting_split(const Starting *s);
