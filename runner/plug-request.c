@@ -13,6 +13,7 @@ void plug_request_done(PlugRequest *q) {
         free(q->cpus);
         free(q->group);
         free(q->limit);
+        free(q->vcpu);
         free(q->frames);
 }
 
@@ -23,7 +24,7 @@ static int take_line(PlugRequest *q, const char *key, const char *value) {
         } texts[] = {
                 { "verb", &q->verb }, { "guest", &q->guest }, { "device", &q->device }, { "version", &q->version },
                 { "threads", &q->threads }, { "cpus", &q->cpus }, { "group", &q->group }, { "limit", &q->limit },
-                { "frames", &q->frames },
+                { "vcpu", &q->vcpu }, { "frames", &q->frames },
         };
 
         if (streq(key, "set"))
@@ -57,8 +58,11 @@ int plug_request_parse(char *text, PlugRequest *q) {
         if (!q->verb || !is_name(q->guest))
                 return -EINVAL;
         if (q->device)
-                return is_name(q->device) && !q->threads && !q->cpus && !q->group && !q->limit ? 0 : -EINVAL;
-        if (q->frames || !q->threads || (q->cpus ? q->group || q->limit : !is_name(q->group) || !q->limit))
+                return is_name(q->device) && !q->threads && !q->cpus && !q->group && !q->limit && !q->vcpu ? 0
+                                                                                                           : -EINVAL;
+        if (q->frames || !q->threads || (q->cpus && q->vcpu))
                 return -EINVAL;
-        return 0;
+        if (q->cpus || q->vcpu)
+                return q->group || q->limit ? -EINVAL : 0;
+        return is_name(q->group) && q->limit ? 0 : -EINVAL;
 }

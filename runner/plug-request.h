@@ -8,6 +8,7 @@
 typedef struct PlugRequest {
         char *verb, *guest, *device, *version;
         char *threads, *cpus, *group, *limit; /* in place of a device: threads and cpus, or threads, group and limit */
+        char *vcpu;                             /* in place of cpus */
         char *frames;                           /* with a device */
         unsigned set;
 } PlugRequest;

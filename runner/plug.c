@@ -100,7 +100,13 @@ static int change(const PlugRequest *q, int connection, Error *e) {
 }
 
 static int pin(const PlugRequest *q, int connection, Error *e) {
-        int r = plug_pin(q->guest, q->threads, q->cpus, e);
+        int r = q->cpus ? plug_pin(q->guest, q->threads, q->cpus, e) : -EINVAL;
+
+        return r < 0 ? r : answer_done(connection);
+}
+
+static int join(const PlugRequest *q, int connection, Error *e) {
+        int r = q->vcpu ? plug_join(q->guest, q->threads, q->vcpu, e) : -EINVAL;
 
         return r < 0 ? r : answer_done(connection);
 }
@@ -143,6 +149,7 @@ static const struct {
         { "lock", lock, false, false },
         { "unlock", unlock, false, false },
         { "pin", pin, true, false },
+        { "join", join, true, false },
         { "limit", limit, true, true },
 };
 

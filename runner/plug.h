@@ -44,5 +44,8 @@ int plug_receive(const char *guest, const char *device, char *frames, Error *e);
 /* plug-pin.c: binds these threads of the guest ("17 18 23"; is taken apart) to CPUs of the host ("0-3,8"). Those that
  * are not its are refused. */
 int plug_pin(const char *guest, char *threads, const char *cpus, Error *e);
+/* The same: they are of this vCPU, and take its part of caches and of the way to memory, as the live definition has
+ * it; what that has counted is counted. plug-join.c. */
+int plug_join(const char *guest, const char *threads, const char *vcpu, Error *e);
 /* The same: each is limited to what the group of this name may have, "50000 100000" or "max 100000". */
 int plug_limit(const char *guest, char *threads, const char *group, const char *limit, Error *e);

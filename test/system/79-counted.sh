@@ -144,14 +144,14 @@ put fs/resctrl/info/L3_MON/mon_features 'llc_occupancy\nmbm_total_bytes\nmbm_loc
 put fs/resctrl/schemata 'MB:0=100\nL3:0=00fff'
 mkdir -p /srv/sys/fs/resctrl/mon_groups
 for f in level=3 id=0 size=40960K; do put devices/system/cpu/cpu0/cache/index3/${f%=*} ${f#*=}; done
-for unit in vm@.service virtqemud.service; do
+for unit in vm@.service vm-plug.service virtqemud.service; do
         mkdir -p /etc/systemd/system/$unit.d
         printf '[Service]\nEnvironment=UNITVIRT_SYS=/srv/sys\n' > /etc/systemd/system/$unit.d/sys.conf
 done
 systemctl daemon-reload
-systemctl stop virtqemud.service
+systemctl stop virtqemud.service vm-plug.service
 SH
-define_monitored() { guest_xml "$1" idle | sed "s|<vcpu>1</vcpu>|<vcpu>4</vcpu><cputune>$2</cputune>|" |
+define_monitored() { guest_xml "$1" idle | sed "s|<vcpu>1</vcpu>|<vcpu current='3'>4</vcpu><cputune>$2</cputune>|" |
         m_with_input sh -c "cat > /root/$1.xml && virsh -q define /root/$1.xml"; }
 part="<cachetune vcpus='0-1'><cache id='0' level='3' type='both' size='4' unit='MiB'/><monitor level='3' vcpus='0-1'/>"
 part+="</cachetune><cachetune vcpus='2-3'><monitor level='3' vcpus='2'/></cachetune>"
@@ -165,7 +165,9 @@ check "... one group for the part, and one for each monitor beside it" equals \
 vcpu_of() { m sh -c "cd /srv/sys/fs/resctrl/$1"' &&
         for t in $(cat tasks); do cat /proc/*/task/$t/comm 2>/dev/null; done | sort -u | xargs'; }
 check "... with the vCPU's thread in it" equals "CPU 2/TCG" vcpu_of 'mon_groups/qemu-*-vcpus_2'
-check "... the other one, too" equals "CPU 3/TCG" vcpu_of 'mon_groups/qemu-*-vcpus_3'
+check "... one that is still to come is in none" equals "" vcpu_of 'mon_groups/qemu-*-vcpus_3'
+check "... it comes" m virsh -q setvcpus watched 4 --live
+check "... and is in its own" equals "CPU 3/TCG" vcpu_of 'mon_groups/qemu-*-vcpus_3'
 check "... both of the part" equals "CPU 0/TCG CPU 1/TCG" vcpu_of 'qemu-*-vcpus_0-1'
 m_with_input sh -e <<'SH'
 cd /srv/sys/fs/resctrl
@@ -225,10 +227,18 @@ END
 m sh -c 'cd /srv/sys/fs/resctrl; rm -r qemu-*/mon_data mon_groups/*/mon_data; rm qemu-*/* mon_groups/*/tasks'
 check "the guest ends" m virsh -q destroy watched
 check "... its groups go" eventually 20 equals "" groups
+late="<cachetune vcpus='3'><cache id='0' level='3' type='both' size='4' unit='MiB'/></cachetune>"
+check "a guest whose part is for a vCPU to come" define_monitored late "$late"
+check "... starts" m virsh -q start late
+check "... has nobody in the group" equals "" vcpu_of 'qemu-*-late-vcpus_3'
+check "... the vCPU comes" m virsh -q setvcpus late 4 --live
+check "... into the group" equals "CPU 3/TCG" vcpu_of 'qemu-*-late-vcpus_3'
+m sh -c 'rm /srv/sys/fs/resctrl/qemu-*/*; virsh -q destroy late'
+check "... which goes" eventually 20 equals "" groups
 check "a host that does not count this" m sh -c 'echo llc_occupancy > /srv/sys/fs/resctrl/info/L3_MON/mon_features'
 refused "... says so" "the host's processors do not count 'mbm_total_bytes'" m virsh start watched
 m sh -c 'cd /srv/sys/fs/resctrl; rm -f qemu-*/* mon_groups/*/tasks; rmdir qemu-* mon_groups/qemu-* 2>/dev/null'
-check "a host without any of it" m sh -c 'rm -r /etc/systemd/system/{vm@,virtqemud}.service.d/sys.conf
+check "a host without any of it" m sh -c 'rm -r /etc/systemd/system/{vm@,vm-plug,virtqemud}.service.d/sys.conf
         systemctl daemon-reload; systemctl stop virtqemud.service; rm -rf /srv/sys'
 refused "... says so" "Resource control is not supported on this host" m virsh start watched
 check "a guest without monitors has none" define_counted plain "<event name='cpu_clock' enabled='no'/>"

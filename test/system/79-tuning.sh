@@ -229,7 +229,7 @@ affinity() { # of threads by their names
         done' "$(qemu_pid single)" "$1"
 }
 single() {
-        guest_xml single idle | sed "s|<vcpu>1</vcpu>|<vcpu current='1'>3</vcpu>$pins|" |
+        guest_xml single idle | sed "s|<vcpu>1</vcpu>|<vcpu current='1'>4</vcpu>$pins|" |
                 m_with_input sh -c 'cat > /root/single.xml && virsh -q define /root/single.xml'
 }
 check "a guest with places for more vCPUs" single
@@ -249,6 +249,9 @@ refused "... away, without KVM" "vcpu '2' can't be unplugged from a domain witho
         m virsh setvcpu single 2 --disable --live
 check "setvcpus --live, the one between" m virsh -q setvcpus single 3 --live
 check "... runs where it was pinned to before" equals 0 affinity "CPU 1/"
+check "setvcpus --live, one without a pin" m virsh -q setvcpus single 4 --live
+check "... does not run where the emulator does alone" equals "$(m cat /sys/devices/system/cpu/online)" \
+        affinity "CPU 3/"
 check "setvcpu --config" m virsh setvcpu single 1 --enable --config
 check "... says the definition" contains "<vcpu id='1' enabled='yes' hotpluggable='yes'/>" \
         m virsh dumpxml --inactive single

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/resctrl.h"
 #include "base/strings.h"
+#include "model/resctrl.h"
 #include "run/counters.h"
 
 #define DOMAINS_MAX 256U
@@ -56,22 +57,9 @@ static bool read_count(const char *group, unsigned domain, const char *what, uin
         return parse_u64(text, 10, ret) >= 0;
 }
 
-static bool has_part(const xmlNode *list, const char *vcpus) {
-        static const char *const parts[][2] = { { "cachetune", "cache" }, { "memorytune", "node" } };
-
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-                XML_FOREACH(tune, list, parts[i][0])
-                        if (xml_attr_is(tune, "vcpus", vcpus) && xml_child(tune, parts[i][1]))
-                                return true;
-        return false;
-}
-
 static char *path_of(const Definition *d, const xmlNode *monitor) {
-        const xmlNode *root = definition_root(d), *tune = monitor->parent;
-        const char *vcpus = xml_attr(tune, "vcpus") ?: "", *own = xml_attr(monitor, "vcpus") ?: "";
-
-        return resctrl_monitor_path(xml_attr(root, "id") ?: "0", definition_name(d),
-                                    has_part(xml_child(root, "cputune"), vcpus) ? vcpus : NULL, own);
+        return resctrl_monitor_path(xml_attr(definition_root(d), "id") ?: "0", definition_name(d),
+                                    resctrl_part(monitor->parent), xml_attr(monitor, "vcpus") ?: "");
 }
 
 /* A kind of monitors, and how each is told. */

@@ -5,7 +5,7 @@
 #include "base/strings.h"
 #include "calls/edit.h"
 #include "calls/vcpus.h"
-#include "hotplug/thread-limits.h"
+#include "hotplug/new-vcpu.h"
 #include "hotplug/unplug.h"
 #include "run/monitor.h"
 
@@ -155,9 +155,10 @@ unsigned vcpu_id(const Definition *live, const json_t *place) {
         return (unsigned) (((socket * dies + die) * cores + core) * threads + thread);
 }
 
-int vcpu_plug(Guest *g, json_t *place, unsigned id, Error *e) {
+int vcpu_plug(Guest *g, const Definition *live, json_t *place, unsigned id, Error *e) {
         json_t *arguments = json_copy(json_object_get(place, "props"));
         char name[32];
+        int r;
 
         snprintf(name, sizeof(name), "vcpu%u", id);
         if (!arguments || json_object_set(arguments, "driver", json_object_get(place, "type")) < 0 ||
@@ -165,7 +166,8 @@ int vcpu_plug(Guest *g, json_t *place, unsigned id, Error *e) {
                 json_decref(arguments);
                 return -ENOMEM;
         }
-        return guest_command(g, "device_add", arguments, NULL, e);
+        r = guest_command(g, "device_add", arguments, NULL, e);
+        return r < 0 ? r : new_vcpu_settle(g, live, id, e);
 }
 
 const char *vcpu_alias(const json_t *place) {
@@ -218,10 +220,7 @@ static int apply(Guest *g, const Definition *live, const void *what, Error *e) {
                 if (is_on == s->on)
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                          "vcpu '%u' is already in requested state", id);
-                if (!s->on)
-                        return vcpu_unplug(g, live, place, id, e);
-                r = vcpu_plug(g, place, id, e);
-                return r < 0 ? r : thread_limits_of_vcpu(g, live, id, e);
+                return s->on ? vcpu_plug(g, live, place, id, e) : vcpu_unplug(g, live, place, id, e);
         }
         return error_set(e, -EINVAL, ERROR_OPERATION_FAILED, ORIGIN_QEMU, "QEMU has no place for vCPU %u", id);
 }

@@ -6,7 +6,6 @@
 #include "calls/edit.h"
 #include "calls/guest-vcpus.h"
 #include "calls/vcpus.h"
-#include "hotplug/thread-limits.h"
 #include "run/monitor.h"
 
 /* --- virsh setvcpus --- */
@@ -68,9 +67,7 @@ static int plug_more(Guest *g, const Definition *live, json_t *places, size_t on
 
                 if (!is_free(place))
                         continue;
-                r = vcpu_plug(g, place, vcpu_id(live, place), e);
-                if (r >= 0)
-                        r = thread_limits_of_vcpu(g, live, vcpu_id(live, place), e);
+                r = vcpu_plug(g, live, place, vcpu_id(live, place), e);
                 on += r >= 0;
         }
         if (r >= 0 && on < wanted)

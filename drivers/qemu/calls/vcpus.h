@@ -13,7 +13,7 @@ unsigned vcpu_id(const Definition *live, const json_t *place);
 /* The alias of a vCPU that was plugged in, as "vcpu3"; NULL for one that was there from the start, which stays. */
 const char *vcpu_alias(const json_t *place);
 
-int vcpu_plug(Guest *g, json_t *place, unsigned id, Error *e);
+int vcpu_plug(Guest *g, const Definition *live, json_t *place, unsigned id, Error *e);
 
 /* Waits for the guest to give it away. Code 84 for one that stays, and for a guest without KVM: QEMU 7.2 crashes when
  * an emulated processor has gone and another comes. 68 where the guest has not answered. */

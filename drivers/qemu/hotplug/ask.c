@@ -198,7 +198,7 @@ int plug_ask_lock(const Guest *g, const char *lease, bool lock, Error *e) {
 
 /* What threads shall have; what is NULL is not said. */
 typedef struct Wish {
-        const char *verb, *cpus, *group, *limit;
+        const char *verb, *cpus, *group, *limit, *vcpu;
 } Wish;
 
 static int ask_threads(const Guest *g, const char *threads, const Wish *w, Error *e) {
@@ -207,6 +207,7 @@ static int ask_threads(const Guest *g, const char *threads, const Wish *w, Error
         } lines[] = {
                 { "verb", w->verb }, { "guest", g->object.name }, { "threads", threads },
                 { "cpus", w->cpus }, { "group", w->group },       { "limit", w->limit },
+                { "vcpu", w->vcpu },
         };
         _cleanup_plug_answer_ PlugAnswer answer = {};
         _cleanup_strbuf_ StrBuf b = {};
@@ -237,11 +238,18 @@ static int ask_all_threads(const Guest *g, const char *threads, const Wish *w, E
 }
 
 int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e) {
-        return ask_all_threads(g, threads, &(Wish) { "pin", cpus, NULL, NULL }, e);
+        return ask_all_threads(g, threads, &(Wish) { .verb = "pin", .cpus = cpus }, e);
+}
+
+int plug_ask_join(const Guest *g, const char *thread, unsigned vcpu, Error *e) {
+        char number[16];
+
+        (void) snprintf(number, sizeof(number), "%u", vcpu);
+        return ask_threads(g, thread, &(Wish) { .verb = "join", .vcpu = number }, e);
 }
 
 int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e) {
-        return ask_all_threads(g, threads, &(Wish) { "limit", NULL, group, limit }, e);
+        return ask_all_threads(g, threads, &(Wish) { .verb = "limit", .group = group, .limit = limit }, e);
 }
 
 void plug_ask_release(const Guest *g, const char *alias) {

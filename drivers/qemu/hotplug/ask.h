@@ -39,6 +39,9 @@ int plug_ask_change(const Guest *g, const char *alias, PlugAnswer *ret, Error *e
 /* Has threads of the guest ("17 18 23") bound to CPUs of the host ("0-3,8"). */
 int plug_ask_pin(const Guest *g, const char *threads, const char *cpus, Error *e);
 
+/* Has the thread of a vCPU put into the groups of resctrl that are the vCPU's. */
+int plug_ask_join(const Guest *g, const char *thread, unsigned vcpu, Error *e);
+
 /* Has threads of the guest take so much of the CPUs: "50000 100000" or "max 100000", microseconds in each period. group
  * is the name that those have in common: "vcpu0", "iothread1", "emulator". */
 int plug_ask_limit(const Guest *g, const char *threads, const char *group, const char *limit, Error *e);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hotplug/new-vcpu.h"
+
+#include "base/strings.h"
+#include "hotplug/ask.h"
+#include "hotplug/thread-limits.h"
+#include "run/threads.h"
+
+#define VCPUS_MAX 4096U
+
+static bool has_group(const Definition *live, unsigned id) {
+        XML_FOREACH(tune, xml_child(definition_root(live), "cputune"), NULL) {
+                uint64_t set[VCPUS_MAX / 64];
+
+                if ((xml_is(tune, "cachetune") || xml_is(tune, "memorytune")) && id < VCPUS_MAX &&
+                    cpuset_parse(xml_attr(tune, "vcpus") ?: "", set, VCPUS_MAX) >= 0 && set[id / 64] >> id % 64 & 1)
+                        return true;
+        }
+        return false;
+}
+
+int new_vcpu_settle(Guest *g, const Definition *live, unsigned id, Error *e) {
+        _cleanup_free_ char *thread = NULL;
+        _cleanup_error_ Error none = ERROR_INIT;
+        int r = thread_limits_of_vcpu(g, live, id, e);
+
+        if (r < 0 || !has_group(live, id))
+                return r;
+        r = guest_list_threads(g, THREAD_VCPU, id, &thread, &none);
+        if (r < 0)
+                return r == -ENOENT ? 0 : error_set_errno(e, r, ORIGIN_QEMU, "%s", error_text(&none, r));
+        return plug_ask_join(g, thread, id, e);
+}
