@@ -14,8 +14,8 @@
 #include "base/keyfile.h"
 #include "base/log.h"
 #include "events.h"
+#include "events-request.h"
 #include "notify.h"
-#include "plan/names.h"
 #include "unit-process.h"
 
 /* Without a request for so long it ends, unless something is counted. */
@@ -23,82 +23,38 @@
 /* A client has root's rights, and its request at hand. */
 #define PATIENCE_MS 1000
 
-typedef struct Request {
-        const char *verb, *guest;
-        char *unit;
-        int process;
-        bool events[GUEST_EVENTS];
-} Request;
-
-static int take_line(Request *q, const char *key, const char *value) {
-        int event;
-
-        if (streq(key, "verb"))
-                q->verb = value;
-        else if (streq(key, "guest"))
-                q->guest = value;
-        else if (streq(key, "process"))
-                return parse_int(value, &q->process);
-        else if (streq(key, "event")) {
-                event = guest_event_find(value);
-                if (event < 0)
-                        return event;
-                q->events[event] = true;
-        } else
-                return -EINVAL;
-        return 0;
-}
-
-static void request_done(Request *q) {
-        free(q->unit);
-}
-
-static int parse(char *text, Request *q) {
-        char *line, *value;
-
-        while ((line = strsep(&text, "\n"))) {
-                int r = *line ? keyfile_parse_line(line, &value) : 0;
-
-                if (*line && r >= 0)
-                        r = take_line(q, line, value);
-                if (r < 0)
-                        return r;
-        }
-        return q->verb && q->guest ? unit_name_for_guest(q->guest, &q->unit) : -EINVAL;
-}
-
 /* --- the verbs --- */
 
-static int enable(Counters *c, const Request *q, StrBuf *b, Error *e) {
+static int enable(Counters *c, const EventsRequest *q, StrBuf *b, Error *e) {
         if (q->process <= 0 || !process_is_in_unit(q->process, q->unit))
                 return error_set(e, -EPERM, ERROR_INTERNAL, ORIGIN_QEMU, "process %i is none of %s", q->process,
                                  q->unit);
         return counters_enable(c, q->unit, q->process, q->events, e);
 }
 
-static int disable(Counters *c, const Request *q, StrBuf *b, Error *e) {
+static int disable(Counters *c, const EventsRequest *q, StrBuf *b, Error *e) {
         counters_disable(c, q->unit, q->events);
         return 0;
 }
 
-static int forget(Counters *c, const Request *q, StrBuf *b, Error *e) {
+static int forget(Counters *c, const EventsRequest *q, StrBuf *b, Error *e) {
         counters_forget(c, q->unit);
         return 0;
 }
 
-static int read_them(Counters *c, const Request *q, StrBuf *b, Error *e) {
+static int read_them(Counters *c, const EventsRequest *q, StrBuf *b, Error *e) {
         counters_read(c, q->unit, b);
         return 0;
 }
 
 static const struct {
         const char *verb;
-        int (*run)(Counters *c, const Request *q, StrBuf *b, Error *e);
+        int (*run)(Counters *c, const EventsRequest *q, StrBuf *b, Error *e);
 } verbs[] = {
         { "enable", enable }, { "disable", disable }, { "forget", forget }, { "read", read_them },
 };
 
-static int run_verb(Counters *c, const Request *q, StrBuf *b, Error *e) {
+static int run_verb(Counters *c, const EventsRequest *q, StrBuf *b, Error *e) {
         keyfile_add(b, "done", q->verb);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (streq(verbs[i].verb, q->verb))
@@ -122,7 +78,7 @@ static void answer(int connection, StrBuf *b) {
                 (void) send(connection, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void refuse(int connection, const Request *q, const Error *e, int r) {
+static void refuse(int connection, const EventsRequest *q, const Error *e, int r) {
         _cleanup_free_ char *text = error_to_text(e, r);
         _cleanup_strbuf_ StrBuf b = {};
 
@@ -135,7 +91,7 @@ static void serve(int connection, Counters *c) {
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_error_ Error e = ERROR_INIT;
         char text[EVENTS_PACKET_MAX + 1];
-        _cleanup_(request_done) Request q = {};
+        _cleanup_events_request_ EventsRequest q = {};
         ssize_t n;
         int r;
 
@@ -149,7 +105,7 @@ static void serve(int connection, Counters *c) {
         if (n <= 0)
                 return;
         text[n] = 0;
-        r = parse(text, &q);
+        r = events_request_parse(text, &q);
         if (r < 0) {
                 log_error_errno(r, "a request that is none: %s", strerror(-r));
                 return;

@@ -29,7 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_name(q.guest);
         if (q.device)
                 check_name(q.device);
-        if (!q.verb || (!q.device && (!q.threads || !q.cpus)))
+        if (q.group)
+                check_name(q.group);
+        /* with threads comes one thing alone: CPUs, a limit, or which vCPU it is */
+        if (!q.verb || !q.device != !!q.threads ||
+            (q.threads && !!q.cpus + !!q.vcpu + (q.group && q.limit) != 1))
                 abort();
         return 0;
 }
