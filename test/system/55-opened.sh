@@ -96,3 +96,17 @@ check "virsh has a command for it" m sh -c 'exec 7<>/srv/o/raw 8<>/srv/o/top.qco
         dom-fd-associate open --name raw --pass-fds 7; dom-fd-associate open --name top --pass-fds 8;
         dom-fd-associate open --name base --pass-fds 9; start open"'
 check "... the guest runs" shows_running open
+
+# --- host devices by an iommufd that is open ---
+# without such a device here, the step behind it is what fails
+guest_xml given idle "<hostdev mode='subsystem' type='pci' managed='no'><source>
+        <address domain='0x0' bus='0xfe' slot='0x1f' function='0x7'/></source></hostdev>" |
+        sed "s|<os>|<iommufd enabled='yes' fdgroup='iommu'/><os>|" |
+        m_with_input sh -c 'cat > /root/given.xml && virsh -q define /root/given.xml'
+check "a guest has its devices of the host by an iommufd of a client" contains \
+        "<iommufd enabled='yes' fdgroup='iommu'/>" m virsh dumpxml given
+refused "... does not start without it" "file descriptor group 'iommu' was not associated with the domain" \
+        m virsh start given
+refused "... and with it asks for the device" "0000:fe:1f.7" m sh -c 'exec 7<>/dev/null; virsh -q "
+        dom-fd-associate given --name iommu --pass-fds 7; start given"'
+finish

@@ -72,3 +72,4 @@ check "a card that is not trusted" contains "not trusted with what it receives" 
 check "no address" contains "is no address of a card" ask device=net0 frames=01:00:5e:00:00:01
 check "no card" contains "has no card net7" ask device=net7 frames=52:54:00:65:cc:02
 check "... nothing changed" equals 52:54:00:65:00:02 address "$other"
+finish

@@ -123,3 +123,4 @@ check "... and the settings of that" eventually 10 not m sh -c 'ls -d /run/syste
 check "the guest ends" m virsh -q destroy far
 check "... and its helpers with it" eventually 15 m sh -c '! systemctl list-units --plain --no-legend "vm-nbdkit@*" |
         grep -q running'
+finish
