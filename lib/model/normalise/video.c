@@ -87,9 +87,13 @@ static int write_model(Normaliser *n, xmlNode *video, bool primary) {
                 }
                 if (models[i].vgamem == 0)
                         xml_unset_attr(model, "vgamem");
-                if (models[i].vram == 0)
+                if (!models[i].heads) {
                         xml_unset_attr(model, "vram");
+                        xml_unset_attr(model, "heads");
+                }
         }
+        if ((streq(type, "vga") || streq(type, "vmvga")) && number_or(model, "vram", 16384) < 1024)
+                return fail_unsupported(n, video, "value for 'vram' must be at least 1 MiB (1024 KiB)");
 
         if (primary && !streq(type, "none"))
                 norm_set(n, model, "primary", "yes");
