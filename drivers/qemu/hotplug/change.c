@@ -41,6 +41,15 @@ static bool same_bus(const xmlNode *new, const xmlNode *old) {
                (!model || streq_ptr(model, xml_get(old, "model/@type")));
 }
 
+/* A drive stays where it is, also where the document only says "sda", which would be guessed to be of another bus. */
+static int keep_bus(xmlNode *new, const xmlNode *old) {
+        const char *bus = xml_get(old, "target/@bus");
+        xmlNode *target = xml_child(new, "target");
+
+        return !xml_is(new, "disk") || !bus || !target || xml_attr(target, "bus") ? 0
+                                                                                  : xml_set_attr(target, "bus", bus);
+}
+
 int change_update(Definition *d, const Change *c, xmlNode **ret, Error *e) {
         static const char *const parts[] = { "mac", "alias", "model" };
         xmlNode *old, *new;
@@ -55,6 +64,8 @@ int change_update(Definition *d, const Change *c, xmlNode **ret, Error *e) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++)
                 if (xml_is(new, "interface") || streq(parts[i], "alias"))
                         r = keep(new, old, parts[i]);
+        if (r >= 0)
+                r = keep_bus(new, old);
         if (r >= 0 && same_bus(new, old))
                 r = keep(new, old, "address");
         if (r < 0)
