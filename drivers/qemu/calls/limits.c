@@ -32,6 +32,7 @@ static int set_number(Definition *d, const char *parent, const char *element, in
 #define PERIOD_MIN 1000
 #define PERIOD_MAX 1000000
 #define QUOTA_MIN 1000
+#define SHARES_MAX 262144
 #define QUOTA_MAX 17592186044415LL
 
 static const struct {
@@ -66,13 +67,16 @@ static int edit_schedule(Definition *d, const void *what, Error *e) {
                 const remote_typed_param *one = typed_params_find(p->val, p->len, schedule_params[i].field);
                 int64_t v = one ? one->value.remote_typed_param_value_u.l : 0;
                 bool none = schedule_params[i].type == TYPED_PARAM_LLONG && v < 0;
+                /* shares are of the first version of the control groups, whose weights were larger, as documents say */
+                bool kept = i == 0 && !xml_attr(definition_root(d), "id");
+                int64_t max = kept ? SHARES_MAX : schedule_params[i].max;
 
                 if (!one || (v == 0 && schedule_params[i].type == TYPED_PARAM_ULLONG))
                         continue;
-                if (!none && (v < schedule_params[i].min || v > schedule_params[i].max))
+                if (!none && (v < schedule_params[i].min || v > max))
                         return error_set(e, -EINVAL, ERROR_INVALID_ARG, ORIGIN_QEMU,
                                          "value of '%s' is out of range [%lld, %lld]", schedule_params[i].field,
-                                         (long long) schedule_params[i].min, (long long) schedule_params[i].max);
+                                         (long long) schedule_params[i].min, (long long) max);
                 r = set_number(d, "cputune", schedule_params[i].element, none ? -1 : v);
         }
         return r;

@@ -115,7 +115,7 @@ static int check_custom(Normaliser *n, xmlNode *cpu) {
 
 int normalise_cpu(Normaliser *n) {
         xmlNode *cpu = xml_child(n->root, "cpu");
-        const char *mode;
+        const char *mode, *vendor;
         int r;
 
         if (!cpu) {
@@ -123,6 +123,9 @@ int normalise_cpu(Normaliser *n) {
                 return 0;
         }
 
+        vendor = xml_get(cpu, "model/@vendor_id");
+        if (vendor && strlen(vendor) != 12)
+                return fail_xml(n, xml_child(cpu, "model"), "vendor_id must be exactly 12 characters long");
         mode = xml_attr(cpu, "mode");
         if (!mode)
                 norm_set(n, cpu, "mode", "custom");

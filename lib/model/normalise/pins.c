@@ -109,7 +109,7 @@ static int split(Normaliser *n, xmlNode *tune, xmlNode *sched, const char *attr,
                         return fail_xml(n, sched, "'%s' attributes '%s' must not overlap", xml_name(sched), attr);
                 taken[i / 64] |= UINT64_C(1) << i % 64;
                 if (is_vcpu && i >= vcpu_count(n))
-                        continue;
+                        return fail_unsupported(n, sched, "vCPU '%u' is not present in domain definition", i);
                 if (!is_vcpu && !has_iothread(n, i))
                         return fail_unsupported(n, sched, "Cannot find 'iothread' : %u", i);
                 line = norm_add(n, tune, is_vcpu ? "vcpusched" : "iothreadsched");

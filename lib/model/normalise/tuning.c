@@ -8,6 +8,7 @@
 
 /* Larger than any memory: libvirt's way to say that there is no limit. */
 #define UNLIMITED_KIB UINT64_C(9007199254740991)
+#define WEIGHT_MAX 10000 /* of the control groups' second version */
 /* Microseconds; a negative quota is none. */
 #define QUOTA_MIN 1000LL
 #define QUOTA_MAX 17592186044415LL
@@ -60,8 +61,12 @@ static int check_device_limits(Normaliser *n) {
                 if (!*(xml_get(device, "path") ?: ""))
                         return fail_xml(n, device, "missing per-device path");
                 (void) xml_get_u64(device, "weight", &v);
-                if (weight && v != 0 && (v < 10 || v > 1000))
-                        return fail_xml(n, weight, "the value has to be from 10 to 1000");
+                if (weight && v > WEIGHT_MAX)
+                        return fail_xml(n, weight, "the value has to be from 1 to %d", WEIGHT_MAX);
+                for (xmlNode *other = xml_next(device, "device"); other; other = xml_next(other, "device"))
+                        if (streq_ptr(xml_get(device, "path"), xml_get(other, "path")))
+                                return fail_unsupported(n, other, "duplicate blkio device path '%s'",
+                                                        xml_get(other, "path"));
         }
 
         return 0;
@@ -103,7 +108,7 @@ int normalise_tuning(Normaliser *n) {
                 { "cputune/emulator_period", 1000, 1000000 },
                 { "cputune/iothread_period", 1000, 1000000 },
                 { "cputune/global_period", 1000, 1000000 },
-                { "blkiotune/weight", 10, 1000 },
+                { "blkiotune/weight", 1, WEIGHT_MAX },
         };
         int r;
 

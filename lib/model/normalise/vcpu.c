@@ -62,6 +62,8 @@ static int write_iothreads(Normaliser *n) {
                         next++;
                 norm_setf(n, norm_add(n, ids, "iothread"), "id", "%u", next);
         }
+        if (count && wanted == 0 && listed == 0)
+                xml_remove(count);
         if (listed > wanted) {
                 snprintf(text, sizeof(text), "%u", listed);
                 norm_set_text(n, norm_ensure(n, n->root, "iothreads"), text);
