@@ -82,7 +82,7 @@ int bus_describe_network(const char *name, const char *description);
 void bus_undescribe_network(const char *name);
 
 /* bus.c */
-/* The process's connection to the system bus, which all of these use while it is held; NULL where there is no bus (yet).
+/* The process's connection to the system bus, which all of these use while it is held; NULL where there is no bus yet.
  * The caller's, for bus_release(). */
 struct sd_bus *bus_hold(void);
 void bus_release(struct sd_bus *bus);

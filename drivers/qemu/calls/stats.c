@@ -253,7 +253,8 @@ static const struct {
 } groups[] = {
         { STATS_STATE, add_state },         { STATS_CPU_TOTAL, add_cpu },       { STATS_BALLOON, add_balloon },
         { STATS_VCPU, add_vcpus },          { STATS_INTERFACE, add_interfaces }, { STATS_BLOCK, stats_add_blocks },
-        { STATS_PERF, stats_add_events },   { STATS_IOTHREAD, add_iothreads }, { STATS_MEMORY, stats_add_memory_monitors },
+        { STATS_PERF, stats_add_events },   { STATS_IOTHREAD, add_iothreads },
+        { STATS_MEMORY, stats_add_memory_monitors },
 };
 
 static int add_record(const Ask *a, unsigned stats, remote_domain_stats_record *ret) {
