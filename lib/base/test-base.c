@@ -509,6 +509,21 @@ static void what_strangers_left_is_one_line(void **state) {
         assert_int_equal(rmdir(dir), 0);
 }
 
+static void what_is_kept_is_not_in_the_heap(void **state) {
+        KeptMemory k = {};
+
+        assert_int_equal(kept_memory_take(&k, 100000), 0);
+        memset(k.data, 'x', k.size);
+        assert_int_equal(kept_memory_take(&k, 5), 0);
+        assert_int_equal(k.size, 5);
+        memcpy(k.data, "kept", 5);
+        /* the heap has a header in front of each piece */
+        assert_int_equal((uintptr_t) k.data % (uintptr_t) sysconf(_SC_PAGESIZE), 0);
+        kept_memory_drop(&k);
+        kept_memory_drop(&k);
+        assert_null(k.data);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(no_link_is_connected_through),
@@ -532,6 +547,7 @@ int main(void) {
                 cmocka_unit_test(memory_comes_back_when_it_is_needed),
                 cmocka_unit_test(headers_that_were_read_go_too),
                 cmocka_unit_test(the_stack_below_goes),
+                cmocka_unit_test(what_is_kept_is_not_in_the_heap),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
