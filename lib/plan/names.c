@@ -203,6 +203,16 @@ int user_name_for_guest(const char *name, char **ret) {
         return 0;
 }
 
+int user_name_for_helper(const UnitKind *kind, const char *unit, char **ret) {
+        const char *word = startswith(kind->prefix, "vm-") ?: kind->prefix;
+        char *user = text_format("%.*s-%016" PRIx64, (int) strcspn(word, "@"), word, name_hash(unit));
+
+        if (!user)
+                return -ENOMEM;
+        *ret = user;
+        return 0;
+}
+
 /* Labels of letters, digits and inner hyphens, divided by single dots. */
 static bool is_machine_name(const char *s) {
         char before = '.';

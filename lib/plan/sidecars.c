@@ -35,10 +35,14 @@ char *helper_folder(const char *guest, const char *part) {
 /* The folder of the socket, and the guest that a failure is told to. */
 static int begin(GuestPlan *g, const UnitKind *kind, const char *part, const char *folder, Sidecar *s) {
         const char *name = definition_name(g->definition);
-        _cleanup_free_ char *run = helper_folder(name, folder);
+        _cleanup_free_ char *run = helper_folder(name, folder), *user = NULL;
         int r;
 
         r = run ? plan_add_sidecar(g->plan, kind, part, &s->plan) : -ENOMEM;
+        if (r >= 0 && kind->own_user)
+                r = user_name_for_helper(kind, plan_unit(s->plan), &user);
+        if (r >= 0 && user)
+                r = plan_add(s->plan, PLAN_SERVICE, "User", user);
         if (r >= 0)
                 r = plan_add(s->plan, PLAN_SERVICE, "RuntimeDirectory", run);
         if (r >= 0)

@@ -126,6 +126,16 @@ static void users_are_valid_and_distinct(void **state) {
         check(user_name_for_guest, "e61d99190466522c", "vm-3b7763d5d4ee8cc3");
 }
 
+static void helpers_have_users_of_their_own(void **state) {
+        _cleanup_free_ char *one = NULL, *other = NULL;
+
+        assert_int_equal(user_name_for_helper(&unit_pr_helper, "vm-pr-helper@web.service", &one), 0);
+        assert_int_equal(user_name_for_helper(&unit_pr_helper, "vm-pr-helper@db.service", &other), 0);
+        assert_ptr_equal(startswith(one, "pr-helper-"), one + strlen("pr-helper-"));
+        assert_true(strlen(one) <= 31);
+        assert_string_not_equal(one, other);
+}
+
 static void machines_are_host_names(void **state) {
         check(machine_name_for_guest, "demo", "demo");
         check(machine_name_for_guest, "db.example-1", "db.example-1");
@@ -173,6 +183,7 @@ int main(void) {
                 cmocka_unit_test(what_is_no_name_has_no_unit),
                 cmocka_unit_test(each_kind_has_its_template),
                 cmocka_unit_test(users_are_valid_and_distinct),
+                cmocka_unit_test(helpers_have_users_of_their_own),
                 cmocka_unit_test(machines_are_host_names),
                 cmocka_unit_test(slices_follow_partitions),
                 cmocka_unit_test(ends_have_reasons),

@@ -14,17 +14,17 @@
 /* Helpers of a guest: its TPM, one for each folder that it shares, one for each card with passt, one for reservations
  * of disks, one for each graphics card of vhost-user, one for each disk that QEMU cannot log in for, one for a bus of
  * its own. */
-#define HELPER(start, what, text)                                                                         \
+#define HELPER(start, what, text, own)                                                                    \
         { .prefix = start, .suffix = ".service", .word = what, .description = text " of virtual machine %I", \
-          .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN }
+          .prepare = "vm-helper", .name_max = UNIT_NAME_MAX_TMP, .origin = ORIGIN_DOMAIN, .own_user = own }
 
-const UnitKind unit_swtpm = HELPER("vm-swtpm@", "TPM", "TPM");
-const UnitKind unit_virtiofsd = HELPER("vm-virtiofsd@", "shared folder", "Folder");
-const UnitKind unit_passt = HELPER("vm-passt@", "card", "Network");
-const UnitKind unit_pr_helper = HELPER("vm-pr-helper@", "persistent reservations", "Persistent reservations");
-const UnitKind unit_gpu = HELPER("vm-gpu@", "graphics card", "Graphics card");
-const UnitKind unit_nbdkit = HELPER("vm-nbdkit@", "disk", "Disk");
-const UnitKind unit_dbus = HELPER("vm-dbus@", "bus", "Bus");
+const UnitKind unit_swtpm = HELPER("vm-swtpm@", "TPM", "TPM", true);
+const UnitKind unit_virtiofsd = HELPER("vm-virtiofsd@", "shared folder", "Folder", false);
+const UnitKind unit_passt = HELPER("vm-passt@", "card", "Network", true);
+const UnitKind unit_pr_helper = HELPER("vm-pr-helper@", "persistent reservations", "Persistent reservations", true);
+const UnitKind unit_gpu = HELPER("vm-gpu@", "graphics card", "Graphics card", true);
+const UnitKind unit_nbdkit = HELPER("vm-nbdkit@", "disk", "Disk", true);
+const UnitKind unit_dbus = HELPER("vm-dbus@", "bus", "Bus", true);
 
 static const UnitKind *const guest_sidecars[] = {
         &unit_swtpm, &unit_virtiofsd, &unit_passt, &unit_pr_helper, &unit_gpu, &unit_nbdkit, &unit_dbus, NULL,

@@ -27,6 +27,11 @@ check "... runs" shows_running tpm
 check "its helper is a unit of its own" equals active helper_state vm-swtpm@tpm.service
 check "... and runs swtpm" contains swtpm m systemctl status --no-pager vm-swtpm@tpm.service
 check "... not as root" not contains " root " m sh -c 'ps -o user= -C swtpm | sed "s/^/ /; s/$/ /"'
+check "another guest with a TPM" define beside "$tpm"
+check "... starts" m virsh -q start beside
+check "... and its TPM is another user's" equals 2 m sh -c 'ps -o uid= -C swtpm | sort -u | wc -l'
+m virsh -q destroy beside
+check "... it goes with its state" m virsh -q undefine beside
 check "QEMU knows the TPM" contains tpm-tpm0 qmp tpm query-tpm
 check "the state is where libvirt keeps it" m sh -c 'test -s /var/lib/libvirt/swtpm/*/tpm2/tpm2-00.permall'
 check "destroy" m virsh -q destroy tpm

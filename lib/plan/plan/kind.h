@@ -23,6 +23,7 @@ typedef struct UnitKind {
         ErrorOrigin origin;
         const struct UnitKind *const
                 *sidecars; /* helper units that a plan may have beside this one; ends with NULL; NULL: none */
+        bool own_user;                  /* of a sidecar: that of each is its own */
         bool own_start;                 /* of a sidecar: a program of the thing starts and ends it */
 } UnitKind;
 
