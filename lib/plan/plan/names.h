@@ -42,8 +42,8 @@ int guest_name_from_unit(const char *unit, char **ret);
  * digits of a hash where that would be no user name or could be taken for such a hash. */
 int user_name_for_guest(const char *name, char **ret);
 
-/* The user of a guest's helper, by the unit's name: "swtpm-" and 16 hex digits of a hash. One that is left to the service
- * manager is the same for the helpers of all guests. */
+/* The user of a guest's helper, by the unit's name: "swtpm-" and 16 hex digits of a hash. One that is left to the
+ * service manager is the same for the helpers of all guests. */
 int user_name_for_helper(const UnitKind *kind, const char *unit, char **ret);
 
 /* The name under which machined lists the guest: NAME where machined takes it, else NAME
