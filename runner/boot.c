@@ -74,8 +74,8 @@ static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
         if (access(path, F_OK) >= 0 && !p->reset_nvram)
                 return 0;
         if (!template)
-                return prepare_refuse(p, -ENOENT, nvram, "'%s' is not there, and no template to make it from is named",
-                                      path);
+                return prepare_refuse(p, -ENOENT, nvram, "'%s' is not there, and no template to make it from is named: "
+                                      "<nvram template='...'> names one", path);
         dir = strndup(path, (size_t) (strrchr(path, '/') - path));
         if (!dir)
                 return -ENOMEM;
@@ -83,6 +83,16 @@ static int prepare_nvram(Prepare *p, const xmlNode *nvram) {
         if (r >= 0)
                 r = prepare_copy_file(template, path, 0600, 0, 0);
         return r < 0 ? prepare_refuse(p, r, nvram, "cannot make '%s' from '%s': %s", path, template, strerror(-r)) : 0;
+}
+
+/* Definitions come from hosts whose firmware is elsewhere. */
+static int check_firmware(Prepare *p, const xmlNode *loader) {
+        const char *path = xml_text(loader);
+
+        if (!xml_attr_is(loader, "type", "pflash") || !*path || access(path, F_OK) >= 0)
+                return 0;
+        return prepare_refuse(p, -errno, loader, "the firmware '%s' is not there (%s): <os firmware='efi'>, without "
+                              "<loader> and <nvram>, takes one that this host has", path, strerror(errno));
 }
 
 int prepare_boot(Prepare *p) {
@@ -98,6 +108,8 @@ int prepare_boot(Prepare *p) {
         }
         if (r >= 0 && loader && !xml_attr_is(loader, "type", "pflash"))
                 r = make_readable(p, loader, NULL);
+        if (r >= 0 && loader)
+                r = check_firmware(p, loader);
         if (r >= 0)
                 r = prepare_named_files(p);
         return r >= 0 && nvram && !xml_attr_is(loader, "type", "rom") ? prepare_nvram(p, nvram) : r;

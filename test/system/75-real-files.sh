@@ -121,6 +121,12 @@ check "... stop" m virsh -q destroy vars
 refused "... are not left behind" "cannot undefine domain with nvram" m virsh undefine vars
 check "... go with the guest" m virsh -q undefine --nvram vars
 check "... really" not m test -e /srv/vars/my_VARS.fd
+# of a host whose firmware is elsewhere
+check "a firmware that this host has not" defines frame elsewhere '' '<features><acpi/></features>' \
+        "<loader readonly='yes' type='pflash'>/usr/share/edk2/x64/OVMF_CODE.fd</loader>
+        <nvram>/var/lib/libvirt/qemu/nvram/elsewhere_VARS.fd</nvram>"
+refused "... the start says what to do" "<os firmware='efi'>, without <loader> and <nvram>" m virsh start elsewhere
+gone elsewhere > /dev/null
 refuse_quotes() { frame quoted '' '' "<kernel>/srv/k'1</kernel>"; }
 refused "a kernel with a quotation mark in its name" "/domain/os/kernel" defines refuse_quotes
 
