@@ -143,13 +143,16 @@ refuse_plugged() { m sh -c 'echo "$0" > /root/d.xml; virsh attach-device fill /r
 refused "... nothing is plugged in by one" "expected an absolute path" refuse_plugged
 gone fill > /dev/null
 
+check "two watchdogs, as libvirt before 9.2 kept them" \
+        starts dogs "<watchdog model='ib700' action='reset'/><watchdog model='itco' action='reset'/>"
+gone dogs > /dev/null
+
 # --- refused here as there ---
 refuse() { refused "$1" "$2" defines frame no "$3" "${4-}" "${5-}"; }
 refuse "a wwn on virtio" wwn \
         "<disk type='file'><source file='/srv/a.qcow2'/><target dev='vda' bus='virtio'/>
         <wwn>5000c50015ea71aa</wwn></disk>"
 refuse "a VNC password of nine letters" "only 8 permitted" "<graphics type='vnc' passwd='123456789'/>"
-refuse "ib700 on q35" ib700 "<watchdog model='ib700'/>"
 refuse "a BIOS that uses no serial port" useserial '' '' "<bios useserial='yes'/>"
 refuse "actions that QEMU cannot tell apart" on_reboot '' \
         "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>"

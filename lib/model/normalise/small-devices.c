@@ -53,8 +53,6 @@ static int normalise_watchdogs(Normaliser *n) {
                                 return fail_unsupported(n, w, "iTCO is only supported with q35 machine types");
                         itco = true;
                 }
-                if (n->q35 && xml_attr_is(w, "model", "ib700"))
-                        return fail_unsupported(n, w, "ib700 is not supported with q35 machine types");
                 if (!xml_attr_is(w, "model", "i6300esb"))
                         xml_remove_children(w, "address");
         }
