@@ -66,15 +66,18 @@ static int read_model(const CpuModels *m, const xmlNode *cpu, Wanted *w, Error *
         return r;
 }
 
-static int read_cpu(const CpuModels *m, const xmlNode *cpu, Wanted *w, Error *e) {
-        const char *mode = xml_attr(cpu, "mode");
+static bool is_of_host(const xmlNode *cpu) {
+        return xml_attr(cpu, "mode") && !xml_attr_is(cpu, "mode", "custom");
+}
+
+static int read_cpu(const CpuModels *m, const xmlNode *cpu, bool expand_host, Wanted *w, Error *e) {
         int r = 0;
 
-        w->guest = xml_attr(cpu, "match") || mode;
+        w->guest = xml_attr(cpu, "match") || xml_attr(cpu, "mode");
         w->strict = xml_attr_is(cpu, "match", "strict");
         w->vendor = xml_get(cpu, "vendor");
-        if (mode && !streq(mode, "custom")) /* the host's own, or what it can do */
-                for (char *const *f = m->host.features; r >= 0 && f && *f; f++)
+        if (is_of_host(cpu)) /* its own, or what it can do */
+                for (char *const *f = m->host.features; expand_host && r >= 0 && f && *f; f++)
                         r = add_once(&w->features, *f);
         else
                 r = read_model(m, cpu, w, e);
@@ -120,11 +123,12 @@ int cpu_compare(const CpuModels *m, char *const *host, const xmlNode *cpu, CpuCo
         _cleanup_strbuf_ StrBuf why = {};
         int r;
 
-        r = read_cpu(m, cpu, &w, e);
+        /* what is the host's own fits any, but for the features that it names */
+        r = read_cpu(m, cpu, false, &w, e);
         if (r < 0)
                 return r;
         *ret_why = NULL;
-        *ret = CPU_IDENTICAL;
+        *ret = is_of_host(cpu) ? CPU_SUPERSET : CPU_IDENTICAL;
         if (!is_checked(m, host, &w, &why)) {
                 *ret = CPU_INCOMPATIBLE;
         } else if (has_more(host, &w)) {
@@ -229,7 +233,7 @@ int cpu_baseline(const CpuModels *m, const xmlNode *const *cpus, size_t n, bool 
         for (size_t i = 0; i < n; i++) {
                 _cleanup_(wanted_done) Wanted w = {};
 
-                r = read_cpu(m, cpus[i], &w, e);
+                r = read_cpu(m, cpus[i], true, &w, e);
                 if (r < 0)
                         return r;
                 if (vendor && w.vendor && !streq(vendor, w.vendor))

@@ -86,7 +86,10 @@ static void comparisons(void **state) {
                   "host CPU vendor does not match required CPU vendor AMD" },
                 { "<cpu match='exact'><model>Westmere</model><feature policy='optional' name='avx2'/></cpu>",
                   CPU_SUPERSET, NULL },
-                { "<cpu mode='host-passthrough'/>", CPU_IDENTICAL, NULL },
+                { "<cpu mode='host-passthrough'/>", CPU_SUPERSET, NULL },
+                { "<cpu mode='maximum'/>", CPU_SUPERSET, NULL },
+                { "<cpu mode='host-model'><feature policy='require' name='avx2'/></cpu>", CPU_INCOMPATIBLE,
+                  "missing features: avx2" },
         };
         _cleanup_cpu_models_ CpuModels *m = models();
 
