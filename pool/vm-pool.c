@@ -118,20 +118,25 @@ static bool was_denied(const char *text, const Error *e) {
         return text ? note && strstr(text, note) : e->detail && strstr(e->detail, strerror(EACCES));
 }
 
-/* What root could not look at its owner can, perhaps; if not, the first look counts. */
+/* A server of files knows users and no capabilities: what nobody may not read for all of them, root may, or where it
+ * does not trust root, the folder's owner, perhaps; if not, the first look counts. */
 static int scan_for_owner(PoolSpec *spec, const VolumeTable *known, char **text) {
-        _cleanup_error_ Error ignored = ERROR_INIT;
-        char *seen = NULL;
-        int r = owner_act(spec->target);
+        _cleanup_error_ Error ignored = ERROR_INIT, also_ignored = ERROR_INIT;
+        _cleanup_free_ char *seen = NULL;
+        int r = scan_as(spec, known, SANDBOX_OWNER, &seen, &ignored);
 
-        if (r < 0)
-                return r;
-        r = scan_as(spec, known, SANDBOX_OWNER, &seen, &ignored);
-        owner_rest();
+        if (r < 0 || was_denied(seen, &ignored)) {
+                free(TAKE_PTR(seen));
+                r = owner_act(spec->target);
+                if (r < 0)
+                        return r;
+                r = scan_as(spec, known, SANDBOX_OWNER, &seen, &also_ignored);
+                owner_rest();
+        }
         if (r < 0)
                 return r;
         free(*text);
-        *text = seen;
+        *text = TAKE_PTR(seen);
         return 0;
 }
 

@@ -140,6 +140,23 @@ refused "a start names it too" "'/mnt/x/open' (owner root, mode 0700) refuses" p
 m virsh -q pool-undefine squashed
 m sh -c 'cd /srv/nfs && chown u: open && chmod 711 . open && chmod 600 open/top.qcow2 open/mid.qcow2'
 
+# --- a server that trusts root, and knows no capabilities
+m systemd-run -q --unit trusting sh -c 'mkdir -p /srv/roots /mnt/t && cd /srv/roots &&
+        truncate -s 1M a theirs && chmod 600 a theirs && chown v: theirs && chmod 755 . &&
+        exec /run/test/squash.py /srv/roots /mnt/t root'
+check "a server that trusts root" eventually 10 m mountpoint -q /mnt/t
+check "control: the right to read all helps nobody there" m sh -c '
+        reads() { setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps +dac_read_search \
+                --ambient-caps +dac_read_search head -c 1 "$1"; }
+        reads /srv/roots/a && ! reads /mnt/t/a'
+check "a pool there starts" pool roots /mnt/t
+check "... and has what is root's alone, and others'" equals "a theirs" \
+        m sh -c "virsh -q vol-list roots | awk '{ print \$1 }' | sort | xargs"
+check "... a refresh by its unit has both, too" m sh -c 'systemctl reload vm-pool@roots &&
+        [ "$(virsh -q vol-list roots | wc -l)" = 2 ]'
+end_pool roots
+m sh -c 'umount /mnt/t; systemctl stop trusting'
+
 # --- where its owner may not, either
 check "one that its owner may not read" define shut /mnt/x/open/nobodys.raw raw
 refused "... the message names it, its owner and mode" "'/mnt/x/open/nobodys.raw' (owner v, mode 0000)" \
