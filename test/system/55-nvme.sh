@@ -21,7 +21,7 @@ check "a guest with three such disks" define_guest fast linux "$(disk one.raw nv
         <controller type='nvme' index='0'><serial>first-two</serial></controller>"
 check "... it has a second controller for the third" contains "<controller type='nvme' index='1'>" m virsh dumpxml fast
 check "... starts" m virsh -q start fast
-check "... and QEMU has the namespaces" contains nvme0-0-1 m virsh qemu-monitor-command --hmp fast 'info qtree'
+check "... and QEMU has the namespaces" contains nvme0-0-1 m virsh qemu-monitor-command --hmp fast 'info block'
 eventually 90 says 'login:' m journalctl -q -b -u vm@fast --no-pager
 # shellcheck disable=SC2016
 console_says fast 'for n in 0 1; do echo "serial=$(tr -d " " < /sys/class/nvme/nvme$n/serial)"; done
