@@ -10,7 +10,7 @@
 names=$(dpkg -s libnss-systemd > /dev/null 2>&1 || echo libnss-systemd)
 # shellcheck disable=SC2086
 packages=$("$here/fetch-packages" cards pcscd libpcsclite1 libccid vsmartcard-vpcd vsmartcard-vpicc libnss3-tools \
-        opensc opensc-pkcs11 $names) || { echo "not ok - $area: the packages are fetched"; exit 1; }
+        opensc opensc-pkcs11 libeac3 $names) || { echo "not ok - $area: the packages are fetched"; exit 1; }
 machine_up --bind-ro="$packages:/run/packages"
 check "pcscd is installed" m sh -c 'dpkg -i --force-depends /run/packages/*.deb && systemctl start pcscd.socket'
 # shellcheck disable=SC2016
