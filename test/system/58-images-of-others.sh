@@ -34,7 +34,7 @@ opened() { m grep -qx "open $1 $2 $(m id -u "$3")" /run/squash.log; }
 owners() { m sh -c 'cd /srv/nfs && find . -name "*.*" -type f -printf "%U:%m %P\n" | sort'; }
 
 check "two users, and images of theirs that nobody else may read" m sh -c '
-        useradd -m u && useradd -m v
+        useradd -m u && useradd -m v && chmod 755 /home/u
         for folder in open closed closed/deep shared; do mkdir -p /srv/nfs/$folder; done; cd /srv/nfs
         for folder in open closed/deep shared; do
                 qemu-img create -q -f raw $folder/base.raw 1M
