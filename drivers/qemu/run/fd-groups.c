@@ -175,13 +175,18 @@ static bool has_iommufd(const xmlNode *devices) {
 
 /* What host devices are given by, for the whole guest. 1 where it is a group. */
 static int check_iommu(const Guest *g, const xmlNode *devices, Error *e) {
-        const xmlNode *root = xml_is(devices, "devices") ? devices->parent : devices->parent->parent;
-        const char *name = xml_get(root, "iommufd/@fdgroup");
+        const xmlNode *root;
+        const char *name;
 
-        if (!name || !has_iommufd(devices))
+        /* NULL in a broken document, which its unit refuses */
+        if (!has_iommufd(devices))
                 return 0;
-        return find(g, name) ? 1 : error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU,
-                                             "file descriptor group '%s' was not associated with the domain", name);
+        root = xml_is(devices, "devices") ? devices->parent : devices->parent->parent;
+        name = xml_get(root, "iommufd/@fdgroup");
+        if (!name || find(g, name))
+                return name ? 1 : 0;
+        return error_set(e, -ENOENT, ERROR_INVALID_ARG, ORIGIN_QEMU,
+                         "file descriptor group '%s' was not associated with the domain", name);
 }
 
 int fd_groups_offer(Guest *g, const xmlNode *devices, FdOffer **ret, Error *e) {
@@ -189,7 +194,6 @@ int fd_groups_offer(Guest *g, const xmlNode *devices, FdOffer **ret, Error *e) {
         FdOffer *o;
 
         r = iommu < 0 ? iommu : r | iommu;
-
         *ret = NULL;
         if (r <= 0)
                 return r;
