@@ -72,8 +72,8 @@ check "... state: paused, by the user" state 3 1
 check "event: suspended" event 3 0
 check "Resume" guest Resume
 check "event: resumed" event 4 0
-refused "what is not supported is said by name" "virDomainGetPerfEvents" m busctl call org.libvirt \
-        "$object" org.libvirt.Domain GetPerfEvents u 0
+refused "what is not supported is said by name" "virDomainManagedSave" m busctl call org.libvirt \
+        "$object" org.libvirt.Domain ManagedSave u 0
 
 # The daemon dies under it: it connects again by itself.
 m sh -c 'kill -9 $(systemctl show -P MainPID virtqemud)'
