@@ -172,8 +172,6 @@ static int check_display(Normaliser *n, xmlNode *hostdev) {
         if (display && !xml_child(n->devices, "graphics"))
                 return fail_unsupported(n, hostdev,
                                         "graphics device is needed for attribute value 'display=on' in <hostdev>");
-        if (!display && xml_attr_is(hostdev, "ramfb", "on"))
-                return fail_xml(n, hostdev, "'ramfb' requires 'display' to be set to 'on'");
         XML_FOREACH(other, n->devices, "hostdev")
                 ramfb += xml_attr_is(other, "ramfb", "on");
         if (ramfb > 1)

@@ -66,6 +66,19 @@ static int check_actions(Normaliser *n) {
         return 0;
 }
 
+/* A way to sleep of which nothing is said is QEMU's to decide, as without the element. */
+static void drop_undecided(Normaliser *n) {
+        static const char *const states[] = { "suspend-to-mem", "suspend-to-disk" };
+        const xmlNode *pm = xml_child(n->root, "pm");
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+                xmlNode *state = xml_child(pm, states[i]);
+
+                if (state && !xml_attr(state, "enabled"))
+                        xml_remove(state);
+        }
+}
+
 int normalise_lifecycle(Normaliser *n) {
         int r;
 
@@ -73,9 +86,7 @@ int normalise_lifecycle(Normaliser *n) {
         norm_default_child(n, n->root, "on_reboot", "restart");
         norm_default_child(n, n->root, "on_crash", "destroy");
 
-        XML_FOREACH(pm, xml_child(n->root, "pm"), NULL)
-                if (!xml_attr(pm, "enabled"))
-                        return fail_xml(n, pm, "missing attribute 'enabled'");
+        drop_undecided(n);
         drop_empty(n->root, "pm");
         r = normalise_labels(n);
         return r < 0 ? r : check_actions(n);
