@@ -146,7 +146,8 @@ check "... an event says so" eventually 10 told "added plug virtio-disk1"
 check "... nothing is pending" not m test -e /run/libvirt/qemu/plug.pending
 check "... its image is a descriptor" m sh -c "ls -l /proc/$(qemu_pid plug)/fd | grep -q one.raw"
 before=$(live)
-refused "another one: there is no slot for it" "No more available PCI slots" \
+refused "another one: there is no slot for it" \
+        "No more available PCI slots: add <controller type='pci' model='pcie-root-port'/> to the definition" \
         m virsh attach-disk plug $images/two.raw vdc --live
 check "... and the guest is as before" equals "$before" live
 refused "the same image twice" "is an image of the guest's disk vdb already" \

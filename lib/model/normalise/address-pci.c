@@ -21,7 +21,15 @@ static void assign_done(Assign *a) {
 }
 
 static int fail_full(Normaliser *n, const xmlNode *device) {
-        return fail(n, device ?: n->devices, -ENOSPC, ERROR_INTERNAL, "No more available PCI slots");
+        const char *advice = n->facts->running
+                                     ? n->q35 ? "add <controller type='pci' model='pcie-root-port'/> to the definition "
+                                                "for each device that is to be plugged in, before the next start"
+                                              : "add <controller type='pci' model='pci-bridge'/> to the definition "
+                                                "before the next start"
+                                     : "leave out <address> of the devices and of the PCI controllers, or take out "
+                                       "devices";
+
+        return fail(n, device ?: n->devices, -ENOSPC, ERROR_INTERNAL, "No more available PCI slots: %s", advice);
 }
 
 static int init_buses(Assign *a) {
