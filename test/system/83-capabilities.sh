@@ -59,6 +59,9 @@ check "... with all features, if asked for" contains "<feature policy='require' 
         m virsh cpu-baseline /root/cpu.xml --features
 check "hypervisor-cpu-baseline" contains "<cpu mode='custom' match='exact'>" \
         m virsh hypervisor-cpu-baseline /root/cpu.xml --virttype qemu
+echo "<cpu mode='host-model'><arch>x86_64</arch><model>Westmere</model></cpu>" | cpu
+refused "cpu-baseline of what a guest wants" "Attribute mode is only allowed for guest CPU" \
+        m virsh cpu-baseline /root/cpu.xml
 echo "<cpu><arch>x86_64</arch><model>Haswell</model><vendor>Intel</vendor></cpu>
         <cpu><arch>x86_64</arch><model>EPYC</model><vendor>AMD</vendor></cpu>" | cpu
 refused "cpu-baseline of two vendors" "CPU vendors do not match" m virsh cpu-baseline /root/cpu.xml

@@ -222,12 +222,30 @@ static int baseline(const CpuModels *m, char *const *limit, char *const *texts, 
         return r;
 }
 
+/* What hosts have in common is asked: what a guest wants of its host, as host-model, says nothing of one. */
+static int check_hosts(char *const *texts, unsigned n, Error *e) {
+        for (unsigned i = 0; i < n; i++) {
+                _cleanup_xml_ xmlDocPtr doc = NULL;
+                int r = parse_cpu(texts[i], &doc, e);
+
+                if (r < 0)
+                        return r;
+                if (xml_attr(xmlDocGetRootElement(doc), "mode"))
+                        return error_set(e, -EOPNOTSUPP, ERROR_CONFIG_UNSUPPORTED, ORIGIN_CPU,
+                                         "Attribute mode is only allowed for guest CPU; hypervisor-cpu-baseline takes "
+                                         "those of domcapabilities");
+        }
+        return 0;
+}
+
 static int baseline_cpu(Call *c, const remote_connect_baseline_cpu_args *args, remote_connect_baseline_cpu_ret *ret,
                         Error *e) {
         _cleanup_cpu_models_ CpuModels *m = NULL;
         int r;
 
-        r = driver_cpu_models(driver_of(c), PLAIN_MODELS, &m, e);
+        r = check_hosts(args->xmlCPUs.xmlCPUs_val, args->xmlCPUs.xmlCPUs_len, e);
+        if (r >= 0)
+                r = driver_cpu_models(driver_of(c), PLAIN_MODELS, &m, e);
         return r < 0 ? r
                      : baseline(m, NULL, args->xmlCPUs.xmlCPUs_val, args->xmlCPUs.xmlCPUs_len, args->flags, &ret->cpu,
                                 e);
