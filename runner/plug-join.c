@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The thread of a vCPU that is plugged in comes to the groups of resctrl that vm-prepare has made for it. */
+/* The thread of a vCPU that is plugged in comes to the groups of resctrl that vm-prepare has made for it, and runs by
+ * the scheduler that the definition has for it. */
 
 #include <fcntl.h>
 
@@ -12,6 +13,7 @@
 #include "model/resctrl.h"
 #include "plan/names.h"
 #include "plug.h"
+#include "schedule.h"
 #include "unit-process.h"
 
 #define VCPUS_MAX 4096U
@@ -60,6 +62,16 @@ static int join_tune(const Joining *j, const xmlNode *tune, Error *e) {
         return r;
 }
 
+static int schedule(const Joining *j, const xmlNode *sched, pid_t thread, Error *e) {
+        const char *name = xml_attr(sched, "scheduler") ?: "";
+        int r = thread_schedule(thread, name, xml_attr(sched, "priority"));
+
+        /* one that ends meanwhile is no error */
+        return r >= 0 || r == -ESRCH ? 0
+                                     : error_set_errno(e, r, ORIGIN_QEMU,
+                                                       "cannot have vcpu %u run by the scheduler %s", j->vcpu, name);
+}
+
 static int load_live(const char *guest, Definition **ret, Error *e) {
         _cleanup_free_ char *path = guest_file(GUEST_FILE_LIVE, guest), *text = NULL;
         size_t len;
@@ -87,7 +99,11 @@ int plug_join(const char *guest, const char *threads, const char *vcpu, Error *e
                 return r;
         j.id = xml_attr(definition_root(d), "id") ?: "0";
         XML_FOREACH(tune, xml_child(definition_root(d), "cputune"), NULL)
-                if (r >= 0 && (xml_is(tune, "cachetune") || xml_is(tune, "memorytune")) && is_about(tune, j.vcpu))
+                if (r < 0 || !is_about(tune, j.vcpu))
+                        continue;
+                else if (xml_is(tune, "vcpusched"))
+                        r = schedule(&j, tune, thread, e);
+                else if (xml_is(tune, "cachetune") || xml_is(tune, "memorytune"))
                         r = join_tune(&j, tune, e);
         return r;
 }

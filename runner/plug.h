@@ -45,7 +45,7 @@ int plug_receive(const char *guest, const char *device, char *frames, Error *e);
  * are not its are refused. */
 int plug_pin(const char *guest, char *threads, const char *cpus, Error *e);
 /* The same: they are of this vCPU, and take its part of caches and of the way to memory, as the live definition has
- * it; what that has counted is counted. plug-join.c. */
+ * it; what that has counted is counted. They run by the scheduler that it has for them. plug-join.c. */
 int plug_join(const char *guest, const char *threads, const char *vcpu, Error *e);
 /* The same: each is limited to what the group of this name may have, "50000 100000" or "max 100000". */
 int plug_limit(const char *guest, char *threads, const char *group, const char *limit, Error *e);

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "run.h"
+#include "schedule.h"
 #include "thread-groups.h"
 
 #define CPUS_MAX 16384U
@@ -54,20 +55,14 @@ static int pin(pid_t thread, const char *cpus) {
 
 /* "fifo 1", "batch" */
 static int schedule(pid_t thread, const char *words) {
-        static const struct {
-                const char *name;
-                int policy;
-        } policies[] = { { "fifo", SCHED_FIFO }, { "rr", SCHED_RR }, { "batch", SCHED_BATCH }, { "idle", SCHED_IDLE } };
-        const char *space = strchr(words, ' ');
-        size_t n = space ? (size_t) (space - words) : strlen(words);
-        struct sched_param param = {};
+        _cleanup_free_ char *name = strdup(words);
+        char *space = name ? strchr(name, ' ') : NULL;
 
-        if (space && parse_int(space + 1, &param.sched_priority) < 0)
-                return -EINVAL;
-        for (size_t i = 0; i < ELEMENTSOF(policies); i++)
-                if (strlen(policies[i].name) == n && strncmp(policies[i].name, words, n) == 0)
-                        return sched_setscheduler(thread, policies[i].policy, &param) < 0 ? -errno : 0;
-        return -EINVAL;
+        if (!name)
+                return -ENOMEM;
+        if (space)
+                *space++ = 0;
+        return thread_schedule(thread, name, space);
 }
 
 /* What of a line follows "KIND ID ", or NULL where it is about another thread. */

@@ -222,8 +222,12 @@ check "... QEMU knows" contains 4096 m virsh qemu-monitor-command t \
         '{"execute":"qom-get","arguments":{"path":"/objects/iothread1","property":"poll-max-ns"}}'
 check "... dumpxml shows it" contains "<poll max='4096' grow='2'/>" live
 refused "iothreadset: no such thread" "cannot find IOThread '9'" m virsh iothreadset t 9 --poll-grow 2
-pins="<cputune><vcpupin vcpu='2' cpuset='0'/><emulatorpin cpuset='1'/></cputune>"
+pins="<vcpupin vcpu='2' cpuset='0'/><emulatorpin cpuset='1'/>"
 [ "$(nproc)" -gt 1 ] || pins=''
+pins="<cputune>$pins<vcpusched vcpus='2' scheduler='fifo' priority='3'/></cputune>"
+scheduler() { # of a thread by its name
+        m sh -c 'for t in /proc/$0/task/*; do grep -q "$1" $t/comm && chrt -p ${t##*/}; done' "$(qemu_pid single)" "$1"
+}
 affinity() { # of threads by their names
         m sh -c 'for t in /proc/$0/task/*; do grep -q "$1" $t/comm && awk "/^Cpus_allowed_list/ { print \$2 }" $t/status
         done' "$(qemu_pid single)" "$1"
@@ -239,6 +243,9 @@ check "... QEMU has it" contains '"core-id":0' m virsh qemu-monitor-command sing
         '{"execute":"query-hotpluggable-cpus"}'
 check "... dumpxml shows it" contains "<vcpu id='2' enabled='yes' hotpluggable='yes'" m virsh dumpxml single
 check "... it runs on the CPUs that its pin says" equals 0 affinity "CPU 2/"
+check "... by the scheduler that is its" contains "policy: SCHED_FIFO" scheduler "CPU 2/"
+check "... with its priority" contains "priority: 3" scheduler "CPU 2/"
+check "... the first one by the usual one" contains "policy: SCHED_OTHER" scheduler "CPU 0/"
 check "vcpupin --live of a vCPU that is not plugged in" m virsh -q vcpupin single 1 0 --live
 check "... two are on" equals 2 m virsh vcpucount single --current --live
 refused "... twice" "already in requested state" m virsh setvcpu single 2 --enable --live

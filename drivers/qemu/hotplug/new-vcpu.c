@@ -8,11 +8,13 @@
 
 #define VCPUS_MAX 4096U
 
-static bool has_group(const Definition *live, unsigned id) {
+/* What only root may give a thread. */
+static bool has_more(const Definition *live, unsigned id) {
         XML_FOREACH(tune, xml_child(definition_root(live), "cputune"), NULL) {
                 uint64_t set[VCPUS_MAX / 64];
 
-                if ((xml_is(tune, "cachetune") || xml_is(tune, "memorytune")) && id < VCPUS_MAX &&
+                if ((xml_is(tune, "cachetune") || xml_is(tune, "memorytune") || xml_is(tune, "vcpusched")) &&
+                    id < VCPUS_MAX &&
                     cpuset_parse(xml_attr(tune, "vcpus") ?: "", set, VCPUS_MAX) >= 0 && set[id / 64] >> id % 64 & 1)
                         return true;
         }
@@ -24,7 +26,7 @@ int new_vcpu_settle(Guest *g, const Definition *live, unsigned id, Error *e) {
         _cleanup_error_ Error none = ERROR_INIT;
         int r = thread_limits_of_vcpu(g, live, id, e);
 
-        if (r < 0 || !has_group(live, id))
+        if (r < 0 || !has_more(live, id))
                 return r;
         r = guest_list_threads(g, THREAD_VCPU, id, &thread, &none);
         if (r < 0)

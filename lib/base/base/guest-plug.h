@@ -12,7 +12,7 @@
  *            has another place or other limits in that file than in the live definition; "lock": take the lock of a
  *            lease in that file; "unlock": let go of that of one; "pin": threads of the guest may run on these CPUs
  *            alone; "limit": threads of the guest may take so much of the CPUs; "join": the thread of a vCPU comes to
- *            its groups of resctrl;
+ *            its groups of resctrl and to its scheduler;
  *            "receive": the macvtap of a card that the definition trusts (trustGuestRxFilters) takes what the guest
  *            wants to hear
  *   guest    its name
