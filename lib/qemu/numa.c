@@ -43,8 +43,46 @@ static unsigned initiator_of(const xmlNode *numa, const xmlNode *cell, unsigned 
         return id;
 }
 
+/* Whether something is wanted of the memory that only a backend of each node's can do. */
+static bool is_backed(const Build *b, const xmlNode *numa) {
+        static const struct {
+                const char *path, *usual;
+        } wishes[] = {
+                { "memoryBacking/hugepages" },
+                { "memoryBacking/access" },
+                { "memoryBacking/discard" },
+                { "memoryBacking/source/@type", "anonymous" },
+                { "memoryBacking/allocation/@mode", "ondemand" },
+                { "numatune" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(wishes); i++)
+                if (wishes[i].usual ? !streq(xml_get(b->root, wishes[i].path) ?: wishes[i].usual, wishes[i].usual)
+                                    : xml_find(b->root, wishes[i].path) != NULL)
+                        return true;
+        XML_FOREACH(cell, numa, "cell")
+                if (xml_attr(cell, "memAccess") || xml_attr(cell, "discard"))
+                        return true;
+        XML_FOREACH(video, b->devices, "video")
+                if (xml_attr_is(xml_child(video, "model"), "blob", "on"))
+                        return true;
+        return has_hmat(numa);
+}
+
+/* Machines up to 5.0 may have one memory, of which the nodes have parts. libvirt says it so where it can, and a guest
+ * that it has saved, or that comes from its host, has its memory by that name. */
+static bool is_by_size(const Build *b, const xmlNode *numa) {
+        const char *machine = xml_get(b->root, "os/type/@machine") ?: "",
+                   *version = startswith(machine, "pc-i440fx-") ?: startswith(machine, "pc-q35-");
+        unsigned major, minor;
+
+        return version && sscanf(version, "%u.%u", &major, &minor) == 2 && major * 100 + minor <= 500 &&
+               !is_backed(b, numa);
+}
+
 static void add_cell(Build *b, const xmlNode *numa, const xmlNode *cell, bool hmat) {
         unsigned id = (unsigned) attr_u64(b, cell, "id", 0);
+        bool by_size = is_by_size(b, numa);
         _cleanup_strbuf_ StrBuf o = {};
         uint64_t bytes = 0;
         char name[32];
@@ -53,13 +91,15 @@ static void add_cell(Build *b, const xmlNode *numa, const xmlNode *cell, bool hm
                 build_invalid(b, cell, "malformed memory of the NUMA cell");
         snprintf(name, sizeof(name), "ram-node%u", id);
         /* a device may be all that a node has */
-        if (bytes > 0)
+        if (bytes > 0 && !by_size)
                 add_memory_backend(b, &(MemoryBackend) { .id = name, .bytes = memory_round(bytes), .node = (int) id });
         strbuf_addf(&o, "node,nodeid=%u", id);
         add_cpus(&o, xml_attr(cell, "cpus"));
         if (hmat)
                 strbuf_addf(&o, ",initiator=%u", initiator_of(numa, cell, id));
-        if (bytes > 0)
+        if (by_size)
+                strbuf_addf(&o, ",mem=%" PRIu64, memory_round(bytes) >> 20);
+        else if (bytes > 0)
                 strbuf_addf(&o, ",memdev=%s", name);
         add_option_buf(b, "-numa", &o);
 }
