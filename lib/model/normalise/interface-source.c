@@ -275,7 +275,7 @@ static void keep_source(xmlNode *interface) {
         static const struct {
                 const char *type, *dropped[3];
         } others[] = {
-                { "network", { "bridge" } },
+                { "network", { "bridge", "dev", "mode" } },
                 { "bridge", { "network", "portgroup" } },
                 { "direct", { "network", "portgroup", "bridge" } },
         };
