@@ -58,7 +58,7 @@ static int check_topology(Normaliser *n, xmlNode *cpu) {
                 norm_setf(n, topology, names[i], "%u", v);
         }
 
-        if (parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus) < 0 || product != vcpus)
+        if (parse_uint(xml_text(xml_child(n->root, "vcpu")) ?: "", &vcpus) < 0 || product != vcpus)
                 return fail_unsupported(n, topology, "CPU topology doesn't match maximum vcpu count");
 
         return 0;

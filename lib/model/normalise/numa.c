@@ -125,7 +125,7 @@ static int check_cpus(Normaliser *n, xmlNode *numa) {
         uint64_t all[64] = {}, cpus[64];
         unsigned vcpus = 1;
 
-        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus);
+        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")) ?: "", &vcpus);
         XML_FOREACH(cell, numa, "cell") {
                 if (!xml_attr(cell, "cpus"))
                         continue;
@@ -153,7 +153,7 @@ static int complete_cpus(Normaliser *n, xmlNode *numa) {
         _cleanup_free_ char *text = NULL;
         unsigned vcpus = 1, named = 0;
 
-        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")), &vcpus);
+        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")) ?: "", &vcpus);
         XML_FOREACH(cell, numa, "cell") {
                 uint64_t cpus[64] = {};
 

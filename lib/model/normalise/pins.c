@@ -11,7 +11,7 @@
 static unsigned vcpu_count(const Normaliser *n) {
         unsigned count = 1;
 
-        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")), &count);
+        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")) ?: "", &count);
         return count;
 }
 

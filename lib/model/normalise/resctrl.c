@@ -28,7 +28,7 @@ static bool bound(const Normaliser *n, Set *s) {
         unsigned count = 1;
         bool any = false;
 
-        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")), &count);
+        (void) parse_uint(xml_text(xml_child(n->root, "vcpu")) ?: "", &count);
         for (unsigned i = 0; i < MAX_VCPUS; i++)
                 if (i >= count)
                         s->cpus[i / 64] &= ~(1ULL << i % 64);
