@@ -132,6 +132,8 @@ static int choose_port(Prepare *p, xmlNode *graphics, const char *attribute, con
         int r;
 
         r = ports_reserve(p->name, address, first, last, &port);
+        if (r == -EADDRNOTAVAIL)
+                return prepare_refuse(p, r, graphics, "the host has no address %s to listen at", address);
         if (r < 0)
                 return prepare_refuse(p, r, graphics, "no free port from %u to %u at %s: %s", first, last, address,
                                       strerror(-r));

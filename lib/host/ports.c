@@ -18,7 +18,7 @@ static int open_lock(void) {
         return path ? file_open_locked(path) : -ENOMEM;
 }
 
-static bool port_is_free(const char *address, unsigned port) {
+static int try_port(const char *address, unsigned port) {
         struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t) port) };
         struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port) };
         bool v6 = inet_pton(AF_INET6, address, &in6.sin6_addr) == 1;
@@ -28,9 +28,11 @@ static bool port_is_free(const char *address, unsigned port) {
                 in.sin_addr.s_addr = INADDR_ANY;
         fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
-                return false;
+                return -errno;
         (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int) { 1 }, sizeof(int));
-        return bind(fd, v6 ? (struct sockaddr *) &in6 : (struct sockaddr *) &in, v6 ? sizeof in6 : sizeof in) >= 0;
+        return bind(fd, v6 ? (struct sockaddr *) &in6 : (struct sockaddr *) &in, v6 ? sizeof in6 : sizeof in) < 0
+                       ? -errno
+                       : 0;
 }
 
 static bool is_reserved(const char *lines, unsigned port) {
@@ -61,7 +63,12 @@ int ports_reserve(const char *name, const char *address, unsigned first, unsigne
         for (unsigned port = first; port <= last; port++) {
                 _cleanup_free_ char *text = NULL;
 
-                if (is_reserved(lines, port) || !port_is_free(address, port))
+                if (is_reserved(lines, port))
+                        continue;
+                r = try_port(address, port);
+                if (r == -EADDRNOTAVAIL)
+                        return r; /* so it is with each port */
+                if (r < 0)
                         continue;
                 strbuf_addf(&b, "%s%u %s\n", lines ?: "", port, name);
                 text = strbuf_take(&b);

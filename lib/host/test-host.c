@@ -325,6 +325,7 @@ static void ports_belong_to_guests(void **state) {
         assert_int_equal(ports_reserve("db", "::1", 45900, 45999, &b), 0);
         assert_int_not_equal(a, b);
         assert_int_equal(ports_reserve("db", "127.0.0.1", a, a, &again), -EADDRINUSE);
+        assert_int_equal(ports_reserve("db", "203.0.113.7", 45900, 45999, &again), -EADDRNOTAVAIL);
         assert_int_equal(ports_release("web"), 0);
         assert_int_equal(ports_reserve("db", "127.0.0.1", a, a, &again), 0);
         assert_int_equal(ports_release("db"), 0);

@@ -143,6 +143,25 @@ refuse_plugged() { m sh -c 'echo "$0" > /root/d.xml; virsh attach-device fill /r
 refused "... nothing is plugged in by one" "expected an absolute path" refuse_plugged
 gone fill > /dev/null
 
+# --- of another host ---
+check "a screen at an address of another host" defines frame far \
+        "<graphics type='vnc' port='-1' listen='203.0.113.7'/>"
+refused "... the start says so" "the host has no address 203.0.113.7 to listen at" m virsh start far
+gone far > /dev/null
+check "a disk in a pool that nobody has defined" defines frame far "<disk type='volume'>
+        <source pool='nowhere' volume='a'/><target dev='vda'/></disk>"
+refused "... the start says so" "Storage pool not found: no storage pool with matching name 'nowhere'" \
+        m virsh start far
+gone far > /dev/null
+check "nodes of an old machine" starts nodes '' \
+        "<cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"
+m sh -c 'virsh -q destroy nodes; virsh dumpxml nodes | sed "s/pc-q35-[0-9.]*/pc-q35-4.2/" > /root/nodes.xml
+        virsh -q define /root/nodes.xml'
+check "... starts as 4.2" m virsh -q start nodes
+check "... its memory has the name that libvirt gives it" contains "pc.ram" \
+        m virsh qemu-monitor-command nodes --hmp "info ramblock"
+gone nodes > /dev/null
+
 check "two watchdogs, as libvirt before 9.2 kept them" \
         starts dogs "<watchdog model='ib700' action='reset'/><watchdog model='itco' action='reset'/>"
 gone dogs > /dev/null

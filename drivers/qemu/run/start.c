@@ -113,6 +113,25 @@ static int check_networks(const Definition *d, Error *e) {
         return 0;
 }
 
+static bool pool_is_there(const char *name) {
+        _cleanup_free_ char *persistent = text_format("%s/storage/%s.xml", path_etc(), name),
+                            *transient = text_format("%s/storage/transient/%s.xml", path_run(), name);
+
+        return !persistent || !transient || access(persistent, F_OK) == 0 || access(transient, F_OK) == 0;
+}
+
+/* The same of a pool. */
+static int check_pools(const Definition *d, Error *e) {
+        XML_FOREACH(disk, definition_devices(d), "disk") {
+                const char *name = xml_get(disk, "source/@pool");
+
+                if (xml_attr_is(disk, "type", "volume") && name && !strchr(name, '/') && !pool_is_there(name))
+                        return error_set(e, -ENOENT, ERROR_NO_STORAGE_POOL, ORIGIN_STORAGE,
+                                         "no storage pool with matching name '%s'", name);
+        }
+        return 0;
+}
+
 int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
         _cleanup_definition_ Definition *d = NULL;
         _cleanup_fd_offer_ FdOffer *offer = NULL;
@@ -124,6 +143,8 @@ int guest_start(Guest *g, uint32_t flags, uint64_t mark, Error *e) {
                 r = object_load(&g->object, OBJECT_NEXT, &d, e);
         if (r >= 0)
                 r = check_networks(d, e);
+        if (r >= 0)
+                r = check_pools(d, e);
         if (r >= 0)
                 r = fd_groups_offer(g, definition_devices(d), &offer, e);
         if (r < 0)

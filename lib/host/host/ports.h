@@ -7,7 +7,7 @@
 #include "base/macros.h"
 
 /* Reserves a port from first to last that is free at address (IPv4, IPv6, or any where it is neither). -EADDRINUSE
- * where all are taken. */
+ * where all are taken, -EADDRNOTAVAIL where the host has no such address. */
 int ports_reserve(const char *name, const char *address, unsigned first, unsigned last, unsigned *ret);
 
 /* Gives all ports of a guest back; 0 as well where it has none. */
