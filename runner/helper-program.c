@@ -10,9 +10,6 @@
 #include "base/strings.h"
 #include "plan/helper.h"
 
-/* Above those that the program gets. */
-#define PARKED 10
-
 volatile sig_atomic_t helper_program;
 
 static void keep(LastLine *line, const char *data, size_t n) {
@@ -84,8 +81,8 @@ _noreturn_ static void become(const char *const *words, int socket_fd, int key_f
         const char *program = find_program(words[0]);
 
         /* out of the way of those that the program knows by number */
-        words_fd = fcntl(words_fd, F_DUPFD_CLOEXEC, PARKED);
-        socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, PARKED);
+        words_fd = fcntl(words_fd, F_DUPFD_CLOEXEC, HELPER_PARKED_FD);
+        socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, HELPER_PARKED_FD);
         if (words_fd < 0 || socket_fd < 0 || give_key(key_fd) < 0 || dup2(words_fd, STDERR_FILENO) < 0 ||
             dup2(words_fd, STDOUT_FILENO) < 0 || dup2(socket_fd, HELPER_SOCKET_FD) < 0)
                 _exit(127);

@@ -9,6 +9,8 @@
 #include "base/macros.h"
 
 #define HELPER_LINE_KEPT 1024U
+/* Descriptors from here on are above those that the program gets. */
+#define HELPER_PARKED_FD 10
 
 typedef struct LastLine {
         char text[HELPER_LINE_KEPT];

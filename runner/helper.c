@@ -33,8 +33,7 @@
 
 #define WORDS_MAX 64U
 #define LISTEN_FDS_START 3
-/* Above those that the program gets. */
-#define PARKED 10
+
 static volatile sig_atomic_t told_to_end;
 
 static void pass_on(int sig) {
@@ -140,7 +139,7 @@ static int take_stored(const char *name) {
 
         if (parse_uint(getenv("LISTEN_FDS") ?: "0", &n) < 0 || n == 0 || !streq_ptr(getenv("LISTEN_FDNAMES"), name))
                 return -EBADF;
-        return fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, PARKED);
+        return fcntl(LISTEN_FDS_START, F_DUPFD_CLOEXEC, HELPER_PARKED_FD);
 }
 
 /* A TPM ends with QEMU. Its unit is there until the guest's has ended, and then adds what the TPM said to the reason
