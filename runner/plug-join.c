@@ -24,10 +24,7 @@ typedef struct Joining {
 } Joining;
 
 static bool is_about(const xmlNode *node, unsigned vcpu) {
-        uint64_t set[VCPUS_MAX / 64];
-
-        return vcpu < VCPUS_MAX && cpuset_parse(xml_attr(node, "vcpus") ?: "", set, VCPUS_MAX) >= 0 &&
-               set[vcpu / 64] >> vcpu % 64 & 1;
+        return cpuset_holds(xml_attr(node, "vcpus"), vcpu, VCPUS_MAX);
 }
 
 static int put_into(const char *group, const char *thread, Error *e) {

@@ -43,6 +43,16 @@ static void test_sizes(void **state) {
         }
 }
 
+static void test_cpuset_holds(void **state) {
+        assert_true(cpuset_holds("0-3,^2", 3, 64));
+        assert_false(cpuset_holds("0-3,^2", 2, 64));
+        assert_false(cpuset_holds("0-3", 64, 64));
+        assert_false(cpuset_holds("0-70", 3, 64));
+        assert_false(cpuset_holds("", 0, 64));
+        assert_false(cpuset_holds(NULL, 0, 64));
+        assert_true(cpuset_holds("4095", 4095, CPUSET_HOLDS_MAX));
+}
+
 static void test_cpusets(void **state) {
         static const struct {
                 const char *text;
@@ -147,6 +157,7 @@ static void test_times(void **state) {
 int main(void) {
         const struct CMUnitTest cases[] = {
                 cmocka_unit_test(test_sizes),  cmocka_unit_test(test_cpusets),
+                cmocka_unit_test(test_cpuset_holds),
                 cmocka_unit_test(test_tables), cmocka_unit_test(test_device), cmocka_unit_test(test_facts),
                 cmocka_unit_test(test_times),
         };

@@ -150,6 +150,12 @@ int cpuset_parse(const char *s, uint64_t *ret, unsigned max) {
         }
 }
 
+bool cpuset_holds(const char *s, unsigned i, unsigned max) {
+        uint64_t set[CPUSET_HOLDS_MAX / 64];
+
+        return s && i < max && max <= CPUSET_HOLDS_MAX && cpuset_parse(s, set, max) >= 0 && set[i / 64] >> i % 64 & 1;
+}
+
 static bool has_cpu(const uint64_t *cpus, unsigned i, unsigned max) {
         return i < max && cpus[i / 64] >> i % 64 & 1;
 }

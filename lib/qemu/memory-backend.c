@@ -13,12 +13,6 @@
 #define DEFAULT_HUGE_PAGE (2 * MIB)
 #define MAX_NODES 1024U
 
-static bool set_holds(const char *set, unsigned i) {
-        uint64_t bits[MAX_NODES / 64] = {};
-
-        return set && i < MAX_NODES && cpuset_parse(set, bits, MAX_NODES) >= 0 && (bits[i / 64] >> i % 64 & 1);
-}
-
 /* The size of the pages that memory of a node of the guest is made of; 0: the usual ones. */
 static uint64_t page_size(Build *b, int node) {
         const xmlNode *hugepages = xml_find(b->root, "memoryBacking/hugepages"), *found = NULL;
@@ -31,7 +25,7 @@ static uint64_t page_size(Build *b, int node) {
         XML_FOREACH(page, hugepages, "page") {
                 const char *nodes = xml_attr(page, "nodeset");
 
-                if ((!nodes && !found) || set_holds(nodes, node < 0 ? 0 : (unsigned) node))
+                if ((!nodes && !found) || cpuset_holds(nodes, node < 0 ? 0 : (unsigned) node, MAX_NODES))
                         found = page;
         }
         if (found && size_parse(xml_attr(found, "size") ?: "", xml_attr(found, "unit"), 1024, &size) < 0)
@@ -125,7 +119,7 @@ static json_t *node_list(Build *b, const char *set) {
         json_t *list = json_array();
 
         for (unsigned i = 0; list && i < MAX_NODES; i++)
-                if (set_holds(set, i) && json_array_append_new(list, json_integer(i)) < 0)
+                if (cpuset_holds(set, i, MAX_NODES) && json_array_append_new(list, json_integer(i)) < 0)
                         build_fail(b, -ENOMEM);
         if (!list)
                 build_fail(b, -ENOMEM);

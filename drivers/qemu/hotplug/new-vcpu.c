@@ -10,14 +10,10 @@
 
 /* What only root may give a thread. */
 static bool has_more(const Definition *live, unsigned id) {
-        XML_FOREACH(tune, xml_child(definition_root(live), "cputune"), NULL) {
-                uint64_t set[VCPUS_MAX / 64];
-
+        XML_FOREACH(tune, xml_child(definition_root(live), "cputune"), NULL)
                 if ((xml_is(tune, "cachetune") || xml_is(tune, "memorytune") || xml_is(tune, "vcpusched")) &&
-                    id < VCPUS_MAX &&
-                    cpuset_parse(xml_attr(tune, "vcpus") ?: "", set, VCPUS_MAX) >= 0 && set[id / 64] >> id % 64 & 1)
+                    cpuset_holds(xml_attr(tune, "vcpus"), id, VCPUS_MAX))
                         return true;
-        }
         return false;
 }
 

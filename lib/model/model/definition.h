@@ -245,5 +245,8 @@ int pci_address_parse(const xmlNode *n, PciAddress *ret);
 /* "0-3,^2,5": a set of CPUs, as libvirt writes it (negation with ^). Bit i of ret[i / 64]. max bits.
  * -EINVAL, -ERANGE. */
 int cpuset_parse(const char *s, uint64_t *ret, unsigned max);
+#define CPUSET_HOLDS_MAX 4096U
+/* Whether such a set of at most max (CPUSET_HOLDS_MAX) has this one in it; false for NULL and for what is no set. */
+bool cpuset_holds(const char *s, unsigned i, unsigned max);
 /* The other way, "" for none: owned by the caller. NULL without memory. */
 char *cpuset_format(const uint64_t *cpus, unsigned max);
